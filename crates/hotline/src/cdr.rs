@@ -1,0 +1,268 @@
+//! What happened in one call, folded from the call's own log. The record cannot disagree with the log: it is computed
+//! from it and from nothing else. One record per INVITE that names a 400 number (row D09).
+
+use serde::{Deserialize, Serialize};
+
+use crate::region::Region;
+use crate::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
+
+/// How a customer call ended, as the nine fields show it (row D01) and the five figures count it (row D04).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerStatus {
+    /// A target answered and our 200 went to the caller.
+    Answered,
+    /// Every attempt met a busy target.
+    Busy,
+    /// Somebody was rung and nobody answered.
+    NoAnswer,
+    /// The caller gave up before an answer.
+    Abandoned,
+    /// A rule refused the call: list, cap, closed hours.
+    Barred,
+    /// Something of ours or of a carrier failed.
+    Failed,
+}
+
+/// Who ended the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Party {
+    Caller,
+    Target,
+    Platform,
+}
+
+/// Why a call ended: one stable code each, the same in log, record, API and message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// One side hung up after talk.
+    HangUp,
+    /// The caller cancelled before the answer.
+    CallerCancelled,
+    /// No enterprise holds the number.
+    NumberNotInService,
+    /// A rule of the flow ended the call.
+    FlowHangUp,
+    /// The caller stands on the block list.
+    Blocked,
+    /// The monthly cost cap would be passed (row B05).
+    MonthCostCap,
+    /// The monthly call cap is reached (row B06).
+    MonthCallCap,
+    /// Too many calls at once: number, caller or tenant (row B08).
+    ConcurrencyLimit,
+    /// No money left to reserve the first slice (row F09).
+    BalanceTooLow,
+    /// The balance or cap ended during the talk (FAULTS B3).
+    BalanceEnded,
+    /// All targets busy.
+    AllBusy,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The fourth forward was not tried (row R14).
+    ForwardLimit,
+    /// No target is open, on and reachable.
+    NoTarget,
+    /// Every trunk failed (FAULTS F8).
+    TrunkFailed,
+    /// The talk limit of the number.
+    TalkLimit,
+    /// No RTP for the set time on a call not on hold.
+    MediaSilent,
+    /// The session refresh did not come (RFC 4028).
+    SessionExpired,
+    /// Our 200 was never acknowledged.
+    AckMissing,
+    /// The node died with the call up (FAULTS F1).
+    NodeLost,
+    /// The journal or another part of ours refused the call with 503.
+    NoCapacity,
+    /// The two sides have no codec in common (488).
+    NoCommonCodec,
+    /// A dead loop in the flow was cut.
+    FlowLoop,
+}
+
+impl Cause {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Cause::HangUp => "hang_up",
+            Cause::CallerCancelled => "caller_cancelled",
+            Cause::NumberNotInService => "number_not_in_service",
+            Cause::FlowHangUp => "flow_hang_up",
+            Cause::Blocked => "blocked",
+            Cause::MonthCostCap => "month_cost_cap",
+            Cause::MonthCallCap => "month_call_cap",
+            Cause::ConcurrencyLimit => "concurrency_limit",
+            Cause::BalanceTooLow => "balance_too_low",
+            Cause::BalanceEnded => "balance_ended",
+            Cause::AllBusy => "all_busy",
+            Cause::NoAnswer => "no_answer",
+            Cause::ForwardLimit => "forward_limit",
+            Cause::NoTarget => "no_target",
+            Cause::TrunkFailed => "trunk_failed",
+            Cause::TalkLimit => "talk_limit",
+            Cause::MediaSilent => "media_silent",
+            Cause::SessionExpired => "session_expired",
+            Cause::AckMissing => "ack_missing",
+            Cause::NodeLost => "node_lost",
+            Cause::NoCapacity => "no_capacity",
+            Cause::NoCommonCodec => "no_common_codec",
+            Cause::FlowLoop => "flow_loop",
+        }
+    }
+}
+
+/// From which instant the enterprise pays (row F17); in the contract and in each record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargingFrom {
+    /// Our 200 to the caller, a menu or prompt included.
+    #[default]
+    Answer,
+    /// The target's answer: two parties can talk.
+    TwoParty,
+}
+
+/// Why a leg was dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptKind {
+    /// A target that the rule named, from its group.
+    Target,
+    /// A forward after busy, counted (row R12).
+    ForwardBusy,
+    /// A forward after no answer, counted (row R13).
+    ForwardNoAnswer,
+}
+
+/// How one outgoing leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegOutcome {
+    /// It answered and was joined.
+    Answered,
+    /// 486 or 600, or Q.850 17.
+    Busy,
+    /// Rang for its time, 480, or Q.850 18 and 19.
+    NoAnswer,
+    /// 603, or Q.850 21.
+    Rejected,
+    /// 404, 484, or Q.850 1.
+    NotFound,
+    /// Trunk failure: no response, 408, 5xx (FAULTS F8).
+    TrunkFailed,
+    /// Given up because the caller left or another leg answered first.
+    Cancelled,
+    /// It answered after it was given up: acknowledged and ended at once.
+    LateAnswer,
+    /// The node died.
+    NodeLost,
+}
+
+/// Voice quality of one leg, as received by us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    /// RTP packets received.
+    pub received: u64,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// Packets that never came, by sequence numbers.
+    pub lost: u64,
+    /// Interarrival jitter in microseconds (RFC 3550 6.4.1).
+    pub jitter_us: u32,
+    /// Mean opinion score × 100, estimated from loss and jitter (E-model, ITU-T G.107); 0 without packets.
+    pub mos_e2: u16,
+    /// Packets from an address or SSRC that is not the leg's (FAULTS N5).
+    pub strangers: u64,
+}
+
+/// One outgoing leg of a call, in the order dialled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// 1 for the first outgoing leg; 0 would be the caller's.
+    pub leg: u8,
+    /// The name of the bound number in the enterprise's document.
+    pub destination: String,
+    /// The digits or URI dialled.
+    pub dialled: String,
+    /// The trunk used, empty for a static SIP URI.
+    pub trunk: String,
+    /// Target or forward.
+    pub kind: AttemptKind,
+    /// When its INVITE left.
+    pub invited_at: Wall,
+    /// When its first 18x came.
+    pub rang_at: Option<Wall>,
+    /// When its 200 came.
+    pub answered_at: Option<Wall>,
+    /// When it was over.
+    pub ended_at: Wall,
+    /// How it ended.
+    pub outcome: LegOutcome,
+    /// The SIP status that ended it, 0 if none came.
+    pub status: u16,
+    /// Milliseconds from its 200 to its end: what a carrier bills.
+    pub cost_ms: u64,
+    /// What we received from it.
+    pub quality: Option<Quality>,
+}
+
+/// The record of one customer call (rows D01, D09, F11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// The call.
+    pub call: CallId,
+    /// The enterprise; [`TenantId::provider`] if the number is not assigned.
+    pub tenant: TenantId,
+    /// The 400 number called.
+    pub number: HotlineNumber,
+    /// The version of the number's rules that decided (row R04).
+    pub version: u32,
+    /// The trunk the call came in by.
+    pub trunk: String,
+    /// The caller's number in national form, empty when withheld.
+    pub caller: String,
+    /// Where the caller is, with its source.
+    pub region: Region,
+    /// The bound number that answered, empty if none.
+    pub answered_by: String,
+    /// Its name in the enterprise's document, empty if none.
+    pub destination: String,
+    /// When the INVITE came.
+    pub started_at: Wall,
+    /// Our 200 to the caller.
+    pub answered_at: Option<Wall>,
+    /// When the target's leg was joined (two parties talk).
+    pub joined_at: Option<Wall>,
+    /// When the call was over.
+    pub ended_at: Wall,
+    /// The status.
+    pub status: AnswerStatus,
+    /// Why it ended.
+    pub cause: Cause,
+    /// Who ended it.
+    pub ended_by: Party,
+    /// From which instant the sale runs.
+    pub charging_from: ChargingFrom,
+    /// Milliseconds from the INVITE to the first ring of a target.
+    pub post_dial_ms: Option<u64>,
+    /// Milliseconds from our 200 to the end, by the monotonic clock.
+    pub talk_ms: u64,
+    /// Milliseconds the sale is rated on.
+    pub sale_ms: u64,
+    /// Forwards made, 0 to 3 (row R14).
+    pub forwards: u8,
+    /// The recording, if one was begun.
+    pub recording: Option<RecordingId>,
+    /// Whether the recording stopped before the talk did (FAULTS F4).
+    pub recording_cut: bool,
+    /// What we received from the caller.
+    pub quality: Option<Quality>,
+    /// Outgoing legs in the order dialled.
+    pub legs: Vec<LegRecord>,
+}

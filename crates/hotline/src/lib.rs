@@ -1,0 +1,23 @@
+//! Every decision of the product, as values: which number, may this caller, which step, which target, what happened,
+//! what it costs and how it is posted. Knows no clock, no socket, no file, no database and no randomness of its own.
+
+pub mod call;
+pub mod tenant;
+pub mod number;
+pub mod region;
+pub mod calendar;
+pub mod barring;
+pub mod flow;
+pub mod routing;
+pub mod cdr;
+pub mod rating;
+pub mod ledger;
+pub mod enterprise;
+
+mod id;
+mod money;
+mod time;
+
+pub use id::{CallId, HotlineNumber, NotAHotlineNumber, PlanId, RecordingId, TenantId};
+pub use money::{Money, NotMoney};
+pub use time::{Beijing, Mono, Now, Wall, Weekday};
