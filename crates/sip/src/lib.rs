@@ -1,1 +1,16 @@
-//! The `sip` crate.
+//! SIP (RFC 3261) as legs of calls, without I/O: datagrams and commands in, datagrams and events out.
+//! It refuses to know clocks, sockets, threads, chance, and everything about 400 numbers.
+
+mod command;
+mod config;
+mod dialog;
+mod endpoint;
+mod event;
+mod ids;
+pub mod sdp;
+
+pub use command::{Invite, LegId, Party, ProbeId, Reason, Refused};
+pub use config::Config;
+pub use dialog::DialogState;
+pub use endpoint::Endpoint;
+pub use event::{Arriving, Counts, Event, Failure, FailureKind, Totals, Transmit};

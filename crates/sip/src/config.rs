@@ -1,0 +1,41 @@
+//! What an endpoint is told once, at its birth.
+//! It refuses to know numbers, tenants and trunks.
+
+use std::net::SocketAddr;
+
+/// The settings of one [`Endpoint`](crate::Endpoint).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address others reach this endpoint at: written into Via and Contact.
+    pub via: SocketAddr,
+    /// The user part of our Contact URI. Letters, digits and `-_.` only.
+    pub contact_user: String,
+    /// The `User-Agent` and `Server` value, or `None` to stay silent about it.
+    pub user_agent: Option<String>,
+    /// The key of every tag, branch and Call-ID. Two processes (or two runs) must not share one.
+    pub seed: u64,
+    /// RFC 3261 T1, the estimate of a round trip. Every retransmission derives from it.
+    pub t1_ms: u64,
+    /// The session interval we ask for (RFC 4028), or `None` for no session timers of our own.
+    pub session_expires_s: Option<u32>,
+    /// The shortest session interval we accept (RFC 4028 says at least 90).
+    pub min_se_s: u32,
+    /// Legs beyond this number are refused: 503 in, [`Refused::Full`](crate::Refused::Full) out.
+    pub max_legs: usize,
+}
+
+impl Config {
+    /// The usual settings of an endpoint that is reached at `via`.
+    pub fn new(via: SocketAddr, seed: u64) -> Config {
+        Config {
+            via,
+            contact_user: "sibai".into(),
+            user_agent: None,
+            seed,
+            t1_ms: 500,
+            session_expires_s: Some(1800),
+            min_se_s: 90,
+            max_legs: 1_000_000,
+        }
+    }
+}

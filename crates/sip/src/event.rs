@@ -1,0 +1,249 @@
+//! What an endpoint tells its user, as values.
+//! It refuses to know what the user will make of it.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::command::{LegId, ProbeId};
+
+/// A datagram to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub to: SocketAddr,
+    /// The whole message.
+    pub bytes: Bytes,
+    /// Whose trace it belongs to; `None` for probes and for answers without a call.
+    pub leg: Option<LegId>,
+}
+
+/// Something that happened. Every leg ends in exactly one [`Event::Ended`], after which its id is free.
+///
+/// An outgoing leg has exactly one outcome of `Answered`, `Failed` and `LateAnswer`, except that a
+/// `LateAnswer` may follow a `Failed` of kind `NoResponse`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A call arrives. Answer it with `trying`, `provisional`, `answer` or `reject`.
+    Invited {
+        /// The new leg.
+        leg: LegId,
+        /// What came with it.
+        invite: Box<Arriving>,
+    },
+    /// A provisional response above 100 to our INVITE.
+    Progress {
+        /// Our outgoing leg.
+        leg: LegId,
+        /// 101 to 199.
+        status: u16,
+        /// Early media, if any.
+        sdp: Option<Vec<u8>>,
+        /// Q.850 cause of a Reason header.
+        q850: Option<u16>,
+    },
+    /// The first 2xx to our INVITE; the ACK is already out.
+    Answered {
+        /// Our outgoing leg.
+        leg: LegId,
+        /// The answer, if the far end sent one.
+        sdp: Option<Vec<u8>>,
+    },
+    /// Our INVITE came to nothing.
+    Failed {
+        /// Our outgoing leg.
+        leg: LegId,
+        /// How.
+        failure: Failure,
+    },
+    /// The caller gave up; 200 to the CANCEL and 487 to the INVITE are already out.
+    Cancelled {
+        /// The incoming leg.
+        leg: LegId,
+        /// Q.850 cause of the Reason header, if it came with one.
+        q850: Option<u16>,
+    },
+    /// Our 200 was acknowledged.
+    Acked {
+        /// The incoming leg.
+        leg: LegId,
+        /// The answer, when our 200 carried the offer.
+        sdp: Option<Vec<u8>>,
+    },
+    /// Our 200 was never acknowledged; a BYE of ours is on its way.
+    AckMissing {
+        /// The leg that answered.
+        leg: LegId,
+    },
+    /// The far end hung up; our 200 is already out.
+    Bye {
+        /// The leg that ended.
+        leg: LegId,
+        /// Q.850 cause of the Reason header.
+        q850: Option<u16>,
+        /// Its text, or the text of a SIP reason.
+        reason: Option<String>,
+    },
+    /// Our BYE was answered, or gave up waiting.
+    ByeDone {
+        /// The leg we ended.
+        leg: LegId,
+    },
+    /// The far end wants other media. Answer with `accept_reinvite` or `refuse_reinvite`.
+    Reinvited {
+        /// The leg.
+        leg: LegId,
+        /// The offer, or `None` when it asks for ours.
+        sdp: Option<Vec<u8>>,
+    },
+    /// Our re-INVITE was accepted.
+    ReinviteAnswered {
+        /// The leg.
+        leg: LegId,
+        /// The answer.
+        sdp: Option<Vec<u8>>,
+    },
+    /// Our re-INVITE was refused; the session stays as it was.
+    ReinviteFailed {
+        /// The leg.
+        leg: LegId,
+        /// The final status, 408 when none came.
+        status: u16,
+    },
+    /// The session was not refreshed in time (RFC 4028). The user decides on the BYE.
+    SessionExpired {
+        /// The leg.
+        leg: LegId,
+    },
+    /// An INFO inside the dialog; our 200 is already out.
+    Info {
+        /// The leg.
+        leg: LegId,
+        /// Its Content-Type, lower case, without parameters; empty when it has none.
+        content_type: String,
+        /// Its body.
+        body: Vec<u8>,
+    },
+    /// Our INFO was answered.
+    InfoDone {
+        /// The leg.
+        leg: LegId,
+        /// The final status, 408 when none came.
+        status: u16,
+    },
+    /// A 2xx arrived for an attempt we had given up; ACK and BYE are already out.
+    LateAnswer {
+        /// The outgoing leg.
+        leg: LegId,
+    },
+    /// All transactions of the leg are gone; its id is free.
+    Ended {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A health probe was answered.
+    ProbeAnswered {
+        /// Which.
+        probe: ProbeId,
+        /// The final status.
+        status: u16,
+        /// From our OPTIONS to its answer.
+        round_trip_ms: u64,
+    },
+    /// A health probe was not answered.
+    ProbeFailed {
+        /// Which.
+        probe: ProbeId,
+        /// `NoResponse` or `Unreachable`.
+        kind: FailureKind,
+    },
+}
+
+/// How an outgoing call came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The final status; 408 when none came, 503 when the far end was unreachable.
+    pub status: u16,
+    /// Who said so.
+    pub kind: FailureKind,
+    /// Q.850 cause of a Reason header.
+    pub q850: Option<u16>,
+    /// Retry-After.
+    pub retry_after_s: Option<u32>,
+}
+
+/// Where a failure comes from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The far end answered with a final status.
+    Answered,
+    /// Nothing came back at all.
+    NoResponse,
+    /// Provisional responses came, then nothing more.
+    NoFinalResponse,
+    /// The network said that nobody listens there.
+    Unreachable,
+}
+
+/// An arriving INVITE, as far as deciding a call needs it. Every text is hostile input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arriving {
+    /// Where the datagram came from.
+    pub from: SocketAddr,
+    /// User of the Request-URI, unescaped: the number that was dialled.
+    pub request_uri_user: String,
+    /// Host of the Request-URI.
+    pub request_uri_host: String,
+    /// User of To.
+    pub to_user: String,
+    /// User of From.
+    pub from_user: String,
+    /// Host of From.
+    pub from_host: String,
+    /// Display name of From.
+    pub from_display: Option<String>,
+    /// User of the first P-Asserted-Identity.
+    pub asserted: Option<String>,
+    /// Whether Privacy asks to hide the caller (`id`, `user` or `header`).
+    pub privacy: bool,
+    /// User of the first Diversion.
+    pub diversion: Option<String>,
+    /// Call-ID.
+    pub call_id: String,
+    /// The offer; `None` means that our 200 must carry one.
+    pub sdp: Option<Vec<u8>>,
+    /// Max-Forwards, 70 when absent.
+    pub max_forwards: u8,
+    /// Whether the caller supports session timers.
+    pub supports_timer: bool,
+}
+
+/// How much the endpoint holds. All zero after 64·T1 of quiet without calls.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Legs, ended ones with live transactions included.
+    pub legs: usize,
+    /// Confirmed dialogs that nobody has ended.
+    pub dialogs: usize,
+    /// Client transactions.
+    pub client_transactions: usize,
+    /// Server transactions.
+    pub server_transactions: usize,
+    /// Armed timers.
+    pub timers: usize,
+}
+
+/// What went by since the endpoint was made.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Datagrams received.
+    pub received: u64,
+    /// Datagrams dropped in silence: unreadable, or answers to nothing.
+    pub dropped: u64,
+    /// Requests refused before any leg saw them.
+    pub refused: u64,
+    /// Requests and responses recognised as repetitions.
+    pub repeated: u64,
+    /// Our own retransmissions.
+    pub retransmitted: u64,
+}

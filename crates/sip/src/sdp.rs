@@ -1,0 +1,566 @@
+//! Session descriptions (RFC 8866) as far as one plain audio stream needs them, and offer and answer (RFC 3264).
+//! It refuses to know video, ICE and encryption; what it does not understand it leaves out of the answer.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// More than this is not read.
+const SIZE_MAX_BYTES: usize = 16 * 1024;
+/// Formats beyond this number are not read.
+const FORMATS_MAX: usize = 32;
+/// Media streams beyond this number are not read.
+const STREAMS_MAX: usize = 16;
+
+/// One audio stream and what is said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sdp {
+    /// Where the writer of this description wants its audio. Port 0: the stream is refused.
+    pub audio: SocketAddr,
+    /// Formats in order of preference.
+    pub formats: Vec<Format>,
+    /// Who sends, seen from the writer.
+    pub direction: Direction,
+    /// Packet time, if stated.
+    pub ptime_ms: Option<u16>,
+    /// RTP and RTCP on one port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The number of the session in `o=`.
+    pub session_id: u64,
+    /// The version of the session in `o=`; grows with each change.
+    pub session_version: u64,
+    /// The other streams of an offer, refused in our answer: the `m=` words up to the port, and the formats.
+    pub others: Vec<OtherStream>,
+    /// How many of `others` stand before the audio stream.
+    pub others_before: usize,
+}
+
+/// A stream that is not the audio stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherStream {
+    /// `video`, `application`, …
+    pub media: String,
+    /// `RTP/AVP`, `udptl`, …
+    pub transport: String,
+    /// The formats as written.
+    pub formats: String,
+}
+
+/// One payload type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// 0 to 127.
+    pub payload_type: u8,
+    /// What it means.
+    pub codec: Codec,
+    /// Clock rate.
+    pub rate_hz: u32,
+}
+
+/// A codec that the platform knows by name, or the name of one that it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711 A-law.
+    Pcma,
+    /// G.711 µ-law.
+    Pcmu,
+    /// DTMF by RFC 4733.
+    TelephoneEvent,
+    /// Any other, by its encoding name.
+    Other(String),
+}
+
+/// Who sends audio.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Both.
+    SendRecv,
+    /// The writer only.
+    SendOnly,
+    /// The reader only.
+    RecvOnly,
+    /// Nobody: on hold.
+    Inactive,
+}
+
+/// Why a description cannot be used.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum SdpError {
+    /// Longer than any honest one.
+    TooLong,
+    /// Not text, or a line that is not `x=…`.
+    Malformed,
+    /// No audio stream over RTP.
+    NoAudio,
+    /// The audio stream has no address.
+    NoAddress,
+}
+
+/// The offer and we share no codec.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct NoCommonCodec;
+
+impl std::fmt::Display for SdpError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            SdpError::TooLong => "session description too long",
+            SdpError::Malformed => "malformed session description",
+            SdpError::NoAudio => "no audio stream",
+            SdpError::NoAddress => "audio stream without address",
+        })
+    }
+}
+
+impl std::error::Error for SdpError {}
+
+impl std::fmt::Display for NoCommonCodec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no common codec")
+    }
+}
+
+impl std::error::Error for NoCommonCodec {}
+
+impl Codec {
+    fn named(name: &str) -> Codec {
+        if name.eq_ignore_ascii_case("PCMA") {
+            Codec::Pcma
+        } else if name.eq_ignore_ascii_case("PCMU") {
+            Codec::Pcmu
+        } else if name.eq_ignore_ascii_case("telephone-event") {
+            Codec::TelephoneEvent
+        } else {
+            Codec::Other(name.to_owned())
+        }
+    }
+
+    /// The encoding name as `a=rtpmap` writes it.
+    pub fn name(&self) -> &str {
+        match self {
+            Codec::Pcma => "PCMA",
+            Codec::Pcmu => "PCMU",
+            Codec::TelephoneEvent => "telephone-event",
+            Codec::Other(name) => name,
+        }
+    }
+}
+
+impl Format {
+    /// G.711 A-law, payload type 8.
+    pub fn pcma() -> Format {
+        Format { payload_type: 8, codec: Codec::Pcma, rate_hz: 8000 }
+    }
+
+    /// G.711 µ-law, payload type 0.
+    pub fn pcmu() -> Format {
+        Format { payload_type: 0, codec: Codec::Pcmu, rate_hz: 8000 }
+    }
+
+    /// DTMF events, payload type 101.
+    pub fn telephone_event() -> Format {
+        Format { payload_type: 101, codec: Codec::TelephoneEvent, rate_hz: 8000 }
+    }
+
+    /// The static payload types of RFC 3551 that need no `a=rtpmap`.
+    fn static_type(payload_type: u8) -> Format {
+        let (name, rate_hz) = match payload_type {
+            0 => ("PCMU", 8000),
+            3 => ("GSM", 8000),
+            4 => ("G723", 8000),
+            8 => ("PCMA", 8000),
+            9 => ("G722", 8000),
+            13 => ("CN", 8000),
+            18 => ("G729", 8000),
+            _ => ("", 8000),
+        };
+        Format { payload_type, codec: Codec::named(name), rate_hz }
+    }
+
+    fn same_codec(&self, other: &Format) -> bool {
+        self.rate_hz == other.rate_hz
+            && match (&self.codec, &other.codec) {
+                (Codec::Other(a), Codec::Other(b)) => a.eq_ignore_ascii_case(b),
+                (a, b) => a == b,
+            }
+    }
+}
+
+impl Direction {
+    fn word(self) -> &'static str {
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Direction> {
+        [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]
+            .into_iter()
+            .find(|direction| direction.word() == word)
+    }
+
+    /// The same stream seen from the other side.
+    pub fn mirrored(self) -> Direction {
+        match self {
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            same => same,
+        }
+    }
+}
+
+impl Sdp {
+    /// Our offer of `formats` at `local`.
+    pub fn offer(local: SocketAddr, formats: &[Format], session_id: u64, session_version: u64) -> Sdp {
+        Sdp {
+            audio: local,
+            formats: formats.to_vec(),
+            direction: Direction::SendRecv,
+            ptime_ms: Some(20),
+            rtcp_mux: false,
+            session_id,
+            session_version,
+            others: Vec::new(),
+            others_before: 0,
+        }
+    }
+
+    /// Our answer to `offer` at `local`: the offered formats that we also have, in the offer's order and
+    /// with its payload types; telephone events alone are no conversation.
+    pub fn answer(
+        offer: &Sdp,
+        local: SocketAddr,
+        formats: &[Format],
+        session_id: u64,
+        session_version: u64,
+    ) -> Result<Sdp, NoCommonCodec> {
+        let common: Vec<Format> = offer
+            .formats
+            .iter()
+            .filter(|offered| formats.iter().any(|ours| ours.same_codec(offered)))
+            .cloned()
+            .collect();
+        if !common.iter().any(|format| format.codec != Codec::TelephoneEvent) {
+            return Err(NoCommonCodec);
+        }
+        Ok(Sdp {
+            audio: local,
+            formats: common,
+            direction: offer.direction.mirrored(),
+            ptime_ms: Some(20),
+            rtcp_mux: offer.rtcp_mux,
+            session_id,
+            session_version,
+            others: offer.others.clone(),
+            others_before: offer.others_before,
+        })
+    }
+
+    /// The first voice format, which both sides send.
+    pub fn voice(&self) -> Option<&Format> {
+        self.formats.iter().find(|format| matches!(format.codec, Codec::Pcma | Codec::Pcmu))
+    }
+
+    /// The payload type of telephone events.
+    pub fn telephone_event(&self) -> Option<u8> {
+        self.formats
+            .iter()
+            .find(|format| format.codec == Codec::TelephoneEvent)
+            .map(|format| format.payload_type)
+    }
+
+    /// Whether the writer asks us to be quiet: on hold by direction, or by RFC 2543's address 0.0.0.0.
+    pub fn on_hold(&self) -> bool {
+        matches!(self.direction, Direction::SendOnly | Direction::Inactive)
+            || self.audio.ip().is_unspecified()
+    }
+
+    /// The text, lines ended by CRLF.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = String::with_capacity(256);
+        let family = if self.audio.is_ipv4() { "IP4" } else { "IP6" };
+        let ip = self.audio.ip();
+        // Writing to a String does not fail.
+        let _ = write!(
+            text,
+            "v=0\r\no=- {} {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n",
+            self.session_id, self.session_version
+        );
+        let split = self.others_before.min(self.others.len());
+        self.others[..split].iter().for_each(|other| other.write_refused(&mut text));
+        self.write_audio(&mut text);
+        self.others[split..].iter().for_each(|other| other.write_refused(&mut text));
+        text.into_bytes()
+    }
+
+    fn write_audio(&self, text: &mut String) {
+        let _ = write!(text, "m=audio {} RTP/AVP", self.audio.port());
+        for format in &self.formats {
+            let _ = write!(text, " {}", format.payload_type);
+        }
+        text.push_str("\r\n");
+        for format in &self.formats {
+            let _ = write!(
+                text,
+                "a=rtpmap:{} {}/{}\r\n",
+                format.payload_type,
+                format.codec.name(),
+                format.rate_hz
+            );
+            if format.codec == Codec::TelephoneEvent {
+                let _ = write!(text, "a=fmtp:{} 0-15\r\n", format.payload_type);
+            }
+        }
+        if let Some(ptime_ms) = self.ptime_ms {
+            let _ = write!(text, "a=ptime:{ptime_ms}\r\n");
+        }
+        if self.rtcp_mux {
+            text.push_str("a=rtcp-mux\r\n");
+        }
+        let _ = write!(text, "a={}\r\n", self.direction.word());
+    }
+
+    /// Read a description: the first audio stream over plain RTP that is not refused, else the first of all.
+    pub fn parse(bytes: &[u8]) -> Result<Sdp, SdpError> {
+        if bytes.len() > SIZE_MAX_BYTES {
+            return Err(SdpError::TooLong);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| SdpError::Malformed)?;
+        let mut reader = Reader::default();
+        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            let (kind, value) = line.split_once('=').ok_or(SdpError::Malformed)?;
+            reader.line(kind, value)?;
+        }
+        reader.finish()
+    }
+}
+
+impl OtherStream {
+    fn write_refused(&self, text: &mut String) {
+        let _ = write!(text, "m={} 0 {} {}\r\n", self.media, self.transport, self.formats);
+    }
+}
+
+/// One `m=` section while it is read.
+struct Section {
+    media: String,
+    port: u16,
+    transport: String,
+    formats: String,
+    address: Option<IpAddr>,
+    rtpmaps: Vec<Format>,
+    direction: Option<Direction>,
+    ptime_ms: Option<u16>,
+    rtcp_mux: bool,
+}
+
+#[derive(Default)]
+struct Reader {
+    seen_version: bool,
+    session_id: u64,
+    session_version: u64,
+    address: Option<IpAddr>,
+    direction: Option<Direction>,
+    sections: Vec<Section>,
+}
+
+impl Reader {
+    fn line(&mut self, kind: &str, value: &str) -> Result<(), SdpError> {
+        match kind {
+            "v" if value.trim() == "0" => self.seen_version = true,
+            "v" => return Err(SdpError::Malformed),
+            "o" => self.origin(value)?,
+            "c" => self.connection(value)?,
+            "m" if self.sections.len() < STREAMS_MAX => self.sections.push(Section::open(value)?),
+            "m" => return Err(SdpError::TooLong),
+            "a" => self.attribute(value),
+            kind if kind.len() == 1 => {}
+            _ => return Err(SdpError::Malformed),
+        }
+        Ok(())
+    }
+
+    /// `o=<user> <id> <version> IN IP4 <address>`; numbers too large for us are only kept as zero.
+    fn origin(&mut self, value: &str) -> Result<(), SdpError> {
+        let mut words = value.split_ascii_whitespace().skip(1);
+        let (Some(id), Some(version)) = (words.next(), words.next()) else { return Err(SdpError::Malformed) };
+        self.session_id = id.parse().unwrap_or(0);
+        self.session_version = version.parse().unwrap_or(0);
+        Ok(())
+    }
+
+    /// `c=IN IP4 <address>[/ttl]`. A host name is left out: nothing here resolves names.
+    fn connection(&mut self, value: &str) -> Result<(), SdpError> {
+        let address = value.split_ascii_whitespace().nth(2).ok_or(SdpError::Malformed)?;
+        let address = address.split('/').next().unwrap_or(address).parse().ok();
+        match self.sections.last_mut() {
+            Some(section) => section.address = address,
+            None => self.address = address,
+        }
+        Ok(())
+    }
+
+    fn attribute(&mut self, value: &str) {
+        let (name, rest) = value.split_once(':').unwrap_or((value, ""));
+        let Some(section) = self.sections.last_mut() else {
+            self.direction = Direction::of_word(name).or(self.direction);
+            return;
+        };
+        match name {
+            "rtpmap" if section.rtpmaps.len() < FORMATS_MAX => section.rtpmaps.extend(rtpmap(rest)),
+            "ptime" => section.ptime_ms = rest.trim().parse().ok().filter(|ms| (1..=200).contains(ms)),
+            "rtcp-mux" => section.rtcp_mux = true,
+            name => section.direction = Direction::of_word(name).or(section.direction),
+        }
+    }
+
+    fn finish(mut self) -> Result<Sdp, SdpError> {
+        if !self.seen_version {
+            return Err(SdpError::Malformed);
+        }
+        let chosen = self
+            .sections
+            .iter()
+            .position(|section| section.is_audio() && section.port != 0)
+            .or_else(|| self.sections.iter().position(Section::is_audio))
+            .ok_or(SdpError::NoAudio)?;
+        let section = self.sections.remove(chosen);
+        let ip = match section.address.or(self.address) {
+            Some(ip) => ip,
+            None if section.port == 0 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            None => return Err(SdpError::NoAddress),
+        };
+        Ok(Sdp {
+            audio: SocketAddr::new(ip, section.port),
+            formats: section.audio_formats(),
+            direction: section.direction.or(self.direction).unwrap_or(Direction::SendRecv),
+            ptime_ms: section.ptime_ms,
+            rtcp_mux: section.rtcp_mux,
+            session_id: self.session_id,
+            session_version: self.session_version,
+            others: self.sections.into_iter().map(Section::into_other).collect(),
+            others_before: chosen,
+        })
+    }
+}
+
+impl Section {
+    /// `m=<media> <port>[/n] <transport> <formats…>`.
+    fn open(value: &str) -> Result<Section, SdpError> {
+        let mut words = value.split_ascii_whitespace();
+        let (Some(media), Some(port), Some(transport)) = (words.next(), words.next(), words.next()) else {
+            return Err(SdpError::Malformed);
+        };
+        let port = port.split('/').next().unwrap_or(port).parse().map_err(|_| SdpError::Malformed)?;
+        let formats: Vec<&str> = words.take(FORMATS_MAX).collect();
+        if formats.is_empty() {
+            return Err(SdpError::Malformed);
+        }
+        Ok(Section {
+            media: media.to_owned(),
+            port,
+            transport: transport.to_owned(),
+            formats: formats.join(" "),
+            address: None,
+            rtpmaps: Vec::new(),
+            direction: None,
+            ptime_ms: None,
+            rtcp_mux: false,
+        })
+    }
+
+    fn is_audio(&self) -> bool {
+        self.media == "audio" && matches!(self.transport.as_str(), "RTP/AVP" | "RTP/AVPF")
+    }
+
+    fn audio_formats(&self) -> Vec<Format> {
+        let types =
+            self.formats.split(' ').filter_map(|word| word.parse::<u8>().ok()).filter(|&number| number < 128);
+        types
+            .map(|number| {
+                let mapped = self.rtpmaps.iter().find(|format| format.payload_type == number);
+                mapped.cloned().unwrap_or_else(|| Format::static_type(number))
+            })
+            .filter(|format| format.codec != Codec::Other(String::new()))
+            .collect()
+    }
+
+    fn into_other(self) -> OtherStream {
+        OtherStream { media: self.media, transport: self.transport, formats: self.formats }
+    }
+}
+
+/// `a=rtpmap:<type> <name>/<rate>[/<channels>]`; only one channel is of use here.
+fn rtpmap(value: &str) -> Option<Format> {
+    let (number, encoding) = value.trim().split_once(' ')?;
+    let payload_type = number.parse().ok().filter(|&number: &u8| number < 128)?;
+    let mut parts = encoding.trim().split('/');
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let rate_hz = parts.next()?.parse().ok().filter(|&rate: &u32| rate > 0)?;
+    match parts.next() {
+        None | Some("1") => Some(Format { payload_type, codec: Codec::named(name), rate_hz }),
+        Some(channels) => {
+            let named = Codec::Other(format!("{name}/{channels}"));
+            Some(Format { payload_type, codec: named, rate_hz })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &str = "v=0\r\no=alice 289 3 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+        m=audio 49170 RTP/AVP 0 8 96 97\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/8000\r\n\
+        a=ptime:20\r\na=sendonly\r\nm=video 51372 RTP/AVP 31\r\na=rtpmap:31 H261/90000\r\n";
+
+    fn local() -> SocketAddr {
+        "198.51.100.1:20000".parse().expect("an address")
+    }
+
+    #[test]
+    fn an_offer_is_read() {
+        let sdp = Sdp::parse(OFFER.as_bytes()).expect("valid");
+        assert_eq!(sdp.audio, "192.0.2.7:49170".parse().expect("an address"));
+        assert_eq!(sdp.formats[0], Format::pcmu());
+        assert_eq!(sdp.formats[1], Format::pcma());
+        assert_eq!(sdp.formats[2].codec, Codec::Other("opus/2".into()));
+        assert_eq!(sdp.telephone_event(), Some(97));
+        assert_eq!((sdp.direction, sdp.ptime_ms, sdp.session_version), (Direction::SendOnly, Some(20), 3));
+        assert!(sdp.on_hold());
+    }
+
+    #[test]
+    fn an_answer_keeps_payload_types_and_refuses_video() {
+        let offer = Sdp::parse(OFFER.as_bytes()).expect("valid");
+        let ours = [Format::pcma(), Format::telephone_event()];
+        let answer = Sdp::answer(&offer, local(), &ours, 7, 1).expect("PCMA is common");
+        let text = String::from_utf8(answer.to_bytes()).expect("text");
+        assert!(text.contains("m=audio 20000 RTP/AVP 8 97\r\n"), "{text}");
+        assert!(text.contains("m=video 0 RTP/AVP 31\r\n"), "{text}");
+        assert!(text.contains("a=recvonly\r\n"), "{text}");
+        assert_eq!(Sdp::parse(text.as_bytes()).expect("our own text").formats, answer.formats);
+    }
+
+    #[test]
+    fn events_alone_are_no_common_codec() {
+        let offer = Sdp::parse(OFFER.as_bytes()).expect("valid");
+        assert_eq!(Sdp::answer(&offer, local(), &[Format::telephone_event()], 7, 1), Err(NoCommonCodec));
+    }
+
+    #[test]
+    fn an_offer_survives_the_wire() {
+        let offer = Sdp::offer(local(), &[Format::pcma(), Format::pcmu(), Format::telephone_event()], 5, 2);
+        assert_eq!(Sdp::parse(&offer.to_bytes()), Ok(offer));
+    }
+
+    #[test]
+    fn junk_is_refused_by_kind() {
+        assert_eq!(Sdp::parse(b"hello"), Err(SdpError::Malformed));
+        assert_eq!(Sdp::parse(b"v=0\r\nm=video 1 RTP/AVP 31\r\n"), Err(SdpError::NoAudio));
+        assert_eq!(Sdp::parse(b"v=0\r\nm=audio 4 RTP/AVP 0\r\n"), Err(SdpError::NoAddress));
+        assert_eq!(Sdp::parse(b"v=0\r\nm=audio 70000 RTP/AVP 0\r\n"), Err(SdpError::Malformed));
+        assert_eq!(Sdp::parse(&vec![b'a'; SIZE_MAX_BYTES + 1]), Err(SdpError::TooLong));
+    }
+}
