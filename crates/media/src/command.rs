@@ -1,0 +1,330 @@
+//! What the engine is told and what it tells: ports, legs, commands, events, statistics.
+//! Plain values; this module refuses to know sockets, threads and files.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+pub use crate::g711::Law;
+
+/// One leg of a call, named by the user of the engine; never used twice while open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(pub u64);
+
+/// One call, named by the user of the engine. All its legs live on one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u128);
+
+/// One playback on a leg, named by the user; comes back in [`Event::Played`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PlayId(pub u32);
+
+/// A prompt known to the engine; those shipped are in [`crate::prompts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PromptId(pub u32);
+
+/// The signals a network plays to a caller, defined as dated data in [`crate::tone`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ToneId {
+    /// Dial tone.
+    Dial,
+    /// The target is being rung.
+    Ringback,
+    /// The target is busy.
+    Busy,
+    /// No way through the network.
+    Congestion,
+    /// A short double beep: the call will end soon.
+    Warning,
+}
+
+/// What a playback plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sound {
+    /// A loaded or shipped prompt.
+    Prompt(PromptId),
+    /// A tone with its cadence.
+    Tone(ToneId),
+}
+
+/// How often a playback plays its sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Repeat {
+    /// Once, then [`Event::Played`].
+    Once,
+    /// Until stopped, replaced or the leg closes; no [`Event::Played`].
+    Forever,
+}
+
+/// How the engine is set up. `Config::local` gives the product's defaults.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Threads that carry RTP.
+    pub shards: usize,
+    /// The local address the sockets are bound to.
+    pub address: IpAddr,
+    /// Ports that may be used; only the even ones are.
+    pub ports: RangeInclusive<u16>,
+    /// Sockets each shard opens ahead. Fewer are opened if the range is used up.
+    pub pool_per_shard: usize,
+    /// How long a port rests after its leg closed, so that late packets reach nobody.
+    pub quarantine_ms: u64,
+    /// Where recordings go; `None` switches recording off.
+    pub recording: Option<RecordingConfig>,
+    /// No packet for so long on a bridged leg that is not on hold gives [`Event::Silent`].
+    pub silence_ms: u64,
+}
+
+impl Config {
+    /// One shard on `address` with the product's defaults and no recording.
+    pub fn local(address: IpAddr) -> Config {
+        Config {
+            shards: 1,
+            address,
+            ports: 20_000..=39_998,
+            pool_per_shard: 256,
+            quarantine_ms: 30_000,
+            recording: None,
+            silence_ms: 60_000,
+        }
+    }
+}
+
+/// Where and in what room recordings are kept.
+#[derive(Clone, Debug)]
+pub struct RecordingConfig {
+    /// Finished files: `<dir>/<yyyymmdd>/<recording id in hex>.wav`; segments lie in `<dir>/segments`.
+    pub dir: PathBuf,
+    /// Size of one preallocated segment file.
+    pub segment_bytes: u64,
+    /// Segments a shard may hold at most; with all of them full recording stops, the call goes on.
+    pub segments_max: u32,
+}
+
+impl RecordingConfig {
+    /// Segments of 64 MiB, at most 256 of them for each shard.
+    pub fn in_dir(dir: impl Into<PathBuf>) -> RecordingConfig {
+        RecordingConfig { dir: dir.into(), segment_bytes: 64 << 20, segments_max: 256 }
+    }
+}
+
+/// A bound socket that waits for a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Port {
+    /// The shard that owns the socket.
+    pub shard: u16,
+    /// Names the port in [`Command::Open`]; unique in the engine.
+    pub id: u32,
+    /// What an SDP offers.
+    pub address: SocketAddr,
+}
+
+/// What the engine is told. Commands about one leg take effect in the order sent.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Takes a port given by [`Event::PortsReady`] for a leg.
+    Open {
+        /// The new leg.
+        leg: LegId,
+        /// [`Port::id`].
+        port: u32,
+        /// The call the leg belongs to.
+        call: CallId,
+    },
+    /// Says where the peer is, after each SDP. Opens the learning window of FAULTS N5 anew: the source of
+    /// the peer's packets is learned in the first 250 ms, later only the exact `remote` is accepted.
+    Connect {
+        /// The leg.
+        leg: LegId,
+        /// The peer as its SDP names it.
+        remote: SocketAddr,
+        /// Law of what is sent to the peer.
+        payload: Law,
+        /// Its payload type.
+        payload_type: u8,
+        /// Payload type of telephone-event (RFC 4733), if negotiated; without it keys are heard in-band.
+        event_payload_type: Option<u8>,
+    },
+    /// Plays to the peer, in place of what is bridged to it; ends an earlier playback without a word.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// Comes back in [`Event::Played`].
+        play: PlayId,
+        /// What is played.
+        sound: Sound,
+        /// How often.
+        repeat: Repeat,
+    },
+    /// Stops what is played, if anything.
+    StopPlay {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Relays both ways between two legs of one shard; an earlier bridge of either ends.
+    Bridge {
+        /// One leg.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// Ends the bridge of a leg and its peer; both stay open.
+    Unbridge {
+        /// Either leg.
+        leg: LegId,
+    },
+    /// While on, silence of the leg is no event.
+    Hold {
+        /// The leg.
+        leg: LegId,
+        /// Whether it is held.
+        on: bool,
+    },
+    /// Records what two legs say into one two-channel file.
+    Record {
+        /// The call; it has one recording at a time.
+        call: CallId,
+        /// Names the file.
+        recording: u128,
+        /// The left channel: the caller.
+        left: LegId,
+        /// The right channel: the agent.
+        right: LegId,
+    },
+    /// Ends the call's recording; its file follows with [`Event::RecordingReady`].
+    StopRecord {
+        /// The call.
+        call: CallId,
+    },
+    /// Ends a leg; answered by [`Event::Closed`]. A recording it takes part in ends with the last of its two legs.
+    Close {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// What the engine tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Ports that may be opened from now on: the pool at the start, later those whose quarantine ended.
+    PortsReady(Vec<Port>),
+    /// The peer pressed a key.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `b'0'..=b'9'`, `b'*'`, `b'#'`, `b'A'..=b'D'`.
+        digit: u8,
+    },
+    /// A playback that plays once has ended by itself.
+    Played {
+        /// The leg.
+        leg: LegId,
+        /// From [`Command::Play`].
+        play: PlayId,
+    },
+    /// Nothing was heard for `Config::silence_ms`; told once until a packet comes again.
+    Silent {
+        /// The leg.
+        leg: LegId,
+        /// Age of the last packet, or of the bridge if there was none since.
+        last_packet_ms_ago: u64,
+    },
+    /// The first packet of the peer was accepted.
+    FirstPacket {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The leg is closed.
+    Closed {
+        /// The leg.
+        leg: LegId,
+        /// What it saw.
+        stats: LegStats,
+    },
+    /// A command named a port or a leg in a way that cannot be done.
+    Refused {
+        /// The leg, or the left leg of a recording.
+        leg: LegId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A recording is a whole file on the disk, synced. After a crash it may be told once more.
+    RecordingReady {
+        /// From [`Command::Record`].
+        recording: u128,
+        /// The call.
+        call: CallId,
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// Its length.
+        duration_ms: u64,
+        /// CRC-32C of the whole file.
+        crc32c: u32,
+        /// The process ended before the recording did; what was heard until then is here.
+        interrupted: bool,
+    },
+    /// A recording ended before it was asked to; what was heard until then still becomes a file.
+    RecordingStopped {
+        /// The call.
+        call: CallId,
+        /// From [`Command::Record`].
+        recording: u128,
+        /// Why.
+        reason: StopReason,
+    },
+}
+
+/// Why a command was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The port is not free.
+    PortTaken,
+    /// The leg is open already.
+    LegOpen,
+    /// The leg is not open.
+    LegUnknown,
+    /// The two legs live on different shards.
+    OtherShard,
+    /// No such prompt is loaded.
+    PromptUnknown,
+    /// Recording is not configured, or the call is being recorded already.
+    RecordingRefused,
+}
+
+/// Why a recording ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// No room: the disk is full or all segments are in use.
+    DiskFull,
+    /// The file could not be written; its packets stay in the segments and it is tried again.
+    WriteFailed,
+}
+
+/// What one leg received and sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LegStats {
+    /// Packets accepted from the peer.
+    pub received: u64,
+    /// Packets sent to the peer.
+    pub sent: u64,
+    /// Packets missing by sequence number (RFC 3550 A.3, duplicates not counted as received).
+    pub lost: u64,
+    /// Accepted packets that came after a later one.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicate: u64,
+    /// Interarrival jitter (RFC 3550 6.4.1).
+    pub jitter_us: u32,
+    /// Packets from elsewhere, with a foreign SSRC or no RTP at all: dropped.
+    pub strangers: u64,
+    /// Frames of playbacks that were skipped since the shard was late.
+    pub skipped: u64,
+    /// Estimate of the mean opinion score by the E-model (ITU-T G.107), in hundredths: 441 is 4.41. 0 without packets.
+    pub mos_e2: u16,
+    /// From [`Command::Connect`] to the first packet.
+    pub first_packet_ms: Option<u64>,
+    /// Age of the last packet at the end.
+    pub last_packet_ms: Option<u64>,
+}
