@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cdr::{AnswerStatus, CallRecord, LegRecord};
+use crate::cdr::{AnswerStatus, CallRecord, ChargingFrom, LegRecord};
 use crate::{Money, PlanId, Wall};
 
 mod paper;
@@ -113,15 +113,16 @@ impl Charge {
 }
 
 /// Prices one usage by one version. Milliseconds become whole seconds, rounded up; seconds become units, rounded up;
-/// the sum is rounded once, as the version says. Zero milliseconds cost nothing but a fee per call.
-pub fn price(usage: &Usage, version: &TariffVersion, leg: u8, revision: u32) -> Charge {
+/// the sum is rounded once, as the version says. Zero milliseconds cost nothing but a fee per call. The charge is
+/// revision 0; [`adjustment`] makes the later ones.
+pub fn price(usage: &Usage, version: &TariffVersion, leg: u8) -> Charge {
     let terms = version.terms(usage.zone, usage.answered);
     let usage_ms = if usage.answered { usage.usage_ms } else { 0 };
     let units = terms.units(usage_ms);
     Charge {
         kind: version.kind,
         leg,
-        revision,
+        revision: 0,
         plan: version.plan.clone(),
         tariff_version: version.version,
         zone: usage.zone,
@@ -147,8 +148,8 @@ pub fn adjustment(old: &Charge, new: &Charge) -> Option<Charge> {
 }
 
 /// The charges of one call: the sale, and the cost of each outgoing leg that answered, joined or late, and for which
-/// `cost` knows a plan. An unanswered call makes a sale charge only if the plan asks a fee for it; a call that a rule
-/// barred or that we failed never does.
+/// `cost` knows a plan. A call counts as answered from the instant its contract charges from (row F17). One that was not
+/// makes a sale charge only if the plan asks a fee for it; one that a rule barred or that we failed never does.
 pub fn rate_call<'t>(
     record: &CallRecord,
     sale: &TariffVersion,
@@ -163,21 +164,24 @@ pub fn rate_call<'t>(
         }
         if let Some(version) = cost(leg) {
             let usage = Usage { started_at: record.started_at, usage_ms: leg.cost_ms, answered: true, zone };
-            charges.push(price(&usage, version, leg.leg, 0));
+            charges.push(price(&usage, version, leg.leg));
         }
     }
     charges
 }
 
 fn rate_sale(record: &CallRecord, sale: &TariffVersion, zone: Zone) -> Option<Charge> {
-    let answered = record.answered_at.is_some();
     let ours = matches!(record.status, AnswerStatus::Barred | AnswerStatus::Failed);
-    if !answered && ours {
+    if record.answered_at.is_none() && ours {
         return None;
     }
+    let answered = match record.charging_from {
+        ChargingFrom::Answer => record.answered_at.is_some(),
+        ChargingFrom::TwoParty => record.joined_at.is_some(),
+    };
     let usage = Usage { started_at: record.started_at, usage_ms: record.sale_ms, answered, zone };
-    let charge = price(&usage, sale, 0, 0);
-    (answered || !charge.amount_e4.is_zero()).then_some(charge)
+    let charge = price(&usage, sale, 0);
+    (record.answered_at.is_some() || !charge.amount_e4.is_zero()).then_some(charge)
 }
 
 /// What we keep: sales less costs (row F13). Negative when the call cost more than it brought.
@@ -198,3 +202,6 @@ pub fn zone_of(caller_area_code: &str, bound_area_code: &str) -> Zone {
     let bound = bound_area_code.trim_start_matches('0');
     if !caller.is_empty() && caller == bound { Zone::Local } else { Zone::LongDistance }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

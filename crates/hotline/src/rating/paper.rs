@@ -57,7 +57,7 @@ impl Charge {
 fn rounded(sum: String, charge: &Charge) -> Vec<String> {
     let (fee, rounding) = (charge.fee_e4(), charge.terms.rounding);
     let exact = charge.terms.exact_e4(charge.units);
-    let whole = Money((exact.over / i128::from(exact.under)) as i64);
+    let whole = Money(i64::try_from(exact.over / i128::from(exact.under)).unwrap_or(i64::MAX));
     let open = exact.over % i128::from(exact.under) != 0;
     if whole == fee && !open {
         return vec![format!("{sum} = {fee}")];

@@ -93,7 +93,7 @@ pub enum Per {
     Time {
         /// Length of a unit; whole seconds.
         unit_ms: u64,
-        /// Length of the first unit; whole seconds, mostly the same.
+        /// Length of the first unit; whole seconds, mostly the same. Its price is in proportion to its length.
         first_unit_ms: u64,
         /// Price of `price_ms` of time.
         price_e4: Money,

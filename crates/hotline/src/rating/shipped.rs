@@ -1,10 +1,7 @@
 //! The tariffs of the seeds as rows (FEATURES.md 2.4). `data/tariffs.json` is the same table as the file that a
 //! provider copies and edits; a test keeps the two alike.
 
-use super::{
-    Calls, ChargeComponent, ChargeKind, Payer, Per, RateRule, RoundAt, Rounding, RoundingMode, TariffVersion,
-    ZoneRule,
-};
+use super::{Calls, ChargeComponent, ChargeKind, Payer, Per, RateRule, Rounding, TariffVersion, ZoneRule};
 use crate::{Beijing, Money, PlanId};
 
 pub(super) fn versions() -> Vec<TariffVersion> {
@@ -66,7 +63,7 @@ fn dated(plan: &str, kind: ChargeKind, title: &str, source: &str) -> TariffVersi
         valid_to: None,
         source: source.to_owned(),
         components: Vec::new(),
-        rounding: Rounding { mode: RoundingMode::Up, decimals: 2, at: RoundAt::Call },
+        rounding: Rounding::FEN_UP,
     }
 }
 

@@ -233,3 +233,117 @@ pub(super) mod instant_or_open {
         Ok(Option::<Instant>::deserialize(deserializer)?.map(|instant| instant.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::shipped;
+    use super::super::{ChargeComponent, RateRule, ZoneRule};
+    use super::*;
+    use crate::{Beijing, Money};
+
+    const FILE: &str = include_str!("../../../../data/tariffs.json");
+
+    #[test]
+    fn the_shipped_file_is_the_shipped_table() {
+        let file: Tariffs = serde_json::from_str(FILE).expect("data/tariffs.json is a list of versions");
+        assert_eq!(file, Tariffs::shipped());
+        let written = serde_json::to_string_pretty(&Tariffs::shipped()).expect("tariffs are JSON");
+        assert_eq!(written.trim(), FILE.trim(), "what is exported is what is shipped, to the letter");
+    }
+
+    #[test]
+    fn the_shipped_tariffs_are_whole() {
+        let tariffs = Tariffs::shipped();
+        assert_eq!(tariffs.validate(), []);
+        let plans: Vec<_> = tariffs.versions().iter().map(|version| version.plan.as_str()).collect();
+        assert_eq!(plans, ["C1", "T1", "T2", "T2a", "T2b", "T3", "T6"]);
+    }
+
+    #[test]
+    fn tariffs_read_back_from_postcard() {
+        let bytes = postcard::to_allocvec(&Tariffs::shipped()).expect("tariffs are postcard");
+        assert_eq!(postcard::from_bytes::<Tariffs>(&bytes), Ok(Tariffs::shipped()));
+    }
+
+    #[test]
+    fn a_version_holds_from_its_first_instant_to_before_its_last() {
+        let (first, second) = succession(Some(day(2)), day(2));
+        let tariffs = Tariffs::from(vec![second, first]);
+        let plan = PlanId::new("T1");
+        let at = |at| tariffs.version_at(&plan, at).map(|version| version.version);
+        assert_eq!(at(Wall(day(1).0 - 1)), None);
+        assert_eq!(at(day(1)), Some(1));
+        assert_eq!(at(Wall(day(2).0 - 1)), Some(1));
+        assert_eq!(at(day(2)), Some(2));
+        assert_eq!(tariffs.version_at(&PlanId::new("T"), day(2)), None);
+        assert_eq!(tariffs.version(&plan, 2).map(|version| version.valid_from), Some(day(2)));
+        assert_eq!(tariffs.validate(), []);
+    }
+
+    #[test]
+    fn gaps_overlaps_and_orders_are_told() {
+        let plan = PlanId::new("T1");
+        let faults = |(first, second)| Tariffs::from(vec![first, second]).validate();
+        assert_eq!(
+            faults(succession(Some(day(2)), day(3))),
+            [TariffFault::Gap { plan: plan.clone(), from: day(2), to: day(3) }]
+        );
+        let overlap = TariffFault::Overlap { plan: plan.clone(), earlier: 1, later: 2 };
+        assert_eq!(faults(succession(Some(day(3)), day(2))), std::slice::from_ref(&overlap));
+        assert_eq!(faults(succession(None, day(2))), [overlap]);
+        let (first, second) = succession(Some(day(2)), day(2));
+        let again = TariffVersion { version: 1, kind: ChargeKind::Cost, ..second };
+        let told = faults((first, again));
+        assert!(told.contains(&TariffFault::VersionOrder { plan: plan.clone(), earlier: 1, later: 1 }));
+        assert!(told.contains(&TariffFault::KindChanges { plan, version: 1 }));
+    }
+
+    #[test]
+    fn every_fault_of_a_version_is_told_in_one_pass() {
+        let plan = PlanId::new("T1");
+        let wrong = |unit_ms, fen| ChargeComponent {
+            name: "wrong".to_owned(),
+            payer: Payer::Provider,
+            price: Some(RateRule {
+                zone: ZoneRule::Local,
+                per: Per::Time {
+                    unit_ms,
+                    first_unit_ms: 60_000,
+                    price_e4: Money::from_fen(fen),
+                    price_ms: 60_000,
+                },
+            }),
+        };
+        let mut version = shipped("T1");
+        version.valid_to = Some(version.valid_from);
+        version.source = " ".to_owned();
+        version.rounding.decimals = 5;
+        version.components = vec![wrong(500, 1), wrong(60_000, -1)];
+        let told = Tariffs::from(vec![version]).validate();
+        let component = || "wrong".to_owned();
+        assert_eq!(
+            told,
+            [
+                TariffFault::EndsBeforeItBegins { plan: plan.clone(), version: 1 },
+                TariffFault::NoSource { plan: plan.clone(), version: 1 },
+                TariffFault::TooManyDecimals { plan: plan.clone(), version: 1 },
+                TariffFault::WrongPayer { plan: plan.clone(), version: 1, component: component() },
+                TariffFault::BadUnit { plan: plan.clone(), version: 1 },
+                TariffFault::WrongPayer { plan: plan.clone(), version: 1, component: component() },
+                TariffFault::NegativePrice { plan: plan.clone(), version: 1 },
+                TariffFault::TwoTimePrices { plan: plan.clone(), version: 1, zone: Zone::Local },
+                TariffFault::NoPrice { plan, version: 1, zone: Zone::LongDistance },
+            ]
+        );
+    }
+
+    fn day(day: u8) -> Wall {
+        Beijing::date(2026, 10, day).wall()
+    }
+
+    /// Two versions of T1: from the 1st to `end`, and from `begin` on.
+    fn succession(end: Option<Wall>, begin: Wall) -> (TariffVersion, TariffVersion) {
+        let first = TariffVersion { valid_from: day(1), valid_to: end, ..shipped("T1") };
+        (first, TariffVersion { version: 2, valid_from: begin, ..shipped("T1") })
+    }
+}
