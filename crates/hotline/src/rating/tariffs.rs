@@ -276,6 +276,8 @@ mod tests {
         assert_eq!(at(Wall(day(2).0 - 1)), Some(1));
         assert_eq!(at(day(2)), Some(2));
         assert_eq!(tariffs.version_at(&PlanId::new("T"), day(2)), None);
+        let ended = Tariffs::from(vec![succession(Some(day(2)), day(2)).0]);
+        assert_eq!(ended.version_at(&plan, day(2)), None);
         assert_eq!(tariffs.version(&plan, 2).map(|version| version.valid_from), Some(day(2)));
         assert_eq!(tariffs.validate(), []);
     }
