@@ -1,1 +1,673 @@
-//! (being written)
+//! One call: handle(event, now) → poll_action(), next_timeout(). It decides and keeps its log; it does not know
+//! sockets, messages, packets or databases, and holds no clock. n outgoing legs, named timers, one cause.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::barring::{self, Barred};
+use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
+use crate::flow::{self, Chance, StepNo, Stop};
+use crate::hotline::Hotline;
+use crate::rating::Tariffs;
+use crate::region::Region;
+use crate::routing::Trunks;
+use crate::tenant::{Ask, Tenant};
+use crate::{CallId, Mono, Now, RecordingId, Wall};
+
+pub use explain::{Answers, explain};
+pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo};
+
+mod dialling;
+mod explain;
+mod fact;
+mod meter;
+mod talking;
+
+use dialling::Dialling;
+use meter::Meter;
+
+/// A prompt that does not end by itself is cut after this long.
+const PROMPT_MS_MAX: u64 = 120_000;
+/// How long an ending call waits for the last word of its legs: 64·T1 and a little.
+const ENDING_MS_MAX: u64 = 35_000;
+
+/// What a call may look at and change while it decides.
+pub struct Desk<'a> {
+    /// The enterprise's living state.
+    pub tenant: &'a mut Tenant,
+    /// Carrier trunks with their health.
+    pub trunks: &'a Trunks,
+    /// Every plan's versions.
+    pub tariffs: &'a Tariffs,
+}
+
+/// An INVITE that names a 400 number, as a value.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The call's id.
+    pub id: CallId,
+    /// All that decides it, at one version.
+    pub hotline: Arc<Hotline>,
+    /// The caller in national form, empty when withheld.
+    pub caller: String,
+    /// Where the caller is.
+    pub region: Region,
+    /// The trunk it came by.
+    pub trunk: Arc<str>,
+    /// The seed of its random choices.
+    pub seed: u64,
+}
+
+/// What happens to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// First 18x of an outgoing leg.
+    Rang { leg: LegNo },
+    /// 200 of an outgoing leg.
+    LegAnswered { leg: LegNo },
+    /// An outgoing leg came to nothing, by its own word or the network's.
+    LegFailed { leg: LegNo, outcome: LegOutcome, status: u16, q850: Option<u16> },
+    /// A leg that was given up answered after all and was ended at once.
+    LateAnswer { leg: LegNo },
+    /// The far end of an outgoing leg hung up.
+    LegHungUp { leg: LegNo },
+    /// The caller cancelled before our 200.
+    CallerCancelled,
+    /// The caller hung up after our 200.
+    CallerHungUp,
+    /// Our 200 was never acknowledged.
+    AckMissing,
+    /// A session was not refreshed in time (RFC 4028); the last refresh was at `last`.
+    SessionExpired { leg: LegNo, last: Mono },
+    /// A prompt ended.
+    Played { play: u32 },
+    /// No RTP on the call since `last`.
+    Silent { last: Mono },
+    /// The two sides have no codec in common.
+    NoCommonCodec { leg: LegNo },
+    /// Recording stopped early.
+    RecordingCut,
+    /// What we received from a leg, told when its media closed.
+    Quality { leg: LegNo, quality: Quality },
+    /// All media of the call is closed; no more figures come.
+    MediaClosed,
+    /// The node cannot carry the call on: its journal failed.
+    NoCapacity,
+    /// A deadline of [`Call::next_timeout`] passed.
+    Timeout,
+}
+
+/// What a call wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// 183 with our media to the caller.
+    EarlyMedia,
+    /// Play to a leg, replacing what it hears; `Event::Played` follows unless it repeats.
+    Play { leg: LegNo, play: u32, sound: Sound, repeat: bool },
+    /// Stop what is played to a leg.
+    StopPlay { leg: LegNo },
+    /// INVITE to a bound number by a trunk's place, or directly.
+    Dial { leg: LegNo, place: u8, way: Option<u8> },
+    /// Give up an outgoing leg that has not answered.
+    Cancel { leg: LegNo },
+    /// BYE to an outgoing leg or, for [`CALLER`], to the caller.
+    Bye { leg: LegNo },
+    /// Our 200 to the caller.
+    AnswerCaller,
+    /// A final status to the caller.
+    RejectCaller { status: u16, q850: u16 },
+    /// Join the caller and a leg.
+    Bridge { leg: LegNo },
+    /// Record the caller (left) and a leg (right).
+    Record { recording: RecordingId, leg: LegNo },
+    /// Close all media; their quality comes back as events.
+    CloseMedia,
+    /// The log is complete.
+    Finish,
+}
+
+/// What is played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// A prompt by its name.
+    Prompt(Arc<str>),
+    /// The ordinary ringback.
+    Ringback,
+    /// The short tone before the balance ends.
+    Warning,
+}
+
+/// When something is due. At most one of each, but for legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// When to give up a ringing leg: its ring time after the first 18x, or ring + 8 s after its INVITE.
+    Ring(LegNo),
+    /// When to cut a prompt that does not end.
+    Prompt,
+    /// When to hold the next slice.
+    Slice,
+    /// When what is paid ends.
+    PaidEnd,
+    /// When to warn that money ends in 30 s.
+    Warn,
+    /// When the talk has lasted its longest.
+    TalkLimit,
+    /// When to stop waiting for the last word of legs and media.
+    Ending,
+}
+
+/// What a call is doing or waits for.
+#[derive(Debug)]
+enum State {
+    /// A prompt of the flow; then the walk goes on.
+    Playing { play: u32, next: StepNo },
+    /// Reaching a target.
+    Dialling(Dialling),
+    /// Both answered; the recording notice plays.
+    Noticing { leg: LegNo, play: u32 },
+    /// Caller and target talk.
+    Talking { leg: LegNo },
+    /// A refusal's prompt; then the final status.
+    Refusing { play: u32, cause: Cause },
+    /// Waiting for the last word of legs and media.
+    Ending,
+    /// Nothing is left.
+    Over,
+}
+
+/// What is known of an outgoing leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LegState {
+    /// INVITE is out.
+    Trying,
+    /// 18x came.
+    Ringing,
+    /// 200 came.
+    Answered,
+    /// Given up; its last word is still to come.
+    GivenUp,
+    /// Nothing of it is left.
+    Over,
+}
+
+/// An outgoing leg.
+#[derive(Debug)]
+struct Leg {
+    place: u8,
+    state: LegState,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    id: CallId,
+    hotline: Arc<Hotline>,
+    caller: String,
+    region: Region,
+    wall_offset_ms: i64,
+    started: Mono,
+    chance: Chance,
+    log: Vec<Dated>,
+    state: State,
+    legs: Vec<Leg>,
+    meter: Option<Meter>,
+    answered: Option<Mono>,
+    early_media: bool,
+    media_open: bool,
+    plays: u32,
+    timers: Vec<(Mono, Timer)>,
+    actions: VecDeque<Action>,
+}
+
+impl Call {
+    /// Begins a call: bars, admission, then the first steps of its flow.
+    pub fn begin(arrival: Arrival, desk: &mut Desk<'_>, now: Now) -> Self {
+        let wall_offset_ms = now.wall.0 - now.mono.0 as i64;
+        let mut call = Self {
+            id: arrival.id,
+            hotline: arrival.hotline,
+            caller: arrival.caller,
+            region: arrival.region,
+            wall_offset_ms,
+            started: now.mono,
+            chance: Chance::new(arrival.seed),
+            log: Vec::with_capacity(16),
+            state: State::Ending,
+            legs: Vec::new(),
+            meter: None,
+            answered: None,
+            early_media: false,
+            media_open: false,
+            plays: 0,
+            timers: Vec::new(),
+            actions: VecDeque::new(),
+        };
+        call.note_arrival(arrival.trunk, arrival.seed, now.mono);
+        call.admit(desk, now.mono);
+        call
+    }
+
+    fn note_arrival(&mut self, trunk: Arc<str>, seed: u64, now: Mono) {
+        let hotline = &self.hotline;
+        let limits = [&hotline.limits, &hotline.tenant_limits];
+        let arrived = Arrived {
+            tenant: hotline.tenant.clone(),
+            number: hotline.number,
+            version: hotline.version,
+            caller: self.caller.clone(),
+            region: self.region.clone(),
+            trunk,
+            wall_offset_ms: self.wall_offset_ms,
+            seed,
+            plan: hotline.plan.clone(),
+            account: hotline.account,
+            charging_from: hotline.charging_from,
+            count_unanswered: limits.iter().any(|limits| limits.count_unanswered),
+        };
+        self.note(Fact::Arrived(Box::new(arrived)), now);
+    }
+
+    fn admit(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        let Some(meter) = Meter::new(&hotline, desk.tariffs, self.wall(now)) else {
+            let detail = format!("plan {} has no version today", hotline.plan);
+            return self.bar(Barred { cause: Cause::NoTariff, detail }, desk, now);
+        };
+        let ask = Ask { month: self.wall(now).beijing().billing_month(), first_slice: meter.first_price() };
+        match barring::clear(&hotline, &self.caller, desk.tenant, &ask) {
+            Ok(cleared) => {
+                self.note(Fact::Admitted { admission: cleared.admission }, now);
+                self.meter = Some(meter.admitted(cleared.admission));
+                self.walk(0, desk, now);
+            }
+            Err(barred) => self.bar(barred, desk, now),
+        }
+    }
+
+    fn bar(&mut self, barred: Barred, desk: &mut Desk<'_>, now: Mono) {
+        self.note(Fact::Barred { cause: barred.cause, detail: barred.detail }, now);
+        self.refuse(barred.cause, None, desk, now);
+    }
+
+    /// Takes one event. Deadlines that passed before it are served first, so that the order of things is that of
+    /// their times, however late this thread is.
+    pub fn handle(&mut self, event: Event, desk: &mut Desk<'_>, now: Now) {
+        let now = now.mono;
+        while let Some(timer) = self.due(now) {
+            self.serve(timer, desk, now);
+        }
+        match event {
+            Event::Timeout => {}
+            Event::Quality { leg, quality } => self.take_quality(leg, quality, now),
+            Event::RecordingCut => self.note(Fact::RecordingCut, now),
+            Event::MediaClosed => self.media_open = false,
+            Event::NoCapacity => self.end_or_refuse(Cause::NoCapacity, desk, now),
+            other => self.take(other, desk, now),
+        }
+        self.finish_if_over(now);
+    }
+
+    fn take(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Playing { play, next } => self.playing(play, next, event, desk, now),
+            State::Dialling(dialling) => self.dialling(dialling, event, desk, now),
+            State::Noticing { leg, play } => self.noticing(leg, play, event, desk, now),
+            State::Talking { leg } => self.talking(leg, event, desk, now),
+            State::Refusing { play, cause } => self.refusing(play, cause, event, desk, now),
+            State::Ending => self.ending(event, desk, now),
+            State::Over => {}
+        }
+    }
+
+    fn serve(&mut self, timer: Timer, desk: &mut Desk<'_>, now: Mono) {
+        match timer {
+            Timer::Ring(leg) => self.give_up_ringing(leg, desk, now),
+            Timer::Prompt => {
+                let play = self.plays;
+                self.take(Event::Played { play }, desk, now);
+            }
+            Timer::Slice => self.hold_next_slice(desk, now),
+            Timer::PaidEnd => self.end_of_paid(desk, now),
+            Timer::Warn => self.warn(desk, now),
+            Timer::TalkLimit => self.hang_up(Cause::TalkLimit, Party::Platform, now, desk, now),
+            Timer::Ending => {
+                self.media_open = false;
+                for leg in 0..self.legs.len() {
+                    self.leg_lost(leg as LegNo + 1, LegOutcome::Cancelled, 0, None, desk, now);
+                }
+            }
+        }
+    }
+
+    /// What happens while a prompt of the flow plays.
+    fn playing(&mut self, play: u32, next: StepNo, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        match event {
+            Event::Played { play: ended } if ended == play => {
+                self.disarm(Timer::Prompt);
+                self.walk(next, desk, now);
+            }
+            other => {
+                self.state = State::Playing { play, next };
+                self.take_ending(other, desk, now);
+            }
+        }
+    }
+
+    fn refusing(&mut self, play: u32, cause: Cause, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        match event {
+            Event::Played { play: ended } if ended == play => {
+                self.disarm(Timer::Prompt);
+                self.close_refused(cause, desk, now);
+            }
+            Event::CallerCancelled | Event::CallerHungUp => {
+                // The reason stands: the refusal was decided before the caller left.
+                self.hang_up(cause, Party::Platform, now, desk, now);
+            }
+            other => {
+                self.state = State::Refusing { play, cause };
+                self.take_ending(other, desk, now);
+            }
+        }
+    }
+
+    /// Events that mean the same in every state with the call still up: somebody or something ends it, or a leg that
+    /// was given up says its last word.
+    fn take_ending(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        match event {
+            Event::CallerCancelled => self.hang_up(Cause::CallerCancelled, Party::Caller, now, desk, now),
+            Event::CallerHungUp => self.hang_up(Cause::HangUp, Party::Caller, now, desk, now),
+            Event::AckMissing => self.hang_up(Cause::AckMissing, Party::Platform, now, desk, now),
+            Event::SessionExpired { last, .. } => {
+                self.hang_up(Cause::SessionExpired, Party::Platform, last, desk, now);
+            }
+            Event::Silent { last } => self.hang_up(Cause::MediaSilent, Party::Platform, last, desk, now),
+            Event::NoCommonCodec { .. } => self.end_or_refuse(Cause::NoCommonCodec, desk, now),
+            Event::LegFailed { leg, outcome, status, q850 } => {
+                self.leg_lost(leg, outcome, status, q850, desk, now);
+            }
+            Event::LateAnswer { leg } => self.late_answer(leg, desk, now),
+            Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
+            // Words about legs that no longer matter, or handled before: nothing to do.
+            Event::Rang { .. }
+            | Event::LegAnswered { .. }
+            | Event::Played { .. }
+            | Event::RecordingCut
+            | Event::Quality { .. }
+            | Event::MediaClosed
+            | Event::NoCapacity
+            | Event::Timeout => {}
+        }
+    }
+
+    fn ending(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        self.state = State::Ending;
+        match event {
+            Event::LegFailed { leg, outcome, status, q850 } => {
+                self.leg_lost(leg, outcome, status, q850, desk, now);
+            }
+            Event::LateAnswer { leg } | Event::LegAnswered { leg } => self.late_answer(leg, desk, now),
+            Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
+            _ => {}
+        }
+    }
+
+    /// Walks the flow until something outside has to happen, and has it done.
+    fn walk(&mut self, from: StepNo, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        let mut walked = Vec::new();
+        let mut inputs = flow::Inputs {
+            hotline: &hotline,
+            caller: &self.caller,
+            region: &self.region,
+            at: Wall::of(self.started, self.wall_offset_ms),
+            chance: &mut self.chance,
+        };
+        let stop = flow::walk(&mut inputs, &mut desk.tenant.deals, from, &mut walked);
+        for step in walked {
+            let dealt = matches!(step.why, flow::StepWhy::Percentage { .. })
+                .then(|| desk.tenant.deals.state(hotline.number, step.step))
+                .flatten();
+            let place = step.step;
+            self.note(Fact::Walked(step), now);
+            if let Some(state) = dealt {
+                self.note(Fact::Dealt { step: place, state }, now);
+            }
+        }
+        match stop {
+            Stop::Play { prompt, answer, next } => {
+                if answer {
+                    self.answer_caller(desk, now);
+                }
+                let play = self.prompt(prompt, now);
+                self.state = State::Playing { play, next };
+            }
+            Stop::Dial { group } => self.dial_group(group, desk, now),
+            Stop::HangUp { prompt } => self.refuse(Cause::FlowHangUp, prompt, desk, now),
+            Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
+        }
+    }
+
+    /// Our 200, once: "answer" is this instant.
+    fn answer_caller(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        if self.answered.is_some() {
+            return;
+        }
+        self.answered = Some(now);
+        self.note(Fact::Answered, now);
+        self.actions.push_back(Action::AnswerCaller);
+        self.arm(Timer::TalkLimit, now + self.hotline.talk_ms_max);
+        if self.hotline.charging_from == ChargingFrom::Answer {
+            self.start_meter(desk, now);
+        }
+    }
+
+    /// Plays a prompt to the caller, before our 200 as early media.
+    fn prompt(&mut self, prompt: Arc<str>, now: Mono) -> u32 {
+        let early = self.answered.is_none();
+        if early {
+            self.open_early_media();
+        }
+        self.note(Fact::Prompted { prompt: prompt.clone(), early }, now);
+        self.arm(Timer::Prompt, now + PROMPT_MS_MAX);
+        self.play(CALLER, Sound::Prompt(prompt), false)
+    }
+
+    fn open_early_media(&mut self) {
+        if self.answered.is_none() && !self.early_media {
+            self.early_media = true;
+            self.actions.push_back(Action::EarlyMedia);
+        }
+    }
+
+    fn play(&mut self, leg: LegNo, sound: Sound, repeat: bool) -> u32 {
+        self.plays += 1;
+        self.actions.push_back(Action::Play { leg, play: self.plays, sound, repeat });
+        self.plays
+    }
+
+    /// Ends a call that did not reach anybody: a prompt in a 183, then the final status, uncharged.
+    fn refuse(&mut self, cause: Cause, prompt: Option<Arc<str>>, desk: &mut Desk<'_>, now: Mono) {
+        let prompt = prompt.or_else(|| treatment(cause).prompt.map(Arc::from));
+        match prompt {
+            Some(prompt) => {
+                let play = self.prompt(prompt, now);
+                self.state = State::Refusing { play, cause };
+            }
+            None => self.close_refused(cause, desk, now),
+        }
+    }
+
+    fn close_refused(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
+        if self.answered.is_none() {
+            let Treatment { status, q850, .. } = treatment(cause);
+            self.actions.push_back(Action::RejectCaller { status, q850 });
+        }
+        self.hang_up(cause, Party::Platform, now, desk, now);
+    }
+
+    fn end_or_refuse(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
+        match self.state {
+            State::Ending | State::Over => {}
+            _ => self.close_refused(cause, desk, now),
+        }
+    }
+
+    /// Ends the call for one cause, once. Every leg is told at once; charged time ends at `until`, and never behind
+    /// what is paid when no more could be held.
+    fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
+        let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
+        self.note(Fact::HungUp { cause, by, until }, now);
+        if self.answered.is_some() && by != Party::Caller {
+            self.actions.push_back(Action::Bye { leg: CALLER });
+        }
+        for number in 1..=self.legs.len() as LegNo {
+            match self.leg(number).state {
+                LegState::Trying | LegState::Ringing => {
+                    self.leg_mut(number).state = LegState::GivenUp;
+                    self.actions.push_back(Action::Cancel { leg: number });
+                }
+                LegState::Answered => {
+                    self.actions.push_back(Action::Bye { leg: number });
+                    self.leg_over(number, desk, now);
+                }
+                LegState::GivenUp | LegState::Over => {}
+            }
+        }
+        self.timers.clear();
+        self.arm(Timer::Ending, now + ENDING_MS_MAX);
+        self.media_open = true;
+        self.actions.push_back(Action::CloseMedia);
+        self.state = State::Ending;
+    }
+
+    fn take_quality(&mut self, leg: LegNo, quality: Quality, now: Mono) {
+        if !matches!(self.state, State::Over) {
+            self.note(Fact::QualityOf { leg, quality }, now);
+        }
+    }
+
+    fn finish_if_over(&mut self, now: Mono) {
+        let legs_over = self.legs.iter().all(|leg| leg.state == LegState::Over);
+        if matches!(self.state, State::Ending) && legs_over && !self.media_open {
+            self.note(Fact::Over, now);
+            self.timers.clear();
+            self.state = State::Over;
+            self.actions.push_back(Action::Finish);
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`Call::handle`] with [`Event::Timeout`] at the latest.
+    pub fn next_timeout(&self) -> Option<Mono> {
+        self.timers.iter().map(|(at, _)| *at).min()
+    }
+
+    /// The call's id.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// The rules it started with.
+    pub fn hotline(&self) -> &Arc<Hotline> {
+        &self.hotline
+    }
+
+    /// Its caller, in national form.
+    pub fn caller(&self) -> &str {
+        &self.caller
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> &[Dated] {
+        &self.log
+    }
+
+    /// Whether our 200 went to the caller.
+    pub fn is_answered(&self) -> bool {
+        self.answered.is_some()
+    }
+
+    /// Whether it ended; its legs may still have a last word to say.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.state, State::Ending | State::Over)
+    }
+
+    /// The bound number of an outgoing leg.
+    pub fn destination_of(&self, leg: LegNo) -> &crate::hotline::Destination {
+        self.hotline.destination(self.leg(leg).place)
+    }
+
+    /// What is held for it, if it was admitted.
+    pub fn admission(&self) -> Option<crate::tenant::Admission> {
+        self.meter.as_ref().and_then(|meter| meter.admission())
+    }
+
+    fn wall(&self, at: Mono) -> Wall {
+        Wall::of(at, self.wall_offset_ms)
+    }
+
+    fn note(&mut self, fact: Fact, now: Mono) {
+        self.log.push(Dated { at: now, fact });
+    }
+
+    fn arm(&mut self, timer: Timer, at: Mono) {
+        self.disarm(timer);
+        self.timers.push((at, timer));
+    }
+
+    fn disarm(&mut self, timer: Timer) {
+        self.timers.retain(|(_, armed)| *armed != timer);
+    }
+
+    fn due(&mut self, now: Mono) -> Option<Timer> {
+        let first = (0..self.timers.len()).min_by_key(|place| self.timers[*place].0)?;
+        (self.timers[first].0 <= now).then(|| self.timers.swap_remove(first).1)
+    }
+
+    fn leg(&self, number: LegNo) -> &Leg {
+        &self.legs[usize::from(number) - 1]
+    }
+
+    fn leg_mut(&mut self, number: LegNo) -> &mut Leg {
+        &mut self.legs[usize::from(number) - 1]
+    }
+}
+
+/// How a refusal sounds and what it says in SIP. Prompts and codes are the defaults of the platform.
+struct Treatment {
+    prompt: Option<&'static str>,
+    status: u16,
+    q850: u16,
+}
+
+fn treatment(cause: Cause) -> Treatment {
+    let of = |prompt, status, q850| Treatment { prompt, status, q850 };
+    match cause {
+        Cause::NumberNotInService => of(Some("not_in_service"), 404, 1),
+        Cause::Blocked => of(Some("barred"), 603, 21),
+        Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow => of(Some("cap_reached"), 480, 21),
+        Cause::ConcurrencyLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
+        Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),
+        Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity => of(None, 503, 41),
+        Cause::NoCommonCodec => of(None, 488, 88),
+        Cause::FlowHangUp => of(None, 480, 31),
+        Cause::FlowLoop => of(None, 500, 41),
+        Cause::HangUp
+        | Cause::CallerCancelled
+        | Cause::BalanceEnded
+        | Cause::TalkLimit
+        | Cause::MediaSilent
+        | Cause::SessionExpired
+        | Cause::AckMissing
+        | Cause::NodeLost => of(None, 480, 31),
+    }
+}
+
+/// The kind of attempt a reason leads to.
+fn forward_kind(busy: bool) -> AttemptKind {
+    if busy { AttemptKind::ForwardBusy } else { AttemptKind::ForwardNoAnswer }
+}

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::region::Region;
 use crate::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
 
+pub use fold::{Folded, fold};
+
+mod fold;
+
 /// How a customer call ended, as the nine fields show it (row D01) and the five figures count it (row D04).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +86,8 @@ pub enum Cause {
     NoCapacity,
     /// The two sides have no codec in common (488).
     NoCommonCodec,
+    /// The sale plan has no version today.
+    NoTariff,
     /// A dead loop in the flow was cut.
     FlowLoop,
 }
@@ -112,6 +118,7 @@ impl Cause {
             Cause::NodeLost => "node_lost",
             Cause::NoCapacity => "no_capacity",
             Cause::NoCommonCodec => "no_common_codec",
+            Cause::NoTariff => "no_tariff",
             Cause::FlowLoop => "flow_loop",
         }
     }

@@ -1,1 +1,279 @@
-//! (being written)
+//! An enterprise's whole configuration as people write it: numbers, bound numbers, rules, lists, limits, plan. One
+//! readable document, validated here and compiled to [`Hotline`]s; YAML and JSON are the business of others.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Schedule;
+use crate::cdr::ChargingFrom;
+use crate::{HotlineNumber, Money, PlanId, TenantId};
+
+pub use crate::ledger::AccountKind;
+
+pub use compile::{OTHERWISE, compile, compile_number};
+pub use read::{Allowed, BINDINGS_MAX, BindingLimits, Fault, Key, Language, Problem, Tree, Value, read};
+
+mod compile;
+mod read;
+
+/// The document. Names inside it (destinations, groups, schedules) are unique within their list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Enterprise {
+    /// The tenant's id, `[a-z0-9-]{2,32}`.
+    pub id: TenantId,
+    /// The enterprise's name, as on its licence.
+    pub name: String,
+    /// The sale plan of its calls.
+    pub plan: PlanId,
+    /// How it pays.
+    pub account: AccountKind,
+    /// What happens when the balance or a cap ends during a talk (FAULTS B3).
+    pub balance_end: BalanceEnd,
+    /// From which instant calls are charged (row F17).
+    pub charging_from: ChargingFrom,
+    /// Limits over all numbers of the enterprise.
+    pub limits: Limits,
+    /// Weekly hours that rules name.
+    pub schedules: Vec<NamedSchedule>,
+    /// Sets of regions that rules name.
+    pub region_sets: Vec<NamedRegions>,
+    /// Lists of callers that rules name.
+    pub caller_lists: Vec<NamedCallers>,
+    /// The 400 numbers.
+    pub numbers: Vec<Number>,
+}
+
+/// What happens when money ends during a talk (FAULTS B3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BalanceEnd {
+    /// The call ends on the boundary of the last paid unit. The default of prepaid accounts.
+    Strict,
+    /// The call goes on; the overshoot is bounded by the talk limit and shown on the record.
+    FinishCall,
+}
+
+/// Limits of a number or of the whole enterprise; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Calls up at once (row B08).
+    pub concurrent_calls_max: Option<u32>,
+    /// Calls up at once from one caller (row B08).
+    pub concurrent_calls_per_caller_max: Option<u32>,
+    /// Fees in a calendar month in Beijing (row B05).
+    pub month_cost_cap_e4: Option<Money>,
+    /// Calls in a calendar month in Beijing (row B06).
+    pub month_calls_cap: Option<u32>,
+    /// Whether calls that nobody answered count against `month_calls_cap` (row B06).
+    pub count_unanswered: bool,
+}
+
+/// Weekly hours with a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedSchedule {
+    /// The name rules use.
+    pub name: String,
+    /// The hours.
+    pub schedule: Schedule,
+}
+
+/// A set of regions with a name: 大区, provinces, cities, area codes, prefixes, `unknown`, `international` (row R08).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedRegions {
+    /// The name rules use.
+    pub name: String,
+    /// What is inside.
+    pub includes: Vec<String>,
+}
+
+/// Callers by number, or by beginning when written with a star: `13800138000`, `021*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedCallers {
+    /// The name rules use.
+    pub name: String,
+    /// The patterns.
+    pub callers: Vec<String>,
+}
+
+/// One 400 number with all that decides its calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Number {
+    /// The 400 number.
+    pub number: HotlineNumber,
+    /// Whether calls are taken at all.
+    pub enabled: bool,
+    /// Bound numbers (row R01: 20 unless the provider raised it).
+    pub destinations: Vec<Destination>,
+    /// Groups of bound numbers with a strategy.
+    pub groups: Vec<Group>,
+    /// First rule that holds decides.
+    pub rules: Vec<Rule>,
+    /// What happens when no rule holds.
+    pub otherwise: Then,
+    /// Forwards after the group (rows R12, R13).
+    pub forwards: Forwards,
+    /// Callers never connected (row B01 in its plainest form).
+    pub block: Vec<String>,
+    /// Limits of this number.
+    pub limits: Limits,
+    /// What the caller hears while targets ring (row I03).
+    pub ringback: Ringback,
+    /// Whether calls are recorded (row V01).
+    pub recording: Recording,
+    /// Longest talk, seconds; 4 h unless said.
+    pub talk_s_max: u32,
+}
+
+/// What kind of phone a bound number is (row R02).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationKind {
+    /// A fixed line with its area code.
+    Landline,
+    /// A mobile phone.
+    Mobile,
+    /// A number on one of the provider's trunks to the enterprise.
+    TrunkNumber,
+    /// A fixed SIP address.
+    SipUri,
+    /// A retired cordless number (小灵通): kept, warned about.
+    Phs,
+}
+
+/// A bound number: where calls may go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Its name in this document.
+    pub name: String,
+    /// What it is.
+    pub kind: DestinationKind,
+    /// Digits, or a SIP URI.
+    pub number: String,
+    /// Off is never tried.
+    pub enabled: bool,
+    /// Calls it can take at once.
+    pub lines: u16,
+    /// How long it rings, seconds.
+    pub ring_s: u16,
+}
+
+/// Bound numbers that share calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name in this document.
+    pub name: String,
+    /// Who is tried first.
+    pub strategy: Strategy,
+    /// Names of destinations, in order.
+    pub members: Vec<String>,
+}
+
+/// In what order a group's members are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// In the order written, every call (row R05).
+    Sequential,
+    /// The next call begins after the member that began the last one (row R07).
+    RoundRobin,
+}
+
+/// One sentence: when all of this holds, then that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its name, shown in the Why.
+    pub name: String,
+    /// Every condition must hold; none is always.
+    pub when: Vec<Condition>,
+    /// What happens.
+    pub then: Then,
+}
+
+/// One condition of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// The named schedule is open.
+    Open(String),
+    /// The named schedule is closed.
+    Closed(String),
+    /// The caller is in the named set of regions.
+    From(String),
+    /// The caller is on the named list.
+    Caller(String),
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// Play a prompt, then go on with what follows it.
+    Play {
+        /// The prompt's name.
+        prompt: String,
+        /// Whether our 200 goes out first; otherwise it is early media, uncharged.
+        answer: bool,
+        /// What follows.
+        then: Box<Then>,
+    },
+    /// Dial the named group or destination.
+    Dial(String),
+    /// Deal calls by whole percents that sum to 100 (row R11).
+    Percentage {
+        /// Exact over each 100 calls, or random.
+        mode: ShareMode,
+        /// Percent and target.
+        shares: Vec<Share>,
+    },
+    /// End the call, with a prompt before it if one is named.
+    HangUp {
+        /// The prompt's name, played as early media.
+        prompt: Option<String>,
+    },
+}
+
+/// One share of a percentage rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// 1 to 100.
+    pub percent: u8,
+    /// Group or destination to dial.
+    pub dial: String,
+}
+
+/// How percentages are dealt (row R11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareMode {
+    /// A smooth weighted deal: exact over each 100 calls.
+    Exact,
+    /// By chance, from the call's own seed.
+    Random,
+}
+
+/// Forwards of a number: at most two for each reason (row R13), at most three made in a call (row R14).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forwards {
+    /// Names of destinations tried after a busy one.
+    pub on_busy: Vec<String>,
+    /// Names of destinations tried after one that did not answer.
+    pub on_no_answer: Vec<String>,
+}
+
+/// What the caller hears while targets ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ringback {
+    /// The ordinary tone: 450 Hz, 1 s on, 4 s off.
+    Tone,
+    /// A colour ring, by its prompt's name (row I03).
+    Prompt(String),
+}
+
+/// Whether calls are recorded, and what is said before (rows V01, I07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Whether answered calls are recorded.
+    pub enabled: bool,
+    /// The notice's prompt, played before the recording begins.
+    pub notice: String,
+}

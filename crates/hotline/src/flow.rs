@@ -1,1 +1,237 @@
-//! (being written)
+//! The graph of steps a call walks, and one walk through it. A number's rules compile to a flow, and calls walk only
+//! flows: one engine, now and later. A walk asks for nothing and changes nothing but the shares it deals.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::barring::CallerPatterns;
+use crate::calendar::Schedule;
+use crate::enterprise::ShareMode;
+use crate::region::{Region, RegionSet};
+use crate::tenant::Deals;
+use crate::{Hotline, Wall};
+
+/// A step's place in its flow.
+pub type StepNo = u16;
+
+/// A walk longer than this is a dead loop, whatever the graph says.
+const STEPS_MAX: usize = 256;
+
+/// The steps of a number; the walk begins at the first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step with the sentence it came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The rule it was compiled from, for the Why.
+    pub rule: Arc<str>,
+    /// What it does.
+    pub kind: StepKind,
+}
+
+/// What a step does and where it leads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StepKind {
+    /// Is the schedule open at the call's wall time?
+    Hours { name: Arc<str>, schedule: Box<Schedule>, open: StepNo, closed: StepNo },
+    /// Is the caller in the set?
+    Region { name: Arc<str>, set: Box<RegionSet>, inside: StepNo, outside: StepNo },
+    /// Is the caller on the list?
+    Caller { name: Arc<str>, list: CallerPatterns, listed: StepNo, other: StepNo },
+    /// Deal the call by percents.
+    Percentage { mode: ShareMode, shares: Vec<(u8, StepNo)> },
+    /// Play a prompt.
+    Play { prompt: Arc<str>, answer: bool, next: StepNo },
+    /// Ask `routing` for a group (its place), then the number's forwards.
+    DialGroup { group: u8 },
+    /// End the call.
+    HangUp { prompt: Option<Arc<str>> },
+}
+
+/// Why a step went where it went: values, so that a support person and a test read the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepWhy {
+    /// The schedule's verdict at the call's wall time.
+    Hours { schedule: Arc<str>, open: bool, because: String },
+    /// Whether the caller's region is in the set, and by which name.
+    Region { set: Arc<str>, matched: Option<String> },
+    /// Whether the caller is on the list, and by which pattern.
+    Caller { list: Arc<str>, matched: Option<String> },
+    /// Which share was dealt; closed ones were left out and the rest renormalised.
+    Percentage { mode: ShareMode, dealt: u8, percents: Vec<u8>, closed: Vec<u8> },
+    /// A prompt is played.
+    Play { prompt: Arc<str>, answer: bool },
+    /// A group is dialled.
+    Dial { group: Arc<str> },
+    /// The flow ends the call.
+    HangUp { prompt: Option<Arc<str>> },
+}
+
+/// One step as walked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walked {
+    /// The step's place.
+    pub step: StepNo,
+    /// The rule it came from.
+    pub rule: Arc<str>,
+    /// Why it went where it went.
+    pub why: StepWhy,
+}
+
+/// Where a walk stops: something outside the flow has to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Play this, then walk on from `next`.
+    Play { prompt: Arc<str>, answer: bool, next: StepNo },
+    /// Dial this group.
+    Dial { group: u8 },
+    /// End the call.
+    HangUp { prompt: Option<Arc<str>> },
+    /// The graph loops or points outside itself; validation refuses such flows.
+    Loop,
+}
+
+/// What a walk may look at.
+pub struct Inputs<'a> {
+    /// The number's rules.
+    pub hotline: &'a Hotline,
+    /// The caller in national form, empty when withheld.
+    pub caller: &'a str,
+    /// Where the caller is.
+    pub region: &'a Region,
+    /// The call's wall time.
+    pub at: Wall,
+    /// The call's own source of chance.
+    pub chance: &'a mut Chance,
+}
+
+/// A small generator for a call's random choices; its seed is in the call's log, so that any call replays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The stream of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits (SplitMix64).
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A whole number below `bound`, which is at least 1; the bias of 64 bits is below any count of calls.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+/// Walks from `from` until something outside has to happen. `walked` receives each step with its reason.
+pub fn walk(inputs: &mut Inputs<'_>, deals: &mut Deals, from: StepNo, walked: &mut Vec<Walked>) -> Stop {
+    let hotline = inputs.hotline;
+    let mut place = from;
+    for _ in 0..STEPS_MAX {
+        let Some(step) = hotline.flow.steps.get(usize::from(place)) else { return Stop::Loop };
+        let (why, turn) = take(step, place, inputs, deals);
+        walked.push(Walked { step: place, rule: step.rule.clone(), why });
+        match turn {
+            Turn::Next(next) => place = next,
+            Turn::Stop(stop) => return stop,
+        }
+    }
+    Stop::Loop
+}
+
+enum Turn {
+    Next(StepNo),
+    Stop(Stop),
+}
+
+fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) -> (StepWhy, Turn) {
+    match &step.kind {
+        StepKind::Hours { name, schedule, open, closed } => {
+            let verdict = schedule.at(inputs.at.beijing());
+            let next = if verdict.open { *open } else { *closed };
+            let because = verdict.why.to_string();
+            (StepWhy::Hours { schedule: name.clone(), open: verdict.open, because }, Turn::Next(next))
+        }
+        StepKind::Region { name, set, inside, outside } => {
+            let matched = set.contains(inputs.region, inputs.caller).map(|m| m.to_string());
+            let next = if matched.is_some() { *inside } else { *outside };
+            (StepWhy::Region { set: name.clone(), matched }, Turn::Next(next))
+        }
+        StepKind::Caller { name, list, listed, other } => {
+            let matched = list.matching(inputs.caller).map(str::to_owned);
+            let next = if matched.is_some() { *listed } else { *other };
+            (StepWhy::Caller { list: name.clone(), matched }, Turn::Next(next))
+        }
+        StepKind::Percentage { mode, shares } => deal(place, *mode, shares, inputs, deals),
+        StepKind::Play { prompt, answer, next } => (
+            StepWhy::Play { prompt: prompt.clone(), answer: *answer },
+            Turn::Stop(Stop::Play { prompt: prompt.clone(), answer: *answer, next: *next }),
+        ),
+        StepKind::DialGroup { group } => {
+            let name = inputs.hotline.groups[usize::from(*group)].name.clone();
+            (StepWhy::Dial { group: name }, Turn::Stop(Stop::Dial { group: *group }))
+        }
+        StepKind::HangUp { prompt } => {
+            (StepWhy::HangUp { prompt: prompt.clone() }, Turn::Stop(Stop::HangUp { prompt: prompt.clone() }))
+        }
+    }
+}
+
+/// Deals one call by percents. A share whose target is closed (every member off) is left out, and the others keep
+/// their proportion; with all closed the deal ignores it, so that the call ends for the right reason.
+fn deal(
+    place: StepNo,
+    mode: ShareMode,
+    shares: &[(u8, StepNo)],
+    inputs: &mut Inputs<'_>,
+    deals: &mut Deals,
+) -> (StepWhy, Turn) {
+    let is_open = |next: StepNo| target_is_open(inputs.hotline, next);
+    let mut weights: Vec<i32> =
+        shares.iter().map(|(percent, next)| if is_open(*next) { i32::from(*percent) } else { 0 }).collect();
+    let closed: Vec<u8> = (0..shares.len()).filter(|i| weights[*i] == 0).map(|i| i as u8).collect();
+    if closed.len() == shares.len() {
+        weights = shares.iter().map(|(percent, _)| i32::from(*percent)).collect();
+    }
+    let dealt = match mode {
+        ShareMode::Exact => deals.next(inputs.hotline.number, place, &weights),
+        ShareMode::Random => by_chance(&weights, inputs.chance),
+    };
+    let percents = shares.iter().map(|(percent, _)| *percent).collect();
+    let next = shares.get(dealt).map_or(StepNo::MAX, |(_, next)| *next);
+    (StepWhy::Percentage { mode, dealt: dealt as u8, percents, closed }, Turn::Next(next))
+}
+
+fn by_chance(weights: &[i32], chance: &mut Chance) -> usize {
+    let total: i32 = weights.iter().sum();
+    let mut draw = chance.below(total.max(1) as u64) as i32;
+    for (place, weight) in weights.iter().enumerate() {
+        if draw < *weight {
+            return place;
+        }
+        draw -= weight;
+    }
+    0
+}
+
+fn target_is_open(hotline: &Hotline, step: StepNo) -> bool {
+    match hotline.flow.steps.get(usize::from(step)).map(|step| &step.kind) {
+        Some(StepKind::DialGroup { group }) => {
+            let members = &hotline.groups[usize::from(*group)].members;
+            members.iter().any(|place| hotline.destination(*place).enabled)
+        }
+        _ => true,
+    }
+}

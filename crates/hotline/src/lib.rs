@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod tenant;
+pub mod hotline;
 pub mod number;
 pub mod region;
 pub mod calendar;
@@ -12,12 +13,14 @@ pub mod routing;
 pub mod cdr;
 pub mod rating;
 pub mod ledger;
+pub mod settlement;
 pub mod enterprise;
 
 mod id;
 mod money;
 mod time;
 
+pub use hotline::Hotline;
 pub use id::{CallId, HotlineNumber, NotAHotlineNumber, PlanId, RecordingId, TenantId};
 pub use money::{Money, NotMoney};
 pub use time::{Beijing, Mono, Now, Wall, Weekday};

@@ -1,1 +1,469 @@
-//! (being written)
+//! One enterprise's living state: pointers, exact shares, lines in use, calls up, money and its reservations. It has
+//! one owner; calls ask it and take the answer with them. Everything it knows can be told again from facts.
+
+use std::collections::BTreeMap;
+
+use crate::barring::Barred;
+use crate::cdr::Cause;
+use crate::enterprise::{AccountKind, BalanceEnd, Limits};
+use crate::flow::StepNo;
+use crate::settlement::TenantState;
+use crate::{Hotline, HotlineNumber, Money};
+
+/// The living state of one enterprise.
+#[derive(Clone, Debug, Default)]
+pub struct Tenant {
+    /// Exact shares of percentage steps.
+    pub deals: Deals,
+    pointers: BTreeMap<(HotlineNumber, u8), u8>,
+    lines: BTreeMap<String, u32>,
+    calls_up: u32,
+    numbers: BTreeMap<HotlineNumber, NumberUse>,
+    callers: BTreeMap<String, u32>,
+    purse: Purse,
+}
+
+/// What one number has up and has used.
+#[derive(Clone, Debug, Default)]
+struct NumberUse {
+    calls_up: u32,
+    callers: BTreeMap<String, u32>,
+    months: Months,
+}
+
+/// Money of the enterprise: the balance is the sum of its entries as last told, less what was posted since.
+#[derive(Clone, Debug, Default)]
+struct Purse {
+    balance: Money,
+    reserved: Money,
+    months: Months,
+}
+
+/// Use by billing month (year × 100 + month in Beijing); a call counts in the month it began in.
+#[derive(Clone, Debug, Default)]
+struct Months(BTreeMap<u32, MonthUse>);
+
+/// Use in one month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MonthUse {
+    /// Fees posted.
+    pub spent: Money,
+    /// Fees reserved by calls in flight.
+    pub reserved: Money,
+    /// Calls that count, settled.
+    pub calls: u32,
+    /// Calls in flight.
+    pub calls_up: u32,
+}
+
+impl Months {
+    fn of(&self, month: u32) -> MonthUse {
+        self.0.get(&month).copied().unwrap_or_default()
+    }
+
+    fn at(&mut self, month: u32) -> &mut MonthUse {
+        // Two months are live at a month's end; older ones are history for the database.
+        while self.0.len() > 3 {
+            self.0.pop_first();
+        }
+        self.0.entry(month).or_default()
+    }
+}
+
+/// What a call asks for at its admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The billing month the call begins in.
+    pub month: u32,
+    /// The fee of its first unit.
+    pub first_slice: Money,
+}
+
+/// What was reserved for a call, and against what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Admission {
+    /// The billing month.
+    pub month: u32,
+    /// The fee reserved so far.
+    pub reserved: Money,
+    /// Whether fees are held against a balance or a cap at all; without either no slices are taken in the talk.
+    pub metered: bool,
+}
+
+/// The end of a call, as its tenant needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled<'a> {
+    /// The number called.
+    pub number: HotlineNumber,
+    /// The caller, for its own limit.
+    pub caller: &'a str,
+    /// What its admission reserved, with later slices.
+    pub admission: Admission,
+    /// The sale fee posted.
+    pub fee: Money,
+    /// Whether it counts against the month's calls.
+    pub counts: bool,
+}
+
+impl Tenant {
+    /// Tells the balance: the sum of the tenant's entries at some committed position.
+    pub fn tell_balance(&mut self, balance: Money) {
+        self.purse.balance = balance;
+    }
+
+    /// Adds to the balance: a top-up that the store has committed.
+    pub fn credit(&mut self, amount: Money) {
+        self.purse.balance += amount;
+    }
+
+    /// Tells what a number has used in a month, as the store sums it.
+    pub fn tell_month(&mut self, number: HotlineNumber, month: u32, spent: Money, calls: u32) {
+        let own = self.numbers.entry(number).or_default().months.at(month);
+        (own.spent, own.calls) = (spent, calls);
+        let whole = self.purse.months.at(month);
+        whole.spent += spent;
+        whole.calls += calls;
+    }
+
+    /// The balance less what is reserved: what a new call may count on.
+    pub fn available(&self) -> Money {
+        self.purse.balance - self.purse.reserved
+    }
+
+    /// The balance, the fees reserved and the calls up, for checks and pages.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            balance: self.purse.balance,
+            reserved: self.purse.reserved,
+            calls_up: self.calls_up,
+            lines_in_use: self.lines.values().sum(),
+        }
+    }
+
+    /// Use of a number in a month.
+    pub fn month(&self, number: HotlineNumber, month: u32) -> MonthUse {
+        self.numbers.get(&number).map(|n| n.months.of(month)).unwrap_or_default()
+    }
+
+    /// Use of all numbers in a month.
+    pub fn whole_month(&self, month: u32) -> MonthUse {
+        self.purse.months.of(month)
+    }
+
+    /// Admits a call or says which limit stands against it, in the order concurrency, month calls, month cost,
+    /// balance. On success the line of the number and the first slice are held until [`Tenant::settle`].
+    pub fn admit(&mut self, hotline: &Hotline, caller: &str, ask: &Ask) -> Result<Admission, Barred> {
+        self.check_concurrency(hotline, caller)?;
+        self.check_month_calls(hotline, ask)?;
+        let metered = is_metered(hotline);
+        if metered {
+            self.check_money(hotline, ask.month, ask.first_slice)?;
+        }
+        let reserved = if metered { ask.first_slice } else { Money::ZERO };
+        self.hold(hotline.number, caller, ask.month, reserved);
+        Ok(Admission { month: ask.month, reserved, metered })
+    }
+
+    fn hold(&mut self, number: HotlineNumber, caller: &str, month: u32, reserved: Money) {
+        self.calls_up += 1;
+        let own = self.numbers.entry(number).or_default();
+        own.calls_up += 1;
+        if !caller.is_empty() {
+            *own.callers.entry(caller.to_owned()).or_default() += 1;
+            *self.callers.entry(caller.to_owned()).or_default() += 1;
+        }
+        self.purse.reserved += reserved;
+        for months in [&mut own.months, &mut self.purse.months] {
+            let use_of = months.at(month);
+            use_of.calls_up += 1;
+            use_of.reserved += reserved;
+        }
+    }
+
+    fn check_concurrency(&self, hotline: &Hotline, caller: &str) -> Result<(), Barred> {
+        let own = self.numbers.get(&hotline.number);
+        let up_of_number = own.map_or(0, |n| n.calls_up);
+        let up_of_caller = own.and_then(|n| n.callers.get(caller)).copied().unwrap_or(0);
+        let up_of_caller_anywhere = self.callers.get(caller).copied().unwrap_or(0);
+        let checks = [
+            ("number", up_of_number, hotline.limits.concurrent_calls_max),
+            ("tenant", self.calls_up, hotline.tenant_limits.concurrent_calls_max),
+            ("caller", up_of_caller, hotline.limits.concurrent_calls_per_caller_max),
+            ("caller of tenant", up_of_caller_anywhere, hotline.tenant_limits.concurrent_calls_per_caller_max),
+        ];
+        for (whose, up, limit) in checks {
+            if let Some(limit) = limit.filter(|limit| up >= *limit) {
+                let detail = format!("{whose}: {up} of {limit} calls are up");
+                return Err(Barred { cause: Cause::ConcurrencyLimit, detail });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_month_calls(&self, hotline: &Hotline, ask: &Ask) -> Result<(), Barred> {
+        for (whose, limits, months) in self.caps(hotline) {
+            let used = months.map(|m| m.of(ask.month)).unwrap_or_default();
+            let counted = used.calls + used.calls_up;
+            if let Some(cap) = limits.month_calls_cap.filter(|cap| counted >= *cap) {
+                let detail = format!("{whose}: {counted} of {cap} calls in {}", ask.month);
+                return Err(Barred { cause: Cause::MonthCallCap, detail });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `more` can be held against every cap and, for a prepaid account, the balance.
+    fn check_money(&self, hotline: &Hotline, month: u32, more: Money) -> Result<(), Barred> {
+        for (whose, limits, months) in self.caps(hotline) {
+            let used = months.map(|m| m.of(month)).unwrap_or_default();
+            let held = used.spent + used.reserved;
+            if let Some(cap) = limits.month_cost_cap_e4.filter(|cap| held + more > *cap) {
+                let detail = format!("{whose}: {held} held of {cap} yuan in {month}, {more} more asked");
+                return Err(Barred { cause: Cause::MonthCostCap, detail });
+            }
+        }
+        if hotline.account == AccountKind::Prepaid && self.available() < more {
+            let detail = format!("{} yuan available, {more} asked", self.available());
+            return Err(Barred { cause: Cause::BalanceTooLow, detail });
+        }
+        Ok(())
+    }
+
+    fn caps<'a>(&'a self, hotline: &'a Hotline) -> [(&'static str, &'a Limits, Option<&'a Months>); 2] {
+        [
+            ("number", &hotline.limits, self.numbers.get(&hotline.number).map(|n| &n.months)),
+            ("tenant", &hotline.tenant_limits, Some(&self.purse.months)),
+        ]
+    }
+
+    /// Holds the next slice of a call in its talk. With `finish_call` it is held even beyond the money (FAULTS B3).
+    pub fn hold_slice(&mut self, hotline: &Hotline, admission: &mut Admission, more: Money) -> Result<(), Barred> {
+        if hotline.balance_end == BalanceEnd::Strict {
+            self.check_money(hotline, admission.month, more)?;
+        }
+        admission.reserved += more;
+        self.purse.reserved += more;
+        self.purse.months.at(admission.month).reserved += more;
+        self.numbers.entry(hotline.number).or_default().months.at(admission.month).reserved += more;
+        Ok(())
+    }
+
+    /// How much more a call could hold now: the least of balance and caps; `None` if nothing limits it.
+    pub fn headroom(&self, hotline: &Hotline, month: u32) -> Option<Money> {
+        let caps = self.caps(hotline).into_iter().filter_map(|(_, limits, months)| {
+            let used = months.map(|m| m.of(month)).unwrap_or_default();
+            limits.month_cost_cap_e4.map(|cap| cap - used.spent - used.reserved)
+        });
+        let balance = (hotline.account == AccountKind::Prepaid).then(|| self.available());
+        caps.chain(balance).min()
+    }
+
+    /// Ends a call's hold on the number, the caller and the money, and posts its fee.
+    pub fn settle(&mut self, settled: &Settled<'_>) {
+        self.calls_up = self.calls_up.saturating_sub(1);
+        self.purse.reserved -= settled.admission.reserved;
+        self.purse.balance -= settled.fee;
+        count_down(&mut self.callers, settled.caller);
+        let own = self.numbers.entry(settled.number).or_default();
+        own.calls_up = own.calls_up.saturating_sub(1);
+        count_down(&mut own.callers, settled.caller);
+        for months in [&mut own.months, &mut self.purse.months] {
+            let used = months.at(settled.admission.month);
+            used.calls_up = used.calls_up.saturating_sub(1);
+            used.reserved -= settled.admission.reserved;
+            used.spent += settled.fee;
+            used.calls += u32::from(settled.counts);
+        }
+    }
+
+    /// Adds what a finished call of an earlier life cost, when the journal tells it again before the store knew it.
+    pub fn replay_settled(&mut self, number: HotlineNumber, month: u32, fee: Money, counts: bool) {
+        self.purse.balance -= fee;
+        let own = self.numbers.entry(number).or_default();
+        for months in [&mut own.months, &mut self.purse.months] {
+            let used = months.at(month);
+            used.spent += fee;
+            used.calls += u32::from(counts);
+        }
+    }
+
+    /// Lines in use at a bound number, by its digits: two 400 numbers may share one phone.
+    pub fn lines_in_use(&self, digits: &str) -> u32 {
+        self.lines.get(digits).copied().unwrap_or(0)
+    }
+
+    /// Takes a line of a bound number.
+    pub fn take_line(&mut self, digits: &str) {
+        *self.lines.entry(digits.to_owned()).or_default() += 1;
+    }
+
+    /// Frees a line of a bound number.
+    pub fn free_line(&mut self, digits: &str) {
+        count_down(&mut self.lines, digits);
+    }
+
+    /// The member that began the group's last call, if any did.
+    pub fn pointer(&self, number: HotlineNumber, group: u8) -> Option<u8> {
+        self.pointers.get(&(number, group)).copied()
+    }
+
+    /// Moves a group's pointer.
+    pub fn point(&mut self, number: HotlineNumber, group: u8, member: u8) {
+        self.pointers.insert((number, group), member);
+    }
+
+    /// Takes back one remembered value; what this version does not know is left alone.
+    pub fn remember(&mut self, key: &str, value: &str) {
+        let mut parts = key.split('/');
+        let (Some(kind), Some(number), Some(place)) = (parts.next(), parts.next(), parts.next()) else { return };
+        let Ok(number) = number.parse::<HotlineNumber>() else { return };
+        match (kind, place.parse::<u16>(), value) {
+            ("pointer", Ok(group), value) => {
+                if let (Ok(group), Ok(member)) = (u8::try_from(group), value.parse()) {
+                    self.point(number, group, member);
+                }
+            }
+            ("deal", Ok(step), value) => {
+                let state: Result<Vec<i32>, _> = value.split(',').map(str::parse).collect();
+                if let Ok(state) = state {
+                    self.deals.states.insert((number, step), state);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the tenant holds nothing that only memory knows: it may be forgotten and loaded again.
+    pub fn is_idle(&self) -> bool {
+        self.calls_up == 0 && self.lines.is_empty() && self.purse.reserved.is_zero()
+    }
+
+    /// Whether every sum is what its parts say; the simulator asks after each step.
+    pub fn check(&self) -> Result<(), String> {
+        let by_numbers: u32 = self.numbers.values().map(|n| n.calls_up).sum();
+        if by_numbers != self.calls_up {
+            return Err(format!("{} calls up, {by_numbers} by numbers", self.calls_up));
+        }
+        let reserved: Money = self.purse.months.0.values().map(|m| m.reserved).sum();
+        if reserved != self.purse.reserved || reserved < Money::ZERO {
+            return Err(format!("{:?} reserved, {reserved:?} by months", self.purse.reserved));
+        }
+        Ok(())
+    }
+}
+
+fn is_metered(hotline: &Hotline) -> bool {
+    hotline.account == AccountKind::Prepaid
+        || hotline.limits.month_cost_cap_e4.is_some()
+        || hotline.tenant_limits.month_cost_cap_e4.is_some()
+}
+
+fn count_down(counts: &mut BTreeMap<String, u32>, key: &str) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// Figures of a tenant at one instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Figures {
+    pub balance: Money,
+    pub reserved: Money,
+    pub calls_up: u32,
+    pub lines_in_use: u32,
+}
+
+/// The states of exact deals, one for each percentage step (row R11).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deals {
+    states: BTreeMap<(HotlineNumber, StepNo), Vec<i32>>,
+}
+
+impl Deals {
+    /// Deals one call: the smooth weighted turn, exact over each cycle of the weights' sum. Shares of weight zero are
+    /// left out and keep their standing.
+    pub fn next(&mut self, number: HotlineNumber, step: StepNo, weights: &[i32]) -> usize {
+        let state = self.states.entry((number, step)).or_default();
+        if state.len() != weights.len() {
+            *state = vec![0; weights.len()];
+        }
+        let total: i32 = weights.iter().sum();
+        let mut chosen = None;
+        for (place, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0) {
+            state[place] += weight;
+            if chosen.is_none_or(|best: usize| state[place] > state[best]) {
+                chosen = Some(place);
+            }
+        }
+        let chosen = chosen.unwrap_or(0);
+        if let Some(standing) = state.get_mut(chosen) {
+            *standing -= total;
+        }
+        chosen
+    }
+
+    /// The state of one deal, as remembered across restarts.
+    pub fn state(&self, number: HotlineNumber, step: StepNo) -> Option<String> {
+        let state = self.states.get(&(number, step))?;
+        Some(state.iter().map(i32::to_string).collect::<Vec<_>>().join(","))
+    }
+}
+
+/// The remembered value of a pointer.
+pub fn pointer_state(number: HotlineNumber, group: u8, member: u8, position: u64) -> TenantState {
+    TenantState { key: format!("pointer/{number}/{group}"), value: member.to_string(), position }
+}
+
+/// The remembered value of a deal.
+pub fn deal_state(number: HotlineNumber, step: StepNo, state: String, position: u64) -> TenantState {
+    TenantState { key: format!("deal/{number}/{step}"), value: state, position }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number() -> HotlineNumber {
+        "4006010114".parse().unwrap()
+    }
+
+    #[test]
+    fn r11_shares_are_exact_over_each_hundred_calls() {
+        let mut deals = Deals::default();
+        for weights in [[60, 40, 0], [33, 33, 34], [1, 99, 0], [98, 1, 1]] {
+            let mut deals_here = Deals::default();
+            for _ in 0..7 {
+                let mut dealt = [0; 3];
+                for _ in 0..100 {
+                    dealt[deals_here.next(number(), 0, &weights)] += 1;
+                }
+                assert_eq!(dealt, weights);
+            }
+        }
+        // A closed share is left out and the others keep their proportion.
+        let mut dealt = [0; 3];
+        for _ in 0..90 {
+            dealt[deals.next(number(), 1, &[0, 30, 60])] += 1;
+        }
+        assert_eq!(dealt, [0, 30, 60]);
+    }
+
+    #[test]
+    fn pointers_and_deals_survive_being_told_again() {
+        let mut tenant = Tenant::default();
+        tenant.point(number(), 2, 5);
+        tenant.deals.next(number(), 3, &[70, 30]);
+        let state = tenant.deals.state(number(), 3).unwrap();
+        let mut reborn = Tenant::default();
+        for told in [pointer_state(number(), 2, 5, 0), deal_state(number(), 3, state, 0)] {
+            reborn.remember(&told.key, &told.value);
+        }
+        assert_eq!(reborn.pointer(number(), 2), Some(5));
+        assert_eq!(reborn.deals, tenant.deals);
+        reborn.remember("queue/4006010114/1", "later versions' business");
+    }
+}

@@ -1,0 +1,101 @@
+//! A call without a call: the same engine with a typed-in caller, time and answers of the targets. What it prints is
+//! the log a real call would have kept (rows R25, R26).
+
+use super::{Action, Arrival, Call, Dated, Desk, Event};
+use crate::cdr::LegOutcome;
+use crate::{Mono, Now, Wall};
+
+/// How the bound numbers answer in a dry run; whoever is not named answers after 3 s.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// Names or digits that are busy.
+    pub busy: Vec<String>,
+    /// Names or digits that ring and do not answer.
+    pub no_answer: Vec<String>,
+    /// Names or digits that reject.
+    pub rejects: Vec<String>,
+}
+
+const ROUND_TRIP_MS: u64 = 50;
+const ANSWER_MS: u64 = 3_000;
+const PROMPT_MS: u64 = 4_000;
+const TALK_MS: u64 = 60_000;
+
+/// Runs a call to its end and returns its log. The tenant in `desk` should be a copy: it changes as a real one would.
+pub fn explain(arrival: Arrival, answers: &Answers, desk: &mut Desk<'_>, now: Now) -> Vec<Dated> {
+    let mut world = World { due: Vec::new(), answers };
+    let mut at = now.mono;
+    let mut call = Call::begin(arrival, desk, now);
+    loop {
+        while let Some(action) = call.poll_action() {
+            world.answer(&call, action, at);
+        }
+        let Some((due, event)) = world.next(call.next_timeout()) else { break };
+        at = at.max(due);
+        let wall = Wall(now.wall.0 + at.since_ms(now.mono) as i64);
+        call.handle(event, desk, Now { mono: at, wall });
+    }
+    call.log().to_vec()
+}
+
+/// The far ends of a dry run: what will happen, and when.
+struct World<'a> {
+    due: Vec<(Mono, Event)>,
+    answers: &'a Answers,
+}
+
+impl World<'_> {
+    fn answer(&mut self, call: &Call, action: Action, at: Mono) {
+        match action {
+            Action::Dial { leg, .. } => self.ring(call, leg, at),
+            Action::Play { play, repeat: false, .. } => self.later(at, PROMPT_MS, Event::Played { play }),
+            Action::Cancel { leg } => {
+                let outcome = LegOutcome::Cancelled;
+                self.later(at, ROUND_TRIP_MS, Event::LegFailed { leg, outcome, status: 487, q850: None });
+            }
+            Action::Bridge { .. } => self.later(at, TALK_MS, Event::CallerHungUp),
+            Action::CloseMedia => self.later(at, 0, Event::MediaClosed),
+            Action::EarlyMedia
+            | Action::Play { .. }
+            | Action::StopPlay { .. }
+            | Action::Bye { .. }
+            | Action::AnswerCaller
+            | Action::RejectCaller { .. }
+            | Action::Record { .. }
+            | Action::Finish => {}
+        }
+    }
+
+    fn ring(&mut self, call: &Call, leg: super::LegNo, at: Mono) {
+        let destination = call.destination_of(leg);
+        let named = |list: &[String]| {
+            list.iter().any(|one| **one == *destination.name || **one == *destination.number)
+        };
+        let failed = |outcome, status| Event::LegFailed { leg, outcome, status, q850: None };
+        if named(&self.answers.busy) {
+            return self.later(at, ROUND_TRIP_MS, failed(LegOutcome::Busy, 486));
+        }
+        self.later(at, ROUND_TRIP_MS, Event::Rang { leg });
+        if named(&self.answers.rejects) {
+            self.later(at, ANSWER_MS, failed(LegOutcome::Rejected, 603));
+        } else if !named(&self.answers.no_answer) {
+            self.later(at, ANSWER_MS, Event::LegAnswered { leg });
+        }
+    }
+
+    fn later(&mut self, at: Mono, ms: u64, event: Event) {
+        self.due.push((at + ms, event));
+    }
+
+    /// The next thing to happen: an event of the far ends or a deadline of the call.
+    fn next(&mut self, timeout: Option<Mono>) -> Option<(Mono, Event)> {
+        let first = (0..self.due.len()).min_by_key(|place| self.due[*place].0);
+        match (first, timeout) {
+            (Some(place), timeout) if timeout.is_none_or(|at| self.due[place].0 <= at) => {
+                Some(self.due.remove(place))
+            }
+            (_, Some(at)) => Some((at, Event::Timeout)),
+            (_, None) => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The log of a call: dated facts, in the order they became true. The record is a fold of it; the journal keeps it;
+//! `explain` prints it; the simulator asserts on it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
+use crate::enterprise::AccountKind;
+use crate::flow::{StepNo, Walked};
+use crate::region::Region;
+use crate::routing::{RouteWhy, Skip};
+use crate::tenant::Admission;
+use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId};
+
+/// A leg of a call: 0 is the caller's, outgoing ones count from 1 in the order dialled.
+pub type LegNo = u8;
+
+/// The caller's leg.
+pub const CALLER: LegNo = 0;
+
+/// A fact and the instant it became true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dated {
+    /// When, by the node's monotonic clock; the call's wall time is this plus its own offset.
+    pub at: Mono,
+    /// What.
+    pub fact: Fact,
+}
+
+/// How a call came in and under which terms it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// Whose number it is.
+    pub tenant: TenantId,
+    /// The number called.
+    pub number: HotlineNumber,
+    /// The version of its rules.
+    pub version: u32,
+    /// The caller in national form, empty when withheld.
+    pub caller: String,
+    /// Where the caller is.
+    pub region: Region,
+    /// The trunk it came by.
+    pub trunk: Arc<str>,
+    /// Wall time less monotonic time at the INVITE: the call's dates never move after it.
+    pub wall_offset_ms: i64,
+    /// The seed of its random choices.
+    pub seed: u64,
+    /// The sale plan.
+    pub plan: PlanId,
+    /// How the enterprise pays.
+    pub account: AccountKind,
+    /// From which instant the sale runs.
+    pub charging_from: ChargingFrom,
+    /// Whether it counts against the month's calls though nobody answers.
+    pub count_unanswered: bool,
+}
+
+/// One thing that happened in a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The INVITE was accepted; always the first fact.
+    Arrived(Box<Arrived>),
+    /// A bar or a limit refused it.
+    Barred { cause: Cause, detail: String },
+    /// It passed the bars and holds its reservation.
+    Admitted { admission: Admission },
+    /// A step of the flow was walked.
+    Walked(Walked),
+    /// A percentage step dealt the call; the deal's state after it.
+    Dealt { step: StepNo, state: String },
+    /// Routing chose an order of bound numbers, by their names.
+    Routed { why: RouteWhy, order: Vec<Arc<str>> },
+    /// A group's pointer moved.
+    Pointed { group: u8, member: u8 },
+    /// A forward was passed over.
+    ForwardSkipped { destination: Arc<str>, why: Skip },
+    /// An INVITE left for a bound number. `trunk` is empty for a direct SIP address.
+    Dialled(Box<Dialled>),
+    /// The first 18x of a leg.
+    Rang { leg: LegNo },
+    /// A leg came to nothing.
+    LegFailed { leg: LegNo, outcome: LegOutcome, status: u16, q850: Option<u16> },
+    /// A leg's 200.
+    LegAnswered { leg: LegNo },
+    /// A leg that had answered is over.
+    LegOver { leg: LegNo },
+    /// A prompt began for the caller, as early media or after the answer.
+    Prompted { prompt: Arc<str>, early: bool },
+    /// Our 200 to the caller.
+    Answered,
+    /// Caller and target can talk.
+    Joined { leg: LegNo },
+    /// The recording notice was played to its end.
+    Noticed { prompt: Arc<str> },
+    /// Recording began.
+    RecordingBegan { recording: RecordingId },
+    /// Recording stopped before the talk did.
+    RecordingCut,
+    /// The next slice of the talk is paid up to `until_ms` of charged time.
+    SliceHeld { until_ms: u64, price_e4: Money },
+    /// No money for the next slice; what is paid ends at `until_ms`.
+    SliceRefused { until_ms: u64 },
+    /// The tone before the end of the balance was played.
+    Warned,
+    /// What we received from a leg.
+    QualityOf { leg: LegNo, quality: Quality },
+    /// The call ended; charged time ends at `until`, which may lie before the instant of the fact.
+    HungUp { cause: Cause, by: Party, until: Mono },
+    /// Nothing of the call is left; always the last fact.
+    Over,
+}
+
+/// An attempt to reach a bound number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialled {
+    /// The new leg.
+    pub leg: LegNo,
+    /// The bound number's name.
+    pub destination: Arc<str>,
+    /// Its digits or URI.
+    pub number: Arc<str>,
+    /// Its area code, for the rating zone.
+    pub area_code: Arc<str>,
+    /// The trunk, empty for a direct SIP address.
+    pub trunk: Arc<str>,
+    /// Target or forward.
+    pub kind: AttemptKind,
+}

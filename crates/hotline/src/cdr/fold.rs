@@ -1,0 +1,278 @@
+//! The fold itself: one pass over the log, fact by fact.
+
+use super::{AnswerStatus, CallRecord, Cause, LegOutcome, LegRecord, Party};
+use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo};
+use crate::cdr::{AttemptKind, ChargingFrom};
+use crate::rating::{Zone, zone_of};
+use crate::tenant::Admission;
+use crate::{CallId, Mono, Wall};
+
+/// A record with what rating and the tenant need beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// The record.
+    pub record: CallRecord,
+    /// How the call came in and under which terms it ran.
+    pub arrived: Arrived,
+    /// The rating zone, by the bound number that was joined.
+    pub zone: Zone,
+    /// What was held for it, with all slices.
+    pub admission: Option<Admission>,
+}
+
+/// Folds a whole log. `None` if it does not begin with an arrival, which no call writes.
+pub fn fold(call: CallId, log: &[Dated]) -> Option<Folded> {
+    let Some(Dated { at, fact: Fact::Arrived(arrived) }) = log.first() else { return None };
+    let mut folding = Folding::begin(call, arrived, *at);
+    for dated in &log[1..] {
+        folding.take(dated);
+    }
+    Some(folding.end())
+}
+
+struct Folding<'a> {
+    arrived: &'a Arrived,
+    record: CallRecord,
+    started: Mono,
+    answered: Option<Mono>,
+    joined: Option<Mono>,
+    until: Mono,
+    zone: Zone,
+    admission: Option<Admission>,
+    areas: Vec<&'a str>,
+    leg_answers: Vec<Option<Mono>>,
+    ended: bool,
+}
+
+impl<'a> Folding<'a> {
+    fn begin(call: CallId, arrived: &'a Arrived, at: Mono) -> Self {
+        let started_at = Wall::of(at, arrived.wall_offset_ms);
+        let record = CallRecord {
+            call,
+            tenant: arrived.tenant.clone(),
+            number: arrived.number,
+            version: arrived.version,
+            trunk: arrived.trunk.to_string(),
+            caller: arrived.caller.clone(),
+            region: arrived.region.clone(),
+            answered_by: String::new(),
+            destination: String::new(),
+            started_at,
+            answered_at: None,
+            joined_at: None,
+            ended_at: started_at,
+            status: AnswerStatus::Failed,
+            cause: Cause::NodeLost,
+            ended_by: Party::Platform,
+            charging_from: arrived.charging_from,
+            post_dial_ms: None,
+            talk_ms: 0,
+            sale_ms: 0,
+            forwards: 0,
+            recording: None,
+            recording_cut: false,
+            quality: None,
+            legs: Vec::new(),
+        };
+        Self {
+            arrived,
+            record,
+            started: at,
+            answered: None,
+            joined: None,
+            until: at,
+            zone: Zone::LongDistance,
+            admission: None,
+            areas: Vec::new(),
+            leg_answers: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn wall(&self, at: Mono) -> Wall {
+        Wall::of(at, self.arrived.wall_offset_ms)
+    }
+
+    fn take(&mut self, dated: &'a Dated) {
+        let at = dated.at;
+        match &dated.fact {
+            Fact::Admitted { admission } => self.admission = Some(*admission),
+            Fact::SliceHeld { price_e4, .. } => {
+                if let Some(admission) = &mut self.admission {
+                    admission.reserved += *price_e4;
+                }
+            }
+            Fact::Dialled(dialled) => self.dialled(dialled, at),
+            Fact::Rang { leg } => self.rang(*leg, at),
+            Fact::LegFailed { leg, outcome, status, .. } => self.leg_failed(*leg, *outcome, *status, at),
+            Fact::LegAnswered { leg } => self.leg_answered(*leg, at),
+            Fact::LegOver { leg } => self.leg_over(*leg, at),
+            Fact::Answered => {
+                self.answered = Some(at);
+                self.record.answered_at = Some(self.wall(at));
+            }
+            Fact::Joined { leg } => self.joined(*leg, at),
+            Fact::RecordingBegan { recording } => self.record.recording = Some(*recording),
+            Fact::RecordingCut => self.record.recording_cut = true,
+            Fact::QualityOf { leg, quality } if *leg == CALLER => self.record.quality = Some(*quality),
+            Fact::QualityOf { leg, quality } => {
+                if let Some(leg) = self.leg(*leg) {
+                    leg.quality = Some(*quality);
+                }
+            }
+            Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
+            Fact::Arrived(_)
+            | Fact::Barred { .. }
+            | Fact::Walked(_)
+            | Fact::Dealt { .. }
+            | Fact::Routed { .. }
+            | Fact::Pointed { .. }
+            | Fact::ForwardSkipped { .. }
+            | Fact::Prompted { .. }
+            | Fact::Noticed { .. }
+            | Fact::SliceRefused { .. }
+            | Fact::Warned
+            | Fact::Over => {}
+        }
+    }
+
+    fn leg(&mut self, leg: LegNo) -> Option<&mut LegRecord> {
+        self.record.legs.get_mut(usize::from(leg).checked_sub(1)?)
+    }
+
+    fn dialled(&mut self, dialled: &'a Dialled, at: Mono) {
+        let invited_at = self.wall(at);
+        if dialled.kind != AttemptKind::Target {
+            // Several trunks may be tried for one forward: it is counted once.
+            let again = self.record.legs.last().is_some_and(|leg| {
+                leg.kind != AttemptKind::Target && leg.destination == *dialled.destination
+            });
+            self.record.forwards += u8::from(!again);
+        }
+        self.areas.push(&dialled.area_code);
+        self.leg_answers.push(None);
+        self.record.legs.push(LegRecord {
+            leg: dialled.leg,
+            destination: dialled.destination.to_string(),
+            dialled: dialled.number.to_string(),
+            trunk: dialled.trunk.to_string(),
+            kind: dialled.kind,
+            invited_at,
+            rang_at: None,
+            answered_at: None,
+            ended_at: invited_at,
+            outcome: LegOutcome::NodeLost,
+            status: 0,
+            cost_ms: 0,
+            quality: None,
+        });
+    }
+
+    fn rang(&mut self, leg: LegNo, at: Mono) {
+        let wall = self.wall(at);
+        self.record.post_dial_ms.get_or_insert(at.since_ms(self.started));
+        if let Some(leg) = self.leg(leg) {
+            leg.rang_at = Some(wall);
+        }
+    }
+
+    fn leg_failed(&mut self, number: LegNo, outcome: LegOutcome, status: u16, at: Mono) {
+        let wall = self.wall(at);
+        let Some(leg) = self.leg(number) else { return };
+        (leg.outcome, leg.ended_at) = (outcome, wall);
+        if status != 0 {
+            leg.status = status;
+        }
+        if outcome == LegOutcome::LateAnswer {
+            // A carrier charges its first unit for the instant between its 200 and our BYE.
+            leg.answered_at = Some(wall);
+            leg.cost_ms = 1;
+        }
+    }
+
+    fn leg_answered(&mut self, number: LegNo, at: Mono) {
+        let wall = self.wall(at);
+        self.record.post_dial_ms.get_or_insert(at.since_ms(self.started));
+        if let Some(slot) = self.leg_answers.get_mut(usize::from(number).wrapping_sub(1)) {
+            *slot = Some(at);
+        }
+        if let Some(leg) = self.leg(number) {
+            (leg.outcome, leg.status, leg.answered_at, leg.ended_at) =
+                (LegOutcome::Answered, 200, Some(wall), wall);
+        }
+    }
+
+    fn leg_over(&mut self, number: LegNo, at: Mono) {
+        let wall = self.wall(at);
+        let answered = self.leg_answers.get(usize::from(number).wrapping_sub(1)).copied().flatten();
+        if let Some(leg) = self.leg(number) {
+            leg.ended_at = wall;
+            leg.cost_ms = answered.map_or(0, |answered| at.since_ms(answered));
+        }
+    }
+
+    fn joined(&mut self, number: LegNo, at: Mono) {
+        self.joined = Some(at);
+        self.record.joined_at = Some(self.wall(at));
+        let area = self.areas.get(usize::from(number).wrapping_sub(1)).copied().unwrap_or_default();
+        self.zone = zone_of(&self.arrived.region.area_code, area);
+        if let Some(leg) = self.leg(number).cloned() {
+            (self.record.answered_by, self.record.destination) = (leg.dialled, leg.destination);
+        }
+    }
+
+    fn hung_up(&mut self, cause: Cause, by: Party, until: Mono) {
+        self.ended = true;
+        self.until = until;
+        (self.record.cause, self.record.ended_by) = (cause, by);
+    }
+
+    fn end(mut self) -> Folded {
+        let span = |from: Option<Mono>| from.map_or(0, |from| self.until.since_ms(from));
+        let (talk_ms, joined_ms) = (span(self.answered), span(self.joined));
+        let charged_ms = match self.arrived.charging_from {
+            ChargingFrom::Answer => talk_ms,
+            ChargingFrom::TwoParty => joined_ms,
+        };
+        (self.record.talk_ms, self.record.sale_ms) = (talk_ms, charged_ms);
+        self.record.ended_at = self.wall(self.until);
+        self.record.status = status(&self.record);
+        Folded { record: self.record, arrived: self.arrived.clone(), zone: self.zone, admission: self.admission }
+    }
+}
+
+/// The answer status follows from the record: nothing sets it.
+fn status(record: &CallRecord) -> AnswerStatus {
+    let reached = |outcome| record.legs.iter().any(|leg| leg.outcome == outcome);
+    if reached(LegOutcome::Answered) {
+        return AnswerStatus::Answered;
+    }
+    match record.cause {
+        Cause::Blocked
+        | Cause::MonthCostCap
+        | Cause::MonthCallCap
+        | Cause::ConcurrencyLimit
+        | Cause::BalanceTooLow
+        | Cause::NumberNotInService
+        | Cause::FlowHangUp => AnswerStatus::Barred,
+        Cause::AllBusy => AnswerStatus::Busy,
+        Cause::NoAnswer => AnswerStatus::NoAnswer,
+        // The last attempt decides what the chain ended with.
+        Cause::ForwardLimit => match record.legs.last().map(|leg| leg.outcome) {
+            Some(LegOutcome::Busy | LegOutcome::Rejected) => AnswerStatus::Busy,
+            _ => AnswerStatus::NoAnswer,
+        },
+        Cause::CallerCancelled | Cause::HangUp | Cause::BalanceEnded | Cause::TalkLimit | Cause::MediaSilent => {
+            AnswerStatus::Abandoned
+        }
+        Cause::NoTarget
+        | Cause::TrunkFailed
+        | Cause::SessionExpired
+        | Cause::AckMissing
+        | Cause::NodeLost
+        | Cause::NoCapacity
+        | Cause::NoCommonCodec
+        | Cause::NoTariff
+        | Cause::FlowLoop => AnswerStatus::Failed,
+    }
+}

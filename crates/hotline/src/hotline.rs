@@ -1,0 +1,92 @@
+//! A 400 number as a call sees it: everything that decides it, compiled, at one version. A call keeps the one it
+//! started with; an edit touches the next call (row R04).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::barring::CallerPatterns;
+use crate::cdr::ChargingFrom;
+use crate::enterprise::{AccountKind, BalanceEnd, DestinationKind, Limits, Ringback, Strategy};
+use crate::flow::Flow;
+use crate::{HotlineNumber, PlanId, TenantId};
+
+/// All that decides a call to one number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hotline {
+    /// Whose number it is.
+    pub tenant: TenantId,
+    /// The number.
+    pub number: HotlineNumber,
+    /// The version of the enterprise's document it was compiled from.
+    pub version: u32,
+    /// Whether calls are taken at all.
+    pub enabled: bool,
+    /// The steps a call walks.
+    pub flow: Flow,
+    /// Bound numbers; steps, groups and forwards name them by place.
+    pub destinations: Vec<Destination>,
+    /// Groups, named by place.
+    pub groups: Vec<Group>,
+    /// Places in `destinations` tried after busy, at most two.
+    pub forward_on_busy: Vec<u8>,
+    /// Places in `destinations` tried after no answer, at most two.
+    pub forward_on_no_answer: Vec<u8>,
+    /// Callers never connected.
+    pub block: CallerPatterns,
+    /// Limits of the number.
+    pub limits: Limits,
+    /// Limits of the enterprise.
+    pub tenant_limits: Limits,
+    /// What the caller hears while targets ring.
+    pub ringback: Ringback,
+    /// The notice's prompt if calls are recorded.
+    pub recording_notice: Option<String>,
+    /// Longest talk, milliseconds.
+    pub talk_ms_max: u64,
+    /// From which instant calls are charged.
+    pub charging_from: ChargingFrom,
+    /// The sale plan.
+    pub plan: PlanId,
+    /// How the enterprise pays.
+    pub account: AccountKind,
+    /// What happens when money ends during a talk.
+    pub balance_end: BalanceEnd,
+}
+
+/// A bound number, checked and ready to dial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Its name in the enterprise's document.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: DestinationKind,
+    /// Digits in national form, or a SIP URI.
+    pub number: Arc<str>,
+    /// Its area code with the leading zero; empty for mobiles and SIP addresses.
+    pub area_code: Arc<str>,
+    /// Off is never tried.
+    pub enabled: bool,
+    /// Calls it can take at once.
+    pub lines: u16,
+    /// How long it rings.
+    pub ring_ms: u64,
+}
+
+/// Bound numbers that share calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name in the enterprise's document.
+    pub name: Arc<str>,
+    /// Who is tried first.
+    pub strategy: Strategy,
+    /// Places in [`Hotline::destinations`].
+    pub members: Vec<u8>,
+}
+
+impl Hotline {
+    /// The bound number at a place; places come from this very value, so they are always inside.
+    pub fn destination(&self, place: u8) -> &Destination {
+        &self.destinations[usize::from(place)]
+    }
+}

@@ -1,0 +1,104 @@
+//! What a finished call leaves behind for the books: one value, written in one transaction, harmless to write twice.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Dated, Fact};
+use crate::cdr::{self, CallRecord};
+use crate::ledger::{self, Entry};
+use crate::rating::{self, Charge, ChargeKind, Tariffs};
+use crate::routing::Trunks;
+use crate::tenant::{self, Admission};
+use crate::{CallId, Money, Wall};
+
+/// A finished call with its charges and entries, and where it stands in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// Journal position just behind the call's last fact; the store's mark moves to it.
+    pub position: u64,
+    /// The record.
+    pub record: CallRecord,
+    /// Its charges: at most one sale, one cost for each outgoing leg that answered.
+    pub charges: Vec<Charge>,
+    /// The balanced entries of these charges.
+    pub entries: Vec<Entry>,
+    /// The call's whole log, encoded; kept compressed beside the record.
+    pub log: Vec<u8>,
+    /// What the call left changed in its tenant, as absolute values: the last one written wins.
+    pub states: Vec<TenantState>,
+}
+
+/// One remembered value of a tenant that must survive a restart: a round-robin pointer or the state of a deal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TenantState {
+    /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`.
+    pub key: String,
+    /// Its value as text.
+    pub value: String,
+    /// Journal position of the fact that set it; a lower one never overwrites a higher one.
+    pub position: u64,
+}
+
+/// A settlement with what the tenant's owner needs to give back what it held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// What goes to the store.
+    pub settlement: Settlement,
+    /// What was held for the call, with all slices; `None` if it was never admitted.
+    pub admission: Option<Admission>,
+    /// The sale fee.
+    pub fee: Money,
+    /// The billing month the call began in.
+    pub month: u32,
+    /// Whether it counts against the month's calls (row B06).
+    pub counts: bool,
+}
+
+/// Folds a whole log and rates and posts it: the same for a call that just ended, for one told again by the journal
+/// and for a back-test. `None` if the log does not begin with an arrival.
+pub fn settle(
+    call: CallId,
+    log: &[Dated],
+    tariffs: &Tariffs,
+    trunks: &Trunks,
+    position: u64,
+) -> Option<Settled> {
+    let folded = cdr::fold(call, log)?;
+    let (record, arrived) = (folded.record, folded.arrived);
+    let cost_version = |leg: &cdr::LegRecord| {
+        let trunk = trunks.rows.iter().find(|trunk| *trunk.name == *leg.trunk)?;
+        tariffs.version_at(trunk.cost_plan.as_ref()?, record.started_at)
+    };
+    let charges = match tariffs.version_at(&arrived.plan, record.started_at) {
+        Some(sale) => rating::rate_call(&record, sale, cost_version, folded.zone),
+        None => Vec::new(),
+    };
+    let ended = log.last().map_or(record.ended_at, |last| Wall::of(last.at, arrived.wall_offset_ms));
+    let posting = ledger::Posting { tenant: &record.tenant, account: arrived.account, call, posted_at: ended };
+    let entries = ledger::post(&posting, &charges, &record.legs);
+    let fee = charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).map(|charge| charge.amount_e4).sum();
+    let counts = folded.admission.is_some() && (record.answered_at.is_some() || arrived.count_unanswered);
+    let month = record.started_at.beijing().billing_month();
+    let states = states(log, &arrived, position);
+    let log = postcard::to_allocvec(log).unwrap_or_default();
+    let settlement = Settlement { position, record, charges, entries, log, states };
+    Some(Settled { settlement, admission: folded.admission, fee, month, counts })
+}
+
+/// Reads back a log as a settlement stores it; `None` if it is not one.
+pub fn read_log(bytes: &[u8]) -> Option<Vec<Dated>> {
+    postcard::from_bytes(bytes).ok()
+}
+
+/// What a call left changed in its tenant: its pointers and deals, as last set.
+fn states(log: &[Dated], arrived: &crate::call::Arrived, position: u64) -> Vec<TenantState> {
+    let of = |dated: &Dated| match &dated.fact {
+        Fact::Pointed { group, member } => {
+            Some(tenant::pointer_state(arrived.number, *group, *member, position))
+        }
+        Fact::Dealt { step, state } => {
+            Some(tenant::deal_state(arrived.number, *step, state.clone(), position))
+        }
+        _ => None,
+    };
+    log.iter().filter_map(of).collect()
+}
