@@ -2,12 +2,16 @@
 //! Knows numbering plans, not calls or rules.
 
 mod caller;
+mod data;
 mod names;
+mod overrides;
 mod set;
 mod table;
 
 pub use caller::{Caller, CallerForm, normalise};
+pub use data::{ImportError, PlaceRow, RegionData};
 pub use names::BigRegion;
+pub use overrides::{Override, OverrideError};
 pub use set::{Matched, RegionSet, UnknownRegionName};
 pub use table::RegionTable;
 
@@ -61,7 +65,7 @@ pub enum RegionSource {
 }
 
 /// To whom a mobile prefix was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Carrier {
     /// 中国移动
