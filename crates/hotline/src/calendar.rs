@@ -9,7 +9,10 @@ pub use date::{Date, NotADate};
 pub use holidays::{DayKind, HolidayDay, HolidayError, HolidayYears};
 pub use hours::{HoursError, Interval};
 
+use hours::DAY_MINUTES;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +84,33 @@ pub enum Why {
     },
 }
 
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Weekly(day) => write!(f, "hours of {}", day_name(*day)),
+            Why::Override(name) if name.is_empty() => f.write_str("hours of this date"),
+            Why::Override(name) => write!(f, "hours of this date ({name})"),
+            Why::Holiday(name) => write!(f, "holiday ({name})"),
+            Why::MakeUp { name, follows } => {
+                write!(f, "make-up workday ({name}), hours of {}", day_name(*follows))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.interval {
+            Some(interval) => write!(f, "open {interval}, {} {}", self.day, self.why),
+            None => write!(f, "closed, {} {}", self.day, self.why),
+        }
+    }
+}
+
+fn day_name(day: Weekday) -> &'static str {
+    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][day as usize]
+}
+
 impl Schedule {
     /// Open at every hour of every day.
     pub fn always() -> Self {
@@ -88,7 +118,8 @@ impl Schedule {
         Self { weekly: std::array::from_fn(|_| whole.clone()), ..Self::default() }
     }
 
-    /// Whether it is open at an instant, and why.
+    /// Whether it is open at an instant, and why. An interval of yesterday that passes midnight holds even where today
+    /// is closed: it belongs to yesterday.
     pub fn at(&self, at: Beijing) -> Verdict {
         let today = Date::of(at);
         let minute = at.minute_of_day();
@@ -98,8 +129,10 @@ impl Schedule {
             return Verdict { open: true, day: today, interval: Some(*interval), why };
         }
         let (late, late_why) = self.day(yesterday);
-        match late.iter().find(|interval| interval.holds(minute + hours::DAY_MINUTES)) {
-            Some(interval) => Verdict { open: true, day: yesterday, interval: Some(*interval), why: late_why },
+        match late.iter().find(|interval| interval.holds(minute + DAY_MINUTES)) {
+            Some(interval) => {
+                Verdict { open: true, day: yesterday, interval: Some(*interval), why: late_why }
+            }
             None => Verdict { open: false, day: today, interval: None, why },
         }
     }
@@ -120,11 +153,174 @@ impl Schedule {
         }
     }
 
+    /// The next instant at which it opens or closes; `None` if that is not within 400 days.
+    pub fn next_change_after(&self, at: Beijing) -> Option<Beijing> {
+        let open = self.at(at).open;
+        let today = Date::of(at);
+        (0..=400)
+            .flat_map(|days| self.boundaries(today.plus_days(days)))
+            .find(|then| *then > at && self.at(*then).open != open)
+    }
+
+    /// The instants of a date at which an interval begins or ends, sorted.
+    fn boundaries(&self, date: Date) -> Vec<Beijing> {
+        let own =
+            self.day(date).0.iter().flat_map(|interval| [interval.start_minute(), interval.end_minute()]);
+        let late = self.day(date.plus_days(-1)).0.iter().map(|interval| interval.end_minute());
+        let mut minutes: Vec<u16> = own.filter(|minute| *minute < DAY_MINUTES).collect();
+        minutes.extend(late.filter_map(|minute| minute.checked_sub(DAY_MINUTES)));
+        minutes.sort_unstable();
+        let midnight = date.midnight();
+        minutes.iter().map(|minute| Beijing { ms_of_day: u32::from(*minute) * 60_000, ..midnight }).collect()
+    }
+
     fn holiday(&self, date: Date) -> Option<&HolidayDay> {
         match &self.holidays {
             Holidays::Ignored => None,
             Holidays::Shipped => HolidayYears::shipped().day(date),
             Holidays::Own(years) => years.day(date),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hours(texts: &[&str]) -> Vec<Interval> {
+        Interval::parse_day(texts).unwrap()
+    }
+
+    /// Monday to Friday 09:00-12:00 and 13:00-18:00, Saturday night 18:00-02:00, with the shipped holidays.
+    fn office() -> Schedule {
+        let work = hours(&["09:00-12:00", "13:00-18:00"]);
+        let mut weekly: [Vec<Interval>; 7] = std::array::from_fn(|_| work.clone());
+        weekly[Weekday::Sat as usize] = hours(&["18:00-02:00"]);
+        weekly[Weekday::Sun as usize].clear();
+        Schedule { weekly, holidays: Holidays::Shipped, ..Schedule::default() }
+    }
+
+    fn open(schedule: &Schedule, at: &str) -> bool {
+        schedule.at(Beijing::parse(at).unwrap()).open
+    }
+
+    #[test]
+    fn r09_the_last_second_is_open_and_the_next_is_not() {
+        let office = office();
+        for (at, expected) in [
+            ("2026-11-23T08:59:59", false),
+            ("2026-11-23T09:00:00", true),
+            ("2026-11-23T11:59:59", true),
+            ("2026-11-23T12:00:00", false),
+            ("2026-11-23T13:00:00", true),
+            ("2026-11-23T17:59:59", true),
+            ("2026-11-23T18:00:00", false),
+        ] {
+            assert_eq!(open(&office, at), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn r09_an_interval_past_midnight_belongs_to_the_day_it_starts() {
+        let office = office();
+        let verdict = office.at(Beijing::parse("2026-11-29T01:59:59").unwrap());
+        assert_eq!(
+            (verdict.open, verdict.day, verdict.why),
+            (true, Date::new(2026, 11, 28), Why::Weekly(Weekday::Sat))
+        );
+        assert!(!open(&office, "2026-11-29T02:00:00"));
+        assert!(!open(&office, "2026-11-28T01:00:00"), "Friday has no late hours");
+        assert!(open(&office, "2026-11-28T23:59:59") && open(&office, "2026-11-29T00:00:00"));
+    }
+
+    #[test]
+    fn r09_the_whole_day_has_no_seam_at_midnight() {
+        let always = Schedule::always();
+        assert!(open(&always, "2026-11-28T23:59:59") && open(&always, "2026-11-29T00:00:00"));
+        let until_midnight =
+            Schedule { weekly: std::array::from_fn(|_| hours(&["20:00-00:00"])), ..Schedule::default() };
+        assert!(
+            open(&until_midnight, "2026-11-28T23:59:59") && !open(&until_midnight, "2026-11-29T00:00:00")
+        );
+        assert_eq!(always.next_change_after(Beijing::date(2026, 11, 28)), None);
+    }
+
+    #[test]
+    fn r24_make_up_saturdays_are_open_and_the_holiday_is_closed() {
+        let office = office();
+        for day in ["2026-02-14", "2026-10-10"] {
+            let verdict = office.at(Beijing::parse(&format!("{day}T09:00")).unwrap());
+            assert!(verdict.open, "{day}");
+            assert!(matches!(verdict.why, Why::MakeUp { follows: Weekday::Mon, .. }), "{day}");
+            assert!(!open(&office, &format!("{day}T18:00")), "{day}: the hours of Monday, not of Saturday");
+        }
+        for day in 1..=7 {
+            let verdict = office.at(Beijing { ms_of_day: 36_000_000, ..Beijing::date(2026, 10, day) });
+            assert_eq!((verdict.open, verdict.why), (false, Why::Holiday("国庆节".into())), "{day}");
+        }
+        let plain = Schedule { holidays: Holidays::Ignored, ..office };
+        assert!(open(&plain, "2026-10-01T09:00") && !open(&plain, "2026-10-10T09:00"));
+    }
+
+    #[test]
+    fn r24_a_make_up_day_follows_the_weekday_that_is_announced() {
+        let years = HolidayYears::parse_csv("2027-02-13,work:fri,春节").unwrap();
+        let mut office = Schedule { holidays: Holidays::Own(Arc::new(years)), ..office() };
+        office.weekly[Weekday::Fri as usize] = hours(&["10:00-11:00"]);
+        assert!(open(&office, "2027-02-13T10:59:59") && !open(&office, "2027-02-13T09:30"));
+    }
+
+    #[test]
+    fn r23_an_override_beats_week_and_holiday() {
+        let mut office = office();
+        let own = |name: &str, texts: &[&str]| DayOverride { name: name.into(), hours: hours(texts) };
+        office.overrides.insert(Date::new(2026, 10, 1), own("值班", &["10:00-11:00"]));
+        office.overrides.insert(Date::new(2026, 11, 23), own("年会", &[]));
+        office.overrides.insert(Date::new(2026, 11, 29), own("", &[]));
+        let verdict = office.at(Beijing::parse("2026-10-01T10:30").unwrap());
+        assert_eq!((verdict.open, verdict.why), (true, Why::Override("值班".into())));
+        assert!(!open(&office, "2026-11-23T10:00"));
+        assert!(open(&office, "2026-11-29T01:00"), "Saturday's night goes on into the closed Sunday");
+    }
+
+    #[test]
+    fn r09_the_next_change_is_the_first_second_that_differs() {
+        let mut office = office();
+        office.weekly[Weekday::Fri as usize] = hours(&["09:00-12:00", "12:00-18:00"]);
+        for (at, change) in [
+            ("2026-11-23T08:00", "2026-11-23T09:00"),
+            ("2026-11-23T09:00", "2026-11-23T12:00"),
+            ("2026-11-27T09:00", "2026-11-27T18:00"),
+            ("2026-11-28T19:00", "2026-11-29T02:00"),
+            ("2026-09-30T18:00", "2026-10-08T09:00"),
+        ] {
+            let next = office.next_change_after(Beijing::parse(at).unwrap());
+            assert_eq!(next, Beijing::parse(change), "{at}");
+        }
+    }
+
+    #[test]
+    fn schedules_survive_a_snapshot_and_are_readable() {
+        let mut office = office();
+        office.overrides.insert(
+            Date::new(2026, 10, 1),
+            DayOverride { name: "值班".into(), hours: hours(&["10:00-11:00"]) },
+        );
+        let bytes = postcard::to_allocvec(&office).unwrap();
+        assert_eq!(postcard::from_bytes::<Schedule>(&bytes).unwrap(), office);
+        let json = serde_json::to_value(&office).unwrap();
+        assert_eq!(json["overrides"]["2026-10-01"]["hours"][0], "10:00-11:00");
+        assert_eq!(serde_json::from_value::<Schedule>(json).unwrap(), office);
+    }
+
+    #[test]
+    fn a_verdict_says_why_in_words() {
+        let office = office();
+        let words = |at: &str| office.at(Beijing::parse(at).unwrap()).to_string();
+        assert_eq!(words("2026-10-01T10:00"), "closed, 2026-10-01 holiday (国庆节)");
+        assert_eq!(
+            words("2026-10-10T10:00"),
+            "open 09:00-12:00, 2026-10-10 make-up workday (国庆节), hours of mon"
+        );
     }
 }

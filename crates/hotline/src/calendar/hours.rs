@@ -81,8 +81,10 @@ impl FromStr for Interval {
 
     /// `09:00-12:00`, also with `~` or `–`; an end at or before its start is on the next day.
     fn from_str(text: &str) -> Result<Self, HoursError> {
-        let (start, end) = text.split_once(['-', '~', '–', '～']).ok_or_else(|| HoursError::NoDash(text.to_owned()))?;
-        let read = |part: &str| read_minute(part.trim()).ok_or_else(|| HoursError::NotATime(part.trim().to_owned()));
+        let (start, end) =
+            text.split_once(['-', '~', '–', '～']).ok_or_else(|| HoursError::NoDash(text.to_owned()))?;
+        let read =
+            |part: &str| read_minute(part.trim()).ok_or_else(|| HoursError::NotATime(part.trim().to_owned()));
         let (start_minute, end) = (read(start)?, read(end)?);
         if start_minute == DAY_MINUTES {
             return Err(HoursError::NotATime(start.trim().to_owned()));
@@ -126,8 +128,12 @@ impl<'de> Deserialize<'de> for Interval {
             return String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom);
         }
         let (start_minute, end_minute) = <(u16, u16)>::deserialize(deserializer)?;
-        let whole = start_minute < DAY_MINUTES && start_minute < end_minute && end_minute - start_minute <= DAY_MINUTES;
-        whole.then_some(Self { start_minute, end_minute }).ok_or_else(|| serde::de::Error::custom("not an interval"))
+        let whole = start_minute < DAY_MINUTES
+            && start_minute < end_minute
+            && end_minute - start_minute <= DAY_MINUTES;
+        whole
+            .then_some(Self { start_minute, end_minute })
+            .ok_or_else(|| serde::de::Error::custom("not an interval"))
     }
 }
 
