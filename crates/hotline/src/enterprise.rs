@@ -10,10 +10,15 @@ use crate::{HotlineNumber, Money, PlanId, TenantId};
 pub use crate::ledger::AccountKind;
 
 pub use compile::{OTHERWISE, compile, compile_number};
-pub use read::{Allowed, BINDINGS_MAX, BindingLimits, Fault, Key, Language, Problem, Tree, Value, read};
+pub use read::{
+    Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES, Shape, Tree,
+    Value, Wanted, read,
+};
+pub use write::{to_yaml, write};
 
 mod compile;
 mod read;
+mod write;
 
 /// The document. Names inside it (destinations, groups, schedules) are unique within their list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

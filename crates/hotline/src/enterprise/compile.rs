@@ -1,0 +1,218 @@
+//! An enterprise's document turned into what calls walk: one [`Hotline`] a number, its rules laid out as flow steps.
+//! It trusts [`read`](super::read) to have judged the document and refuses to judge again.
+
+use std::sync::Arc;
+
+use super::{Condition, DestinationKind, Enterprise, Number, Rule, Then};
+use crate::Hotline;
+use crate::barring::CallerPatterns;
+use crate::calendar::Schedule;
+use crate::flow::{Flow, Step, StepKind, StepNo};
+use crate::hotline::{Destination, Group};
+use crate::region::RegionSet;
+
+/// The name of the rule that [`Number::otherwise`] becomes, for the Why.
+pub const OTHERWISE: &str = "otherwise";
+
+/// Every number of a document, in the document's order, at one version.
+///
+/// A document that [`read`](super::read) passed compiles to exactly what it says. In one that was put together by hand
+/// a name that nothing carries stands for nothing: a schedule never open, a set or list that holds nobody, a group
+/// without members (the call ends with `no_target`).
+pub fn compile(enterprise: &Enterprise, version: u32) -> Vec<Hotline> {
+    enterprise.numbers.iter().map(|number| compile_number(enterprise, number, version)).collect()
+}
+
+/// One number of a document; see [`compile`].
+pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) -> Hotline {
+    let mut layout = Layout::new(enterprise, number);
+    for rule in &number.rules {
+        layout.lay_rule(rule);
+    }
+    layout.lay_then(&Arc::from(OTHERWISE), &number.otherwise);
+    let forward = |names: &[String]| names.iter().filter_map(|name| place_of(number, name)).collect();
+    Hotline {
+        tenant: enterprise.id.clone(),
+        number: number.number,
+        version,
+        enabled: number.enabled,
+        flow: Flow { steps: layout.steps },
+        destinations: number.destinations.iter().map(destination).collect(),
+        groups: layout.groups,
+        forward_on_busy: forward(&number.forwards.on_busy),
+        forward_on_no_answer: forward(&number.forwards.on_no_answer),
+        block: patterns(&number.block),
+        limits: number.limits.clone(),
+        tenant_limits: enterprise.limits.clone(),
+        ringback: number.ringback.clone(),
+        recording_notice: number.recording.enabled.then(|| number.recording.notice.clone()),
+        talk_ms_max: u64::from(number.talk_s_max) * 1000,
+        charging_from: enterprise.charging_from,
+        plan: enterprise.plan.clone(),
+        account: enterprise.account,
+        balance_end: enterprise.balance_end,
+    }
+}
+
+fn destination(written: &super::Destination) -> Destination {
+    Destination {
+        name: Arc::from(written.name.as_str()),
+        kind: written.kind,
+        number: Arc::from(written.number.as_str()),
+        area_code: Arc::from(area_code(written.kind, &written.number)),
+        enabled: written.enabled,
+        lines: written.lines,
+        ring_ms: u64::from(written.ring_s) * 1000,
+    }
+}
+
+/// The area code of a number in national form: three digits for 010 and 02x, four for the others (the numbering plan
+/// of the fixed network). Mobiles and SIP addresses have none.
+fn area_code(kind: DestinationKind, number: &str) -> &str {
+    let length = match (kind, number.as_bytes()) {
+        (DestinationKind::Mobile | DestinationKind::SipUri, _) => 0,
+        (_, [b'0', b'1' | b'2', ..]) => 3,
+        (_, [b'0', ..]) => 4,
+        _ => 0,
+    };
+    number.get(..length).unwrap_or("")
+}
+
+fn patterns(written: &[String]) -> CallerPatterns {
+    CallerPatterns::new(written.iter().map(String::as_str)).0
+}
+
+fn place_of(number: &Number, name: &str) -> Option<u8> {
+    let place = number.destinations.iter().position(|destination| destination.name == name)?;
+    u8::try_from(place).ok()
+}
+
+/// The steps and groups of a number while they are laid out. Step 0 is the entry; each rule's conditions lead to the
+/// rule's action, and to the next rule where one does not hold.
+struct Layout<'a> {
+    enterprise: &'a Enterprise,
+    number: &'a Number,
+    steps: Vec<Step>,
+    groups: Vec<Group>,
+}
+
+impl<'a> Layout<'a> {
+    fn new(enterprise: &'a Enterprise, number: &'a Number) -> Self {
+        let group = |written: &super::Group| Group {
+            name: Arc::from(written.name.as_str()),
+            strategy: written.strategy,
+            members: written.members.iter().filter_map(|name| place_of(number, name)).collect(),
+        };
+        Self { enterprise, number, steps: Vec::new(), groups: number.groups.iter().map(group).collect() }
+    }
+
+    fn here(&self) -> StepNo {
+        StepNo::try_from(self.steps.len()).unwrap_or(StepNo::MAX)
+    }
+
+    fn lay(&mut self, rule: &Arc<str>, kind: StepKind) {
+        self.steps.push(Step { rule: rule.clone(), kind });
+    }
+
+    fn lay_rule(&mut self, rule: &Rule) {
+        let name: Arc<str> = Arc::from(rule.name.as_str());
+        let first = self.here();
+        let after = first + rule.when.len() as StepNo + self.length(&rule.then);
+        for condition in &rule.when {
+            let kind = self.condition(condition, self.here() + 1, after);
+            self.lay(&name, kind);
+        }
+        self.lay_then(&name, &rule.then);
+    }
+
+    /// How many steps an action takes.
+    fn length(&self, then: &Then) -> StepNo {
+        match then {
+            Then::Play { then, .. } => 1 + self.length(then),
+            Then::Percentage { shares, .. } => 1 + shares.len() as StepNo,
+            Then::Dial(_) | Then::HangUp { .. } => 1,
+        }
+    }
+
+    fn condition(&self, condition: &Condition, held: StepNo, failed: StepNo) -> StepKind {
+        let named = |name: &str| Arc::<str>::from(name);
+        match condition {
+            Condition::Open(name) => StepKind::Hours {
+                name: named(name),
+                schedule: self.schedule(name),
+                open: held,
+                closed: failed,
+            },
+            Condition::Closed(name) => StepKind::Hours {
+                name: named(name),
+                schedule: self.schedule(name),
+                open: failed,
+                closed: held,
+            },
+            Condition::From(name) => {
+                StepKind::Region { name: named(name), set: self.regions(name), inside: held, outside: failed }
+            }
+            Condition::Caller(name) => {
+                StepKind::Caller { name: named(name), list: self.callers(name), listed: held, other: failed }
+            }
+        }
+    }
+
+    fn schedule(&self, name: &str) -> Box<Schedule> {
+        let named = self.enterprise.schedules.iter().find(|named| named.name == name);
+        Box::new(named.map(|named| named.schedule.clone()).unwrap_or_default())
+    }
+
+    fn regions(&self, name: &str) -> Box<RegionSet> {
+        let named = self.enterprise.region_sets.iter().find(|named| named.name == name);
+        let set = named.and_then(|named| RegionSet::parse(&named.includes).ok());
+        Box::new(set.unwrap_or_default())
+    }
+
+    fn callers(&self, name: &str) -> CallerPatterns {
+        let named = self.enterprise.caller_lists.iter().find(|named| named.name == name);
+        named.map(|named| patterns(&named.callers)).unwrap_or_default()
+    }
+
+    fn lay_then(&mut self, rule: &Arc<str>, then: &Then) {
+        match then {
+            Then::Play { prompt, answer, then } => {
+                let next = self.here() + 1;
+                self.lay(rule, StepKind::Play { prompt: Arc::from(prompt.as_str()), answer: *answer, next });
+                self.lay_then(rule, then);
+            }
+            Then::Dial(name) => self.lay_dial(rule, name),
+            Then::Percentage { mode, shares } => {
+                let first = self.here() + 1;
+                let places = shares.iter().zip(first..).map(|(share, step)| (share.percent, step)).collect();
+                self.lay(rule, StepKind::Percentage { mode: *mode, shares: places });
+                for share in shares {
+                    self.lay_dial(rule, &share.dial);
+                }
+            }
+            Then::HangUp { prompt } => {
+                self.lay(rule, StepKind::HangUp { prompt: prompt.as_deref().map(Arc::from) });
+            }
+        }
+    }
+
+    fn lay_dial(&mut self, rule: &Arc<str>, name: &str) {
+        let group = self.group(name);
+        self.lay(rule, StepKind::DialGroup { group });
+    }
+
+    /// The place of a group. A destination that is dialled by its own name gets a group of its own, once; groups go
+    /// first where both carry the name.
+    fn group(&mut self, name: &str) -> u8 {
+        let known = self.groups.iter().position(|group| &*group.name == name);
+        let place = known.unwrap_or_else(|| {
+            self.groups.push(Group {
+                name: Arc::from(name),
+                strategy: super::Strategy::Sequential,
+                members: place_of(self.number, name).into_iter().collect(),
+            });
+            self.groups.len() - 1
+        });
+        u8::try_from(place).unwrap_or(u8::MAX)
+    }
+}

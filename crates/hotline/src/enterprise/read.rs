@@ -1,0 +1,183 @@
+//! The reader of an enterprise's document: a tree with line marks in, a checked [`Enterprise`] or every error of the
+//! document out. It knows neither YAML nor JSON, no file and no database.
+
+mod destination;
+mod fields;
+mod hours;
+mod numbers;
+mod problem;
+mod reader;
+mod rules;
+mod tree;
+
+pub use fields::{Field, SHAPES, Shape};
+pub use problem::{Counted, Fault, Language, Named, Problem, Wanted};
+pub use tree::{Key, Tree, Value};
+
+pub(super) use destination::infer_kind;
+pub(super) use hours::DAYS;
+pub(super) use numbers::{KINDS, LINES, RECORDING_NOTICE, RING_S, STRATEGIES, TALK_S_MAX};
+pub(super) use rules::MODES;
+
+use std::collections::BTreeMap;
+
+use super::{AccountKind, BalanceEnd, Enterprise, Number};
+use crate::cdr::ChargingFrom;
+use crate::{HotlineNumber, PlanId, TenantId};
+use fields::{DOCUMENT, ENTERPRISE};
+use reader::{At, Names, Object, Reader, Uses};
+use rules::Lists;
+
+/// What the provider allows and has, as far as a document can name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed<'a> {
+    /// How many bound numbers a 400 number may have.
+    pub bindings: BindingLimits,
+    /// Names of the prompts that can be played.
+    pub prompts: &'a [&'a str],
+    /// Names of the sale plans.
+    pub plans: &'a [&'a str],
+}
+
+/// How many bound numbers a 400 number may have (row R01).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindingLimits {
+    /// For a number that nobody raised: 20.
+    pub usual_max: u16,
+    /// Numbers whose limit the provider raised.
+    pub raised: BTreeMap<HotlineNumber, u16>,
+    /// Whether destinations used in forwards only count too; beside the bindings unless said (FEATURES 2.5 row 16).
+    pub forwards_count: bool,
+}
+
+/// The most that a limit can be raised to. Destinations and groups, made ones included, are named by one byte.
+pub const BINDINGS_MAX: u16 = 200;
+
+impl Default for BindingLimits {
+    fn default() -> Self {
+        Self { usual_max: 20, raised: BTreeMap::new(), forwards_count: false }
+    }
+}
+
+impl BindingLimits {
+    /// The limit of one number.
+    pub fn of(&self, number: HotlineNumber) -> u16 {
+        self.raised.get(&number).copied().unwrap_or(self.usual_max).min(BINDINGS_MAX)
+    }
+}
+
+pub(super) const ACCOUNTS: [(&str, AccountKind); 2] =
+    [("prepaid", AccountKind::Prepaid), ("postpaid", AccountKind::Postpaid)];
+pub(super) const BALANCE_ENDS: [(&str, BalanceEnd); 2] =
+    [("strict", BalanceEnd::Strict), ("finish_call", BalanceEnd::FinishCall)];
+pub(super) const CHARGING_FROM: [(&str, ChargingFrom); 2] =
+    [("answer", ChargingFrom::Answer), ("two_party", ChargingFrom::TwoParty)];
+
+/// The form of documents that this reader knows, in the field `sibai`.
+pub(super) const FORM: u64 = 1;
+/// Numbers in one document.
+const NUMBERS_MAX: usize = 10_000;
+/// Schedules, sets or lists in one document.
+const LISTS_MAX: usize = 1_000;
+
+/// Reads a document. With errors: every one of them, by line. Without: the enterprise, and warnings by line.
+pub fn read(tree: &Tree, allowed: &Allowed<'_>) -> Result<(Enterprise, Vec<Problem>), Vec<Problem>> {
+    let mut reader = Reader { allowed, problems: Vec::new(), warnings: Vec::new(), uses: Uses::default() };
+    let enterprise = reader.document(&At { tree, path: String::new() });
+    let Reader { mut problems, mut warnings, .. } = reader;
+    problems.sort_by(|a, b| (a.line, &a.path).cmp(&(b.line, &b.path)));
+    warnings.sort_by(|a, b| (a.line, &a.path).cmp(&(b.line, &b.path)));
+    match enterprise {
+        Some(enterprise) if problems.is_empty() => Ok((enterprise, warnings)),
+        _ => Err(problems),
+    }
+}
+
+/// How money ends unless the document says: what is paid ahead is never overdrawn.
+pub(super) fn usual_balance_end(account: AccountKind) -> BalanceEnd {
+    match account {
+        AccountKind::Prepaid => BalanceEnd::Strict,
+        AccountKind::Postpaid => BalanceEnd::FinishCall,
+    }
+}
+
+impl Reader<'_> {
+    fn document(&mut self, at: &At<'_>) -> Option<Enterprise> {
+        let object = self.object(at, &DOCUMENT)?;
+        if let Some(form) = object.field("sibai") {
+            self.whole(&form, FORM, FORM);
+        }
+        let named = object.field("enterprise").and_then(|at| self.enterprise(&at));
+        let plan = object.field("plan").and_then(|at| self.plan(&at));
+        let account = self.choice_or(object.field("account"), &ACCOUNTS, AccountKind::Prepaid);
+        let balance_end =
+            self.choice_or(object.field("balance_end"), &BALANCE_ENDS, usual_balance_end(account));
+        let charging_from =
+            self.choice_or(object.field("charging_from"), &CHARGING_FROM, ChargingFrom::Answer);
+        let limits = self.limits(object.field("limits"));
+        let lists = self.lists(&object);
+        let schedules = self.items(object.field("schedules"), Counted::Entries, LISTS_MAX);
+        let schedules: Vec<_> = schedules.iter().map(|at| self.schedule(at)).collect();
+        let region_sets = self.items(object.field("regions"), Counted::Entries, LISTS_MAX);
+        let region_sets: Vec<_> = region_sets.iter().map(|at| self.region_set(at)).collect();
+        let caller_lists = self.items(object.field("callers"), Counted::Entries, LISTS_MAX);
+        let caller_lists: Vec<_> = caller_lists.iter().map(|at| self.caller_list(at)).collect();
+        let numbers = self.numbers(&object, &lists);
+        let (id, name) = named?;
+        Some(Enterprise {
+            id,
+            name,
+            plan: plan?,
+            account,
+            balance_end,
+            charging_from,
+            limits,
+            schedules: schedules.into_iter().collect::<Option<_>>()?,
+            region_sets: region_sets.into_iter().collect::<Option<_>>()?,
+            caller_lists: caller_lists.into_iter().collect::<Option<_>>()?,
+            numbers: numbers?,
+        })
+    }
+
+    fn lists(&mut self, object: &Object<'_>) -> Lists {
+        Lists {
+            schedules: self.names(object.field("schedules").as_ref(), Named::Schedule),
+            regions: self.names(object.field("regions").as_ref(), Named::Regions),
+            callers: self.names(object.field("callers").as_ref(), Named::Callers),
+        }
+    }
+
+    fn enterprise(&mut self, at: &At<'_>) -> Option<(TenantId, String)> {
+        let object = self.object(at, &ENTERPRISE)?;
+        let id = object.field("id").and_then(|at| {
+            let text = self.text(&at)?;
+            let is_id = is_tenant_id(text);
+            if !is_id {
+                self.wrong(&at, Fault::BadId { found: text.to_owned() });
+            }
+            is_id.then(|| TenantId::new(text))
+        });
+        let name = object.field("name").and_then(|at| self.name(&at));
+        Some((id?, name?))
+    }
+
+    fn plan(&mut self, at: &At<'_>) -> Option<PlanId> {
+        let plans = self.allowed.plans;
+        self.known(at, Named::Plan, |name| plans.contains(&name)).map(|name| PlanId::new(&name))
+    }
+
+    /// The 400 numbers, each of them once.
+    fn numbers(&mut self, object: &Object<'_>, lists: &Lists) -> Option<Vec<Number>> {
+        let items = self.items(object.field("numbers"), Counted::Numbers, NUMBERS_MAX);
+        let mut seen = Names::new();
+        let numbers: Vec<_> = items.iter().map(|at| self.number(at, lists, &mut seen)).collect();
+        numbers.into_iter().collect()
+    }
+}
+
+/// `[a-z0-9-]{2,32}`; the provider's own id is taken.
+fn is_tenant_id(text: &str) -> bool {
+    let form = (2..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    form && TenantId::new(text) != TenantId::provider()
+}

@@ -1,0 +1,235 @@
+//! The one table of a document's fields: the reader refuses what is not in it, and a test holds it against the
+//! published schema. It knows names, not values.
+
+/// One kind of map in a document, by its name under `$defs` of the schema (`document` is the schema's own root).
+#[derive(Debug)]
+pub struct Shape {
+    /// The name of its definition in the schema.
+    pub name: &'static str,
+    /// Fields that may stand in it.
+    pub fields: &'static [Field],
+    /// Fields that a later version brings, refused as `not_available`.
+    pub later: &'static [&'static str],
+}
+
+/// One field of a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it has to be there.
+    pub required: bool,
+}
+
+const fn must(name: &'static str) -> Field {
+    Field { name, required: true }
+}
+
+const fn may(name: &'static str) -> Field {
+    Field { name, required: false }
+}
+
+pub(super) const DOCUMENT: Shape = Shape {
+    name: "document",
+    fields: &[
+        must("sibai"),
+        must("enterprise"),
+        must("plan"),
+        may("account"),
+        may("balance_end"),
+        may("charging_from"),
+        may("limits"),
+        may("schedules"),
+        may("regions"),
+        may("callers"),
+        must("numbers"),
+    ],
+    later: &[
+        "agents",
+        "queues",
+        "users",
+        "calendars",
+        "prompts",
+        "webhooks",
+        "contract",
+        "retention",
+        "messages",
+    ],
+};
+
+pub(super) const ENTERPRISE: Shape = Shape {
+    name: "enterprise",
+    fields: &[must("id"), must("name")],
+    later: &["licence", "contact", "trade", "address"],
+};
+
+pub(super) const LIMITS: Shape = Shape {
+    name: "limits",
+    fields: &[
+        may("concurrent_calls"),
+        may("concurrent_calls_per_caller"),
+        may("month_cost"),
+        may("month_calls"),
+        may("count_unanswered"),
+    ],
+    later: &["day_cost", "day_calls", "month_minutes", "calls_per_second", "balance_alert"],
+};
+
+pub(super) const SCHEDULE: Shape = Shape {
+    name: "schedule",
+    fields: &[must("name"), must("hours"), may("holidays"), may("dates")],
+    later: &["calendar", "time_zone"],
+};
+
+pub(super) const DATE_HOURS: Shape =
+    Shape { name: "date_hours", fields: &[may("name"), must("hours")], later: &[] };
+
+pub(super) const REGIONS: Shape =
+    Shape { name: "regions", fields: &[must("name"), must("includes")], later: &["excludes"] };
+
+pub(super) const CALLERS: Shape = Shape {
+    name: "callers",
+    fields: &[must("name"), must("includes")],
+    later: &["excludes", "file", "expires"],
+};
+
+pub(super) const NUMBER: Shape = Shape {
+    name: "number",
+    fields: &[
+        must("number"),
+        may("enabled"),
+        may("destinations"),
+        may("groups"),
+        may("rules"),
+        must("otherwise"),
+        may("forwards"),
+        may("block"),
+        may("limits"),
+        may("ringback"),
+        may("recording"),
+        may("talk_minutes_max"),
+        may("talk_seconds_max"),
+    ],
+    later: &[
+        "password",
+        "region_barring",
+        "allow",
+        "caller_affinity",
+        "memory",
+        "calendar",
+        "voicemail",
+        "satisfaction",
+        "menus",
+        "queues",
+        "transfer",
+        "hold_music",
+        "languages",
+        "shown_caller",
+    ],
+};
+
+pub(super) const DESTINATION: Shape = Shape {
+    name: "destination",
+    fields: &[must("name"), may("kind"), must("number"), may("enabled"), may("lines"), may("ring_seconds")],
+    later: &["hours", "duty", "weight", "confirm", "whisper", "proof", "shown_caller", "trunk"],
+};
+
+pub(super) const GROUP: Shape = Shape {
+    name: "group",
+    fields: &[must("name"), may("strategy"), must("members")],
+    later: &["weights", "memory", "caller_affinity", "patience_seconds"],
+};
+
+pub(super) const RULE: Shape =
+    Shape { name: "rule", fields: &[must("name"), may("when"), must("then")], later: &["enabled", "valid"] };
+
+pub(super) const WHEN: Shape = Shape {
+    name: "when",
+    fields: &[may("open"), may("closed"), may("from"), may("caller")],
+    later: &["key", "holiday", "date", "language", "not", "any", "carrier", "load"],
+};
+
+pub(super) const THEN: Shape = Shape {
+    name: "then",
+    fields: &[
+        may("play"),
+        may("answer"),
+        may("then"),
+        may("dial"),
+        may("percentage"),
+        may("mode"),
+        may("hang_up"),
+    ],
+    later: &["menu", "queue", "voicemail", "http", "transfer", "callback", "collect", "go_to", "say"],
+};
+
+pub(super) const FORWARDS: Shape = Shape {
+    name: "forwards",
+    fields: &[may("on_busy"), may("on_no_answer")],
+    later: &["always", "on_unreachable", "on_closed"],
+};
+
+pub(super) const RECORDING: Shape = Shape {
+    name: "recording",
+    fields: &[may("enabled"), may("notice")],
+    later: &["keep_days", "format", "consent", "percent"],
+};
+
+/// Every shape of a document.
+pub const SHAPES: [&Shape; 15] = [
+    &DOCUMENT,
+    &ENTERPRISE,
+    &LIMITS,
+    &SCHEDULE,
+    &DATE_HOURS,
+    &REGIONS,
+    &CALLERS,
+    &NUMBER,
+    &DESTINATION,
+    &GROUP,
+    &RULE,
+    &WHEN,
+    &THEN,
+    &FORWARDS,
+    &RECORDING,
+];
+
+impl Shape {
+    /// A field that is written nearly like this one: one letter more, less or other, or in another order.
+    pub(super) fn near(&self, written: &str) -> Option<&'static str> {
+        self.fields.iter().map(|field| field.name).find(|name| near(name, written))
+    }
+}
+
+/// Whether two names differ by one slip of the fingers (one letter changed, added, left out, or two neighbours
+/// swapped), or only by case and dashes.
+fn near(name: &str, written: &str) -> bool {
+    let (name, written): (Vec<char>, Vec<char>) =
+        (name.chars().collect(), written.to_lowercase().replace('-', "_").chars().collect());
+    let same = name.iter().zip(&written).take_while(|(a, b)| a == b).count();
+    let (rest, other) = (&name[same..], &written[same..]);
+    let swapped = rest.len() >= 2 && other.len() >= 2 && rest[0] == other[1] && rest[1] == other[0];
+    match (rest, other) {
+        ([], []) => true,
+        ([_, rest @ ..], [_, other @ ..]) if rest == other => true,
+        ([_, rest @ ..], other) if rest == other => true,
+        (rest, [_, other @ ..]) if rest == other => true,
+        _ => swapped && rest[2..] == other[2..],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_fingers_is_recognised_and_a_stranger_is_not() {
+        for written in ["destination", "destinatoins", "Destinations", "destinationss", "dextinations"] {
+            assert_eq!(NUMBER.near(written), Some("destinations"), "{written}");
+        }
+        for written in ["", "targets", "dests", "号码"] {
+            assert_eq!(NUMBER.near(written), None, "{written}");
+        }
+        assert_eq!(DESTINATION.near("ring-seconds"), Some("ring_seconds"));
+    }
+}

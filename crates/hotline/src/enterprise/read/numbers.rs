@@ -1,0 +1,292 @@
+//! A 400 number of a document: its bound numbers, groups, forwards and settings.
+
+use super::BINDINGS_MAX;
+use super::destination::{self, Bound};
+use super::fields::{DESTINATION, FORWARDS, GROUP, LIMITS, NUMBER, RECORDING};
+use super::hours::without_separators;
+use super::problem::{Counted, Fault, Named, Wanted};
+use super::reader::{At, Names, Object, Reader, Uses};
+use super::rules::Lists;
+use super::tree::Value;
+use crate::HotlineNumber;
+use crate::enterprise::{
+    Destination, DestinationKind, Forwards, Group, Limits, Number, Recording, Ringback, Strategy,
+};
+
+/// What a number rings with unless said, seconds.
+pub(in crate::enterprise) const RING_S: u16 = 20;
+/// Calls a bound number can take at once unless said.
+pub(in crate::enterprise) const LINES: u16 = 1;
+/// The talk limit unless said, seconds: 4 h.
+pub(in crate::enterprise) const TALK_S_MAX: u32 = 4 * 3600;
+/// The prompt of the recording notice unless said.
+pub(in crate::enterprise) const RECORDING_NOTICE: &str = "recording_notice";
+
+/// Bound numbers and groups are named by one byte in a call; forwards that do not count come on top of the limit.
+const DESTINATIONS_MAX: usize = BINDINGS_MAX as usize + 4;
+const GROUPS_MAX: usize = 50;
+/// Forwards for one reason (row R13).
+const FORWARDS_MAX: usize = 2;
+
+pub(in crate::enterprise) const KINDS: [(&str, DestinationKind); 5] = [
+    ("landline", DestinationKind::Landline),
+    ("mobile", DestinationKind::Mobile),
+    ("trunk_number", DestinationKind::TrunkNumber),
+    ("sip_uri", DestinationKind::SipUri),
+    ("phs", DestinationKind::Phs),
+];
+const LATER_KINDS: [&str; 4] = ["sip_extension", "agent_group", "agent", "queue"];
+
+pub(in crate::enterprise) const STRATEGIES: [(&str, Strategy); 2] =
+    [("sequential", Strategy::Sequential), ("round_robin", Strategy::RoundRobin)];
+const LATER_STRATEGIES: [&str; 6] =
+    ["random", "longest_idle", "fewest_calls", "ring_all", "weighted", "least_busy"];
+
+/// What the rules and forwards of one number may name.
+pub(super) struct Targets {
+    pub(super) destinations: Names,
+    pub(super) groups: Names,
+}
+
+impl Reader<'_> {
+    pub(super) fn number(&mut self, at: &At<'_>, lists: &Lists, seen: &mut Names) -> Option<Number> {
+        let object = self.object(at, &NUMBER)?;
+        self.uses = Uses::default();
+        let number = object.field("number").and_then(|at| self.hotline_number(&at, seen));
+        let targets = self.targets(&object);
+        let bound = self.items(object.field("destinations"), Counted::Destinations, DESTINATIONS_MAX);
+        let destinations: Vec<_> = bound.iter().map(|at| self.destination(at)).collect();
+        let grouped = self.items(object.field("groups"), Counted::Groups, GROUPS_MAX);
+        let groups: Vec<_> = grouped.iter().map(|at| self.group(at, &targets)).collect();
+        let rules = self.rules(object.field("rules"), lists, &targets);
+        let otherwise = object.field("otherwise").and_then(|at| self.then(&at, &targets, 0));
+        let forwards =
+            object.field("forwards").map_or(Some(Forwards::default()), |at| self.forwards(&at, &targets));
+        let block = self.block(object.field("block"));
+        let limits = self.limits(object.field("limits"));
+        let ringback = object.field("ringback").map_or(Some(Ringback::Tone), |at| self.ringback(&at));
+        let recording = self.recording(object.field("recording"));
+        let talk_s_max = self.talk_s_max(&object);
+        let enabled = self.flag(object.field("enabled"), true);
+        self.check_bindings(number, &bound);
+        self.warn_of_idle(&bound);
+        self.warn_of_idle(&grouped);
+        Some(Number {
+            number: number?,
+            enabled,
+            destinations: destinations.into_iter().collect::<Option<_>>()?,
+            groups: groups.into_iter().collect::<Option<_>>()?,
+            rules: rules?,
+            otherwise: otherwise?,
+            forwards: forwards?,
+            block,
+            limits,
+            ringback: ringback?,
+            recording,
+            talk_s_max,
+        })
+    }
+
+    /// `4006010114` or `400-601-0114`, which no number before may be.
+    fn hotline_number(&mut self, at: &At<'_>, seen: &mut Names) -> Option<HotlineNumber> {
+        let text = self.text(at)?;
+        let number: Option<HotlineNumber> = without_separators(text).parse().ok();
+        match number {
+            Some(number) => self.declare(seen, at, &number.to_string(), Named::Number),
+            None => self.wrong(at, Fault::NotANumber400 { found: text.to_owned() }),
+        }
+        number
+    }
+
+    fn targets(&mut self, object: &Object<'_>) -> Targets {
+        let destinations = self.names(object.field("destinations").as_ref(), Named::Destination);
+        let groups = self.names(object.field("groups").as_ref(), Named::Group);
+        let Some(list) = object.field("groups") else { return Targets { destinations, groups } };
+        let Value::List(items) = &list.tree.value else { return Targets { destinations, groups } };
+        for (place, item) in items.iter().enumerate() {
+            let at = list.item(place, item);
+            let Some((_, at)) = at.entries().into_iter().find(|(key, _)| key.text == "name") else {
+                continue;
+            };
+            let shared = at.plain().and_then(|name| destinations.get_key_value(name));
+            if let Some((name, first_line)) = shared {
+                let (name, first_line) = (name.clone(), *first_line);
+                self.wrong(&at, Fault::DuplicateName { named: Named::Destination, name, first_line });
+            }
+        }
+        Targets { destinations, groups }
+    }
+
+    fn destination(&mut self, at: &At<'_>) -> Option<Destination> {
+        let object = self.object(at, &DESTINATION)?;
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let said = object.field("kind").map(|at| self.choice(&at, &KINDS, &LATER_KINDS));
+        let lines = object.field("lines").map_or(Some(u64::from(LINES)), |at| self.whole(&at, 1, 10_000));
+        let ring_s =
+            object.field("ring_seconds").map_or(Some(u64::from(RING_S)), |at| self.whole(&at, 5, 120));
+        let enabled = self.flag(object.field("enabled"), true);
+        let number_at = object.field("number");
+        let written = number_at.as_ref().and_then(|at| self.text(at));
+        if said == Some(None) {
+            return None;
+        }
+        let (number_at, written) = (number_at?, written?);
+        let kind = said.flatten().unwrap_or_else(|| destination::infer_kind(written));
+        let number = match destination::check(kind, written) {
+            Ok(Bound { number, retired }) => {
+                if retired {
+                    self.warn(&number_at, Fault::PhsRetired);
+                }
+                Some(number)
+            }
+            Err(fault) => {
+                self.wrong(&number_at, fault);
+                None
+            }
+        };
+        let (lines, ring_s) = (lines? as u16, ring_s? as u16);
+        Some(Destination { name: name?, kind, number: number?, enabled, lines, ring_s })
+    }
+
+    fn group(&mut self, at: &At<'_>, targets: &Targets) -> Option<Group> {
+        let object = self.object(at, &GROUP)?;
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let strategy = match object.field("strategy") {
+            Some(at) => self.choice(&at, &STRATEGIES, &LATER_STRATEGIES),
+            None => Some(Strategy::Sequential),
+        };
+        let items = self.some_items(object.field("members"), Counted::Members, DESTINATIONS_MAX);
+        let members = self.destination_names(&items, targets);
+        self.uses.members.extend(members.iter().cloned());
+        Some(Group { name: name?, strategy: strategy?, members })
+    }
+
+    /// Names of destinations, each once.
+    fn destination_names(&mut self, items: &[At<'_>], targets: &Targets) -> Vec<String> {
+        let mut seen = Names::new();
+        let mut names = Vec::new();
+        for at in items {
+            let is_known = |name: &str| targets.destinations.contains_key(name);
+            if let Some(name) = self.known(at, Named::Destination, is_known) {
+                self.declare(&mut seen, at, &name, Named::Destination);
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn forwards(&mut self, at: &At<'_>, targets: &Targets) -> Option<Forwards> {
+        let object = self.object(at, &FORWARDS)?;
+        let on_busy = self.forward_pair(object.field("on_busy"), targets);
+        let on_no_answer = self.forward_pair(object.field("on_no_answer"), targets);
+        Some(Forwards { on_busy, on_no_answer })
+    }
+
+    fn forward_pair(&mut self, at: Option<At<'_>>, targets: &Targets) -> Vec<String> {
+        let Some(at) = at else { return Vec::new() };
+        let items = self.list(&at);
+        if let Some(third) = items.get(FORWARDS_MAX) {
+            self.wrong(third, Fault::ForwardLimit);
+        }
+        let names = self.destination_names(&items, targets);
+        self.uses.forwards.extend(names.iter().cloned());
+        names
+    }
+
+    pub(super) fn limits(&mut self, at: Option<At<'_>>) -> Limits {
+        let Some(object) = at.and_then(|at| self.object(&at, &LIMITS)) else { return Limits::default() };
+        Limits {
+            concurrent_calls_max: self.count(object.field("concurrent_calls"), 1_000_000),
+            concurrent_calls_per_caller_max: self
+                .count(object.field("concurrent_calls_per_caller"), 1_000_000),
+            month_cost_cap_e4: self.money(object.field("month_cost")),
+            month_calls_cap: self.count(object.field("month_calls"), 1_000_000_000),
+            count_unanswered: self.flag(object.field("count_unanswered"), false),
+        }
+    }
+
+    fn ringback(&mut self, at: &At<'_>) -> Option<Ringback> {
+        match at.plain() {
+            Some("tone") => Some(Ringback::Tone),
+            _ => self.prompt(at).map(Ringback::Prompt),
+        }
+    }
+
+    /// `true`, `false`, or `{enabled: …, notice: …}`, on unless it says off.
+    fn recording(&mut self, at: Option<At<'_>>) -> Recording {
+        let usual = |enabled| Recording { enabled, notice: RECORDING_NOTICE.to_owned() };
+        let Some(at) = at else { return usual(false) };
+        let (enabled, notice) = match &at.tree.value {
+            Value::Bool(enabled) => (*enabled, None),
+            Value::Map(_) => {
+                let Some(object) = self.object(&at, &RECORDING) else { return usual(false) };
+                (self.flag(object.field("enabled"), true), object.field("notice"))
+            }
+            _ => {
+                self.wrong(&at, Fault::WrongType { wanted: Wanted::FlagOrMap });
+                (false, None)
+            }
+        };
+        match notice {
+            Some(notice) => {
+                self.prompt(&notice).map_or(usual(enabled), |notice| Recording { enabled, notice })
+            }
+            None => {
+                if enabled && !self.allowed.prompts.contains(&RECORDING_NOTICE) {
+                    self.wrong(
+                        &at,
+                        Fault::UnknownName { named: Named::Prompt, name: RECORDING_NOTICE.to_owned() },
+                    );
+                }
+                usual(enabled)
+            }
+        }
+    }
+
+    fn talk_s_max(&mut self, object: &Object<'_>) -> u32 {
+        let (minutes, seconds) = (object.field("talk_minutes_max"), object.field("talk_seconds_max"));
+        if let (Some(_), Some(seconds)) = (&minutes, &seconds) {
+            self.wrong(seconds, Fault::Conflict { field: "talk_seconds_max", with: "talk_minutes_max" });
+        }
+        let minutes = minutes.and_then(|at| self.whole(&at, 1, 24 * 60)).map(|minutes| minutes as u32 * 60);
+        let seconds = seconds.and_then(|at| self.whole(&at, 10, 24 * 3600)).map(|seconds| seconds as u32);
+        minutes.or(seconds).unwrap_or(TALK_S_MAX)
+    }
+
+    /// Row R01: the first bound number beyond the limit is refused, with the limit in the text. Those that only
+    /// forwards name are beside the limit unless the provider counts them (FEATURES 2.5 row 16).
+    fn check_bindings(&mut self, number: Option<HotlineNumber>, bound: &[At<'_>]) {
+        let limits = &self.allowed.bindings;
+        let limit = number.map_or(limits.usual_max, |number| limits.of(number));
+        let beside = |name: &str| !limits.forwards_count && self.uses.is_forward_only(name);
+        let counted: Vec<&At<'_>> = bound.iter().filter(|at| !written_name(at).is_some_and(beside)).collect();
+        if let Some(first_beyond) = counted.get(usize::from(limit)) {
+            self.wrong(first_beyond, Fault::BindingLimit { limit, found: counted.len() });
+        }
+    }
+
+    /// Warns of destinations or groups that nothing dials.
+    fn warn_of_idle(&mut self, items: &[At<'_>]) {
+        for at in items {
+            if let Some(name) = written_name(at).filter(|name| self.uses.is_idle(name)) {
+                self.warn(at, Fault::NeverDialled { name: name.to_owned() });
+            }
+        }
+    }
+}
+
+impl Uses {
+    fn is_forward_only(&self, name: &str) -> bool {
+        self.forwards.contains(name) && !self.dialled.contains(name) && !self.members.contains(name)
+    }
+
+    fn is_idle(&self, name: &str) -> bool {
+        [&self.dialled, &self.members, &self.forwards].iter().all(|used| !used.contains(name))
+    }
+}
+
+/// The name an item carries, whatever else is wrong with it.
+fn written_name<'t>(at: &At<'t>) -> Option<&'t str> {
+    let (_, name) = at.entries().into_iter().find(|(key, _)| key.text == "name")?;
+    name.plain()
+}

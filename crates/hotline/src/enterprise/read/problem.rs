@@ -1,0 +1,517 @@
+//! What can be wrong with a document: one value a place, with its line, a stable code and a sentence in Chinese and
+//! English. It finds nothing wrong itself.
+
+use std::fmt;
+
+use crate::calendar::HoursError;
+
+/// One thing wrong, or worth a warning, at one place of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line of the value, or of the key where the key is wrong; counted from 1.
+    pub line: u32,
+    /// Where it stands, such as `numbers[0].rules[2].then.dial`; empty for the document itself.
+    pub path: String,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// In which language a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+/// What a name names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Named {
+    Schedule,
+    Regions,
+    Callers,
+    Destination,
+    Group,
+    /// A group or a destination, as `dial` takes both.
+    Target,
+    Rule,
+    Prompt,
+    Plan,
+    Number,
+}
+
+/// What is counted where there are too many or too few of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Counted {
+    Destinations,
+    Groups,
+    Members,
+    Rules,
+    Conditions,
+    Steps,
+    Entries,
+    Numbers,
+}
+
+/// What a value should have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Wanted {
+    Map,
+    List,
+    Text,
+    WholeNumber,
+    Flag,
+    TextOrList,
+    MapOrList,
+    MapOrText,
+    FlagOrMap,
+    TextListOrMap,
+}
+
+/// What is wrong. [`Fault::code`] is stable; the sentences are not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A field that has to be there is not.
+    Missing {
+        /// Its name.
+        field: &'static str,
+    },
+    /// No field has this name here.
+    UnknownField {
+        /// As written.
+        field: String,
+        /// A field of this place that is written nearly so.
+        near: Option<&'static str>,
+    },
+    /// A field stands twice.
+    DuplicateField {
+        /// Its name.
+        field: String,
+    },
+    /// A value of another type was wanted.
+    WrongType {
+        /// What was wanted.
+        wanted: Wanted,
+    },
+    /// None of the words that may stand here.
+    UnknownValue {
+        /// As written.
+        found: String,
+        /// The words that may.
+        one_of: Vec<&'static str>,
+    },
+    /// A field, word or kind that a later version brings.
+    NotAvailable {
+        /// As written.
+        what: String,
+    },
+    /// Two fields that do not go together, or one without the field it belongs to.
+    Conflict {
+        /// The field that does not belong.
+        field: &'static str,
+        /// The field it collides with or is missing.
+        with: &'static str,
+    },
+    /// Not 400 and seven digits.
+    NotANumber400 {
+        /// As written.
+        found: String,
+    },
+    /// Not a short name of an enterprise: `[a-z0-9-]{2,32}`, and not `provider`.
+    BadId {
+        /// As written.
+        found: String,
+    },
+    /// Empty, longer than 64 characters, or with characters that do not show.
+    BadName,
+    /// A name that nothing carries.
+    UnknownName {
+        /// What it should name.
+        named: Named,
+        /// As written.
+        name: String,
+    },
+    /// A name that something before carries.
+    DuplicateName {
+        /// What it names.
+        named: Named,
+        /// The name.
+        name: String,
+        /// The line of the first.
+        first_line: u32,
+    },
+    /// Percents that do not sum to 100.
+    PercentSum {
+        /// Their sum.
+        sum: u32,
+    },
+    /// More bound numbers than the number may have (row R01).
+    BindingLimit {
+        /// How many it may have.
+        limit: u16,
+        /// How many it has.
+        found: usize,
+    },
+    /// A third forward for one reason (row R13).
+    ForwardLimit,
+    /// Too many of something.
+    TooMany {
+        /// Of what.
+        counted: Counted,
+        /// How many may be there.
+        max: usize,
+    },
+    /// A list that may not be empty.
+    Empty {
+        /// Of what.
+        counted: Counted,
+    },
+    /// A number outside its bounds.
+    OutOfRange {
+        /// As written.
+        found: String,
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// Not an amount above zero in yuan with at most four decimals.
+    BadMoney {
+        /// As written.
+        found: String,
+    },
+    /// Not opening hours.
+    BadHours(HoursError),
+    /// Neither a weekday, nor a span of weekdays.
+    BadDays {
+        /// As written.
+        found: String,
+    },
+    /// Not a date.
+    BadDate {
+        /// As written.
+        found: String,
+    },
+    /// No 大区, province, city, area code, prefix, `unknown` or `international`.
+    BadRegion {
+        /// As written.
+        found: String,
+    },
+    /// Neither a number nor the beginning of one.
+    BadCallerPattern {
+        /// As written.
+        found: String,
+    },
+    /// A bound number that is no number of its kind.
+    BadDestination {
+        /// As written.
+        found: String,
+        /// The code of the refusal by `number`.
+        code: &'static str,
+    },
+    /// A number that may not be bound: emergency, service, premium, 400 or 800 (row K24).
+    SpecialNumber {
+        /// As written.
+        found: String,
+    },
+    /// A number of a virtual operator, such as 170 and 171 (row K03).
+    VirtualNumber {
+        /// As written.
+        found: String,
+    },
+    /// Warning: a retired cordless number (小灵通).
+    PhsRetired,
+    /// Warning: a rule without conditions stands before it, so it is never reached.
+    NeverReached {
+        /// The rule that always holds.
+        behind: String,
+    },
+    /// Warning: a group or destination that nothing dials.
+    NeverDialled {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Problem {
+    /// The stable code of what is wrong.
+    pub fn code(&self) -> &'static str {
+        self.fault.code()
+    }
+
+    /// The sentence for a person, without line and path.
+    pub fn message(&self, language: Language) -> String {
+        match language {
+            Language::Zh => self.fault.chinese(),
+            Language::En => self.fault.english(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    /// `line 12: numbers[0].otherwise.dial: unknown_name: …`, in English.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "document" } else { &self.path };
+        write!(f, "line {}: {path}: {}: {}", self.line, self.code(), self.message(Language::En))
+    }
+}
+
+impl Fault {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Fault::Missing { .. } => "missing",
+            Fault::UnknownField { .. } => "unknown_field",
+            Fault::DuplicateField { .. } => "duplicate_field",
+            Fault::WrongType { .. } => "wrong_type",
+            Fault::UnknownValue { .. } => "unknown_value",
+            Fault::NotAvailable { .. } => "not_available",
+            Fault::Conflict { .. } => "conflict",
+            Fault::NotANumber400 { .. } => "not_a_number_400",
+            Fault::BadId { .. } => "bad_id",
+            Fault::BadName => "bad_name",
+            Fault::UnknownName { .. } => "unknown_name",
+            Fault::DuplicateName { .. } => "duplicate_name",
+            Fault::PercentSum { .. } => "percent_sum",
+            Fault::BindingLimit { .. } => "binding_limit",
+            Fault::ForwardLimit => "forward_limit",
+            Fault::TooMany { .. } => "too_many",
+            Fault::Empty { .. } => "empty",
+            Fault::OutOfRange { .. } => "out_of_range",
+            Fault::BadMoney { .. } => "bad_money",
+            Fault::BadHours(_) => "bad_hours",
+            Fault::BadDays { .. } => "bad_days",
+            Fault::BadDate { .. } => "bad_date",
+            Fault::BadRegion { .. } => "bad_region",
+            Fault::BadCallerPattern { .. } => "bad_caller_pattern",
+            Fault::BadDestination { .. } => "bad_destination",
+            Fault::SpecialNumber { .. } => "special_number",
+            Fault::VirtualNumber { .. } => "virtual_number",
+            Fault::PhsRetired => "phs_retired",
+            Fault::NeverReached { .. } => "never_reached",
+            Fault::NeverDialled { .. } => "never_dialled",
+        }
+    }
+
+    fn english(&self) -> String {
+        match self {
+            Fault::Missing { field } => format!("{field} is missing"),
+            Fault::UnknownField { field, near: None } => format!("there is no field {field} here"),
+            Fault::UnknownField { field, near: Some(near) } => {
+                format!("there is no field {field} here; {near} is meant?")
+            }
+            Fault::DuplicateField { field } => format!("{field} stands twice"),
+            Fault::WrongType { wanted } => format!("{} is wanted here", wanted.english()),
+            Fault::UnknownValue { found, one_of } => format!("{found:?} is none of {}", one_of.join(", ")),
+            Fault::NotAvailable { what } => format!("{what} is not available yet"),
+            Fault::Conflict { field, with } => format!("{field} does not go with {with} here"),
+            Fault::NotANumber400 { found } => {
+                format!("{found:?} is no 400 number: 400 and seven digits, ten in all")
+            }
+            Fault::BadId { found } => {
+                format!("{found:?} is no id: 2 to 32 of a-z, 0-9 and -, and not the word provider")
+            }
+            Fault::BadName => "a name has 1 to 64 characters that show, and no space at its ends".into(),
+            Fault::UnknownName { named, name } => format!("there is no {} named {name:?}", named.english()),
+            Fault::DuplicateName { named, name, first_line } => {
+                format!("the {} {name:?} stands already on line {first_line}", named.english())
+            }
+            Fault::PercentSum { sum } => format!("the percents sum to {sum}, not to 100"),
+            Fault::BindingLimit { limit, found } => {
+                format!(
+                    "{found} bound numbers, the limit of this number is {limit}; the provider can raise it"
+                )
+            }
+            Fault::ForwardLimit => "at most 2 forwards for each reason".into(),
+            Fault::TooMany { counted, max } => format!("at most {max} {}", counted.english()),
+            Fault::Empty { counted } => format!("no {}: at least one is wanted", counted.english()),
+            Fault::OutOfRange { found, min, max } => format!("{found} is not within {min} to {max}"),
+            Fault::BadMoney { found } => {
+                format!("{found:?} is no amount: yuan above 0 with at most four decimals, such as 5000.00")
+            }
+            Fault::BadHours(error) => error.to_string(),
+            Fault::BadDays { found } => format!("{found:?} is no weekday: write mon, mon-fri or sat,sun"),
+            Fault::BadDate { found } => format!("{found:?} is no date: write it as 2026-10-10"),
+            Fault::BadRegion { found } => format!(
+                "{found:?} is no region: a 大区, province, city, area code such as 0755, number prefix such as 1380013, \
+                 unknown or international"
+            ),
+            Fault::BadCallerPattern { found } => {
+                format!("{found:?} is no caller: digits, or the first digits and a star, such as 021*")
+            }
+            Fault::BadDestination { found, code } => {
+                format!("{found:?} cannot be dialled as its kind ({code})")
+            }
+            Fault::SpecialNumber { found } => {
+                format!(
+                    "{found} may not be bound: emergency, service, premium and 400/800 numbers are closed to it"
+                )
+            }
+            Fault::VirtualNumber { found } => {
+                format!("{found} may not be bound: a number of a virtual operator")
+            }
+            Fault::PhsRetired => "小灵通 was switched off; the number is kept, but nobody will answer".into(),
+            Fault::NeverReached { behind } => {
+                format!("never reached: the rule {behind:?} before it always holds")
+            }
+            Fault::NeverDialled { name } => format!("nothing dials {name:?}"),
+        }
+    }
+
+    fn chinese(&self) -> String {
+        match self {
+            Fault::Missing { field } => format!("缺少 {field}"),
+            Fault::UnknownField { field, near: None } => format!("此处没有字段 {field}"),
+            Fault::UnknownField { field, near: Some(near) } => format!("此处没有字段 {field}，是否指 {near}"),
+            Fault::DuplicateField { field } => format!("{field} 重复出现"),
+            Fault::WrongType { wanted } => format!("此处应为{}", wanted.chinese()),
+            Fault::UnknownValue { found, one_of } => format!("“{found}”不是可用的值：{}", one_of.join("、")),
+            Fault::NotAvailable { what } => format!("{what} 尚未提供"),
+            Fault::Conflict { field, with } => format!("{field} 与 {with} 在此不能这样搭配"),
+            Fault::NotANumber400 { found } => format!("“{found}”不是 400 号码：应为 400 加七位数字，共十位"),
+            Fault::BadId { found } => {
+                format!("“{found}”不能作为企业标识：应为 2 至 32 位小写字母、数字或短横线，且不能是 provider")
+            }
+            Fault::BadName => "名称应为 1 至 64 个可见字符，首尾不能有空格".into(),
+            Fault::UnknownName { named, name } => format!("没有名为“{name}”的{}", named.chinese()),
+            Fault::DuplicateName { named, name, first_line } => {
+                format!("{}“{name}”已在第 {first_line} 行出现", named.chinese())
+            }
+            Fault::PercentSum { sum } => format!("百分比之和为 {sum}，应为 100"),
+            Fault::BindingLimit { limit, found } => {
+                format!("已绑定 {found} 个号码，超过该号码的上限 {limit} 个；如需更多请联系服务商提高上限")
+            }
+            Fault::ForwardLimit => "遇忙和无应答前转各最多 2 个号码".into(),
+            Fault::TooMany { counted, max } => format!("{}最多 {max} 个", counted.chinese()),
+            Fault::Empty { counted } => format!("至少需要一个{}", counted.chinese()),
+            Fault::OutOfRange { found, min, max } => format!("{found} 超出范围 {min} 至 {max}"),
+            Fault::BadMoney { found } => {
+                format!("“{found}”不是金额：应为大于 0 的元，最多四位小数，如 5000.00")
+            }
+            Fault::BadHours(error) => chinese_hours(error),
+            Fault::BadDays { found } => format!("“{found}”不是星期：可写 mon、mon-fri 或 sat,sun"),
+            Fault::BadDate { found } => format!("“{found}”不是日期：应写作 2026-10-10"),
+            Fault::BadRegion { found } => format!(
+                "“{found}”不是地区：可写大区、省、市、区号（如 0755）、号段（如 1380013）、unknown 或 international"
+            ),
+            Fault::BadCallerPattern { found } => {
+                format!("“{found}”不是主叫号码：可写数字，或开头数字加星号，如 021*")
+            }
+            Fault::BadDestination { found, code } => format!("“{found}”不是该类型的有效号码（{code}）"),
+            Fault::SpecialNumber { found } => {
+                format!("{found} 不能绑定：紧急、特服、声讯及 400/800 号码不可作为绑定号码")
+            }
+            Fault::VirtualNumber { found } => format!("{found} 不能绑定：虚拟运营商号码"),
+            Fault::PhsRetired => "小灵通已退网：号码保留，但无人能接听".into(),
+            Fault::NeverReached { behind } => format!("永远不会执行：前面的规则“{behind}”总是成立"),
+            Fault::NeverDialled { name } => format!("“{name}”没有被任何规则使用"),
+        }
+    }
+}
+
+fn chinese_hours(error: &HoursError) -> String {
+    match error {
+        HoursError::NoDash(text) => format!("“{text}”不是时段：应写作 09:00-18:00"),
+        HoursError::NotATime(text) => {
+            format!("“{text}”不是时刻：小时 00 至 23(结束可为 24:00),分钟 00 至 59")
+        }
+        HoursError::Empty(text) => format!("“{text}”为空时段：全天应写作 00:00-24:00"),
+        HoursError::Overlap(one, other) => format!("{one} 与 {other} 重叠"),
+    }
+}
+
+impl Named {
+    fn english(self) -> &'static str {
+        match self {
+            Named::Schedule => "schedule",
+            Named::Regions => "set of regions",
+            Named::Callers => "list of callers",
+            Named::Destination => "destination",
+            Named::Group => "group",
+            Named::Target => "group or destination",
+            Named::Rule => "rule",
+            Named::Prompt => "prompt",
+            Named::Plan => "sale plan",
+            Named::Number => "number",
+        }
+    }
+
+    fn chinese(self) -> &'static str {
+        match self {
+            Named::Schedule => "时间表",
+            Named::Regions => "地区组",
+            Named::Callers => "主叫名单",
+            Named::Destination => "绑定号码",
+            Named::Group => "号码组",
+            Named::Target => "号码组或绑定号码",
+            Named::Rule => "规则",
+            Named::Prompt => "提示音",
+            Named::Plan => "资费套餐",
+            Named::Number => "400 号码",
+        }
+    }
+}
+
+impl Counted {
+    fn english(self) -> &'static str {
+        match self {
+            Counted::Destinations => "bound numbers",
+            Counted::Groups => "groups",
+            Counted::Members => "members",
+            Counted::Rules => "rules",
+            Counted::Conditions => "conditions",
+            Counted::Steps => "prompts one after another",
+            Counted::Entries => "entries",
+            Counted::Numbers => "numbers",
+        }
+    }
+
+    fn chinese(self) -> &'static str {
+        match self {
+            Counted::Destinations => "绑定号码",
+            Counted::Groups => "号码组",
+            Counted::Members => "组内号码",
+            Counted::Rules => "规则",
+            Counted::Conditions => "条件",
+            Counted::Steps => "连续提示音",
+            Counted::Entries => "条目",
+            Counted::Numbers => "400 号码",
+        }
+    }
+}
+
+impl Wanted {
+    fn english(self) -> &'static str {
+        match self {
+            Wanted::Map => "a map of fields",
+            Wanted::List => "a list",
+            Wanted::Text => "text",
+            Wanted::WholeNumber => "a whole number",
+            Wanted::Flag => "true or false",
+            Wanted::TextOrList => "text or a list",
+            Wanted::MapOrList => "a map of fields or a list of them",
+            Wanted::MapOrText => "a map of fields or a word",
+            Wanted::FlagOrMap => "true, false or a map of fields",
+            Wanted::TextListOrMap => "closed, a list of hours, or a map of name and hours",
+        }
+    }
+
+    fn chinese(self) -> &'static str {
+        match self {
+            Wanted::Map => "字段表",
+            Wanted::List => "列表",
+            Wanted::Text => "文本",
+            Wanted::WholeNumber => "整数",
+            Wanted::Flag => "true 或 false",
+            Wanted::TextOrList => "文本或列表",
+            Wanted::MapOrList => "字段表或字段表的列表",
+            Wanted::MapOrText => "字段表或一个词",
+            Wanted::FlagOrMap => "true、false 或字段表",
+            Wanted::TextListOrMap => "closed、时段列表，或含名称与时段的字段表",
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The rules of a number: conditions, and what happens when they hold.
+
+use super::fields::{RULE, THEN, WHEN};
+use super::numbers::Targets;
+use super::problem::{Counted, Fault, Named, Wanted};
+use super::reader::{At, Names, Object, Reader, is_name};
+use super::tree::Value;
+use crate::enterprise::{Condition, Rule, Share, ShareMode, Then};
+
+/// A call walks at most 256 steps, so the conditions of all rules stay below.
+const CONDITIONS_MAX: usize = 200;
+const RULES_MAX: usize = 100;
+/// Prompts one after another.
+const PROMPTS_MAX: usize = 8;
+
+pub(in crate::enterprise) const MODES: [(&str, ShareMode); 2] =
+    [("exact", ShareMode::Exact), ("random", ShareMode::Random)];
+
+/// What all rules of the enterprise may name.
+pub(super) struct Lists {
+    pub(super) schedules: Names,
+    pub(super) regions: Names,
+    pub(super) callers: Names,
+}
+
+impl Reader<'_> {
+    pub(super) fn rules(
+        &mut self,
+        at: Option<At<'_>>,
+        lists: &Lists,
+        targets: &Targets,
+    ) -> Option<Vec<Rule>> {
+        self.names(at.as_ref(), Named::Rule);
+        let items = self.items(at.clone(), Counted::Rules, RULES_MAX);
+        let rules: Vec<_> = items.iter().map(|at| self.rule(at, lists, targets)).collect();
+        let conditions: usize = rules.iter().flatten().map(|rule| rule.when.len()).sum();
+        if let Some(at) = at.filter(|_| conditions > CONDITIONS_MAX) {
+            self.wrong(&at, Fault::TooMany { counted: Counted::Conditions, max: CONDITIONS_MAX });
+        }
+        let rules = rules.into_iter().collect::<Option<Vec<_>>>()?;
+        if let Some(always) = rules.iter().position(|rule| rule.when.is_empty()) {
+            for at in &items[always + 1..] {
+                self.warn(at, Fault::NeverReached { behind: rules[always].name.clone() });
+            }
+        }
+        Some(rules)
+    }
+
+    fn rule(&mut self, at: &At<'_>, lists: &Lists, targets: &Targets) -> Option<Rule> {
+        let object = self.object(at, &RULE)?;
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let when = object.field("when").map_or(Some(Vec::new()), |at| self.when(&at, lists));
+        let then = object.field("then").and_then(|at| self.then(&at, targets, 0));
+        Some(Rule { name: name?, when: when?, then: then? })
+    }
+
+    /// A map of conditions, or a list of such maps where one kind of condition is wanted twice.
+    fn when(&mut self, at: &At<'_>, lists: &Lists) -> Option<Vec<Condition>> {
+        match &at.tree.value {
+            Value::Map(_) => self.conditions(at, lists),
+            Value::List(_) => {
+                let maps: Vec<_> = self.list(at).iter().map(|at| self.conditions(at, lists)).collect();
+                Some(maps.into_iter().collect::<Option<Vec<_>>>()?.concat())
+            }
+            _ => {
+                self.wrong(at, Fault::WrongType { wanted: Wanted::MapOrList });
+                None
+            }
+        }
+    }
+
+    /// The conditions of one map, in its order, which is the order they are asked in.
+    fn conditions(&mut self, at: &At<'_>, lists: &Lists) -> Option<Vec<Condition>> {
+        let object = self.object(at, &WHEN)?;
+        let mut conditions = Vec::new();
+        for (key, _) in object.at.entries() {
+            let (named, names, condition): (_, _, fn(String) -> Condition) = match key.text.as_str() {
+                "open" => (Named::Schedule, &lists.schedules, Condition::Open),
+                "closed" => (Named::Schedule, &lists.schedules, Condition::Closed),
+                "from" => (Named::Regions, &lists.regions, Condition::From),
+                "caller" => (Named::Callers, &lists.callers, Condition::Caller),
+                _ => continue,
+            };
+            match object.field(&key.text) {
+                Some(at) => {
+                    let name = self.known(&at, named, |name| names.contains_key(name));
+                    conditions.extend(name.map(condition));
+                }
+                None => self.wrong(&object.at, Fault::Missing { field: field_name(&key.text) }),
+            }
+        }
+        Some(conditions)
+    }
+
+    pub(super) fn then(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
+        match &at.tree.value {
+            Value::Text(_) => {
+                self.choice(at, &[("hang_up", ())], THEN.later).map(|()| Then::HangUp { prompt: None })
+            }
+            Value::Map(_) => self.action(at, targets, depth),
+            _ => {
+                self.wrong(at, Fault::WrongType { wanted: Wanted::MapOrText });
+                None
+            }
+        }
+    }
+
+    /// The one action of a map; fields of another action are refused.
+    fn action(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
+        let before = self.problems.len();
+        let object = self.object(at, &THEN)?;
+        let mut actions = ["play", "dial", "percentage", "hang_up"].into_iter().filter_map(|action| {
+            let at = object.field(action)?;
+            Some((action, at))
+        });
+        let Some((action, value)) = actions.next() else {
+            if self.problems.len() == before {
+                self.wrong(at, Fault::Missing { field: "play, dial, percentage or hang_up" });
+            }
+            return None;
+        };
+        for (other, at) in actions {
+            self.wrong(&at, Fault::Conflict { field: other, with: action });
+        }
+        let belongs: [(&'static str, &str); 3] =
+            [("answer", "play"), ("then", "play"), ("mode", "percentage")];
+        for (field, owner) in belongs.into_iter().filter(|(_, owner)| *owner != action) {
+            if let Some(at) = object.field(field).filter(|_| object.field(owner).is_none()) {
+                self.wrong(&at, Fault::Conflict { field, with: action });
+            }
+        }
+        match action {
+            "play" => self.play(&object, &value, targets, depth),
+            "dial" => self.target(&value, targets).map(Then::Dial),
+            "percentage" => self.percentage(&object, &value, targets),
+            _ => self.prompt(&value).map(|prompt| Then::HangUp { prompt: Some(prompt) }),
+        }
+    }
+
+    fn play(&mut self, object: &Object<'_>, value: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
+        let prompt = self.prompt(value);
+        let answer = self.flag(object.field("answer"), false);
+        let Some(at) = object.field("then") else {
+            self.wrong(&object.at, Fault::Missing { field: "then" });
+            return None;
+        };
+        if depth + 1 >= PROMPTS_MAX {
+            self.wrong(&at, Fault::TooMany { counted: Counted::Steps, max: PROMPTS_MAX - 1 });
+            return None;
+        }
+        let then = self.then(&at, targets, depth + 1);
+        Some(Then::Play { prompt: prompt?, answer, then: Box::new(then?) })
+    }
+
+    fn target(&mut self, at: &At<'_>, targets: &Targets) -> Option<String> {
+        let name = self.known(at, Named::Target, |name| is_target(name, targets))?;
+        self.uses.dialled.insert(name.clone());
+        Some(name)
+    }
+
+    fn percentage(&mut self, object: &Object<'_>, value: &At<'_>, targets: &Targets) -> Option<Then> {
+        let mode = self.choice_or(object.field("mode"), &MODES, ShareMode::Exact);
+        let Value::Map(fields) = &value.tree.value else {
+            self.wrong(value, Fault::WrongType { wanted: Wanted::Map });
+            return None;
+        };
+        let mut shares: Vec<Share> = Vec::new();
+        for (key, at) in value.entries() {
+            let dial = key.text.clone();
+            if shares.iter().any(|share| share.dial == dial) {
+                self.wrong_key(key, &at, Fault::DuplicateField { field: dial.clone() });
+            } else if !is_target(&dial, targets) {
+                self.wrong_key(key, &at, Fault::UnknownName { named: Named::Target, name: dial.clone() });
+            }
+            self.uses.dialled.insert(dial.clone());
+            if let Some(percent) = self.whole(&at, 1, 100) {
+                shares.push(Share { percent: percent as u8, dial });
+            }
+        }
+        let sum: u32 = shares.iter().map(|share| u32::from(share.percent)).sum();
+        if shares.len() == fields.len() && sum != 100 {
+            self.wrong(value, Fault::PercentSum { sum });
+        }
+        Some(Then::Percentage { mode, shares })
+    }
+}
+
+fn is_target(name: &str, targets: &Targets) -> bool {
+    is_name(name) && (targets.groups.contains_key(name) || targets.destinations.contains_key(name))
+}
+
+/// The name of a condition as the table of fields has it.
+fn field_name(written: &str) -> &'static str {
+    WHEN.fields.iter().map(|field| field.name).find(|name| *name == written).unwrap_or("name")
+}

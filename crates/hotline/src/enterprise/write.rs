@@ -1,0 +1,283 @@
+//! The writer of an enterprise's document: what [`read`](super::read) takes in comes out again, as a tree and as YAML
+//! text. What stands at its usual value is left out.
+
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use super::read::{
+    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, KINDS, LINES, MODES, RECORDING_NOTICE, RING_S,
+    STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+};
+use super::{
+    Condition, Destination, Enterprise, Forwards, Group, Key, Limits, Number, Recording, Ringback, Rule,
+    ShareMode, Strategy, Then, Tree, Value,
+};
+use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
+use crate::cdr::ChargingFrom;
+
+/// The document of an enterprise as YAML. Reading it back gives the same enterprise; a schedule that follows an
+/// imported holiday table is written as following the shipped one, since documents cannot carry tables.
+pub fn to_yaml(enterprise: &Enterprise) -> String {
+    yaml::emit(&write(enterprise))
+}
+
+/// The document of an enterprise as a tree, all on line 0; see [`to_yaml`].
+pub fn write(enterprise: &Enterprise) -> Tree {
+    let named = Fields::new().with("id", text(enterprise.id.as_str())).with("name", text(&enterprise.name));
+    let schedule = |named: &super::NamedSchedule| schedule(&named.name, &named.schedule);
+    let region_set = |set: &super::NamedRegions| named_texts(&set.name, &set.includes);
+    let caller_list = |list: &super::NamedCallers| named_texts(&list.name, &list.callers);
+    Fields::new()
+        .with("sibai", number(FORM))
+        .with("enterprise", named.map())
+        .with("plan", text(enterprise.plan.as_str()))
+        .with("account", word(&ACCOUNTS, enterprise.account))
+        .unless(enterprise.balance_end == usual_balance_end(enterprise.account), "balance_end", || {
+            word(&BALANCE_ENDS, enterprise.balance_end)
+        })
+        .unless(enterprise.charging_from == ChargingFrom::Answer, "charging_from", || {
+            word(&CHARGING_FROM, enterprise.charging_from)
+        })
+        .unless(enterprise.limits == Limits::default(), "limits", || limits(&enterprise.limits))
+        .items("schedules", &enterprise.schedules, schedule)
+        .items("regions", &enterprise.region_sets, region_set)
+        .items("callers", &enterprise.caller_lists, caller_list)
+        .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
+        .map()
+}
+
+fn hotline_number(written: &Number) -> Tree {
+    Fields::new()
+        .with("number", number(written.number))
+        .unless(written.enabled, "enabled", || flag(false))
+        .items("destinations", &written.destinations, destination)
+        .items("groups", &written.groups, group)
+        .items("rules", &written.rules, rule)
+        .with("otherwise", then(&written.otherwise))
+        .unless(written.forwards == Forwards::default(), "forwards", || forwards(&written.forwards))
+        .items("block", &written.block, |pattern| text(pattern))
+        .unless(written.limits == Limits::default(), "limits", || limits(&written.limits))
+        .unless(written.ringback == Ringback::Tone, "ringback", || ringback(&written.ringback))
+        .recording(&written.recording)
+        .talk_limit(written.talk_s_max)
+        .map()
+}
+
+fn destination(written: &Destination) -> Tree {
+    Fields::new()
+        .with("name", text(&written.name))
+        .unless(written.kind == infer_kind(&written.number), "kind", || word(&KINDS, written.kind))
+        .with("number", text(&written.number))
+        .unless(written.enabled, "enabled", || flag(false))
+        .unless(written.lines == LINES, "lines", || number(written.lines))
+        .unless(written.ring_s == RING_S, "ring_seconds", || number(written.ring_s))
+        .map()
+}
+
+fn group(written: &Group) -> Tree {
+    Fields::new()
+        .with("name", text(&written.name))
+        .unless(written.strategy == Strategy::Sequential, "strategy", || word(&STRATEGIES, written.strategy))
+        .with("members", texts(&written.members))
+        .map()
+}
+
+fn rule(written: &Rule) -> Tree {
+    Fields::new()
+        .with("name", text(&written.name))
+        .unless(written.when.is_empty(), "when", || when(&written.when))
+        .with("then", then(&written.then))
+        .map()
+}
+
+/// One map of conditions, or a list of maps where a kind of condition stands twice.
+fn when(conditions: &[Condition]) -> Tree {
+    let fields: Vec<(&'static str, &str)> = conditions.iter().map(condition).collect();
+    let is_twice = |place: usize| fields[..place].iter().any(|before| before.0 == fields[place].0);
+    let single = |(field, name): &(&'static str, &str)| Fields::new().with(field, text(name));
+    if (0..fields.len()).any(is_twice) {
+        return list(fields.iter().map(|field| single(field).map()));
+    }
+    fields.iter().fold(Fields::new(), |map, (field, name)| map.with(field, text(name))).map()
+}
+
+fn condition(written: &Condition) -> (&'static str, &str) {
+    match written {
+        Condition::Open(name) => ("open", name),
+        Condition::Closed(name) => ("closed", name),
+        Condition::From(name) => ("from", name),
+        Condition::Caller(name) => ("caller", name),
+    }
+}
+
+fn then(written: &Then) -> Tree {
+    match written {
+        Then::Play { prompt, answer, then: next } => Fields::new()
+            .with("play", text(prompt))
+            .unless(!*answer, "answer", || flag(true))
+            .with("then", then(next))
+            .map(),
+        Then::Dial(name) => Fields::new().with("dial", text(name)).map(),
+        Then::Percentage { mode, shares } => {
+            let shares =
+                shares.iter().fold(Fields::new(), |map, share| map.with(&share.dial, number(share.percent)));
+            Fields::new()
+                .with("percentage", shares.map())
+                .unless(*mode == ShareMode::Exact, "mode", || word(&MODES, *mode))
+                .map()
+        }
+        Then::HangUp { prompt: None } => text("hang_up"),
+        Then::HangUp { prompt: Some(prompt) } => Fields::new().with("hang_up", text(prompt)).map(),
+    }
+}
+
+fn forwards(written: &Forwards) -> Tree {
+    Fields::new()
+        .unless(written.on_busy.is_empty(), "on_busy", || texts(&written.on_busy))
+        .unless(written.on_no_answer.is_empty(), "on_no_answer", || texts(&written.on_no_answer))
+        .map()
+}
+
+fn limits(written: &Limits) -> Tree {
+    Fields::new()
+        .maybe("concurrent_calls", written.concurrent_calls_max.map(number))
+        .maybe("concurrent_calls_per_caller", written.concurrent_calls_per_caller_max.map(number))
+        .maybe("month_cost", written.month_cost_cap_e4.map(|money| text(&money.to_string())))
+        .maybe("month_calls", written.month_calls_cap.map(number))
+        .unless(!written.count_unanswered, "count_unanswered", || flag(true))
+        .map()
+}
+
+fn ringback(written: &Ringback) -> Tree {
+    match written {
+        Ringback::Tone => text("tone"),
+        Ringback::Prompt(name) => text(name),
+    }
+}
+
+fn schedule(name: &str, written: &Schedule) -> Tree {
+    Fields::new()
+        .with("name", text(name))
+        .with("hours", weekly(&written.weekly))
+        .unless(written.holidays == Holidays::Ignored, "holidays", || flag(true))
+        .unless(written.overrides.is_empty(), "dates", || dates(&written.overrides))
+        .map()
+}
+
+/// Days in a row with the same hours are written as one span.
+fn weekly(week: &[Vec<Interval>; 7]) -> Tree {
+    let mut fields = Fields::new();
+    let mut first = 0;
+    while first < week.len() {
+        let same = week[first..].iter().take_while(|hours| **hours == week[first]).count();
+        let last = first + same - 1;
+        if !week[first].is_empty() {
+            let span =
+                if same == 1 { DAYS[first].to_owned() } else { format!("{}-{}", DAYS[first], DAYS[last]) };
+            fields = fields.with(&span, hours(&week[first]));
+        }
+        first = last + 1;
+    }
+    fields.map()
+}
+
+fn dates(overrides: &BTreeMap<Date, DayOverride>) -> Tree {
+    let date = |map: Fields, (date, own): (&Date, &DayOverride)| map.with(&date.to_string(), date_hours(own));
+    overrides.iter().fold(Fields::new(), date).map()
+}
+
+fn date_hours(own: &DayOverride) -> Tree {
+    if own.name.is_empty() {
+        return hours(&own.hours);
+    }
+    Fields::new().with("name", text(&own.name)).with("hours", hours(&own.hours)).map()
+}
+
+fn hours(intervals: &[Interval]) -> Tree {
+    if intervals.is_empty() {
+        return text("closed");
+    }
+    list(intervals.iter().map(|interval| text(&interval.to_string())))
+}
+
+fn named_texts(name: &str, includes: &[String]) -> Tree {
+    Fields::new().with("name", text(name)).with("includes", texts(includes)).map()
+}
+
+/// The fields of a map while it is written, in their order.
+struct Fields(Vec<(Key, Tree)>);
+
+impl Fields {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn with(mut self, name: &str, value: Tree) -> Self {
+        self.0.push((Key { line: 0, text: name.to_owned() }, value));
+        self
+    }
+
+    fn unless(self, usual: bool, name: &str, value: impl FnOnce() -> Tree) -> Self {
+        if usual { self } else { self.with(name, value()) }
+    }
+
+    fn maybe(self, name: &str, value: Option<Tree>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// A list that is left out when empty.
+    fn items<T>(self, name: &str, items: &[T], write: impl Fn(&T) -> Tree) -> Self {
+        self.unless(items.is_empty(), name, || list(items.iter().map(write)))
+    }
+
+    fn recording(self, written: &Recording) -> Self {
+        if written.notice == RECORDING_NOTICE {
+            return self.unless(!written.enabled, "recording", || flag(true));
+        }
+        let map = Fields::new().unless(written.enabled, "enabled", || flag(false));
+        self.with("recording", map.with("notice", text(&written.notice)).map())
+    }
+
+    /// In minutes where it is whole minutes.
+    fn talk_limit(self, talk_s_max: u32) -> Self {
+        match talk_s_max {
+            TALK_S_MAX => self,
+            whole if whole % 60 == 0 => self.with("talk_minutes_max", number(whole / 60)),
+            seconds => self.with("talk_seconds_max", number(seconds)),
+        }
+    }
+
+    fn map(self) -> Tree {
+        Tree::new(0, Value::Map(self.0))
+    }
+}
+
+fn text(text: &str) -> Tree {
+    Tree::new(0, Value::Text(text.to_owned()))
+}
+
+fn number(number: impl std::fmt::Display) -> Tree {
+    Tree::new(0, Value::Number(number.to_string()))
+}
+
+fn flag(flag: bool) -> Tree {
+    Tree::new(0, Value::Bool(flag))
+}
+
+fn list(items: impl Iterator<Item = Tree>) -> Tree {
+    Tree::new(0, Value::List(items.collect()))
+}
+
+fn texts(items: &[String]) -> Tree {
+    list(items.iter().map(|item| text(item)))
+}
+
+/// The word for a value, from the table that the reader uses.
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Tree {
+    let word = words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word);
+    text(word)
+}
