@@ -1,0 +1,247 @@
+//! Figures of the media relay: over the kernel's floor (measured by `media` itself) and beside rtpengine.
+//! Beside rtpengine one harness sends and receives for both, paced like calls, and CPU is the kernel's count.
+
+use super::ng::Ng;
+use super::peer::{free_address, scratch};
+use super::process::Running;
+use super::table::Row;
+use super::{Effort, cost, median};
+use crate::json::{self, Json};
+use crate::needs::RTPENGINE;
+use crate::shell::{self, Failure, Outcome, failed};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// The relay against bare recvmmsg/sendmmsg, and what recording adds.
+pub fn over_floor(effort: &Effort) -> Outcome<Vec<Row>> {
+    let (relay, record) = ("relay over floor", "relay + recording over relay");
+    if cost::package_with("relay_bench")?.is_none() {
+        let absent = |what: &str| Row::absent(what, "media has no example `relay_bench`");
+        return Ok(vec![absent(relay), absent(record)]);
+    }
+    let rounds = effort.rounds.to_string();
+    let runs = cost::example_runs("media", "relay_bench", &["--rounds", &rounds], 1)?;
+    let value = |path: &str| Ok(median(&cost::numbers(&runs, path)?));
+    let (floor_ns, relay_ns, record_ns) = (value("floor_ns")?, value("relay_ns")?, value("record_ns")?);
+    Ok(vec![
+        Row::beside(relay, relay_ns, floor_ns, "ns/packet", "floor", 1.9),
+        Row::beside(record, record_ns, relay_ns, "ns/packet", "relay", 1.15),
+    ])
+}
+
+/// Both relays as processes of their own with 50 and 500 calls.
+pub fn beside_rtpengine(effort: &Effort) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    for calls in [50, 500] {
+        rows.push(beside_with(calls, effort)?);
+    }
+    Ok(rows)
+}
+
+fn beside_with(calls: usize, effort: &Effort) -> Outcome<Row> {
+    let what = format!("relay beside rtpengine in user space, {calls} calls");
+    let own = match cost::package_with("relay_process")? {
+        Some(package) => Some(cost::build_example(package, "relay_process")?),
+        None => None,
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 1..=effort.rounds {
+        eprintln!("── round {round} of {}, {calls} calls", effort.rounds);
+        if let Some(program) = &own {
+            ours.push(with_product(program, calls, effort)?);
+        }
+        if RTPENGINE.is_here() {
+            theirs.push(with_rtpengine(calls, effort)?);
+        }
+    }
+    let (ours, theirs) = (median(&ours), median(&theirs));
+    Ok(match (own.is_some(), RTPENGINE.is_here()) {
+        (true, true) => Row::beside(&what, ours, theirs, "µs/packet", "rtpengine", 0.85),
+        (true, false) => {
+            Row::absent(&what, &format!("{ours:.1} µs/packet")).with_reference("rtpengine is absent")
+        }
+        (false, true) => Row::absent(&what, "media has no example `relay_process`")
+            .with_reference(&format!("rtpengine {theirs:.1} µs/packet")),
+        (false, false) => Row::absent(&what, "media has no example `relay_process`; rtpengine is absent"),
+    })
+}
+
+fn with_rtpengine(calls: usize, effort: &Effort) -> Outcome<f64> {
+    let folder = scratch("rtpengine")?;
+    let control = free_address()?;
+    let words = format!(
+        "--foreground --log-stderr --log-level=3 --config-file=none --table=-1 --num-threads=1 --interface=127.0.0.1 \
+         --listen-ng={control} --port-min=30000 --port-max=39998 --timeout=600 --silent-timeout=600"
+    );
+    let command = shell::command("rtpengine", &words.split_whitespace().collect::<Vec<_>>());
+    let running = Running::start(command, &folder.join("log"))?;
+    let ng = Ng::connect(control)?;
+    let mut flows = Flows::bind(calls)?;
+    for (place, call) in flows.calls.iter_mut().enumerate() {
+        let (caller, callee) = (call.caller.local()?, call.callee.local()?);
+        (call.caller.target, call.callee.target) = ng.open(&format!("bench-{place}"), caller, callee)?;
+    }
+    flows.cpu_us_per_packet(&running, effort)
+}
+
+/// The product's relay: told where both ends of each call are, it prints where they must send to.
+fn with_product(program: &str, calls: usize, effort: &Effort) -> Outcome<f64> {
+    let log = scratch("relay")?.join("log");
+    let mut flows = Flows::bind(calls)?;
+    let mut ends = Vec::new();
+    for call in &flows.calls {
+        ends.push(format!("{},{}", call.caller.local()?, call.callee.local()?));
+    }
+    let mut running = Running::start(shell::command(program, &["--json", "--ends", &ends.join(";")]), &log)?;
+    let ready = wait_for_object(&mut running, &log)?;
+    let ports = |name: &str| {
+        let texts = ready.list(name).iter().filter_map(|item| match item {
+            Json::Text(text) => text.parse::<SocketAddr>().ok(),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let (callers, callees) = (ports("callers"), ports("callees"));
+    if callers.len() != calls || callees.len() != calls {
+        return failed(format!("`relay_process` opened {} of {calls} calls", callers.len()));
+    }
+    for (call, (caller, callee)) in flows.calls.iter_mut().zip(callers.into_iter().zip(callees)) {
+        (call.caller.target, call.callee.target) = (caller, callee);
+    }
+    flows.cpu_us_per_packet(&running, effort)
+}
+
+fn wait_for_object(running: &mut Running, log: &std::path::Path) -> Outcome<Json> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) && running.is_alive() {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        if let Some(object) = json::last_object(&text) {
+            return Ok(object);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    failed("`relay_process` did not say where it listens")
+}
+
+/// One end of a call: its socket and where it sends to.
+struct End {
+    socket: UdpSocket,
+    target: SocketAddr,
+    sequence: u16,
+    source: u32,
+}
+
+impl End {
+    fn bind(source: u32) -> std::io::Result<End> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_nonblocking(true)?;
+        Ok(End { target: socket.local_addr()?, socket, sequence: 0, source })
+    }
+
+    fn local(&self) -> Outcome<SocketAddr> {
+        self.socket.local_addr().or_else(|error| failed(error.to_string()))
+    }
+
+    /// 20 ms of G.711 μ-law silence (RFC 3550, RFC 3551).
+    fn send(&mut self) {
+        let mut packet = [0xff; 172];
+        packet[0] = 0x80;
+        packet[1] = 0;
+        packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
+        packet[8..12].copy_from_slice(&self.source.to_be_bytes());
+        self.sequence = self.sequence.wrapping_add(1);
+        // A full socket buffer loses a packet, as on a wire; what arrives is what is counted.
+        let _ = self.socket.send_to(&packet, self.target);
+    }
+
+    fn drain(&self) -> u64 {
+        let mut packet = [0; 2048];
+        std::iter::from_fn(|| self.socket.recv(&mut packet).ok()).count() as u64
+    }
+}
+
+struct Call {
+    caller: End,
+    callee: End,
+}
+
+/// All ends of one run, paced from one thread.
+struct Flows {
+    calls: Vec<Call>,
+}
+
+/// A packet of G.711 holds 20 ms.
+const FRAME: Duration = Duration::from_millis(20);
+
+impl Flows {
+    fn bind(calls: usize) -> Outcome<Flows> {
+        let bound = (0..calls as u32)
+            .map(|place| Ok(Call { caller: End::bind(place * 2 + 1)?, callee: End::bind(place * 2 + 2)? }));
+        let calls: std::io::Result<Vec<Call>> = bound.collect();
+        calls.map(|calls| Flows { calls }).map_err(|error| Failure::Failed(format!("RTP sockets: {error}")))
+    }
+
+    /// A second of warm-up, then CPU microseconds of the relay for each packet that arrived.
+    fn cpu_us_per_packet(&mut self, relay: &Running, effort: &Effort) -> Outcome<f64> {
+        self.play(Duration::from_secs(1));
+        let cpu = relay.cpu_seconds_by_thread().values().sum::<f64>();
+        let seconds = effort.seconds.min(20);
+        let (sent, arrived) = self.play(Duration::from_secs(seconds.into()));
+        let cpu = relay.cpu_seconds_by_thread().values().sum::<f64>() - cpu;
+        if arrived * 100 < sent * 99 {
+            return failed(format!("only {arrived} of {sent} packets came through"));
+        }
+        eprintln!("── {arrived} of {sent} packets, {:.2} µs each", cpu * 1e6 / arrived as f64);
+        Ok(cpu * 1e6 / arrived as f64)
+    }
+
+    /// Sends a frame from every end each 20 ms, spread over the frame in four slots, and counts what comes out.
+    fn play(&mut self, duration: Duration) -> (u64, u64) {
+        let slots = 4;
+        let (mut sent, mut arrived) = (0, 0);
+        let begun = Instant::now();
+        let turns = duration.as_millis() / FRAME.as_millis() * slots as u128;
+        for turn in 0..turns as u32 {
+            for call in self.calls.iter_mut().skip(turn as usize % slots).step_by(slots) {
+                call.caller.send();
+                call.callee.send();
+                sent += 2;
+            }
+            arrived +=
+                self.calls.iter().skip(turn as usize % slots).step_by(slots).map(Call::drain).sum::<u64>();
+            let due = FRAME / slots as u32 * (turn + 1);
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
+        // The last frames are still on their way.
+        std::thread::sleep(FRAME);
+        arrived += self.calls.iter().map(Call::drain).sum::<u64>();
+        (sent, arrived)
+    }
+}
+
+impl Call {
+    fn drain(&self) -> u64 {
+        self.caller.drain() + self.callee.drain()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_harness_counts_what_arrives() {
+        let mut flows = Flows::bind(3).unwrap();
+        for call in &mut flows.calls {
+            (call.caller.target, call.callee.target) =
+                (call.callee.local().unwrap(), call.caller.local().unwrap());
+        }
+        assert_eq!(flows.play(Duration::from_millis(100)), (30, 30));
+        flows.calls[0].caller.target = flows.calls[0].caller.local().unwrap();
+        drop(std::mem::replace(&mut flows.calls[1].callee, End::bind(9).unwrap()));
+        let (sent, arrived) = flows.play(Duration::from_millis(100));
+        assert_eq!(sent, 30);
+        assert!(arrived < 30, "a packet to a closed socket was counted");
+    }
+}
