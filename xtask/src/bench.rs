@@ -49,6 +49,11 @@ const FIGURES: &[Figure] = &[
     Figure { name: "locate", what: "caller region lookup", measure: cost::locate },
     Figure { name: "call", what: "full call without media beside Kamailio", measure: call::full_call },
     Figure {
+        name: "kamailio",
+        what: "the signalling reference alone, loaded by SIPp",
+        measure: call::reference_alone,
+    },
+    Figure {
         name: "delay",
         what: "post-dial delay added at 200/s and at half of the highest rate",
         measure: call::delay,

@@ -44,7 +44,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "check",
-        what: "format, lints, documentation, import walls, leftovers; --full adds licences and advisories",
+        what: "format, lints, documentation, import walls, leftovers; --quick compiles nothing, --full adds licences",
         example: "cargo xtask check --full",
         run: check::run,
     },

@@ -6,7 +6,8 @@ use super::process::{Running, udp_memory_bytes};
 use super::table::{Row, number};
 use super::{Effort, median};
 use crate::json::{self, Json};
-use crate::shell::{Outcome, failed};
+use crate::shell::{self, Outcome, failed};
+use crate::workspace;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::thread::sleep;
@@ -193,6 +194,50 @@ pub fn delay(effort: &Effort) -> Outcome<Vec<Row>> {
         rows.push(Row::against(&format!("{what}, at {rate} calls/s"), median(&delays), "ms", 5.0, false));
     }
     Ok(rows)
+}
+
+/// Seconds that SIPp runs for the reference alone; its CPU, not the reference's, is what limits it.
+const SIPP_SECONDS: u32 = 10;
+
+/// Kamailio under SIPp, without the product: shows that the reference works and what it costs here.
+pub fn reference_alone(effort: &Effort) -> Outcome<Vec<Row>> {
+    let what = "Kamailio alone under SIPp, CPU of a call";
+    if !shell::on_path("sipp") {
+        return Ok(vec![Row::absent(what, "SIPp is absent (package sip-tester)")]);
+    }
+    let mut costs = Vec::new();
+    for _ in 0..effort.rounds {
+        let callee = peer::free_address()?;
+        let Some(kamailio) = peer::kamailio(callee)? else {
+            return Ok(vec![Row::absent(what, "Kamailio is absent (package kamailio)")]);
+        };
+        costs.push(under_sipp(&kamailio, callee, effort.rate.min(400))?);
+    }
+    Ok(vec![Row::told(what, format!("{} µs", number(median(&costs))))])
+}
+
+/// CPU microseconds of the peer for each of SIPp's calls; a single failed call is a failure.
+fn under_sipp(peer: &Peer, callee: SocketAddr, rate: u32) -> Outcome<f64> {
+    let folder = peer::scratch("sipp")?;
+    let calls = rate * SIPP_SECONDS;
+    let sipp = |scenario: &str, listen: SocketAddr, more: &str| {
+        let (ip, port, media) = (listen.ip(), listen.port(), peer::free_address()?.port());
+        let file = workspace::root().join("bench/sipp").join(scenario);
+        let mut command = shell::command("sipp", &["-sf", &file.to_string_lossy()]);
+        let text = format!("-i {ip} -p {port} -mp {media} -m {calls} -nostdin -timeout 60 {more}");
+        command.args(text.split_whitespace()).current_dir(&folder);
+        Running::start(command, &folder.join(scenario).with_extension("log"))
+    };
+    let _phones = sipp("callee.xml", callee, "")?;
+    let before = peer.running.cpu_seconds_by_thread().values().sum::<f64>();
+    let words = format!("-s {PLAIN} -r {rate} -d 1000 {}", peer.target);
+    let status = sipp("caller.xml", peer::free_address()?, &words)?.wait()?;
+    let used = peer.running.cpu_seconds_by_thread().values().sum::<f64>() - before;
+    if status.success() {
+        Ok(used * 1e6 / f64::from(calls))
+    } else {
+        failed(format!("SIPp's caller: {status}"))
+    }
 }
 
 /// Calls held at once in the memory figure.
