@@ -30,7 +30,7 @@ pub struct Invite {
     pub diversion: Option<String>,
     /// Further headers as name and value. Names that the endpoint writes itself are refused.
     pub headers: Vec<(String, String)>,
-    /// The offer.
+    /// The offer; never empty, since nobody would write the answer into our ACK.
     pub sdp: Vec<u8>,
     /// Max-Forwards; one less than what the inbound leg arrived with keeps loops finite.
     pub max_forwards: u8,
@@ -84,7 +84,7 @@ pub struct Reason {
 pub enum Refused {
     /// `Config::max_legs` are in use.
     Full,
-    /// A value holds a line break or a byte that would change the message around it.
+    /// A value holds a line break or a byte that would change the message around it, or the offer is empty.
     BadValue,
 }
 

@@ -2,12 +2,17 @@
 //! It refuses to know clocks, sockets, threads, chance, and everything about 400 numbers.
 
 mod command;
+mod compose;
 mod config;
 mod dialog;
 mod endpoint;
 mod event;
 mod ids;
+mod incoming;
+mod leg;
 pub mod sdp;
+mod timers;
+mod transaction;
 
 pub use command::{Invite, LegId, Party, ProbeId, Reason, Refused};
 pub use config::Config;
