@@ -99,12 +99,19 @@ pub struct RecordingConfig {
     pub segment_bytes: u64,
     /// Segments a shard may hold at most; with all of them full recording stops, the call goes on.
     pub segments_max: u32,
+    /// Free room on the disk that recording leaves to others (FAULTS F4: it stops before the journal does).
+    pub disk_reserve_bytes: u64,
 }
 
 impl RecordingConfig {
-    /// Segments of 64 MiB, at most 256 of them for each shard.
+    /// Segments of 64 MiB, at most 256 of them for each shard; 512 MiB of the disk stay free.
     pub fn in_dir(dir: impl Into<PathBuf>) -> RecordingConfig {
-        RecordingConfig { dir: dir.into(), segment_bytes: 64 << 20, segments_max: 256 }
+        RecordingConfig {
+            dir: dir.into(),
+            segment_bytes: 64 << 20,
+            segments_max: 256,
+            disk_reserve_bytes: 512 << 20,
+        }
     }
 }
 

@@ -1,17 +1,31 @@
 //! RTP for calls: sockets, relay, prompts and tones, keys, two-channel recording, traces.
 //! It has its own threads and sockets; it refuses to know SIP, numbers, tenants and why anything is played.
 
+pub mod engine;
+
 pub mod command;
+pub mod shard;
+
+mod latch;
+mod leg;
+mod quality;
+pub mod recorder;
+
 pub mod dtmf;
 pub mod g711;
 pub mod measure;
 pub mod prompt;
 pub mod prompts;
 pub mod rtp;
+pub mod segment;
 pub mod stream;
 pub mod tone;
 pub mod wav;
 
+pub mod sys;
+
 pub use command::*;
+pub use engine::{Engine, SendError, StartError};
 pub use prompt::Prompt;
+pub use recorder::recording_path;
 pub use stream::RtpStream;

@@ -42,14 +42,18 @@ pub fn rms(samples: &[i16]) -> f32 {
     (sum / samples.len() as f64).sqrt() as f32
 }
 
+/// Level of a full-scale sine in A-law (G.711 table 5).
+#[expect(clippy::approx_constant, reason = "a level in dBm0, not pi")]
+const FULL_SCALE_DBM0: f32 = 3.14;
+
 /// Level in dBm0 of a sine of this amplitude; full scale of G.711 A-law is +3.14 dBm0.
 pub fn amplitude_dbm0(amplitude: f32) -> f32 {
-    20.0 * (amplitude.max(1e-3) / 32_767.0).log10() + 3.14
+    20.0 * (amplitude.max(1e-3) / 32_767.0).log10() + FULL_SCALE_DBM0
 }
 
 /// Amplitude of a sine of this level in dBm0.
 pub fn dbm0_amplitude(level_dbm0: f32) -> f32 {
-    32_767.0 * 10f32.powf((level_dbm0 - 3.14) / 20.0)
+    32_767.0 * 10f32.powf((level_dbm0 - FULL_SCALE_DBM0) / 20.0)
 }
 
 /// `samples` of a sine, for tests and simulated phones.

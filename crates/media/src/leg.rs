@@ -1,0 +1,393 @@
+//! The state of one leg: source, reception, what is sent and played. Times come in as values, packets as
+//! headers; it refuses to know sockets and other legs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::command::{Law, LegId, LegStats, PlayId, Repeat};
+use crate::dtmf::{KeyListener, KeyReceiver};
+use crate::latch::Latch;
+use crate::prompt::Prompt;
+use crate::quality::Reception;
+use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
+
+/// A frame of playback as it goes on the wire.
+pub(crate) type Frame = [u8; HEADER_BYTES + FRAME_SAMPLES];
+
+/// Where and how the peer is spoken to, from its SDP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub remote: SocketAddr,
+    pub law: Law,
+    pub payload_type: u8,
+    pub event_payload_type: Option<u8>,
+}
+
+/// What a payload type means on a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Audio(Law),
+    Event,
+    /// Comfort noise and whatever else was not agreed.
+    Other,
+}
+
+/// One leg of a call.
+pub(crate) struct Leg {
+    pub id: LegId,
+    pub peer: Option<Peer>,
+    pub latch: Latch,
+    pub reception: Reception,
+    pub out: Outgoing,
+    pub play: Option<Playing>,
+    /// Port of the leg this one is bridged to.
+    pub bridge: Option<u32>,
+    /// Recording and channel that hear this leg.
+    pub tap: Option<(u32, Channel)>,
+    pub keys: KeyReceiver,
+    pub listener: Option<Box<KeyListener>>,
+    pub held: bool,
+    pub silence_told: bool,
+    /// Silence is counted from here if no packet came later.
+    pub quiet_since_ms: u64,
+    pub connected_ms: u64,
+    pub first_packet_ms: Option<u64>,
+    pub last_packet_ms: Option<u64>,
+    pub strangers: u64,
+    pub skipped: u64,
+}
+
+/// A channel of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Left,
+    Right,
+}
+
+impl Leg {
+    pub fn new(id: LegId, seed: u64, now_ms: u64) -> Leg {
+        Leg {
+            id,
+            peer: None,
+            latch: Latch::default(),
+            reception: Reception::default(),
+            out: Outgoing::new(seed),
+            play: None,
+            bridge: None,
+            tap: None,
+            keys: KeyReceiver::default(),
+            listener: None,
+            held: false,
+            silence_told: false,
+            quiet_since_ms: now_ms,
+            connected_ms: now_ms,
+            first_packet_ms: None,
+            last_packet_ms: None,
+            strangers: 0,
+            skipped: 0,
+        }
+    }
+
+    /// An SDP came: speak to this peer, learn its source anew.
+    pub fn connect(&mut self, peer: Peer, now_ms: u64) {
+        self.peer = Some(peer);
+        self.latch.expect(peer.remote, now_ms);
+        self.reception.restart();
+        self.keys.restart();
+        self.listener = peer.event_payload_type.is_none().then(Box::default);
+        self.quiet_since_ms = now_ms;
+        if self.first_packet_ms.is_none() {
+            self.connected_ms = now_ms;
+        }
+    }
+
+    #[inline]
+    pub fn content(&self, payload_type: u8) -> Content {
+        let Some(peer) = &self.peer else { return Content::Other };
+        if payload_type == peer.payload_type {
+            Content::Audio(peer.law)
+        } else if Some(payload_type) == peer.event_payload_type {
+            Content::Event
+        } else {
+            Law::from_payload_type(payload_type).map_or(Content::Other, Content::Audio)
+        }
+    }
+
+    /// Age of the last sign of life, told once it reaches `silence_ms` on a bridged leg that is not held.
+    pub fn silence(&mut self, silence_ms: u64, now_ms: u64) -> Option<u64> {
+        let heard_ms = self.last_packet_ms.unwrap_or(0).max(self.quiet_since_ms);
+        let age_ms = now_ms.saturating_sub(heard_ms);
+        let tell = self.bridge.is_some() && !self.held && !self.silence_told && age_ms >= silence_ms;
+        self.silence_told |= tell;
+        tell.then_some(age_ms)
+    }
+
+    pub fn stats(&self, now_ms: u64) -> LegStats {
+        let mut stats = LegStats {
+            sent: self.out.sent,
+            strangers: self.strangers,
+            skipped: self.skipped,
+            first_packet_ms: self.first_packet_ms.map(|ms| ms.saturating_sub(self.connected_ms)),
+            last_packet_ms: self.last_packet_ms.map(|ms| now_ms.saturating_sub(ms)),
+            ..LegStats::default()
+        };
+        self.reception.report(&mut stats);
+        stats
+    }
+}
+
+/// The stream sent to a peer: one SSRC, one rising sequence and timestamp, whoever is heard in it.
+pub(crate) struct Outgoing {
+    ssrc: u32,
+    /// Of the newest packet sent.
+    sequence: u16,
+    timestamp: u32,
+    last_ms: Option<u64>,
+    flow: Flow,
+    pub sent: u64,
+}
+
+/// Who is heard in the stream now.
+#[derive(Clone, Copy, PartialEq)]
+enum Flow {
+    Nobody,
+    Playback,
+    /// Another leg's stream, shifted.
+    Relay {
+        from: u32,
+        ssrc: u32,
+        sequence_shift: u16,
+        timestamp_shift: u32,
+    },
+}
+
+impl Outgoing {
+    fn new(seed: u64) -> Outgoing {
+        Outgoing {
+            ssrc: (seed >> 32) as u32,
+            sequence: seed as u16,
+            timestamp: (seed >> 16) as u32,
+            last_ms: None,
+            flow: Flow::Nobody,
+            sent: 0,
+        }
+    }
+
+    /// The next speaker begins; the time since the last packet passes in the timestamp too.
+    fn next_start(&self, now_ms: u64) -> (u16, u32) {
+        let gap_ms = self.last_ms.map_or(20, |last_ms| now_ms.saturating_sub(last_ms).max(20));
+        (self.sequence.wrapping_add(1), self.timestamp.wrapping_add((gap_ms * 8) as u32))
+    }
+
+    /// Writes the header of a relayed packet over the octets before its payload. The gaps and the order of the
+    /// incoming stream stay, so the receiver sees them.
+    #[inline]
+    pub fn relay(&mut self, from: u32, packet: &Packet, payload_type: u8, out: &mut [u8], now_ms: u64) {
+        let (shifts, first) = match self.flow {
+            Flow::Relay { from: before, ssrc, sequence_shift, timestamp_shift }
+                if before == from && ssrc == packet.ssrc =>
+            {
+                ((sequence_shift, timestamp_shift), false)
+            }
+            Flow::Nobody | Flow::Playback | Flow::Relay { .. } => {
+                let (sequence, timestamp) = self.next_start(now_ms);
+                let sequence_shift = sequence.wrapping_sub(packet.sequence);
+                let timestamp_shift = timestamp.wrapping_sub(packet.timestamp);
+                self.flow = Flow::Relay { from, ssrc: packet.ssrc, sequence_shift, timestamp_shift };
+                ((sequence_shift, timestamp_shift), true)
+            }
+        };
+        let sequence = packet.sequence.wrapping_add(shifts.0);
+        let timestamp = packet.timestamp.wrapping_add(shifts.1);
+        rtp::write_header(out, packet.marker || first, payload_type, sequence, timestamp, self.ssrc);
+        if first || sequence.wrapping_sub(self.sequence) as i16 > 0 {
+            (self.sequence, self.timestamp) = (sequence, timestamp);
+        }
+        self.last_ms = Some(now_ms);
+    }
+
+    /// Writes the header of a frame of playback; `frames` are the turns since the one before.
+    fn play(&mut self, frames: u64, payload_type: u8, out: &mut Frame, now_ms: u64) {
+        let first = self.flow != Flow::Playback;
+        (self.sequence, self.timestamp) = if first {
+            self.next_start(now_ms)
+        } else {
+            let step = (frames * FRAME_SAMPLES as u64) as u32;
+            (self.sequence.wrapping_add(1), self.timestamp.wrapping_add(step))
+        };
+        self.flow = Flow::Playback;
+        self.last_ms = Some(now_ms);
+        rtp::write_header(out, first, payload_type, self.sequence, self.timestamp, self.ssrc);
+    }
+}
+
+/// A sound on its way to the peer.
+pub(crate) struct Playing {
+    pub play: PlayId,
+    pub prompt: Arc<Prompt>,
+    pub repeat: Repeat,
+    position: usize,
+    last_turn: Option<u64>,
+}
+
+/// What a turn of playback came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// A frame is written.
+    Frame,
+    /// A sound that plays once is over.
+    Over(PlayId),
+    /// Nothing to send.
+    Nothing,
+}
+
+impl Playing {
+    pub fn new(play: PlayId, prompt: Arc<Prompt>, repeat: Repeat) -> Playing {
+        Playing { play, prompt, repeat, position: 0, last_turn: None }
+    }
+}
+
+impl Leg {
+    /// Writes the frame of a 20 ms turn. Turns that were missed are skipped and counted, never sent in a burst.
+    pub fn play_turn(&mut self, turn: u64, now_ms: u64, out: &mut Frame) -> Turn {
+        let (Some(playing), Some(peer)) = (&mut self.play, &self.peer) else { return Turn::Nothing };
+        let frames = playing.last_turn.map_or(1, |last| turn.saturating_sub(last));
+        if frames == 0 {
+            return Turn::Nothing;
+        }
+        playing.last_turn = Some(turn);
+        self.skipped += frames - 1;
+        playing.position += (frames as usize - 1) * FRAME_SAMPLES;
+        let octets = playing.prompt.octets(peer.law);
+        if playing.repeat == Repeat::Once && playing.position >= octets.len() || octets.is_empty() {
+            let play = playing.play;
+            self.play = None;
+            return Turn::Over(play);
+        }
+        let payload = &mut out[HEADER_BYTES..];
+        match playing.repeat {
+            Repeat::Once => {
+                let rest = &octets[playing.position..];
+                let count = rest.len().min(FRAME_SAMPLES);
+                payload[..count].copy_from_slice(&rest[..count]);
+                payload[count..].fill(peer.law.silence());
+                playing.position += FRAME_SAMPLES;
+            }
+            Repeat::Forever => playing.position = copy_looped(octets, playing.position, payload),
+        }
+        self.out.play(frames, peer.payload_type, out, now_ms);
+        Turn::Frame
+    }
+}
+
+/// Fills `out` from a loop; gives the next position.
+fn copy_looped(octets: &[u8], position: usize, out: &mut [u8]) -> usize {
+    let mut at = position % octets.len();
+    let mut filled = 0;
+    while filled < out.len() {
+        let count = (octets.len() - at).min(out.len() - filled);
+        out[filled..filled + count].copy_from_slice(&octets[at..at + count]);
+        filled += count;
+        at = (at + count) % octets.len();
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg() -> Leg {
+        let mut leg = Leg::new(LegId(1), 0x1234_5678_9ABC_FFFE, 0);
+        let remote = "192.0.2.1:4000".parse().expect("an address");
+        leg.connect(Peer { remote, law: Law::Pcma, payload_type: 8, event_payload_type: Some(101) }, 0);
+        leg
+    }
+
+    fn prompt(samples: usize) -> Arc<Prompt> {
+        Arc::new(Prompt::from_samples(&vec![1000; samples]))
+    }
+
+    fn play(leg: &mut Leg, samples: usize, repeat: Repeat) {
+        leg.play = Some(Playing::new(PlayId(7), prompt(samples), repeat));
+    }
+
+    #[test]
+    fn a_prompt_is_sent_frame_by_frame_and_then_over() {
+        let mut leg = leg();
+        play(&mut leg, 400, Repeat::Once);
+        let mut frame = [0; 172];
+        let turns: Vec<Turn> = (0..5).map(|turn| leg.play_turn(turn, turn * 20, &mut frame)).collect();
+        assert_eq!(turns, [Turn::Frame, Turn::Frame, Turn::Frame, Turn::Over(PlayId(7)), Turn::Nothing]);
+        let last = Packet::parse(&frame).expect("RTP");
+        assert_eq!(last.payload_type, 8);
+        assert_eq!(frame[12 + 80..], [Law::Pcma.silence(); 80], "the last frame is filled with silence");
+    }
+
+    #[test]
+    fn missed_turns_are_skipped_and_counted_never_burst() {
+        let mut leg = leg();
+        play(&mut leg, 160 * 10, Repeat::Once);
+        let mut frame = [0; 172];
+        leg.play_turn(0, 0, &mut frame);
+        let before = Packet::parse(&frame).expect("RTP");
+        assert_eq!(leg.play_turn(4, 80, &mut frame), Turn::Frame);
+        assert_eq!(leg.play_turn(4, 80, &mut frame), Turn::Nothing);
+        let after = Packet::parse(&frame).expect("RTP");
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(640));
+        assert_eq!(leg.stats(80).skipped, 3);
+    }
+
+    #[test]
+    fn a_loop_whose_length_is_no_multiple_of_a_frame_has_no_seam() {
+        let octets: Vec<u8> = (0..100).collect();
+        let mut out = [0; 160];
+        let next = copy_looped(&octets, 90, &mut out);
+        let want: Vec<u8> = (0..160).map(|n| ((90 + n) % 100) as u8).collect();
+        assert_eq!((out.to_vec(), next), (want, 50));
+    }
+
+    #[test]
+    fn relay_and_playback_make_one_rising_stream() {
+        let mut leg = leg();
+        let mut sent = Vec::new();
+        let mut relay = |leg: &mut Leg, ssrc, sequence, timestamp, now_ms| {
+            let packet =
+                Packet { marker: false, payload_type: 0, sequence, timestamp, ssrc, start: 12, end: 172 };
+            let mut out = [0; 172];
+            leg.out.relay(3, &packet, 8, &mut out, now_ms);
+            sent.push(Packet::parse(&out).expect("RTP"));
+        };
+        relay(&mut leg, 50, 9, 5000, 0);
+        relay(&mut leg, 50, 11, 5320, 40);
+        play(&mut leg, 160, Repeat::Once);
+        let mut frame = [0; 172];
+        leg.play_turn(3, 60, &mut frame);
+        relay(&mut leg, 51, 40_000, 77, 100);
+        let played = Packet::parse(&frame).expect("RTP");
+        let first = sent[0];
+        let steps = |packet: Packet| {
+            (packet.sequence.wrapping_sub(first.sequence), packet.timestamp.wrapping_sub(first.timestamp))
+        };
+        assert_eq!(steps(sent[1]), (2, 320), "a gap stays a gap");
+        assert_eq!(steps(played), (3, 320 + 160));
+        assert_eq!(steps(sent[2]), (4, 320 + 160 + 320));
+        assert!(sent[0].marker && !sent[1].marker && played.marker && sent[2].marker);
+        assert!([sent[1], played, sent[2]].iter().all(|packet| packet.ssrc == first.ssrc));
+    }
+
+    #[test]
+    fn silence_is_told_once_and_only_when_bridged_and_not_held() {
+        let mut leg = leg();
+        assert_eq!(leg.silence(1000, 5000), None, "not bridged");
+        leg.bridge = Some(2);
+        leg.held = true;
+        assert_eq!(leg.silence(1000, 5000), None, "held");
+        leg.held = false;
+        leg.last_packet_ms = Some(3000);
+        assert_eq!(leg.silence(1000, 3999), None);
+        assert_eq!(leg.silence(1000, 4000), Some(1000));
+        assert_eq!(leg.silence(1000, 9000), None, "told");
+    }
+}

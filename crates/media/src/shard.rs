@@ -1,0 +1,437 @@
+//! One shard: the sockets, legs, bridges, playbacks and recordings of its calls, driven by one thread.
+//! No lock, no allocation and no task for a packet. It refuses to know why it is told what it is told.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::command::{CallId, Command, Event, LegId, Port, PromptId, Refusal, Sound, StopReason, ToneId};
+use crate::latch::Verdict;
+use crate::leg::{Channel, Content, Frame, Leg, Peer, Playing, Turn};
+use crate::prompt::Prompt;
+use crate::quality::Order;
+use crate::recorder::WriterLink;
+use crate::recorder::tap::{OutOfRoom, Tap};
+use crate::rtp::{HEADER_BYTES, Packet};
+use crate::sys::epoll::{Epoll, Ready};
+use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES};
+
+mod obey;
+
+/// Time of one tick; a frame is four of them, and each playing leg has its own of the four.
+const TICK_MS: u64 = 5;
+const SLOTS: usize = 4;
+/// A shard that is later than so many ticks leaves the missed ones out.
+const LATE_TICKS_MAX: u64 = 4;
+/// How often legs are looked at for silence and keys without an end.
+const SWEEP_MS: u64 = 100;
+/// Sockets served between two looks at clock and commands.
+const READY_MAX: usize = 512;
+/// Longest datagram taken; RTP of 20 ms G.711 has 172 octets.
+const DATAGRAM_BYTES_MAX: usize = 2048;
+/// The token of the shard's waker.
+const WAKER: u64 = u64::MAX;
+
+/// One thread's share of the engine. [`crate::Engine`] runs it; a benchmark may drive it by hand.
+pub struct Shard {
+    index: u16,
+    epoll: Epoll,
+    ready: Ready,
+    ports: Vec<PortSlot>,
+    legs: HashMap<LegId, u32>,
+    /// Ports whose playback has its turn in each of the four ticks.
+    slots: [Vec<u32>; SLOTS],
+    resting: VecDeque<(u64, u32)>,
+    prompts: HashMap<PromptId, Arc<Prompt>>,
+    tones: HashMap<ToneId, Arc<Prompt>>,
+    tap: Option<Tap>,
+    events: Vec<Event>,
+    buffer: Box<[u8; DATAGRAM_BYTES_MAX]>,
+    started: Instant,
+    seed: u64,
+    silence_ms: u64,
+    quarantine_ms: u64,
+    next_tick: u64,
+    next_sweep_ms: u64,
+}
+
+struct PortSlot {
+    port: Port,
+    socket: UdpSocket,
+    /// The socket is connected to the latched source.
+    connected: bool,
+    guard: Option<Guard>,
+    leg: Option<Box<Leg>>,
+    /// Listed in its playback slot.
+    listed: bool,
+    resting: bool,
+}
+
+/// What a shard is made of.
+pub struct ShardConfig {
+    /// Its number; part of its ports' ids.
+    pub index: u16,
+    /// Bound sockets.
+    pub sockets: Vec<UdpSocket>,
+    /// As [`crate::Config::silence_ms`].
+    pub silence_ms: u64,
+    /// As [`crate::Config::quarantine_ms`].
+    pub quarantine_ms: u64,
+    /// Origin of SSRCs and first sequence numbers.
+    pub seed: u64,
+}
+
+/// One reading of the clock, taken once for many packets.
+#[derive(Clone, Copy)]
+struct Now {
+    us: u64,
+    ms: u64,
+}
+
+impl Shard {
+    /// A shard that waits for commands; its ports are its first event.
+    ///
+    /// # Errors
+    /// Those of epoll and of reading the sockets' addresses.
+    pub fn new(config: ShardConfig, prompts: &[(PromptId, Arc<Prompt>)]) -> io::Result<Shard> {
+        let mut ports = Vec::with_capacity(config.sockets.len());
+        for (n, socket) in config.sockets.into_iter().enumerate() {
+            let id = u32::from(config.index) << 16 | n as u32;
+            let port = Port { shard: config.index, id, address: socket.local_addr()? };
+            socket::set_receive_buffer(&socket, PARKED_BUFFER_BYTES)?;
+            ports.push(PortSlot {
+                port,
+                socket,
+                connected: false,
+                guard: None,
+                leg: None,
+                listed: false,
+                resting: false,
+            });
+        }
+        let events = vec![Event::PortsReady(ports.iter().map(|slot| slot.port).collect())];
+        let slots = std::array::from_fn(|_| Vec::with_capacity(ports.len() / SLOTS + 1));
+        let tones = crate::tone::TONES
+            .iter()
+            .filter_map(|rule| crate::tone::rule(rule.tone, u32::MAX))
+            .map(|rule| (rule.tone, Arc::new(rule.to_prompt())))
+            .collect();
+        Ok(Shard {
+            index: config.index,
+            epoll: Epoll::new()?,
+            ready: Ready::with_max(READY_MAX),
+            legs: HashMap::with_capacity(ports.len()),
+            ports,
+            slots,
+            resting: VecDeque::new(),
+            prompts: prompts.iter().cloned().collect(),
+            tones,
+            tap: None,
+            events,
+            buffer: Box::new([0; DATAGRAM_BYTES_MAX]),
+            started: Instant::now(),
+            seed: config.seed,
+            silence_ms: config.silence_ms,
+            quarantine_ms: config.quarantine_ms,
+            next_tick: 0,
+            next_sweep_ms: 0,
+        })
+    }
+
+    pub(crate) fn link_writer(&mut self, link: WriterLink) {
+        self.tap = Some(Tap::new(self.index, link));
+    }
+
+    /// Wakes [`Shard::turn`] also when `fd` is readable.
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn wake_by(&mut self, fd: RawFd) -> io::Result<()> {
+        self.epoll.add(fd, WAKER)
+    }
+
+    /// Adds or replaces a prompt for playbacks that begin from now on.
+    pub fn load(&mut self, id: PromptId, prompt: Arc<Prompt>) {
+        self.prompts.insert(id, prompt);
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Waits until a packet, the next tick or the waker, serves what is there, and says whether the waker was it.
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn turn(&mut self) -> io::Result<bool> {
+        let timeout_ms = self.timeout_ms();
+        self.wait(timeout_ms)
+    }
+
+    /// As [`Shard::turn`], without waiting: for a benchmark that has made the packets ready.
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn turn_now(&mut self) -> io::Result<bool> {
+        self.wait(0)
+    }
+
+    fn wait(&mut self, timeout_ms: i32) -> io::Result<bool> {
+        self.epoll.wait(&mut self.ready, timeout_ms)?;
+        let now = self.now();
+        let mut woken = false;
+        for at in 0..self.ready.len() {
+            match self.ready.token(at) {
+                WAKER => woken = true,
+                token => self.receive(token as u32, now),
+            }
+        }
+        self.tick(now);
+        Ok(woken)
+    }
+
+    fn now(&self) -> Now {
+        let us = self.started.elapsed().as_micros() as u64;
+        Now { us, ms: us / 1000 }
+    }
+
+    fn timeout_ms(&self) -> i32 {
+        if self.slots.iter().any(|slot| !slot.is_empty()) {
+            let due_us = self.next_tick * TICK_MS * 1000;
+            return due_us.saturating_sub(self.now().us).div_ceil(1000).min(TICK_MS) as i32;
+        }
+        let idle = self.legs.is_empty() && self.resting.is_empty();
+        if idle && self.tap.as_ref().is_none_or(Tap::is_idle) { -1 } else { 50 }
+    }
+
+    // One packet.
+
+    fn receive(&mut self, at: u32, now: Now) {
+        let slot = &mut self.ports[at as usize];
+        let received = if slot.connected {
+            slot.socket.recv(&mut self.buffer[..]).map(|len| (len, None))
+        } else {
+            slot.socket.recv_from(&mut self.buffer[..]).map(|(len, from)| (len, Some(from)))
+        };
+        // Nothing there after all, or an ICMP error of a packet sent: the silence time-out covers a dead peer.
+        let Ok((len, from)) = received else { return };
+        let Some(leg) = slot.leg.as_deref_mut() else { return };
+        let Some(packet) = Packet::parse(&self.buffer[..len]) else {
+            leg.strangers += 1;
+            return;
+        };
+        match leg.latch.judge(from, &packet, now.ms) {
+            Verdict::Accepted => {}
+            Verdict::Learned(address) => self.lock_on(at, address, now),
+            Verdict::NewStream => {
+                leg.reception.restart();
+                leg.keys.restart();
+            }
+            Verdict::Stranger => {
+                leg.strangers += 1;
+                return;
+            }
+            Verdict::Unexpected => return,
+        }
+        self.accept(at, packet, now);
+    }
+
+    /// The source is known: let the kernel keep all others away, and count them.
+    fn lock_on(&mut self, at: u32, address: SocketAddr, now: Now) {
+        let slot = &mut self.ports[at as usize];
+        let Some(leg) = slot.leg.as_deref_mut() else { return };
+        if leg.first_packet_ms.is_none() {
+            leg.first_packet_ms = Some(now.ms);
+            self.events.push(Event::FirstPacket { leg: leg.id });
+        }
+        if let Some(peer) = &mut leg.peer {
+            peer.remote = address;
+        }
+        // Unconnected the latch itself keeps strangers away, at a little more cost.
+        slot.connected = slot.socket.connect(address).is_ok();
+        // Without a guard strangers are kept away all the same, uncounted.
+        slot.guard = if slot.connected { Guard::new(&slot.socket).ok() } else { None };
+    }
+
+    #[inline]
+    fn accept(&mut self, at: u32, packet: Packet, now: Now) {
+        let Some(leg) = self.ports[at as usize].leg.as_deref_mut() else { return };
+        let content = leg.content(packet.payload_type);
+        let order = leg.reception.take(&packet, now.us, matches!(content, Content::Audio(_)));
+        leg.last_packet_ms = Some(now.ms);
+        leg.silence_told = false;
+        if order == Order::Duplicate {
+            return;
+        }
+        let payload = &self.buffer[packet.start..packet.end];
+        match content {
+            Content::Audio(law) => {
+                if let Some(listener) = &mut leg.listener {
+                    let (events, id) = (&mut self.events, leg.id);
+                    let samples = payload.iter().map(|&octet| law.decode(octet));
+                    listener.hear(samples, |digit| events.push(Event::Digit { leg: id, digit }));
+                }
+                if let (Some((slot, channel)), Some(tap)) = (leg.tap, &mut self.tap)
+                    && let Err(gone) = tap.record(slot, (channel, law), &packet, payload, now.ms)
+                {
+                    self.recording_gone(gone);
+                }
+            }
+            Content::Event => {
+                for digit in leg.keys.receive(packet.timestamp, payload, now.ms).into_iter().flatten() {
+                    self.events.push(Event::Digit { leg: leg.id, digit });
+                }
+            }
+            Content::Other => return,
+        }
+        self.relay(at, &packet, content, now);
+    }
+
+    #[inline]
+    fn relay(&mut self, from: u32, packet: &Packet, content: Content, now: Now) {
+        let Some(to) = self.ports[from as usize].leg.as_deref().and_then(|leg| leg.bridge) else { return };
+        let slot = &mut self.ports[to as usize];
+        let Some(leg) = slot.leg.as_deref_mut() else { return };
+        let (None, Some(peer)) = (&leg.play, &leg.peer) else { return };
+        let payload_type = match content {
+            Content::Audio(law) => {
+                if law != peer.law {
+                    law.recode(peer.law, &mut self.buffer[packet.start..packet.end]);
+                }
+                peer.payload_type
+            }
+            Content::Event => match peer.event_payload_type {
+                Some(payload_type) => payload_type,
+                None => return,
+            },
+            Content::Other => return,
+        };
+        let datagram = &mut self.buffer[packet.start - HEADER_BYTES..packet.end];
+        leg.out.relay(from, packet, payload_type, datagram, now.ms);
+        leg.out.sent += 1;
+        send(&slot.socket, slot.connected, peer.remote, datagram);
+    }
+
+    fn recording_gone(&mut self, gone: OutOfRoom) {
+        self.untap(gone.ports);
+        let (call, recording, reason) = (gone.call, gone.recording, StopReason::DiskFull);
+        self.events.push(Event::RecordingStopped { call, recording, reason });
+    }
+
+    fn untap(&mut self, ports: [u32; 2]) {
+        for at in ports {
+            if let Some(leg) = self.ports[at as usize].leg.as_deref_mut() {
+                leg.tap = None;
+            }
+        }
+    }
+
+    // What time brings.
+
+    fn tick(&mut self, now: Now) {
+        let current = now.ms / TICK_MS;
+        if current < self.next_tick {
+            return;
+        }
+        self.next_tick = self.next_tick.max((current + 1).saturating_sub(LATE_TICKS_MAX));
+        while self.next_tick <= current {
+            self.play_slot(self.next_tick, now);
+            self.next_tick += 1;
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.tick(now.ms);
+        }
+        if now.ms >= self.next_sweep_ms {
+            self.next_sweep_ms = now.ms + SWEEP_MS;
+            self.sweep(now);
+            self.end_quarantine(now);
+        }
+    }
+
+    fn play_slot(&mut self, tick: u64, now: Now) {
+        let (slot, turn) = (tick as usize % SLOTS, tick / SLOTS as u64);
+        let mut frame: Frame = [0; _];
+        let mut n = 0;
+        while n < self.slots[slot].len() {
+            let at = self.slots[slot][n];
+            if self.play_one(at, turn, now, &mut frame) {
+                n += 1;
+            } else {
+                self.slots[slot].swap_remove(n);
+                self.ports[at as usize].listed = false;
+            }
+        }
+    }
+
+    /// Says whether the leg goes on playing.
+    fn play_one(&mut self, at: u32, turn: u64, now: Now, frame: &mut Frame) -> bool {
+        let slot = &mut self.ports[at as usize];
+        let Some(leg) = slot.leg.as_deref_mut() else { return false };
+        match leg.play_turn(turn, now.ms, frame) {
+            Turn::Frame => {
+                leg.out.sent += 1;
+                if let Some(peer) = &leg.peer {
+                    send(&slot.socket, slot.connected, peer.remote, &frame[..]);
+                }
+                true
+            }
+            Turn::Over(play) => {
+                self.events.push(Event::Played { leg: leg.id, play });
+                false
+            }
+            Turn::Nothing => leg.play.is_some(),
+        }
+    }
+
+    fn sweep(&mut self, now: Now) {
+        for slot in &mut self.ports {
+            let Some(leg) = slot.leg.as_deref_mut() else { continue };
+            if let Some(digit) = leg.keys.expire(now.ms) {
+                self.events.push(Event::Digit { leg: leg.id, digit });
+            }
+            if let Some(last_packet_ms_ago) = leg.silence(self.silence_ms, now.ms) {
+                self.events.push(Event::Silent { leg: leg.id, last_packet_ms_ago });
+            }
+        }
+    }
+
+    fn end_quarantine(&mut self, now: Now) {
+        let mut ready = Vec::new();
+        while let Some(&(until_ms, at)) = self.resting.front()
+            && until_ms <= now.ms
+        {
+            self.resting.pop_front();
+            let slot = &mut self.ports[at as usize];
+            slot.resting = false;
+            drain(&slot.socket);
+            ready.push(slot.port);
+        }
+        if !ready.is_empty() {
+            self.events.push(Event::PortsReady(ready));
+        }
+    }
+
+    /// The shard ends: recordings are handed over as they are.
+    pub(crate) fn end(mut self) -> Vec<Event> {
+        if let Some(tap) = &mut self.tap {
+            tap.interrupt_all();
+        }
+        self.take_events()
+    }
+}
+
+/// Sends to the peer; a full socket buffer or an ICMP error loses the packet, as the network might.
+#[inline]
+fn send(socket: &UdpSocket, connected: bool, remote: SocketAddr, datagram: &[u8]) {
+    let _ = if connected { socket.send(datagram) } else { socket.send_to(datagram, remote) };
+}
+
+/// Takes out what came while nobody listened.
+fn drain(socket: &UdpSocket) {
+    let mut octet = [0; 1];
+    while socket.recv_from(&mut octet).is_ok() {}
+}

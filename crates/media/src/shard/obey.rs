@@ -1,0 +1,188 @@
+//! What a shard does on each command.
+
+use super::*;
+
+impl Shard {
+    /// Does what a command says; what cannot be done is told by [`Event::Refused`].
+    pub fn obey(&mut self, command: Command) {
+        let now = self.now();
+        let done = match command {
+            Command::Open { leg, port, call: _ } => self.open(leg, port, now),
+            Command::Connect { leg, remote, payload, payload_type, event_payload_type } => {
+                let peer = Peer { remote, law: payload, payload_type, event_payload_type };
+                self.connect(leg, peer, now)
+            }
+            Command::Play { leg, play, sound, repeat } => match self.sound(sound) {
+                Some(prompt) => self.play(leg, Playing::new(play, prompt, repeat)),
+                None => Err((leg, Refusal::PromptUnknown)),
+            },
+            Command::StopPlay { leg } => self.leg_mut(leg).map(|leg| leg.play = None),
+            Command::Bridge { a, b } => self.bridge(a, b, now),
+            Command::Unbridge { leg } => self.port_of(leg).map(|at| self.unbridge(at)),
+            Command::Hold { leg, on } => self.leg_mut(leg).map(|leg| {
+                leg.held = on;
+                leg.quiet_since_ms = now.ms;
+            }),
+            Command::Record { call, recording, left, right } => {
+                self.record(call, recording, left, right, now)
+            }
+            Command::StopRecord { call } => {
+                self.stop_record(call, now);
+                Ok(())
+            }
+            Command::Close { leg } => self.close(leg, now),
+        };
+        if let Err((leg, reason)) = done {
+            self.events.push(Event::Refused { leg, reason });
+        }
+    }
+
+    fn port_of(&self, leg: LegId) -> Result<u32, (LegId, Refusal)> {
+        self.legs.get(&leg).copied().ok_or((leg, Refusal::LegUnknown))
+    }
+
+    fn leg_mut(&mut self, leg: LegId) -> Result<&mut Leg, (LegId, Refusal)> {
+        let at = self.port_of(leg)?;
+        self.ports[at as usize].leg.as_deref_mut().ok_or((leg, Refusal::LegUnknown))
+    }
+
+    fn open(&mut self, leg: LegId, port: u32, now: Now) -> Result<(), (LegId, Refusal)> {
+        if self.legs.contains_key(&leg) {
+            return Err((leg, Refusal::LegOpen));
+        }
+        let at = port & 0xFFFF;
+        let seed = self.next_seed();
+        let ours = port >> 16 == u32::from(self.index);
+        let slot = self.ports.get_mut(at as usize).filter(|slot| ours && slot.leg.is_none() && !slot.resting);
+        let slot = slot.ok_or((leg, Refusal::PortTaken))?;
+        drain(&slot.socket);
+        // A small buffer loses packets only when the shard is very late; the leg works.
+        let _ = socket::set_receive_buffer(&slot.socket, RECEIVE_BUFFER_BYTES);
+        self.epoll.add(slot.socket.as_raw_fd(), u64::from(at)).map_err(|_| (leg, Refusal::PortTaken))?;
+        slot.leg = Some(Box::new(Leg::new(leg, seed, now.ms)));
+        self.legs.insert(leg, at);
+        Ok(())
+    }
+
+    /// The next number of splitmix64.
+    fn next_seed(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn connect(&mut self, leg: LegId, peer: Peer, now: Now) -> Result<(), (LegId, Refusal)> {
+        let at = self.port_of(leg)?;
+        self.unlock(at);
+        self.leg_mut(leg)?.connect(peer, now.ms);
+        Ok(())
+    }
+
+    /// Makes the socket hear everybody again and counts whom the guard kept away.
+    fn unlock(&mut self, at: u32) {
+        let slot = &mut self.ports[at as usize];
+        let strangers = slot.guard.take().map_or(0, Guard::count);
+        if let Some(leg) = slot.leg.as_deref_mut() {
+            leg.strangers += strangers;
+        }
+        if slot.connected {
+            slot.connected = socket::disconnect(&slot.socket).is_err();
+        }
+    }
+
+    fn sound(&self, sound: Sound) -> Option<Arc<Prompt>> {
+        match sound {
+            Sound::Prompt(id) => self.prompts.get(&id).cloned(),
+            Sound::Tone(tone) => self.tones.get(&tone).cloned(),
+        }
+    }
+
+    fn play(&mut self, leg: LegId, playing: Playing) -> Result<(), (LegId, Refusal)> {
+        let at = self.port_of(leg)?;
+        self.leg_mut(leg)?.play = Some(playing);
+        let slot = &mut self.ports[at as usize];
+        if !slot.listed {
+            slot.listed = true;
+            self.slots[at as usize % SLOTS].push(at);
+        }
+        Ok(())
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId, now: Now) -> Result<(), (LegId, Refusal)> {
+        let (at, to) = (self.port_of(a)?, self.port_of(b)?);
+        if at == to {
+            return Err((a, Refusal::LegUnknown));
+        }
+        self.unbridge(at);
+        self.unbridge(to);
+        for (leg, peer) in [(a, to), (b, at)] {
+            let leg = self.leg_mut(leg)?;
+            leg.bridge = Some(peer);
+            leg.quiet_since_ms = now.ms;
+            leg.silence_told = false;
+        }
+        Ok(())
+    }
+
+    fn unbridge(&mut self, at: u32) {
+        let leg = self.ports[at as usize].leg.as_deref_mut();
+        let Some(peer) = leg.and_then(|leg| leg.bridge.take()) else { return };
+        if let Some(other) = self.ports[peer as usize].leg.as_deref_mut() {
+            other.bridge = None;
+        }
+    }
+
+    fn record(
+        &mut self,
+        call: CallId,
+        recording: u128,
+        left: LegId,
+        right: LegId,
+        now: Now,
+    ) -> Result<(), (LegId, Refusal)> {
+        let ports = [self.port_of(left)?, self.port_of(right)?];
+        let refused = (left, Refusal::RecordingRefused);
+        let tap =
+            self.tap.as_mut().filter(|tap| left != right && tap.slot_of(call).is_none()).ok_or(refused)?;
+        // The day of the file; a clock before 1970 gives the first.
+        let started_s =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32);
+        let Some(slot) = tap.begin(call, recording, ports, started_s, now.ms) else {
+            let reason = StopReason::DiskFull;
+            self.events.push(Event::RecordingStopped { call, recording, reason });
+            return Ok(());
+        };
+        self.leg_mut(left)?.tap = Some((slot, Channel::Left));
+        self.leg_mut(right)?.tap = Some((slot, Channel::Right));
+        Ok(())
+    }
+
+    fn stop_record(&mut self, call: CallId, now: Now) {
+        if let Some(tap) = &mut self.tap
+            && let Some(slot) = tap.slot_of(call)
+            && let Some(ports) = tap.end(slot, now.ms)
+        {
+            self.untap(ports);
+        }
+    }
+
+    fn close(&mut self, leg: LegId, now: Now) -> Result<(), (LegId, Refusal)> {
+        let at = self.port_of(leg)?;
+        self.unbridge(at);
+        self.unlock(at);
+        self.legs.remove(&leg);
+        let slot = &mut self.ports[at as usize];
+        let Some(gone) = slot.leg.take() else { return Err((leg, Refusal::LegUnknown)) };
+        // It was added at Open; a descriptor that cannot be removed is one that is gone.
+        let _ = self.epoll.remove(slot.socket.as_raw_fd());
+        let _ = socket::set_receive_buffer(&slot.socket, PARKED_BUFFER_BYTES);
+        slot.resting = true;
+        self.resting.push_back((now.ms + self.quarantine_ms, at));
+        if let (Some((recording, _)), Some(tap)) = (gone.tap, &mut self.tap) {
+            tap.leg_closed(recording, now.ms);
+        }
+        self.events.push(Event::Closed { leg, stats: gone.stats(now.ms) });
+        Ok(())
+    }
+}
