@@ -1,0 +1,177 @@
+//! The media side of one leg: a socket, a mouth and an ear, for `call` and `world`.
+//! It refuses to know signalling beyond the session description it is given.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+
+use media::RtpStream;
+use media::g711::Law;
+use media::stream::{StreamConfig, Voice};
+use sip::sdp::{Codec, Format, Sdp};
+use socket2::{Domain, Socket, Type};
+use tokio::net::UdpSocket;
+
+use crate::ear::{Ear, Heard, MediaTotals};
+
+/// A phone's hand set.
+pub(crate) struct Phone {
+    socket: UdpSocket,
+    local: SocketAddr,
+    stream: RtpStream,
+    config: StreamConfig,
+    voice: Voice,
+    /// Say samples again when they end.
+    repeat: bool,
+    remote: Option<SocketAddr>,
+    pub(crate) ear: Ear,
+    sent: u64,
+    first_from: Option<SocketAddr>,
+}
+
+const EVENT_PAYLOAD_TYPE: u8 = 101;
+
+impl Phone {
+    /// A phone on a free port of `address`.
+    pub(crate) fn open(address: IpAddr, ssrc: u32, record: bool) -> io::Result<Phone> {
+        let socket = bind(SocketAddr::new(address, 0), 64 * 1024)?;
+        let config = StreamConfig {
+            law: Law::Pcma,
+            payload_type: Law::Pcma.payload_type(),
+            event_payload_type: Some(EVENT_PAYLOAD_TYPE),
+            ssrc,
+        };
+        Ok(Phone {
+            local: socket.local_addr()?,
+            socket,
+            stream: RtpStream::new(config),
+            config,
+            voice: Voice::Silence,
+            repeat: false,
+            remote: None,
+            ear: Ear::new(EVENT_PAYLOAD_TYPE, record),
+            sent: 0,
+            first_from: None,
+        })
+    }
+
+    /// Our offer.
+    pub(crate) fn offer(&self) -> Vec<u8> {
+        Sdp::offer(self.local, &formats(), u64::from(self.config.ssrc), 1).to_bytes()
+    }
+
+    /// Our answer to an offer; `None` when no codec is common or it cannot be read. From then on we speak to it.
+    pub(crate) fn answer(&mut self, offer: &[u8]) -> Option<Vec<u8>> {
+        if offer.is_empty() {
+            return Some(self.offer());
+        }
+        let sdp = Sdp::parse(offer).ok()?;
+        let answer = Sdp::answer(&sdp, self.local, &formats(), u64::from(self.config.ssrc), 1).ok()?;
+        self.connect(&sdp, answer.voice());
+        Some(answer.to_bytes())
+    }
+
+    /// Takes where and how the far end wants our packets. An unreadable description changes nothing.
+    pub(crate) fn speak_to(&mut self, description: &[u8]) {
+        if let Ok(sdp) = Sdp::parse(description) {
+            self.connect(&sdp, sdp.voice());
+        }
+    }
+
+    fn connect(&mut self, sdp: &Sdp, voice: Option<&Format>) {
+        self.remote = (!sdp.on_hold() && sdp.audio.port() != 0).then_some(sdp.audio);
+        let Some(voice) = voice else { return };
+        let law = if voice.codec == Codec::Pcmu { Law::Pcmu } else { Law::Pcma };
+        let event_payload_type = sdp.telephone_event();
+        if let Some(payload_type) = event_payload_type {
+            self.ear.expect_events(payload_type);
+        }
+        let config =
+            StreamConfig { law, payload_type: voice.payload_type, event_payload_type, ..self.config };
+        if config != self.config {
+            self.config = config;
+            self.stream = RtpStream::new(config);
+            self.stream.say(self.voice.clone());
+        }
+    }
+
+    /// Says something from the next packet on.
+    pub(crate) fn say(&mut self, voice: Voice, repeat: bool) {
+        (self.voice, self.repeat) = (voice, repeat);
+        self.stream.say(self.voice.clone());
+    }
+
+    /// Presses one key after what is being pressed.
+    pub(crate) fn press(&mut self, key: u8) {
+        self.stream.press(&[key]);
+    }
+
+    /// Sends the packets of the next 20 ms, if it is known where to.
+    pub(crate) fn tick(&mut self) {
+        let Some(remote) = self.remote else { return };
+        if self.repeat && self.stream.said_all() {
+            self.stream.say(self.voice.clone());
+        }
+        let (socket, sent) = (&self.socket, &mut self.sent);
+        self.stream.next_frame(|datagram| {
+            // A packet that does not go out is lost, as on any network.
+            if socket.try_send_to(datagram, remote).is_ok() {
+                *sent += 1;
+            }
+        });
+    }
+
+    /// Takes all packets that have arrived.
+    pub(crate) fn listen(&mut self, now_us: u64, mut tell: impl FnMut(Heard)) {
+        let mut datagram = [0; 2048];
+        while let Ok((bytes, from)) = self.socket.try_recv_from(&mut datagram) {
+            self.first_from.get_or_insert(from);
+            self.ear.receive(&datagram[..bytes], now_us, &mut tell);
+        }
+    }
+
+    /// Returns when a packet may be there.
+    pub(crate) async fn arrival(&self) {
+        // An error of an earlier send is not the arrival of a packet, and `listen` clears it.
+        let _ = self.socket.readable().await;
+    }
+
+    /// The source of the first packet since this was asked last.
+    pub(crate) fn take_first_source(&mut self) -> Option<SocketAddr> {
+        self.first_from.take()
+    }
+
+    pub(crate) fn totals(&mut self) -> MediaTotals {
+        MediaTotals { sent: self.sent, ..self.ear.totals() }
+    }
+}
+
+fn formats() -> [Format; 3] {
+    [Format::pcma(), Format::pcmu(), Format::telephone_event()]
+}
+
+/// A non-blocking socket with room for bursts.
+pub(crate) fn bind(local: SocketAddr, receive_bytes: usize) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(bind_std(local, receive_bytes)?)
+}
+
+/// The same for a thread of its own.
+pub(crate) fn bind_std(local: SocketAddr, receive_bytes: usize) -> io::Result<StdSocket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, None)?;
+    // The system may grant less; what is lost then is repeated.
+    let _ = socket.set_recv_buffer_size(receive_bytes);
+    let _ = socket.set_send_buffer_size(receive_bytes);
+    socket.set_nonblocking(true)?;
+    socket.bind(&local.into())?;
+    Ok(socket.into())
+}
+
+/// A free port of the address from which `target` is reached.
+pub(crate) fn local_towards(target: SocketAddr) -> SocketAddr {
+    let any: IpAddr = if target.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
+    let reach = || {
+        let socket = StdSocket::bind(SocketAddr::new(any, 0))?;
+        socket.connect(target)?;
+        socket.local_addr()
+    };
+    SocketAddr::new(reach().map_or(any, |local: SocketAddr| local.ip()), 0)
+}
