@@ -107,3 +107,20 @@ impl Default for Region {
         Self::unknown()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_survive_a_snapshot() {
+        for caller in ["13510000000", "075566668888", "0085221234567", "anonymous"] {
+            let region = RegionTable::shipped().locate(caller);
+            let bytes = postcard::to_allocvec(&region).unwrap();
+            assert_eq!(postcard::from_bytes::<Region>(&bytes), Ok(region.clone()), "{caller}");
+            let json = serde_json::to_string(&region).unwrap();
+            assert_eq!(serde_json::from_str::<Region>(&json).unwrap(), region, "{caller}");
+        }
+        assert_eq!(Region::default(), Region::unknown());
+    }
+}

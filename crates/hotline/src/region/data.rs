@@ -12,6 +12,9 @@ pub(super) const FIRST_PREFIX: u32 = 1_300_000;
 /// How many prefixes from there: up to 1999999.
 pub(super) const PREFIXES: usize = 700_000;
 
+/// Places and pairs of place and carrier at most; the rest of 16 bits is for area codes, countries and carriers.
+const ANSWERS_MAX: usize = 60_000;
+
 const MAGIC: [u8; 4] = *b"SBRG";
 const FORMAT: u8 = 1;
 
@@ -93,8 +96,8 @@ pub enum ImportError {
         /// As written.
         carrier: u8,
     },
-    /// More places than an index of 16 bits can tell apart, or none at all.
-    #[error("{places} places: a table holds 1 to 65,000")]
+    /// More pairs of place and carrier than an index of 16 bits can tell apart, or no place at all.
+    #[error("{places} places: a table holds 1 to {most}", most = ANSWERS_MAX)]
     Size {
         /// How many.
         places: usize,
@@ -109,6 +112,7 @@ impl RegionData {
         let whole = data.magic == MAGIC
             && data.format == FORMAT
             && covered == PREFIXES as u64
+            && data.issued.len() <= ANSWERS_MAX
             && data.issued.iter().all(|issued| usize::from(issued.place) < data.places.len())
             && data.runs.iter().all(|run| usize::from(run.issued) <= data.issued.len())
             && data.places.iter().all(|place| area_code(&place.area_code).as_ref() == Some(&place.area_code));
@@ -135,7 +139,11 @@ impl RegionData {
         let (places, place_at) = read_records(records)?;
         let prefixes = read_index(index, &place_at)?;
         let version = String::from_utf8_lossy(&phone_dat[..4]).into_owned();
-        Ok(Self::pack(version, places, &prefixes))
+        let data = Self::pack(version, places, &prefixes);
+        match data.issued.len() {
+            0..=ANSWERS_MAX => Ok(data),
+            places => Err(ImportError::Size { places }),
+        }
     }
 
     fn pack(version: String, places: Vec<PlaceRow>, prefixes: &[Option<Issued>]) -> Self {
@@ -189,7 +197,7 @@ fn read_records(records: &[u8]) -> Result<Records, ImportError> {
         at += record.len() + 1;
     }
     match places.len() {
-        1..=65_000 => Ok((places, place_at)),
+        1..=ANSWERS_MAX => Ok((places, place_at)),
         places => Err(ImportError::Size { places }),
     }
 }
@@ -246,6 +254,7 @@ fn carrier_of_type(byte: u8) -> Option<Carrier> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Region, RegionTable};
     use super::*;
 
     /// A `phone.dat` of the given records and (prefix, record, carrier type) rows.
@@ -311,6 +320,15 @@ mod tests {
         let bytes = data.to_bytes();
         for cut in 0..bytes.len() {
             assert_eq!(RegionData::from_bytes(&bytes[..cut]), Err(ImportError::NotPacked), "{cut}");
+        }
+        for at in 0..bytes.len() {
+            let mut spoilt = bytes.clone();
+            spoilt[at] ^= 1 << (at % 8);
+            // Text and carriers may change and still be data; what is taken must compile and answer.
+            if let Ok(data) = RegionData::from_bytes(&spoilt) {
+                let table = RegionTable::compile(&data);
+                assert_eq!(table.locate("19999990000"), Region::unknown());
+            }
         }
         let wrong =
             RegionData { issued: vec![Issued { place: 1, carrier: Carrier::Mobile }], ..data.clone() };
