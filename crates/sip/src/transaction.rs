@@ -84,15 +84,20 @@ impl Client {
         self.resend_at = Some(now_ms + self.interval_ms);
     }
 
-    /// A provisional response: an INVITE waits for people from now on, anything else goes on repeating slowly.
-    pub(crate) fn proceed(&mut self, now_ms: u64) {
+    /// A provisional response: a first INVITE waits for people from now on, a re-INVITE for a machine, and
+    /// anything else goes on repeating slowly. A re-INVITE keeps an end because its dialog may end meanwhile,
+    /// and then nobody answers it any more.
+    pub(crate) fn proceed(&mut self, t1_ms: u64, now_ms: u64) {
         if self.state != ClientState::Calling {
             return;
         }
         self.state = ClientState::Proceeding;
-        if self.purpose.is_invite() {
+        if self.purpose == Purpose::Invite {
             self.resend_at = None;
             self.end_at = None;
+        } else if self.purpose.is_invite() {
+            self.resend_at = None;
+            self.end_at = Some(now_ms + 64 * t1_ms);
         } else {
             self.interval_ms = T2_MS;
             self.resend_at = Some(now_ms + T2_MS);

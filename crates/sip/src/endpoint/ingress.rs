@@ -227,7 +227,7 @@ impl Endpoint {
             return self.totals.repeated += 1;
         }
         if status < 200 {
-            client.proceed(now_ms);
+            client.proceed(self.config.t1_ms, now_ms);
             return self.rearm_client(id);
         }
         client.complete(ClientState::Completed, self.config.t1_ms, now_ms);

@@ -201,7 +201,7 @@ impl Endpoint {
         if !client.is_pending() {
             return;
         }
-        client.proceed(now_ms);
+        client.proceed(self.config.t1_ms, now_ms);
         let purpose = client.purpose;
         self.rearm_client(id);
         let Some(leg) = self.legs.get_mut(leg_id.0) else { return };
