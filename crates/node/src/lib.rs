@@ -1,1 +1,21 @@
-//! The `node` crate.
+//! A whole call node as one machine: SIP endpoint, directory, tenants with their calls, trunk health, journal facts,
+//! recovery and settling. It is given inputs and instants and says what to do; it knows no socket, no file, no
+//! database, no thread and no clock, so that the simulator runs what the server runs.
+
+pub mod directory;
+pub mod journal;
+pub mod media;
+mod node;
+pub mod recovery;
+
+mod acting;
+mod books;
+mod carriers;
+mod legs;
+mod people;
+mod slot;
+
+pub use books::{Account, MonthOf};
+pub use carriers::TrunkConfig;
+pub use node::{Config, Input, Node, Notice, Output, Totals};
+pub use people::{Change, Loaded};

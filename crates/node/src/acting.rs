@@ -1,0 +1,242 @@
+//! From calls to SIP and media: what a call wants done, done.
+
+use std::net::SocketAddr;
+
+use hotline::call::{Action, CALLER, Event, LegNo, Sound};
+use hotline::cdr::LegOutcome;
+use hotline::enterprise::DestinationKind;
+use sip::sdp::Sdp;
+use sip::{Invite, Party, Reason};
+
+use crate::legs::our_formats;
+use crate::media::{self, Port};
+use crate::node::{Node, Output};
+use crate::slot::{SlotId, media_leg};
+
+/// A trunk that says nothing at all is passed over after three sends: at 0, 0.5 and 1.5 s (FAULTS F8).
+const FIRST_RESPONSE_MS: u64 = 1_800;
+
+impl Node {
+    pub(crate) fn act(&mut self, id: SlotId, action: Action) {
+        let now = self.now.mono.0;
+        match action {
+            Action::EarlyMedia => self.early_media(id),
+            Action::Play { leg, play, sound, repeat } => self.play(id, leg, play, sound, repeat),
+            Action::StopPlay { leg } => self.to_media(id, leg, |leg| media::Command::StopPlay { leg }),
+            Action::Dial { leg, place, way } => self.dial(id, leg, place, way),
+            Action::Cancel { leg } => {
+                if let Some(sip) = self.sip_leg(id, leg) {
+                    self.endpoint.cancel(sip, now);
+                }
+                self.close_side(id, leg);
+            }
+            Action::Bye { leg } => {
+                if let Some(sip) = self.sip_leg(id, leg) {
+                    self.endpoint.bye(sip, Some(Reason { q850: 16, text: None }), now);
+                }
+            }
+            Action::AnswerCaller => self.answer_caller(id),
+            Action::RejectCaller { status, q850 } => {
+                if let Some(sip) = self.sip_leg(id, CALLER) {
+                    self.endpoint.reject(sip, status, Some(Reason { q850, text: None }), None, now);
+                }
+            }
+            Action::Bridge { leg } => {
+                if let (Some(a), Some(b)) = (self.media_leg_of(id, CALLER), self.media_leg_of(id, leg)) {
+                    self.outputs.push_back(Output::Media(media::Command::Bridge { a, b }));
+                }
+            }
+            Action::Record { recording, leg } => {
+                let call = self.slots.get(id).map_or(0, |slot| slot.id.0);
+                if let (Some(left), Some(right)) = (self.media_leg_of(id, CALLER), self.media_leg_of(id, leg))
+                {
+                    let record = media::Command::Record { call, recording, left, right };
+                    self.outputs.push_back(Output::Media(record));
+                }
+            }
+            Action::CloseMedia => self.close_media(id),
+            Action::Finish => self.finish(id),
+        }
+    }
+
+    fn sip_leg(&self, id: SlotId, leg: LegNo) -> Option<sip::LegId> {
+        self.slots.get(id)?.side(leg)?.sip
+    }
+
+    fn media_leg_of(&self, id: SlotId, leg: LegNo) -> Option<media::MediaLeg> {
+        self.slots.get(id)?.side(leg)?.media.map(|(leg, _)| leg)
+    }
+
+    fn to_media(&mut self, id: SlotId, leg: LegNo, command: impl FnOnce(media::MediaLeg) -> media::Command) {
+        if let Some(leg) = self.media_leg_of(id, leg) {
+            self.outputs.push_back(Output::Media(command(leg)));
+        }
+    }
+
+    /// Opens a side's media on the call's shard; `None` when no port is free.
+    fn open_media(&mut self, id: SlotId, leg: LegNo) -> Option<Port> {
+        let slot = self.slots.get_mut(id)?;
+        if let Some((_, port)) = slot.side(leg).and_then(|side| side.media) {
+            return Some(port);
+        }
+        let roomiest = || (0..self.ports.len()).max_by_key(|shard| self.ports[*shard].len());
+        let shard = slot.shard.map(usize::from).or_else(roomiest)?;
+        let port = self.ports.get_mut(shard)?.pop()?;
+        slot.shard = Some(shard as u16);
+        let call = slot.id.0;
+        let media = media_leg(id, leg);
+        slot.ensure_side(leg).media = Some((media, port));
+        self.outputs.push_back(Output::Media(media::Command::Open { call, leg: media, port }));
+        Some(port)
+    }
+
+    /// What we describe to the caller: an answer to its offer, made once, or our offer if it made none.
+    fn describe_to_caller(&mut self, id: SlotId) -> Option<Vec<u8>> {
+        let port = self.open_media(id, CALLER)?;
+        let slot = self.slots.get_mut(id)?;
+        let session = slot.id.0 as u64 >> 1;
+        let caller = slot.caller();
+        if caller.ours.is_none() {
+            let made = match &caller.theirs {
+                Some(offer) => Sdp::answer(offer, port.address, &our_formats(), session, 1).ok()?,
+                None => Sdp::offer(port.address, &our_formats(), session, 1),
+            };
+            caller.ours = Some(made);
+        }
+        let bytes = caller.ours.as_ref().map(Sdp::to_bytes);
+        if caller.theirs.is_some() && !caller.connected {
+            self.connect(id, CALLER);
+        }
+        bytes
+    }
+
+    fn early_media(&mut self, id: SlotId) {
+        let Some(sip) = self.sip_leg(id, CALLER) else { return };
+        let offered =
+            self.slots.get(id).and_then(|slot| slot.side(CALLER)).is_some_and(|side| side.theirs.is_some());
+        let now = self.now.mono.0;
+        if !offered {
+            // An INVITE without an offer hears nothing before the answer.
+            return self.endpoint.provisional(sip, 180, None, now);
+        }
+        match self.describe_to_caller(id) {
+            Some(sdp) => self.endpoint.provisional(sip, 183, Some(sdp), now),
+            None => self.no_media(id),
+        }
+    }
+
+    fn answer_caller(&mut self, id: SlotId) {
+        let Some(sip) = self.sip_leg(id, CALLER) else { return };
+        match self.describe_to_caller(id) {
+            Some(sdp) => self.endpoint.answer(sip, sdp, self.now.mono.0),
+            None => {
+                let reason = Reason { q850: 88, text: None };
+                self.endpoint.reject(sip, 488, Some(reason), None, self.now.mono.0);
+                self.no_media(id);
+            }
+        }
+    }
+
+    /// No codec in common, or no port free: the call ends.
+    fn no_media(&mut self, id: SlotId) {
+        let offer_fits = self
+            .slots
+            .get(id)
+            .and_then(|slot| slot.side(CALLER))
+            .is_some_and(|side| side.theirs.as_ref().is_none_or(|offer| offer.voice().is_some()));
+        let event = if offer_fits { Event::NoCapacity } else { Event::NoCommonCodec { leg: CALLER } };
+        self.echoes.push_back((id, event));
+    }
+
+    fn play(&mut self, id: SlotId, leg: LegNo, play: u32, sound: Sound, repeat: bool) {
+        let connected = self.slots.get(id).and_then(|slot| slot.side(leg)).filter(|side| side.connected);
+        match connected.and_then(|side| side.media) {
+            Some((leg, _)) => {
+                self.outputs.push_back(Output::Media(media::Command::Play { leg, play, sound, repeat }));
+            }
+            // Nobody can hear it: it is over.
+            None if !repeat => self.echoes.push_back((id, Event::Played { play })),
+            None => {}
+        }
+    }
+
+    fn dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<u8>) {
+        let dialled = self.try_dial(id, leg, place, way);
+        if dialled.is_none() {
+            let outcome = LegOutcome::TrunkFailed;
+            self.echoes.push_back((id, Event::LegFailed { leg, outcome, status: 503, q850: None }));
+        }
+    }
+
+    fn try_dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<u8>) -> Option<()> {
+        let port = self.open_media(id, leg)?;
+        let slot = self.slots.get(id)?;
+        let hotline = slot.call.hotline().clone();
+        let destination = hotline.destination(place);
+        let (to, request_uri) = match (destination.kind, way) {
+            (DestinationKind::SipUri, _) => {
+                (address_of(&destination.number)?, destination.number.to_string())
+            }
+            (_, Some(way)) => {
+                let trunk = self.carriers.config(usize::from(way))?;
+                (trunk.address, format!("sip:{}@{}", destination.number, trunk.address))
+            }
+            (_, None) => return None,
+        };
+        let session = u64::from(id.generation) << 32 | u64::from(id.place);
+        let ours = Sdp::offer(port.address, &our_formats(), session, 1);
+        let caller = slot.call.caller();
+        let shown = if caller.is_empty() { "anonymous" } else { caller };
+        let from = Party { user: shown.to_owned(), host: port.address.ip().to_string(), display: None };
+        let mut invite = Invite::new(to, request_uri, from, ours.to_bytes());
+        if !caller.is_empty() {
+            invite.asserted = Some(format!("sip:{caller}@{}", port.address.ip()));
+        }
+        invite.diversion = Some(format!("sip:{}@{}", hotline.number, port.address.ip()));
+        invite.max_forwards = slot.max_forwards;
+        invite.first_response_ms = Some(FIRST_RESPONSE_MS);
+        let sip = self.endpoint.invite(invite, self.now.mono.0).ok()?;
+        self.by_leg.insert(sip, (id, leg));
+        let side = self.slots.get_mut(id)?.ensure_side(leg);
+        (side.sip, side.ours) = (Some(sip), Some(ours));
+        Some(())
+    }
+
+    /// Closes one side's media: its leg came to nothing.
+    pub(crate) fn close_side(&mut self, id: SlotId, leg: LegNo) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(side) = slot.side_mut(leg) else { return };
+        let (Some((media, _)), false) = (side.media, side.closing) else { return };
+        side.closing = true;
+        slot.media_closing += 1;
+        self.outputs.push_back(Output::Media(media::Command::Close { leg: media }));
+    }
+
+    fn close_media(&mut self, id: SlotId) {
+        let Some(slot) = self.slots.get(id) else { return };
+        for leg in 0..slot.sides.len() {
+            self.close_side(id, leg as LegNo);
+        }
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        slot.closing = true;
+        if slot.media_closing == 0 {
+            self.echoes.push_back((id, Event::MediaClosed));
+        }
+    }
+
+    pub(crate) fn probe_trunks(&mut self) {
+        let now = self.now.mono;
+        for (place, address) in self.carriers.due_probes(now) {
+            let probe = self.endpoint.options(address, now.0);
+            self.carriers.probing(place, probe);
+        }
+    }
+}
+
+/// The address of `sip:user@ip:port`; the port is 5060 unless said.
+fn address_of(uri: &str) -> Option<SocketAddr> {
+    let rest = uri.strip_prefix("sip:")?;
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split([';', '?']).next()?;
+    host.parse().ok().or_else(|| format!("{host}:5060").parse().ok())
+}

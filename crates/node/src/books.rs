@@ -1,0 +1,175 @@
+//! Tenants in memory and calls on their way to the store: what a tenant knows is what the store told at some mark,
+//! with everything settled behind that mark on top.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use hotline::settlement::{Settled, Settlement};
+use hotline::tenant::{self, Tenant};
+use hotline::{CallId, HotlineNumber, Money, TenantId};
+
+/// A tenant's state as the store tells it, read at one mark.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The sum of its prepaid entries.
+    pub balance: Money,
+    /// What its numbers used in this month and the one before.
+    pub months: Vec<MonthOf>,
+    /// Pointers and deals.
+    pub states: Vec<(String, String)>,
+    /// The journal position up to which settlements are in these sums.
+    pub mark: u64,
+}
+
+/// What a number used in a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MonthOf {
+    /// The number.
+    pub number: HotlineNumber,
+    /// Year × 100 + month.
+    pub month: u32,
+    /// Fees posted.
+    pub spent: Money,
+    /// Calls that count against a monthly cap.
+    pub calls: u32,
+}
+
+/// A settlement the store has not committed yet.
+#[derive(Debug)]
+struct Unsettled {
+    settlement: Arc<Settlement>,
+    fee: Money,
+    month: u32,
+    counts: bool,
+    /// Where its call's oldest needed fact begins in the journal.
+    from: u64,
+}
+
+/// The books of a node.
+#[derive(Debug, Default)]
+pub struct Books {
+    tenants: BTreeMap<TenantId, Known>,
+    unsettled: VecDeque<Unsettled>,
+    turn: u64,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    tenant: Tenant,
+    used: u64,
+}
+
+/// Tenants kept in memory; idle ones beyond it are forgotten.
+const TENANTS_MAX: usize = 200_000;
+
+impl Books {
+    /// A tenant that is in memory.
+    pub fn tenant(&mut self, id: &TenantId) -> Option<&mut Tenant> {
+        self.turn += 1;
+        let turn = self.turn;
+        let known = self.tenants.get_mut(id)?;
+        known.used = turn;
+        Some(&mut known.tenant)
+    }
+
+    /// Looks at a tenant without using it.
+    pub fn peek(&self, id: &TenantId) -> Option<&Tenant> {
+        self.tenants.get(id).map(|known| &known.tenant)
+    }
+
+    pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &Tenant)> {
+        self.tenants.iter().map(|(id, known)| (id, &known.tenant))
+    }
+
+    /// Takes in a tenant as the store tells it; one that is in memory already knows better.
+    pub fn open(&mut self, id: &TenantId, account: &Account) {
+        if self.tenants.contains_key(id) {
+            return;
+        }
+        let mut tenant = Tenant::default();
+        tenant.tell_balance(account.balance);
+        for used in &account.months {
+            tenant.tell_month(used.number, used.month, used.spent, used.calls);
+        }
+        for (key, value) in &account.states {
+            tenant.remember(key, value);
+        }
+        for unsettled in self.unsettled.iter().filter(|u| u.settlement.position > account.mark) {
+            let record = &unsettled.settlement.record;
+            if record.tenant == *id {
+                tenant.replay_settled(record.number, unsettled.month, unsettled.fee, unsettled.counts);
+                for state in &unsettled.settlement.states {
+                    tenant.remember(&state.key, &state.value);
+                }
+            }
+        }
+        self.make_room();
+        self.turn += 1;
+        self.tenants.insert(id.clone(), Known { tenant, used: self.turn });
+    }
+
+    fn make_room(&mut self) {
+        if self.tenants.len() < TENANTS_MAX {
+            return;
+        }
+        let mut uses: Vec<u64> = self.tenants.values().map(|known| known.used).collect();
+        let middle = uses.len() / 8;
+        let threshold = *uses.select_nth_unstable(middle).1;
+        self.tenants.retain(|_, known| known.used > threshold || !known.tenant.is_idle());
+    }
+
+    /// Takes a finished call: its tenant gives back what was held and pays the fee; the store is still to be told.
+    pub fn settle(&mut self, settled: Settled, from: u64) -> Arc<Settlement> {
+        let settlement = Arc::new(settled.settlement);
+        let record = &settlement.record;
+        if let Some(known) = self.tenants.get_mut(&record.tenant) {
+            match settled.admission {
+                Some(admission) => known.tenant.settle(&tenant::Settled {
+                    number: record.number,
+                    caller: &record.caller,
+                    admission,
+                    fee: settled.fee,
+                    counts: settled.counts,
+                }),
+                None => {
+                    known.tenant.replay_settled(record.number, settled.month, settled.fee, settled.counts)
+                }
+            }
+        }
+        self.keep(settlement.clone(), settled.fee, settled.month, settled.counts, from);
+        settlement
+    }
+
+    /// Takes a call of an earlier life of the node, told again by the journal.
+    pub fn settle_recovered(&mut self, settled: Settled, from: u64) -> Arc<Settlement> {
+        let settlement = Arc::new(settled.settlement);
+        self.keep(settlement.clone(), settled.fee, settled.month, settled.counts, from);
+        settlement
+    }
+
+    fn keep(&mut self, settlement: Arc<Settlement>, fee: Money, month: u32, counts: bool, from: u64) {
+        self.unsettled.push_back(Unsettled { settlement, fee, month, counts, from });
+    }
+
+    /// The store has committed everything up to a position.
+    pub fn committed(&mut self, up_to: u64) {
+        while self.unsettled.front().is_some_and(|first| first.settlement.position <= up_to) {
+            self.unsettled.pop_front();
+        }
+    }
+
+    /// The oldest journal position that an uncommitted settlement still needs.
+    pub fn oldest_needed(&self) -> Option<u64> {
+        self.unsettled.iter().map(|unsettled| unsettled.from).min()
+    }
+
+    /// Settlements on their way.
+    pub fn unsettled(&self) -> usize {
+        self.unsettled.len()
+    }
+
+    /// Ids of the calls on their way, oldest first.
+    pub fn unsettled_calls(&self) -> impl Iterator<Item = CallId> {
+        self.unsettled.iter().map(|unsettled| unsettled.settlement.record.call)
+    }
+}

@@ -1,0 +1,251 @@
+//! From SIP and media to calls: which leg of which call, and what it means there.
+
+use hotline::CallId;
+use hotline::call::{CALLER, Event, LegNo};
+use hotline::cdr::LegOutcome;
+use sip::sdp::{Codec, Sdp};
+use sip::{Failure, FailureKind};
+
+use crate::carriers;
+use crate::media::{self, Law};
+use crate::node::{Node, Output};
+use crate::slot::{Slot, SlotId, of_media_leg};
+
+impl Node {
+    /// Takes one event of the endpoint; returns the call it concerns.
+    pub(crate) fn heard_sip(&mut self, event: sip::Event) -> Option<CallId> {
+        use sip::Event as Sip;
+        match event {
+            Sip::Invited { leg, invite } => {
+                self.invited(leg, invite);
+                None
+            }
+            Sip::Progress { leg, status, .. } => self.on_leg(leg, |node, slot, number| {
+                node.trunk_answered(slot, number, true);
+                if (180..=189).contains(&status) {
+                    node.tell(slot, Event::Rang { leg: number });
+                }
+            }),
+            Sip::Answered { leg, sdp } => {
+                self.on_leg(leg, |node, slot, number| node.answered(slot, number, sdp))
+            }
+            Sip::Failed { leg, failure } => {
+                self.on_leg(leg, |node, slot, number| node.failed(slot, number, &failure))
+            }
+            Sip::LateAnswer { leg } => self.on_leg(leg, |node, slot, number| {
+                node.tell(slot, Event::LateAnswer { leg: number });
+                node.close_side(slot, number);
+            }),
+            Sip::Cancelled { leg, .. } => {
+                self.cancel_parked(leg);
+                self.on_leg(leg, |node, slot, _| node.tell(slot, Event::CallerCancelled))
+            }
+            Sip::Acked { leg, sdp } => self.on_leg(leg, |node, slot, number| {
+                if let Some(sdp) = sdp {
+                    node.described(slot, number, &sdp);
+                }
+            }),
+            Sip::AckMissing { leg } => self.on_leg(leg, |node, slot, _| node.tell(slot, Event::AckMissing)),
+            Sip::Bye { leg, .. } => self.on_leg(leg, |node, slot, number| {
+                let event =
+                    if number == CALLER { Event::CallerHungUp } else { Event::LegHungUp { leg: number } };
+                node.tell(slot, event);
+            }),
+            Sip::Reinvited { leg, sdp } => {
+                self.on_leg(leg, |node, slot, number| node.reinvited(slot, number, leg, sdp))
+            }
+            Sip::SessionExpired { leg } => self.on_leg(leg, |node, slot, number| {
+                let last =
+                    node.slots.get(slot).and_then(|slot| slot.side(number)).and_then(|side| side.refreshed);
+                let last = last.unwrap_or(node.now.mono);
+                node.tell(slot, Event::SessionExpired { leg: number, last });
+            }),
+            Sip::ProbeAnswered { probe, .. } => {
+                self.carriers.probed(probe, true, self.now.mono);
+                None
+            }
+            Sip::ProbeFailed { probe, .. } => {
+                self.carriers.probed(probe, false, self.now.mono);
+                None
+            }
+            Sip::Ended { leg } => self.on_leg(leg, |node, slot, number| {
+                node.by_leg.remove(&leg);
+                if number != CALLER {
+                    // The endpoint has nothing more of it: whatever was still awaited will not come.
+                    let outcome = LegOutcome::Cancelled;
+                    node.tell(slot, Event::LegFailed { leg: number, outcome, status: 0, q850: None });
+                }
+            }),
+            Sip::ReinviteAnswered { leg, .. } => self.on_leg(leg, Self::refreshed),
+            Sip::Info { leg, .. } | Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => {
+                self.on_leg(leg, |_, _, _| {})
+            }
+            Sip::ReinviteFailed { leg, .. } => self.on_leg(leg, |_, _, _| {}),
+        }
+    }
+
+    fn on_leg(&mut self, leg: sip::LegId, run: impl FnOnce(&mut Self, SlotId, LegNo)) -> Option<CallId> {
+        let (slot, number) = *self.by_leg.get(&leg)?;
+        let call = self.slots.get(slot)?.id;
+        run(self, slot, number);
+        Some(call)
+    }
+
+    fn refreshed(&mut self, slot: SlotId, number: LegNo) {
+        let now = self.now.mono;
+        if let Some(side) = self.slots.get_mut(slot).and_then(|slot| slot.side_mut(number)) {
+            side.refreshed = Some(now);
+        }
+    }
+
+    fn answered(&mut self, id: SlotId, number: LegNo, sdp: Option<Vec<u8>>) {
+        self.trunk_answered(id, number, true);
+        self.refreshed(id, number);
+        let usable = sdp.is_some_and(|sdp| self.described(id, number, &sdp));
+        if let Some(slot) = self.slots.take(id) {
+            self.note_dialog(&slot, number);
+            self.slots.put_back(id, slot);
+        }
+        let event =
+            if usable { Event::LegAnswered { leg: number } } else { Event::NoCommonCodec { leg: number } };
+        self.tell(id, event);
+        if !usable {
+            self.close_side(id, number);
+        }
+    }
+
+    fn failed(&mut self, id: SlotId, number: LegNo, failure: &Failure) {
+        let outcome = carriers::outcome(failure);
+        self.trunk_answered(id, number, outcome != LegOutcome::TrunkFailed);
+        // Without any word of the far end the attempt stays open behind the scenes.
+        let status = if failure.kind == FailureKind::NoResponse { 0 } else { failure.status };
+        self.tell(id, Event::LegFailed { leg: number, outcome, status, q850: failure.q850 });
+        self.close_side(id, number);
+    }
+
+    /// Notes the health of the trunk a leg went by.
+    fn trunk_answered(&mut self, id: SlotId, number: LegNo, ok: bool) {
+        let now = self.now.mono;
+        let Some(way) = self.slots.get(id).and_then(|slot| way_of(slot, number, &self.carriers.view)) else {
+            return;
+        };
+        self.carriers.note(way, ok, now);
+    }
+
+    /// Takes a description of a side's media; `false` if there is nothing in it we can talk to.
+    fn described(&mut self, id: SlotId, number: LegNo, sdp: &[u8]) -> bool {
+        let Ok(theirs) = Sdp::parse(sdp) else { return false };
+        let usable = theirs.voice().is_some() && theirs.audio.port() != 0;
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return false };
+        side.theirs = Some(theirs);
+        if usable {
+            self.connect(id, number);
+        }
+        usable
+    }
+
+    /// Tells media where a side wants its packets.
+    pub(crate) fn connect(&mut self, id: SlotId, number: LegNo) {
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
+        let (Some((leg, _)), Some(theirs)) = (side.media, &side.theirs) else { return };
+        // What both named: our answer narrows their offer, their answer narrows ours.
+        let spoken =
+            side.ours.as_ref().filter(|ours| ours.formats.len() < theirs.formats.len()).unwrap_or(theirs);
+        let Some(voice) = spoken.voice() else { return };
+        let law = if voice.codec == Codec::Pcmu { Law::Pcmu } else { Law::Pcma };
+        let (remote, hold) = (theirs.audio, theirs.on_hold());
+        let event_payload_type = spoken.telephone_event();
+        let payload_type = voice.payload_type;
+        side.connected = true;
+        let connect = media::Command::Connect { leg, remote, law, payload_type, event_payload_type };
+        self.outputs.push_back(Output::Media(connect));
+        self.outputs.push_back(Output::Media(media::Command::Hold { leg, on: hold }));
+    }
+
+    /// New media from the far end, a hold, or a refresh of the session.
+    fn reinvited(&mut self, id: SlotId, number: LegNo, leg: sip::LegId, sdp: Option<Vec<u8>>) {
+        self.refreshed(id, number);
+        let now = self.now.mono.0;
+        let parsed = sdp.as_deref().map(Sdp::parse);
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
+        let Some((_, port)) = side.media else { return self.endpoint.refuse_reinvite(leg, 488, now) };
+        let version = side.ours.as_ref().map_or(1, |ours| ours.session_version + 1);
+        let ours = match parsed {
+            None => Ok(Sdp::offer(port.address, &our_formats(), leg.0, version)),
+            Some(Err(_)) => Err(sip::sdp::NoCommonCodec),
+            Some(Ok(offer)) => {
+                let answer = Sdp::answer(&offer, port.address, &our_formats(), leg.0, version);
+                if answer.is_ok() {
+                    side.theirs = Some(offer);
+                }
+                answer
+            }
+        };
+        match ours {
+            Err(_) => self.endpoint.refuse_reinvite(leg, 488, now),
+            Ok(ours) => {
+                let bytes = ours.to_bytes();
+                side.ours = Some(ours);
+                self.endpoint.accept_reinvite(leg, bytes, now);
+                if sdp.is_some() {
+                    self.connect(id, number);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn heard_media(&mut self, event: media::Event) {
+        match event {
+            media::Event::PortsReady(ports) => {
+                for port in ports {
+                    let shard = usize::from(port.shard);
+                    while self.ports.len() <= shard {
+                        self.ports.push(Vec::new());
+                    }
+                    self.ports[shard].push(port);
+                }
+            }
+            media::Event::Played { leg, play } => self.tell(of_media_leg(leg).0, Event::Played { play }),
+            media::Event::Silent { leg, last_packet_ms_ago } => {
+                let last = self.now.mono - last_packet_ms_ago;
+                self.tell(of_media_leg(leg).0, Event::Silent { last });
+            }
+            media::Event::Closed { leg, quality } => self.media_closed(leg, quality),
+            media::Event::RecordingCut { call } => {
+                if let Some(slot) = self.by_call.get(&CallId(call)).copied() {
+                    self.tell(slot, Event::RecordingCut);
+                }
+            }
+            // Keys mean something to steps that ask for them; none of this version's does.
+            media::Event::Digit { .. } => {}
+        }
+    }
+
+    fn media_closed(&mut self, leg: media::MediaLeg, quality: hotline::cdr::Quality) {
+        let (id, number) = of_media_leg(leg);
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        slot.media_closing = slot.media_closing.saturating_sub(1);
+        let last = slot.closing && slot.media_closing == 0;
+        if quality.received > 0 || number == CALLER {
+            self.tell(id, Event::Quality { leg: number, quality });
+        }
+        if last {
+            self.tell(id, Event::MediaClosed);
+        }
+    }
+}
+
+/// The formats we speak, in our order of preference.
+pub(crate) fn our_formats() -> [sip::sdp::Format; 3] {
+    use sip::sdp::Format;
+    [Format::pcma(), Format::pcmu(), Format::telephone_event()]
+}
+
+/// The trunk an outgoing leg went by.
+fn way_of(slot: &Slot, number: LegNo, trunks: &hotline::routing::Trunks) -> Option<usize> {
+    let dialled = slot.call.log().iter().rev().find_map(|dated| match &dated.fact {
+        hotline::call::Fact::Dialled(dialled) if dialled.leg == number => Some(dialled.trunk.clone()),
+        _ => None,
+    })?;
+    trunks.rows.iter().position(|trunk| trunk.name == dialled)
+}

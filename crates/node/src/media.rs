@@ -1,0 +1,71 @@
+//! What the node says to media and hears from it, as values of its own. `server` maps them onto the engine; the
+//! simulator answers them from a model without packets.
+
+use std::net::SocketAddr;
+
+use hotline::RecordingId;
+use hotline::call::Sound;
+use hotline::cdr::Quality;
+
+/// One media leg of one call, chosen by the node and never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MediaLeg(pub u64);
+
+/// A media port that is open and free. All legs of one call use ports of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The shard that owns it.
+    pub shard: u16,
+    /// Its id within media.
+    pub id: u32,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// The voice codec of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Law {
+    Pcma,
+    Pcmu,
+}
+
+/// What media shall do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Command {
+    /// Take a port for a leg of a call.
+    Open { call: u128, leg: MediaLeg, port: Port },
+    /// Send to `remote` from now on, and learn its source anew.
+    Connect { leg: MediaLeg, remote: SocketAddr, law: Law, payload_type: u8, event_payload_type: Option<u8> },
+    /// Play, replacing what is played.
+    Play { leg: MediaLeg, play: u32, sound: Sound, repeat: bool },
+    /// Stop playing.
+    StopPlay { leg: MediaLeg },
+    /// Relay between two legs.
+    Bridge { a: MediaLeg, b: MediaLeg },
+    /// On hold: silence is expected.
+    Hold { leg: MediaLeg, on: bool },
+    /// Record two channels.
+    Record { call: u128, recording: RecordingId, left: MediaLeg, right: MediaLeg },
+    /// Give the port back; [`Event::Closed`] follows.
+    Close { leg: MediaLeg },
+}
+
+/// What media tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Event {
+    /// These ports are free.
+    PortsReady(Vec<Port>),
+    /// A key was pressed, by RFC 4733 or as a tone.
+    Digit { leg: MediaLeg, digit: u8 },
+    /// A sound that does not repeat came to its end, or could not be played.
+    Played { leg: MediaLeg, play: u32 },
+    /// No packet for the set time.
+    Silent { leg: MediaLeg, last_packet_ms_ago: u64 },
+    /// A leg is closed.
+    Closed { leg: MediaLeg, quality: Quality },
+    /// The recording of a call stopped before the call did.
+    RecordingCut { call: u128 },
+}

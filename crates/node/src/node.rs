@@ -1,0 +1,756 @@
+//! The machine: inputs and instants in, journal facts and outputs out. A turn is handle → journal → outputs: nothing
+//! of a turn leaves before its facts are written, so what was answered is always known after a crash.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hotline::call::{Action, Arrival, CALLER, Call, Dated, Desk, Event, LegNo};
+use hotline::flow::Chance;
+use hotline::rating::Tariffs;
+use hotline::region::{self, Region, RegionTable};
+use hotline::settlement::{self, Settlement};
+use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId, Wall};
+use sip::{Arriving, Endpoint};
+
+use crate::books::Books;
+use crate::carriers::{Carriers, TrunkConfig};
+use crate::directory::{Directory, Found, Place};
+use crate::journal::{Chunk, Record, Writer};
+use crate::media::{self, Port};
+use crate::people::{Change, Loaded};
+use crate::slot::{Side, Slot, SlotId, Slots};
+
+/// A heartbeat goes into the journal this often.
+const HEARTBEAT_MS: u64 = 1_000;
+/// A cold number or tenant that is not told within this time is refused.
+const LOAD_MS_MAX: u64 = 3_000;
+/// The wall clock follows the monotonic one, slewed by at most this much.
+const SLEW_PPM: u64 = 500;
+/// A difference above this alarms and steps, for calls to come.
+const STEP_MS: i64 = 1_000;
+
+/// What a node is told once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its SIP endpoint.
+    pub sip: sip::Config,
+    /// Carrier trunks.
+    pub trunks: Vec<TrunkConfig>,
+    /// Plans.
+    pub tariffs: Tariffs,
+    /// Regions.
+    pub regions: Arc<RegionTable>,
+    /// Compiled bodies kept, at most.
+    pub warm_max: usize,
+    /// Bytes of a journal segment.
+    pub segment_bytes: u64,
+    /// Segments in the journal's ring.
+    pub segments: u64,
+    /// Where the journal goes on.
+    pub position: u64,
+    /// The seed of call ids and of every random choice.
+    pub seed: u64,
+}
+
+/// What happens to a node.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Input<'a> {
+    /// A datagram of SIP.
+    Datagram { from: SocketAddr, bytes: &'a [u8] },
+    /// The network says nobody listens there.
+    Unreachable { to: SocketAddr },
+    /// Media tells.
+    Media(media::Event),
+    /// A cold number was loaded, or could not be.
+    Loaded(Loaded),
+    /// The store committed every settlement up to a journal position.
+    Committed { up_to: u64 },
+    /// The facts of the last turn could not be written.
+    JournalFailed,
+    /// People changed something.
+    Change(Change),
+    /// Take no new calls, or take them again.
+    Drain(bool),
+    /// Time passed.
+    Tick,
+}
+
+/// What a node wants done.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Output {
+    /// Send a datagram; `call` names its trace.
+    Transmit { to: SocketAddr, bytes: Bytes, call: Option<CallId> },
+    /// The datagram just handled belongs to this call: keep it with its trace.
+    Heard { call: CallId },
+    /// Tell media.
+    Media(media::Command),
+    /// Write a finished call to the store, in this order.
+    Settle(Arc<Settlement>),
+    /// Load a cold number's body, its tenant's account, or both; answer with [`Input::Loaded`].
+    Load { number: HotlineNumber, tenant: TenantId, version: u32, place: Place, body: bool, account: bool },
+    /// Journal positions below this are needed no more.
+    Keep { from: u64 },
+    /// Something worth a line of log or a counter.
+    Notice(Notice),
+}
+
+/// Worth a line of log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Notice {
+    /// A call began.
+    Began { call: CallId, number: HotlineNumber, caller: String, trunk: Arc<str> },
+    /// A call is over and on its way to the store.
+    Ended { call: CallId, post_dial_ms: Option<u64> },
+    /// The wall clock jumped: calls to come use the new time (FAULTS F7). A person should look.
+    ClockStepped { by_ms: i64 },
+    /// The journal's reserve is below a tenth: new calls are refused. A person should look.
+    JournalLow { low: bool },
+    /// The journal could not be written. A person should look.
+    JournalFailed,
+    /// An INVITE came from an address that is no trunk's.
+    Stranger { from: SocketAddr },
+}
+
+/// Counts since the node began, for `/metrics`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Totals {
+    pub invites: u64,
+    pub accepted: u64,
+    pub answered: u64,
+    pub settled: u64,
+    pub refused_unready: u64,
+    pub cold_loads: u64,
+}
+
+/// An INVITE that waits for its number's body or its tenant's account.
+#[derive(Debug)]
+struct Parked {
+    leg: sip::LegId,
+    arriving: Box<Arriving>,
+    trunk: usize,
+    since: Mono,
+    cancelled: bool,
+}
+
+/// The node.
+pub struct Node {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) directory: Directory,
+    pub(crate) books: Books,
+    pub(crate) carriers: Carriers,
+    pub(crate) tariffs: Tariffs,
+    pub(crate) regions: Arc<RegionTable>,
+    pub(crate) slots: Slots,
+    pub(crate) by_leg: BTreeMap<sip::LegId, (SlotId, LegNo)>,
+    pub(crate) by_call: BTreeMap<CallId, SlotId>,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) echoes: VecDeque<(SlotId, Event)>,
+    pub(crate) writer: Writer,
+    pub(crate) chance: Chance,
+    pub(crate) ports: Vec<Vec<Port>>,
+    pub(crate) totals: Totals,
+    doing: VecDeque<(SlotId, Action)>,
+    parked: BTreeMap<HotlineNumber, Vec<Parked>>,
+    wakes: BinaryHeap<Reverse<(Mono, SlotId)>>,
+    touched: Vec<SlotId>,
+    ring_bytes: u64,
+    kept_from: u64,
+    drained: bool,
+    journal_low: bool,
+    heartbeat_at: Mono,
+    wall: Option<WallClock>,
+    pub(crate) now: Now,
+}
+
+/// The wall clock as an offset to the monotonic one.
+#[derive(Clone, Copy, Debug)]
+struct WallClock {
+    offset_ms: i64,
+    slewed_at: Mono,
+}
+
+impl Node {
+    /// A node without calls. [`Node::recover`] follows where a journal was found.
+    pub fn new(config: Config) -> Self {
+        Self {
+            endpoint: Endpoint::new(config.sip),
+            directory: Directory::new(config.warm_max),
+            books: Books::default(),
+            carriers: Carriers::new(config.trunks),
+            tariffs: config.tariffs,
+            regions: config.regions,
+            slots: Slots::default(),
+            by_leg: BTreeMap::new(),
+            by_call: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            echoes: VecDeque::new(),
+            writer: Writer::new(config.segment_bytes, config.position),
+            chance: Chance::new(config.seed),
+            ports: Vec::new(),
+            totals: Totals::default(),
+            doing: VecDeque::new(),
+            parked: BTreeMap::new(),
+            wakes: BinaryHeap::new(),
+            touched: Vec::new(),
+            ring_bytes: config.segment_bytes * config.segments,
+            kept_from: config.position,
+            drained: false,
+            journal_low: false,
+            heartbeat_at: Mono(0),
+            wall: None,
+            now: Now { mono: Mono(0), wall: Wall(0) },
+        }
+    }
+
+    /// The directory, to be filled before the first call.
+    pub fn directory(&mut self) -> &mut Directory {
+        &mut self.directory
+    }
+
+    /// Takes one input. Afterwards write [`Node::facts`], then empty [`Node::poll_output`].
+    pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        self.now = Now { mono: now.mono, wall: self.slewed(now) };
+        match input {
+            Input::Datagram { from, bytes } => self.endpoint.receive(bytes, from, now.mono.0),
+            Input::Unreachable { to } => self.endpoint.send_failed(to, now.mono.0),
+            Input::Media(event) => self.heard_media(event),
+            Input::Loaded(loaded) => self.loaded(loaded),
+            Input::Committed { up_to } => self.books.committed(up_to),
+            Input::JournalFailed => return self.journal_failed(),
+            Input::Change(change) => self.change(change),
+            Input::Drain(on) => self.drain(on),
+            Input::Tick => {}
+        }
+        self.turn();
+    }
+
+    /// What time and the endpoint bring, whatever the input was.
+    fn turn(&mut self) {
+        let now = self.now.mono;
+        if self.endpoint.next_timeout().is_some_and(|at| at <= now.0) {
+            self.endpoint.handle_timeout(now.0);
+        }
+        self.take_sip_events();
+        while let Some((slot, event)) = self.echoes.pop_front() {
+            self.tell(slot, event);
+        }
+        self.wake_calls();
+        self.refuse_stale_parked();
+        self.probe_trunks();
+        if now >= self.heartbeat_at {
+            self.beat();
+        }
+    }
+
+    fn take_sip_events(&mut self) {
+        let mut heard = None;
+        while let Some(event) = self.endpoint.poll_event() {
+            heard = self.heard_sip(event).or(heard);
+        }
+        if let Some(call) = heard {
+            self.outputs.push_back(Output::Heard { call });
+        }
+    }
+
+    /// The facts of this turn, to be written before any output of it is performed. After writing them call
+    /// [`Node::facts_written`]; if they cannot be written handle [`Input::JournalFailed`] and come back.
+    pub fn facts(&self) -> &[Chunk] {
+        self.writer.chunks()
+    }
+
+    /// The facts of this turn are in the journal.
+    pub fn facts_written(&mut self) {
+        self.writer.clear();
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(slot) = self.slots.get_mut(id)
+                && !std::mem::replace(&mut slot.accepted, true)
+            {
+                self.totals.accepted += 1;
+            }
+        }
+    }
+
+    /// The next thing to do. Only after [`Node::facts_written`].
+    pub fn poll_output(&mut self) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            if let Some((slot, action)) = self.doing.pop_front() {
+                self.act(slot, action);
+                continue;
+            }
+            let transmit = self.endpoint.poll_transmit()?;
+            let call = transmit
+                .leg
+                .and_then(|leg| self.by_leg.get(&leg))
+                .and_then(|(slot, _)| self.slots.get(*slot));
+            let call = call.map(|slot| slot.id);
+            return Some(Output::Transmit { to: transmit.to, bytes: transmit.bytes, call });
+        }
+    }
+
+    /// When to come back with [`Input::Tick`] at the latest.
+    pub fn next_timeout(&self) -> Mono {
+        if !self.echoes.is_empty() {
+            return self.now.mono;
+        }
+        let parked = self.parked.values().flatten().map(|parked| parked.since + LOAD_MS_MAX).min();
+        let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
+        let sip = self.endpoint.next_timeout().map(Mono);
+        [parked, wakes, sip, self.carriers.next_timeout()]
+            .into_iter()
+            .flatten()
+            .fold(self.heartbeat_at, Mono::min)
+    }
+
+    /// Runs something on a live call's slot with its tenant, then journals what it noted and queues what it wants.
+    pub(crate) fn with_call(&mut self, id: SlotId, run: impl FnOnce(&mut Call, &mut Desk<'_>, Now)) {
+        let Some(mut slot) = self.slots.take(id) else { return };
+        let now = self.now;
+        if let Some(tenant) = self.books.tenant(&slot.call.hotline().tenant.clone()) {
+            let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &self.tariffs };
+            run(&mut slot.call, &mut desk, now);
+        }
+        self.note_facts(&mut slot, id);
+        while let Some(action) = slot.call.poll_action() {
+            self.doing.push_back((id, action));
+        }
+        self.rewake(&mut slot, id);
+        self.slots.put_back(id, slot);
+    }
+
+    /// Tells a call what happened.
+    pub(crate) fn tell(&mut self, id: SlotId, event: Event) {
+        self.with_call(id, |call, desk, now| call.handle(event, desk, now));
+    }
+
+    fn note_facts(&mut self, slot: &mut Slot, id: SlotId) {
+        let new = &slot.call.log()[slot.journalled..];
+        if new.is_empty() {
+            return;
+        }
+        let answered = new.iter().any(|dated| matches!(dated.fact, hotline::call::Fact::Answered));
+        let start = self.writer.append(&Record::Facts { call: slot.id, facts: new.into() });
+        if slot.journalled == 0 {
+            slot.first_position = start;
+        }
+        slot.journalled = slot.call.log().len();
+        self.touched.push(id);
+        if answered {
+            self.totals.answered += 1;
+            self.note_dialog(slot, CALLER);
+            if let Some(caller) = slot.side_mut(CALLER) {
+                caller.refreshed = Some(self.now.mono);
+            }
+        }
+    }
+
+    /// Journals what a BYE on a leg needs.
+    pub(crate) fn note_dialog(&mut self, slot: &Slot, leg: LegNo) {
+        let dialog = slot.side(leg).and_then(|side| side.sip).and_then(|sip| self.endpoint.dialog(sip));
+        if let Some(dialog) = dialog {
+            let dialog = std::borrow::Cow::Owned(dialog);
+            self.writer.append(&Record::Dialog { call: slot.id, leg, dialog });
+        }
+    }
+
+    fn rewake(&mut self, slot: &mut Slot, id: SlotId) {
+        let next = slot.call.next_timeout();
+        if next != slot.wake {
+            slot.wake = next;
+            if let Some(at) = next {
+                self.wakes.push(Reverse((at, id)));
+            }
+        }
+    }
+
+    fn wake_calls(&mut self) {
+        while let Some(Reverse((at, id))) = self.wakes.peek().copied() {
+            if at > self.now.mono {
+                return;
+            }
+            self.wakes.pop();
+            let current = self.slots.get_mut(id).filter(|slot| slot.wake == Some(at));
+            if let Some(slot) = current {
+                slot.wake = None;
+                self.tell(id, Event::Timeout);
+            }
+        }
+    }
+
+    /// A new INVITE: whose is it, which number, may it begin now?
+    pub(crate) fn invited(&mut self, leg: sip::LegId, arriving: Box<Arriving>) {
+        self.totals.invites += 1;
+        let now = self.now.mono;
+        let Some(trunk) = self.carriers.of_source(arriving.from) else {
+            self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
+            return self.endpoint.reject(leg, 403, None, None, now.0);
+        };
+        let Ok(number) = arriving.request_uri_user.parse::<HotlineNumber>() else {
+            return self.endpoint.reject(leg, 404, None, None, now.0);
+        };
+        if self.drained || self.journal_low {
+            self.totals.refused_unready += 1;
+            return self.endpoint.reject(leg, 503, None, Some(5), now.0);
+        }
+        self.endpoint.trying(leg, now.0);
+        let parked = Parked { leg, arriving, trunk, since: now, cancelled: false };
+        self.begin_or_park(number, parked);
+    }
+
+    fn begin_or_park(&mut self, number: HotlineNumber, parked: Parked) {
+        match self.directory.find(number) {
+            Found::Warm(hotline) if self.books.tenant(&hotline.tenant).is_some() => {
+                self.begin(parked, hotline)
+            }
+            Found::Warm(hotline) => {
+                let (tenant, version) = (hotline.tenant.clone(), hotline.version);
+                self.park(number, parked, tenant, version, Place::default(), false);
+            }
+            Found::Cold(entry) => self.park(number, parked, entry.tenant, entry.version, entry.place, true),
+            Found::Unassigned => {
+                self.books.open(&TenantId::provider(), &crate::books::Account::default());
+                self.begin(parked, Arc::new(unassigned(number, TenantId::provider())));
+            }
+        }
+    }
+
+    fn park(
+        &mut self,
+        number: HotlineNumber,
+        parked: Parked,
+        tenant: TenantId,
+        version: u32,
+        place: Place,
+        body: bool,
+    ) {
+        let waiting = self.parked.entry(number).or_default();
+        waiting.push(parked);
+        if waiting.len() == 1 {
+            self.totals.cold_loads += 1;
+            let account = self.books.tenant(&tenant).is_none();
+            self.outputs.push_back(Output::Load { number, tenant, version, place, body, account });
+        }
+    }
+
+    fn loaded(&mut self, loaded: Loaded) {
+        if let Some(hotline) = loaded.hotline {
+            let current = match self.directory.find(loaded.number) {
+                Found::Cold(entry) => entry.version == hotline.version,
+                Found::Warm(_) | Found::Unassigned => false,
+            };
+            if let Some(account) = &loaded.account {
+                self.books.open(&hotline.tenant, account);
+            }
+            if current {
+                self.directory.keep(hotline);
+            }
+        } else if let (Found::Warm(hotline), Some(account)) =
+            (self.directory.find(loaded.number), &loaded.account)
+        {
+            self.books.open(&hotline.tenant, account);
+        }
+        let waiting = self.parked.remove(&loaded.number).unwrap_or_default();
+        for parked in waiting {
+            self.begin_parked(loaded.number, parked);
+        }
+    }
+
+    /// Begins a call whose number was asked for; one that is still cold is refused, never asked for again and again.
+    fn begin_parked(&mut self, number: HotlineNumber, parked: Parked) {
+        match self.directory.find(number) {
+            Found::Warm(hotline) if self.books.tenant(&hotline.tenant).is_some() => {
+                self.begin(parked, hotline)
+            }
+            Found::Unassigned => self.begin_or_park(number, parked),
+            Found::Warm(_) | Found::Cold(_) => self.refuse_parked(number, parked),
+        }
+    }
+
+    fn refuse_stale_parked(&mut self) {
+        let now = self.now.mono;
+        if self.parked.values().flatten().all(|parked| parked.since + LOAD_MS_MAX > now) {
+            return;
+        }
+        for (number, waiting) in std::mem::take(&mut self.parked) {
+            let (stale, fresh): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|parked| parked.since + LOAD_MS_MAX <= now);
+            if !fresh.is_empty() {
+                self.parked.insert(number, fresh);
+            }
+            for parked in stale {
+                self.refuse_parked(number, parked);
+            }
+        }
+    }
+
+    /// A record is kept of a call whose rules could not be had, too.
+    fn refuse_parked(&mut self, number: HotlineNumber, parked: Parked) {
+        let tenant = match self.directory.find(number) {
+            Found::Warm(hotline) => hotline.tenant.clone(),
+            Found::Cold(entry) => entry.tenant,
+            Found::Unassigned => TenantId::provider(),
+        };
+        let mut hotline = unassigned(number, tenant);
+        hotline.plan = hotline::PlanId::new("");
+        hotline.enabled = true;
+        self.books.open(&TenantId::provider(), &crate::books::Account::default());
+        self.begin(parked, Arc::new(hotline));
+    }
+
+    fn begin(&mut self, parked: Parked, hotline: Arc<Hotline>) {
+        let now = self.now;
+        let low = u128::from(self.chance.next()) << 64 | u128::from(self.chance.next());
+        let id = CallId::at(now.wall.0, low);
+        let trunk = self.carriers.config(parked.trunk);
+        let raw = parked.arriving.asserted.as_deref().unwrap_or(&parked.arriving.from_user);
+        let caller = region::normalise(raw, trunk.and_then(|trunk| trunk.area_code.as_deref())).number;
+        let region = if caller.is_empty() { Region::unknown() } else { self.regions.locate(&caller) };
+        let trunk: Arc<str> = trunk.map_or("", |trunk| trunk.name.as_str()).into();
+        self.outputs.push_back(Output::Notice(Notice::Began {
+            call: id,
+            number: hotline.number,
+            caller: caller.clone(),
+            trunk: trunk.clone(),
+        }));
+        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.next() };
+        // A tenant whose account could not be had borrows the provider's desk: the call is refused there.
+        let known = self.books.tenant(&arrival.hotline.tenant).is_some();
+        let owner = if known { arrival.hotline.tenant.clone() } else { TenantId::provider() };
+        let Some(tenant) = self.books.tenant(&owner) else { return };
+        let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &self.tariffs };
+        let call = Call::begin(arrival, &mut desk, now);
+        self.settle_in(id, call, parked);
+    }
+
+    fn settle_in(&mut self, id: CallId, call: Call, parked: Parked) {
+        let theirs = parked.arriving.sdp.as_deref().map(sip::sdp::Sdp::parse);
+        let unreadable = matches!(theirs, Some(Err(_)));
+        let leg = parked.leg;
+        let place = self.slots.insert(|slot| Slot {
+            id,
+            call,
+            generation: slot.generation,
+            sides: vec![Side { sip: Some(leg), theirs: theirs.and_then(Result::ok), ..Side::default() }],
+            shard: None,
+            journalled: 0,
+            first_position: 0,
+            accepted: false,
+            wake: None,
+            max_forwards: parked.arriving.max_forwards.saturating_sub(1),
+            media_closing: 0,
+            closing: false,
+        });
+        self.by_leg.insert(leg, (place, CALLER));
+        self.by_call.insert(id, place);
+        // The first facts are journalled and the first actions queued as with any other event.
+        self.with_call(place, |_, _, _| {});
+        self.outputs.push_back(Output::Heard { call: id });
+        if unreadable {
+            self.tell(place, Event::NoCommonCodec { leg: CALLER });
+        }
+        if parked.cancelled {
+            self.tell(place, Event::CallerCancelled);
+        }
+    }
+
+    /// The caller of a parked INVITE gave up; the call still begins, and its record says so.
+    pub(crate) fn cancel_parked(&mut self, leg: sip::LegId) {
+        for parked in self.parked.values_mut().flatten().filter(|parked| parked.leg == leg) {
+            parked.cancelled = true;
+        }
+    }
+
+    /// The log of a call is complete: fold, rate, post, hand to the store, forget.
+    pub(crate) fn finish(&mut self, id: SlotId) {
+        let Some(slot) = self.slots.take(id) else { return };
+        let position = self.writer.position();
+        let view = &self.carriers.view;
+        if let Some(settled) = settlement::settle(slot.id, slot.call.log(), &self.tariffs, view, position) {
+            let post_dial_ms = settled.settlement.record.post_dial_ms;
+            let settlement = self.books.settle(settled, slot.first_position);
+            self.outputs.push_back(Output::Settle(settlement));
+            self.outputs.push_back(Output::Notice(Notice::Ended { call: slot.id, post_dial_ms }));
+        }
+        self.totals.settled += 1;
+        self.by_call.remove(&slot.id);
+        for side in &slot.sides {
+            if let Some(sip) = side.sip {
+                self.by_leg.remove(&sip);
+            }
+        }
+        self.slots.remove(id);
+    }
+
+    /// Nothing of this turn may be promised: calls whose facts were not written are ended, and a call nobody has
+    /// heard of yet is refused as if it had never come.
+    fn journal_failed(&mut self) {
+        self.outputs.push_back(Output::Notice(Notice::JournalFailed));
+        let touched = std::mem::take(&mut self.touched);
+        self.doing.retain(|(slot, _)| !touched.contains(slot));
+        for id in touched {
+            self.tell(id, Event::NoCapacity);
+        }
+    }
+
+    fn drain(&mut self, on: bool) {
+        self.drained = on;
+        self.endpoint.set_ready(!on && !self.journal_low);
+    }
+
+    /// Once a second: the node lives; the journal is told what it may forget, and live calls move on in it.
+    fn beat(&mut self) {
+        let Now { mono, wall } = self.now;
+        self.heartbeat_at = mono + HEARTBEAT_MS;
+        self.writer.append(&Record::Heartbeat { mono, wall });
+        self.checkpoint();
+        let position = self.writer.position();
+        let oldest_call = self.slots.iter().map(|(_, slot)| slot.first_position).min();
+        let from = [oldest_call, self.books.oldest_needed()].into_iter().flatten().min().unwrap_or(position);
+        if from > self.kept_from {
+            self.kept_from = from;
+            self.outputs.push_back(Output::Keep { from });
+        }
+        let low = self.room() < self.ring_bytes / 10;
+        if low != self.journal_low {
+            self.journal_low = low;
+            self.endpoint.set_ready(!low && !self.drained);
+            self.outputs.push_back(Output::Notice(Notice::JournalLow { low }));
+        }
+    }
+
+    /// Bytes that can still be written before the ring would run into what is needed.
+    pub fn room(&self) -> u64 {
+        self.ring_bytes.saturating_sub(self.writer.position().saturating_sub(self.kept_from))
+    }
+
+    /// Writes live calls again that hold on to the older half of the ring.
+    fn checkpoint(&mut self) {
+        let below = self.writer.position().saturating_sub(self.ring_bytes / 2);
+        let old: Vec<SlotId> =
+            self.slots.iter().filter(|(_, slot)| slot.first_position < below).map(|(id, _)| id).collect();
+        for id in old {
+            let Some(mut slot) = self.slots.take(id) else { continue };
+            let dialog = |(leg, side): (usize, &Side)| Some((leg as LegNo, self.endpoint.dialog(side.sip?)?));
+            let dialogs = slot.sides.iter().enumerate().filter_map(dialog).collect();
+            let log: &[Dated] = slot.call.log();
+            let record = Record::Checkpoint { call: slot.id, log: log.into(), dialogs };
+            slot.first_position = self.writer.append(&record);
+            self.slots.put_back(id, slot);
+        }
+    }
+
+    /// The wall time calls see: the clock's, slewed; a jump is taken at once, by calls to come, and said.
+    fn slewed(&mut self, now: Now) -> Wall {
+        let offset_ms = now.wall.0 - now.mono.0 as i64;
+        let Some(clock) = &mut self.wall else {
+            self.wall = Some(WallClock { offset_ms, slewed_at: now.mono });
+            return now.wall;
+        };
+        let difference = offset_ms - clock.offset_ms;
+        if difference.abs() > STEP_MS {
+            *clock = WallClock { offset_ms, slewed_at: now.mono };
+            self.outputs.push_back(Output::Notice(Notice::ClockStepped { by_ms: difference }));
+        } else {
+            let most = (now.mono.since_ms(clock.slewed_at) * SLEW_PPM / 1_000_000) as i64;
+            if most > 0 {
+                clock.offset_ms += difference.clamp(-most, most);
+                clock.slewed_at = now.mono;
+            }
+        }
+        Wall::of(now.mono, clock.offset_ms)
+    }
+
+    /// Live calls.
+    pub fn calls_up(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Counts since the node began.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// What the SIP endpoint holds.
+    pub fn sip_counts(&self) -> sip::Counts {
+        self.endpoint.counts()
+    }
+
+    /// What went by the SIP endpoint.
+    pub fn sip_totals(&self) -> sip::Totals {
+        self.endpoint.totals()
+    }
+
+    /// Free media ports.
+    pub fn free_ports(&self) -> usize {
+        self.ports.iter().map(Vec::len).sum()
+    }
+
+    /// Settlements the store has not committed.
+    pub fn unsettled(&self) -> usize {
+        self.books.unsettled()
+    }
+
+    /// A tenant's living state, for `explain` and for checks.
+    pub fn tenant(&self, id: &TenantId) -> Option<&hotline::tenant::Tenant> {
+        self.books.peek(id)
+    }
+
+    /// All tenants in memory.
+    pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &hotline::tenant::Tenant)> {
+        self.books.tenants()
+    }
+
+    /// The live calls with what they hold.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.slots.iter().map(|(_, slot)| &slot.call)
+    }
+
+    /// The trunks as calls see them.
+    pub fn trunks(&self) -> &hotline::routing::Trunks {
+        &self.carriers.view
+    }
+
+    /// The plans in force.
+    pub fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
+    }
+
+    /// Calls whose settlement is on its way.
+    pub fn unsettled_calls(&self) -> impl Iterator<Item = CallId> {
+        self.books.unsettled_calls()
+    }
+}
+
+/// The rules of a number that nobody holds.
+fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
+    Hotline {
+        tenant,
+        number,
+        version: 0,
+        enabled: false,
+        flow: Default::default(),
+        destinations: Vec::new(),
+        groups: Vec::new(),
+        forward_on_busy: Vec::new(),
+        forward_on_no_answer: Vec::new(),
+        block: Default::default(),
+        limits: Default::default(),
+        tenant_limits: Default::default(),
+        ringback: hotline::enterprise::Ringback::Tone,
+        recording_notice: None,
+        talk_ms_max: 0,
+        charging_from: Default::default(),
+        plan: hotline::PlanId::new(""),
+        account: hotline::enterprise::AccountKind::Postpaid,
+        balance_end: hotline::enterprise::BalanceEnd::Strict,
+    }
+}

@@ -1,0 +1,64 @@
+//! What people change while calls go on: documents, trunks, tariffs, money. A change is decided and committed
+//! elsewhere; here it takes effect for the next call (row R04).
+
+use std::sync::Arc;
+
+use hotline::rating::Tariffs;
+use hotline::region::RegionTable;
+use hotline::{Hotline, HotlineNumber, Money, TenantId};
+
+use crate::books::Account;
+use crate::carriers::{Carriers, TrunkConfig};
+use crate::directory::Entry;
+use crate::node::Node;
+
+/// A committed change.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Change {
+    /// A tenant's document at a new version: its numbers, and bodies that are at hand. A number without an entry is
+    /// no longer held.
+    Enterprise { numbers: Vec<(HotlineNumber, Option<Entry>)>, bodies: Vec<Arc<Hotline>> },
+    /// Money paid in, committed by the store.
+    Credit { tenant: TenantId, amount: Money },
+    /// The provider's trunks.
+    Trunks(Vec<TrunkConfig>),
+    /// The provider's plans.
+    Tariffs(Tariffs),
+    /// A newer table of regions.
+    Regions(Arc<RegionTable>),
+}
+
+/// The answer to a request for a cold number or tenant.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The number asked for.
+    pub number: HotlineNumber,
+    /// Its body; `None` if it could not be read.
+    pub hotline: Option<Arc<Hotline>>,
+    /// Its tenant's account; `None` if the store cannot be reached.
+    pub account: Option<Account>,
+}
+
+impl Node {
+    pub(crate) fn change(&mut self, change: Change) {
+        match change {
+            Change::Enterprise { numbers, bodies } => {
+                for (number, entry) in numbers {
+                    self.directory.set(number, entry);
+                }
+                for body in bodies {
+                    self.directory.keep(body);
+                }
+            }
+            Change::Credit { tenant, amount } => {
+                if let Some(tenant) = self.books.tenant(&tenant) {
+                    tenant.credit(amount);
+                }
+            }
+            Change::Trunks(configs) => self.carriers = Carriers::new(configs),
+            Change::Tariffs(tariffs) => self.tariffs = tariffs,
+            Change::Regions(regions) => self.regions = regions,
+        }
+    }
+}
