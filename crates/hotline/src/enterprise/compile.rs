@@ -216,3 +216,101 @@ impl<'a> Layout<'a> {
         u8::try_from(place).unwrap_or(u8::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Beijing;
+    use crate::enterprise::read;
+    use crate::enterprise::read::tests::{HUAXIN, LANTIAN, allowed, yaml};
+    use crate::flow::{Chance, Inputs, Stop, walk};
+    use crate::region::RegionTable;
+    use crate::tenant::Deals;
+
+    fn compiled(text: &str) -> Hotline {
+        let (enterprise, _) = read(&yaml(text), &allowed()).expect("the example is right");
+        compile(&enterprise, 7).remove(0)
+    }
+
+    /// The group that a caller reaches, the prompts on the way, and the rules that were asked.
+    fn reached(hotline: &Hotline, caller: &str, at: &str) -> (String, Vec<String>) {
+        let region = RegionTable::shipped().locate(caller);
+        let at = Beijing::parse(at).expect("a time").wall();
+        let mut inputs = Inputs { hotline, caller, region: &region, at, chance: &mut Chance::new(1) };
+        let (mut deals, mut walked, mut from, mut prompts) = (Deals::default(), Vec::new(), 0, String::new());
+        let end = loop {
+            match walk(&mut inputs, &mut deals, from, &mut walked) {
+                Stop::Play { prompt, next, .. } => {
+                    prompts += &format!("{prompt}, ");
+                    from = next;
+                }
+                Stop::Dial { group } => break hotline.groups[usize::from(group)].name.to_string(),
+                Stop::HangUp { prompt } => break format!("hang up {}", prompt.unwrap_or_default()),
+                Stop::Loop => break "loop".to_owned(),
+            }
+        };
+        let mut rules: Vec<String> = walked.iter().map(|step| step.rule.to_string()).collect();
+        rules.dedup();
+        (prompts + &end, rules)
+    }
+
+    #[test]
+    fn r08_r09_r10_calls_walk_the_rules_in_order() {
+        let hotline = compiled(HUAXIN);
+        let to = |caller: &str, at: &str| reached(&hotline, caller, at).0;
+        let (open, shut) = ("2026-10-12T10:00", "2026-10-12T12:30");
+        assert_eq!(to("01012345678", open), "北方坐席");
+        assert_eq!(to("13800138000", open), "北方坐席", "a mobile of Beijing");
+        assert_eq!(to("02012345678", open), "南方坐席");
+        assert_eq!(to("02812345678", open), "北京前台", "the first share of all others");
+        assert_eq!(to("02012345678", shut), "after_hours, 值班手机");
+        assert_eq!(to("01088880002", shut), "北京二线", "the trial callers come first");
+        assert_eq!(to("01088880005", open), "after_hours, hang up ");
+        assert_eq!(to("02012345678", "2026-10-01T10:00"), "after_hours, 值班手机", "a holiday");
+        assert_eq!(to("02012345678", "2026-11-11T23:00"), "南方坐席", "a date of its own");
+    }
+
+    #[test]
+    fn r25_each_step_carries_its_rule() {
+        let (end, rules) = reached(&compiled(LANTIAN), "02812345678", "2026-10-12T10:00");
+        assert_eq!(end, "welcome, 客服");
+        assert_eq!(rules, ["try busy", "try no answer", "try rejected", OTHERWISE]);
+    }
+
+    #[test]
+    fn a_destination_dialled_by_name_has_one_group_of_its_own() {
+        let hotline = compiled(HUAXIN);
+        let named =
+            |name: &str| hotline.groups.iter().filter(|group| &*group.name == name).collect::<Vec<_>>();
+        assert_eq!(named("值班手机").len(), 1);
+        assert_eq!(named("上海")[0].members, [4]);
+        assert_eq!(named("北方坐席")[0].members, [8, 1, 0]);
+        assert_eq!((&*hotline.forward_on_busy, &*hotline.forward_on_no_answer), (&[6, 4][..], &[7, 6][..]));
+    }
+
+    #[test]
+    fn units_and_area_codes_are_those_of_a_call() {
+        let hotline = compiled(HUAXIN);
+        assert_eq!((hotline.version, hotline.talk_ms_max), (7, 14_400_000));
+        assert_eq!(hotline.recording_notice.as_deref(), Some("recording_notice"));
+        let codes: Vec<&str> =
+            hotline.destinations.iter().map(|destination| &*destination.area_code).collect();
+        assert_eq!(codes, ["010", "010", "010", "010", "021", "0755", "", "", ""]);
+        assert_eq!(
+            (hotline.destination(2).ring_ms, &*hotline.destination(2).number),
+            (10_000, "01062345603")
+        );
+    }
+
+    #[test]
+    fn a_name_that_nothing_carries_stands_for_nothing() {
+        let (mut enterprise, _) = read(&yaml(HUAXIN), &allowed()).expect("the example is right");
+        enterprise.schedules.clear();
+        enterprise.region_sets.clear();
+        enterprise.numbers[0].otherwise = Then::Dial("nobody".into());
+        enterprise.numbers[0].rules.retain(|rule| rule.name == "北方来电");
+        let hotline = compile(&enterprise, 1).remove(0);
+        assert_eq!(reached(&hotline, "01012345678", "2026-10-12T10:00").0, "nobody");
+        assert_eq!(hotline.groups.last().map(|group| group.members.len()), Some(0));
+    }
+}

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 
 use super::{AccountKind, BalanceEnd, Enterprise, Number};
 use crate::cdr::ChargingFrom;
+use crate::number::DestinationPolicy;
 use crate::{HotlineNumber, PlanId, TenantId};
 use fields::{DOCUMENT, ENTERPRISE};
 use reader::{At, Names, Object, Reader, Uses};
@@ -33,6 +34,8 @@ use rules::Lists;
 pub struct Allowed<'a> {
     /// How many bound numbers a 400 number may have.
     pub bindings: BindingLimits,
+    /// Which numbers may be bound.
+    pub policy: DestinationPolicy,
     /// Names of the prompts that can be played.
     pub prompts: &'a [&'a str],
     /// Names of the sale plans.
@@ -181,3 +184,6 @@ fn is_tenant_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     form && TenantId::new(text) != TenantId::provider()
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -281,3 +281,83 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Tree {
     let word = words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word);
     text(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enterprise::read;
+    use crate::enterprise::read::tests::{HUAXIN, LANTIAN, allowed, yaml};
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for text in [HUAXIN, LANTIAN] {
+            let (enterprise, _) = read(&yaml(text), &allowed()).expect("the example is right");
+            let written = to_yaml(&enterprise);
+            let (again, _) =
+                read(&yaml(&written), &allowed()).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{written}"));
+            assert_eq!(again, enterprise, "{written}");
+            assert_eq!(to_yaml(&again), written, "writing is settled");
+        }
+    }
+
+    #[test]
+    fn names_that_look_like_something_else_read_back() {
+        for name in [
+            "true",
+            "No",
+            "~",
+            "0532",
+            "1e3",
+            "-",
+            "a: b",
+            "#a",
+            "'a'",
+            "\"a\"",
+            "\\",
+            "[a]",
+            "{a: b}",
+            "是:否",
+            "2026-10-10",
+            "😀",
+            "a,b",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "`a",
+        ] {
+            let (mut enterprise, _) = read(&yaml(LANTIAN), &allowed()).expect("the example is right");
+            enterprise.name = name.to_owned();
+            enterprise.caller_lists[0].name = name.to_owned();
+            let number = &mut enterprise.numbers[0];
+            number.groups[0].name = name.to_owned();
+            number.rules[0].when = vec![Condition::Caller(name.to_owned()); 2];
+            let shares = vec![super::super::Share { percent: 100, dial: name.to_owned() }];
+            number.rules[1].then = Then::Percentage { mode: ShareMode::Random, shares };
+            number.otherwise = Then::Dial(name.to_owned());
+            number.talk_s_max = 61;
+            let again = read(&yaml(&to_yaml(&enterprise)), &allowed()).map(|(again, _)| again);
+            assert_eq!(again, Ok(enterprise), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_written_document_is_readable() {
+        let (enterprise, _) = read(&yaml(LANTIAN), &allowed()).expect("the example is right");
+        let written = to_yaml(&enterprise);
+        let wanted = "\
+sibai: 1
+enterprise: {id: lantian, name: 蓝天商贸有限公司}
+plan: T2a
+account: postpaid
+charging_from: two_party
+limits: {month_cost: \"5000.00\", month_calls: 10000}
+callers:
+  - {name: try-busy, includes: [\"01088880002\"]}
+";
+        assert!(written.starts_with(wanted), "{written}");
+        assert!(written.contains("\n  - number: 4008123888\n    destinations:\n      - {name: 上海, number: \"02161234501\", lines: 2}\n"), "{written}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A 400 number of a document: its bound numbers, groups, forwards and settings.
 
 use super::BINDINGS_MAX;
-use super::destination::{self, Bound};
+use super::destination;
 use super::fields::{DESTINATION, FORWARDS, GROUP, LIMITS, NUMBER, RECORDING};
 use super::hours::without_separators;
 use super::problem::{Counted, Fault, Named, Wanted};
@@ -132,11 +132,9 @@ impl Reader<'_> {
         }
         let (number_at, written) = (number_at?, written?);
         let kind = said.flatten().unwrap_or_else(|| destination::infer_kind(written));
-        let number = match destination::check(kind, written) {
-            Ok(Bound { number, retired }) => {
-                if retired {
-                    self.warn(&number_at, Fault::PhsRetired);
-                }
+        let number = match destination::check(kind, written, self.allowed.policy) {
+            Ok((number, warnings)) => {
+                warnings.into_iter().for_each(|warning| self.warn(&number_at, warning));
                 Some(number)
             }
             Err(fault) => {

@@ -4,6 +4,8 @@
 use std::fmt;
 
 use crate::calendar::HoursError;
+use crate::enterprise::DestinationKind;
+use crate::number::RefusalCode;
 
 /// One thing wrong, or worth a warning, at one place of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,13 +212,17 @@ pub enum Fault {
     BadDestination {
         /// As written.
         found: String,
-        /// The code of the refusal by `number`.
-        code: &'static str,
+        /// The kind it was said or taken to be.
+        kind: DestinationKind,
+        /// Why it is none.
+        code: RefusalCode,
     },
     /// A number that may not be bound: emergency, service, premium, 400 or 800 (row K24).
     SpecialNumber {
         /// As written.
         found: String,
+        /// Which of these it is.
+        code: RefusalCode,
     },
     /// A number of a virtual operator, such as 170 and 171 (row K03).
     VirtualNumber {
@@ -225,6 +231,8 @@ pub enum Fault {
     },
     /// Warning: a retired cordless number (小灵通).
     PhsRetired,
+    /// Warning: a number of a virtual operator, bound by the provider's leave.
+    VirtualNumberBound,
     /// Warning: a rule without conditions stands before it, so it is never reached.
     NeverReached {
         /// The rule that always holds.
@@ -292,6 +300,7 @@ impl Fault {
             Fault::SpecialNumber { .. } => "special_number",
             Fault::VirtualNumber { .. } => "virtual_number",
             Fault::PhsRetired => "phs_retired",
+            Fault::VirtualNumberBound => "virtual_number_bound",
             Fault::NeverReached { .. } => "never_reached",
             Fault::NeverDialled { .. } => "never_dialled",
         }
@@ -343,18 +352,23 @@ impl Fault {
             Fault::BadCallerPattern { found } => {
                 format!("{found:?} is no caller: digits, or the first digits and a star, such as 021*")
             }
-            Fault::BadDestination { found, code } => {
-                format!("{found:?} cannot be dialled as its kind ({code})")
-            }
-            Fault::SpecialNumber { found } => {
+            Fault::BadDestination { found, kind, code } => {
                 format!(
-                    "{found} may not be bound: emergency, service, premium and 400/800 numbers are closed to it"
+                    "{found:?} is no {} that can be bound: {}",
+                    kind_english(*kind),
+                    refusal_english(*code)
                 )
+            }
+            Fault::SpecialNumber { found, code } => {
+                format!("{found} may not be bound: {}", refusal_english(*code))
             }
             Fault::VirtualNumber { found } => {
                 format!("{found} may not be bound: a number of a virtual operator")
             }
             Fault::PhsRetired => "小灵通 was switched off; the number is kept, but nobody will answer".into(),
+            Fault::VirtualNumberBound => {
+                "a number of a virtual operator, bound by the provider's leave".into()
+            }
             Fault::NeverReached { behind } => {
                 format!("never reached: the rule {behind:?} before it always holds")
             }
@@ -401,12 +415,13 @@ impl Fault {
             Fault::BadCallerPattern { found } => {
                 format!("“{found}”不是主叫号码：可写数字，或开头数字加星号，如 021*")
             }
-            Fault::BadDestination { found, code } => format!("“{found}”不是该类型的有效号码（{code}）"),
-            Fault::SpecialNumber { found } => {
-                format!("{found} 不能绑定：紧急、特服、声讯及 400/800 号码不可作为绑定号码")
+            Fault::BadDestination { found, kind, code } => {
+                format!("“{found}”不能作为{}绑定：{}", kind_chinese(*kind), refusal_chinese(*code))
             }
+            Fault::SpecialNumber { found, code } => format!("{found} 不能绑定：{}", refusal_chinese(*code)),
             Fault::VirtualNumber { found } => format!("{found} 不能绑定：虚拟运营商号码"),
             Fault::PhsRetired => "小灵通已退网：号码保留，但无人能接听".into(),
+            Fault::VirtualNumberBound => "虚拟运营商号码，经服务商同意绑定".into(),
             Fault::NeverReached { behind } => format!("永远不会执行：前面的规则“{behind}”总是成立"),
             Fault::NeverDialled { name } => format!("“{name}”没有被任何规则使用"),
         }
@@ -417,10 +432,68 @@ fn chinese_hours(error: &HoursError) -> String {
     match error {
         HoursError::NoDash(text) => format!("“{text}”不是时段：应写作 09:00-18:00"),
         HoursError::NotATime(text) => {
-            format!("“{text}”不是时刻：小时 00 至 23(结束可为 24:00),分钟 00 至 59")
+            format!("“{text}”不是时刻：小时 00 至 23（结束可为 24:00），分钟 00 至 59")
         }
         HoursError::Empty(text) => format!("“{text}”为空时段：全天应写作 00:00-24:00"),
         HoursError::Overlap(one, other) => format!("{one} 与 {other} 重叠"),
+    }
+}
+
+fn kind_english(kind: DestinationKind) -> &'static str {
+    match kind {
+        DestinationKind::Landline => "landline",
+        DestinationKind::Mobile => "mobile",
+        DestinationKind::TrunkNumber => "trunk number",
+        DestinationKind::SipUri => "SIP address",
+        DestinationKind::Phs => "小灵通",
+    }
+}
+
+fn kind_chinese(kind: DestinationKind) -> &'static str {
+    match kind {
+        DestinationKind::Landline => "座机",
+        DestinationKind::Mobile => "手机",
+        DestinationKind::TrunkNumber => "中继号",
+        DestinationKind::SipUri => " SIP 地址",
+        DestinationKind::Phs => "小灵通",
+    }
+}
+
+fn refusal_english(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::EmergencyNumber => "an emergency number",
+        RefusalCode::ServiceNumber => "a service number",
+        RefusalCode::PremiumNumber => "a premium number",
+        RefusalCode::HotlineNumber => "a 400 number",
+        RefusalCode::FreephoneNumber => "an 800 number",
+        RefusalCode::VirtualNumber => "a number of a virtual operator",
+        RefusalCode::AbroadNumber => "it is abroad",
+        RefusalCode::UnknownAreaCode => "nobody has this area code",
+        RefusalCode::NotALandline => "0, area code and 7 or 8 digits are wanted",
+        RefusalCode::NotAMobile => "eleven digits from 13 to 19 are wanted",
+        RefusalCode::NotATrunkNumber => "3 to 20 digits are wanted",
+        RefusalCode::NotASipUri => "sip:user@address:port is wanted",
+        RefusalCode::SipHostNotAddress => "the host has to be an address, not a name",
+        RefusalCode::NotANumber => "it is no number",
+    }
+}
+
+fn refusal_chinese(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::EmergencyNumber => "紧急号码",
+        RefusalCode::ServiceNumber => "特服号码",
+        RefusalCode::PremiumNumber => "声讯号码",
+        RefusalCode::HotlineNumber => "400 号码",
+        RefusalCode::FreephoneNumber => "800 号码",
+        RefusalCode::VirtualNumber => "虚拟运营商号码",
+        RefusalCode::AbroadNumber => "境外号码",
+        RefusalCode::UnknownAreaCode => "没有这个区号",
+        RefusalCode::NotALandline => "应为 0、区号加 7 或 8 位数字",
+        RefusalCode::NotAMobile => "应为 13 至 19 开头的十一位数字",
+        RefusalCode::NotATrunkNumber => "应为 3 至 20 位数字",
+        RefusalCode::NotASipUri => "应为 sip:用户@地址:端口",
+        RefusalCode::SipHostNotAddress => "主机应为 IP 地址，不能是域名",
+        RefusalCode::NotANumber => "不是号码",
     }
 }
 

@@ -97,10 +97,11 @@ impl Reader<'_> {
             self.wrong(at, Fault::WrongType { wanted: Wanted::Map });
             return None;
         };
-        for (place, (key, value)) in fields.iter().enumerate() {
+        let mut seen = BTreeSet::new();
+        for (key, value) in fields {
             let field = || key.text.clone();
             let there = at.field(&key.text, value);
-            if fields[..place].iter().any(|(before, _)| before.text == key.text) {
+            if !seen.insert(&key.text) {
                 self.wrong_key(key, &there, Fault::DuplicateField { field: field() });
             } else if shape.later.contains(&key.text.as_str()) {
                 self.wrong_key(key, &there, Fault::NotAvailable { what: field() });
@@ -169,11 +170,11 @@ impl Reader<'_> {
     }
 
     pub(super) fn flag(&mut self, at: Option<At<'_>>, usual: bool) -> bool {
-        match at.as_ref().map(|at| &at.tree.value) {
-            None => usual,
-            Some(Value::Bool(flag)) => *flag,
-            Some(_) => {
-                self.wrong(&at.expect("matched as some"), Fault::WrongType { wanted: Wanted::Flag });
+        let Some(at) = at else { return usual };
+        match at.tree.value {
+            Value::Bool(flag) => flag,
+            _ => {
+                self.wrong(&at, Fault::WrongType { wanted: Wanted::Flag });
                 usual
             }
         }

@@ -1,5 +1,7 @@
 //! The rules of a number: conditions, and what happens when they hold.
 
+use std::collections::BTreeSet;
+
 use super::fields::{RULE, THEN, WHEN};
 use super::numbers::Targets;
 use super::problem::{Counted, Fault, Named, Wanted};
@@ -165,9 +167,10 @@ impl Reader<'_> {
             return None;
         };
         let mut shares: Vec<Share> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (key, at) in value.entries() {
             let dial = key.text.clone();
-            if shares.iter().any(|share| share.dial == dial) {
+            if !seen.insert(&key.text) {
                 self.wrong_key(key, &at, Fault::DuplicateField { field: dial.clone() });
             } else if !is_target(&dial, targets) {
                 self.wrong_key(key, &at, Fault::UnknownName { named: Named::Target, name: dial.clone() });
