@@ -1,1 +1,41 @@
-//! The `store` crate.
+//! Every line of SQL of the product, by noun: calls, ledger, rollups, enterprises, limits, provider, recordings. The
+//! same text runs on SQLite and PostgreSQL. Knows no HTTP, no SIP, no clock: every instant comes in as a value.
+//!
+//! A [`Store`] is opened once a process. What a call leaves behind goes through [`Store::settle`], in batches from the
+//! journal; what people change goes through a function of its noun, at once and audited. An expected refusal is a
+//! value ([`Put`], [`TopUp`]); an [`Error`] means the database did not do what it was asked.
+
+mod audit;
+mod backup;
+mod calls;
+mod charges;
+mod database;
+mod enterprises;
+mod ledger;
+mod limits;
+mod migrate;
+mod pack;
+mod provider;
+mod recordings;
+mod rollups;
+mod rows;
+mod settle;
+mod tenants;
+mod verify;
+
+pub use audit::{Audited, Change};
+pub use backup::Backup;
+pub use calls::{CallFilter, CallRow, StoredCall};
+pub use charges::{Adjusted, Adjustment};
+pub use database::{Engine, Error, Result, Store};
+pub use enterprises::{NumberRow, Put, Stored};
+pub use ledger::{DayTotal, TopUp};
+pub use limits::{LimitKind, LimitRequest};
+pub use migrate::MIGRATIONS;
+pub use provider::{PutTariff, Segment, TrunkRow};
+pub use recordings::Recording;
+pub use rollups::{Counts, MonthSpend, Rollup, RollupFilter};
+pub use settle::{CapPassed, Settled};
+pub use verify::{Finding, FindingKind};
+
+pub use hotline::settlement::{Settlement, TenantState};

@@ -1,0 +1,210 @@
+//! The two engines behind one [`Store`]: one writer and several readers on SQLite, two pools on PostgreSQL. Knows how
+//! to open and to begin a transaction, and no table.
+
+use std::sync::Arc;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+
+/// What the database would not or could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database is away, locked for too long, full, or refused a statement.
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The address is neither `sqlite:PATH` nor `postgres://…`.
+    #[error("a database is named sqlite:PATH or postgres://user@host/name, not {0:?}")]
+    Address(String),
+    /// PostgreSQL sorts text by another collation than C, so ids would not page in order.
+    #[error(
+        "the PostgreSQL database has collation {0:?}; create it with: createdb --template=template0 --locale=C"
+    )]
+    Collation(String),
+    /// The PostgreSQL server is too old.
+    #[error("PostgreSQL 14 or later is needed, this is {0}")]
+    EngineVersion(i64),
+    /// A numbered migration differs from the one that ran here.
+    #[error(
+        "migration {number} ({name}) is not the one that made this database; migrations are never edited"
+    )]
+    EditedMigration {
+        /// Its number.
+        number: i64,
+        /// Its name today.
+        name: &'static str,
+    },
+    /// A stored value cannot be read back.
+    #[error("column {column} holds {value:?}, which cannot be read")]
+    Unreadable {
+        /// The column.
+        column: String,
+        /// What stands there, cut to 200 characters.
+        value: String,
+    },
+    /// The engine has no such function; the text says what to use.
+    #[error("{0}")]
+    NotSupported(&'static str),
+}
+
+/// What a store function returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether trying the same again later may work: the database was away or busy, and what was asked is not at
+    /// fault. A write may nevertheless have been committed (FAULTS F6): every write here is harmless to repeat.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Database(sqlx::Error::Database(refused)) => passing_code(refused.code().as_deref()),
+            Error::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) => {
+                true
+            }
+            Error::Database(_)
+            | Error::Address(_)
+            | Error::Collation(_)
+            | Error::EngineVersion(_)
+            | Error::EditedMigration { .. }
+            | Error::Unreadable { .. }
+            | Error::NotSupported(_) => false,
+        }
+    }
+}
+
+/// SQLite: busy (5), locked (6), I/O error (10) and full (13), extended codes included. PostgreSQL: connection (08),
+/// rollback (40), resources (53) and operator (57) classes.
+fn passing_code(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    if code.len() == 5 {
+        return ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
+}
+
+/// Which database stands behind a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded: one file, WAL, `synchronous=FULL`, one writer.
+    Sqlite,
+    /// A server, for more than one node.
+    Postgres,
+}
+
+/// An open database. Cheap to clone; its functions stand in the modules of their nouns.
+#[derive(Clone)]
+pub struct Store {
+    engine: Engine,
+    address: Arc<str>,
+    writer: AnyPool,
+    readers: AnyPool,
+}
+
+/// Runs on each new SQLite connection. The page cache holds the hot ends of the indexes; a checkpoint every 32 MB
+/// writes a page that many commits changed once.
+const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 10000; \
+    pragma cache_size = -65536; pragma wal_autocheckpoint = 8000; pragma temp_store = memory;";
+
+impl Store {
+    /// Opens `sqlite:PATH` (made if it is not there) or `postgres://…`. Tables are made by [`Store::migrate`].
+    pub async fn open(url: &str) -> Result<Store> {
+        sqlx::any::install_default_drivers();
+        let (engine, address) = read_address(url)?;
+        let (writers, readers) = match engine {
+            Engine::Sqlite => (1, 4),
+            Engine::Postgres => (4, 8),
+        };
+        let writer = connect(engine, &address, writers, false).await?;
+        let readers = connect(engine, &address, readers, true).await?;
+        let store = Store { engine, address: address.into(), writer, readers };
+        if engine == Engine::Postgres {
+            store.check_postgres().await?;
+        }
+        Ok(store)
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Closes every connection; on SQLite the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// A transaction that may write. On SQLite it is the only one and takes the lock at once.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        Ok(match self.engine {
+            Engine::Sqlite => self.writer.begin_with("begin immediate").await?,
+            Engine::Postgres => self.writer.begin().await?,
+        })
+    }
+
+    /// A transaction that sees one state of the database throughout.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
+        Ok(match self.engine {
+            Engine::Sqlite => self.readers.begin().await?,
+            Engine::Postgres => {
+                self.readers.begin_with("begin isolation level repeatable read read only").await?
+            }
+        })
+    }
+
+    /// Connections for single reads.
+    pub(crate) fn readers(&self) -> &AnyPool {
+        &self.readers
+    }
+
+    /// A connection of its own, outside the pools.
+    pub(crate) async fn connection(&self) -> Result<AnyConnection> {
+        Ok(AnyConnection::connect(&self.address).await?)
+    }
+
+    async fn check_postgres(&self) -> Result<()> {
+        let sql = "select cast(datcollate as text), cast(current_setting('server_version_num') as bigint) \
+                   from pg_database where datname = current_database()";
+        let (collation, version): (String, i64) = sqlx::query_as(sql).fetch_one(&self.readers).await?;
+        if version < 140_000 {
+            return Err(Error::EngineVersion(version));
+        }
+        if collation != "C" && collation != "POSIX" {
+            return Err(Error::Collation(collation));
+        }
+        Ok(())
+    }
+}
+
+fn read_address(url: &str) -> Result<(Engine, String)> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok((Engine::Postgres, url.to_owned()));
+    }
+    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
+        return Err(Error::Address(url.to_owned()));
+    };
+    let mut address = String::from("sqlite:");
+    for character in path.chars() {
+        match character {
+            '%' => address.push_str("%25"),
+            '?' => address.push_str("%3F"),
+            '#' => address.push_str("%23"),
+            ' ' => address.push_str("%20"),
+            other => address.push(other),
+        }
+    }
+    address.push_str("?mode=rwc");
+    Ok((Engine::Sqlite, address))
+}
+
+async fn connect(engine: Engine, address: &str, connections: u32, read_only: bool) -> Result<AnyPool> {
+    let options = AnyPoolOptions::new().max_connections(connections).after_connect(move |connection, _| {
+        Box::pin(async move {
+            if engine == Engine::Sqlite {
+                connection.execute(SQLITE_SETTINGS).await?;
+                if read_only {
+                    connection.execute("pragma query_only = on").await?;
+                }
+            }
+            Ok(())
+        })
+    });
+    Ok(options.connect(address).await?)
+}

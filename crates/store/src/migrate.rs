@@ -1,0 +1,135 @@
+//! The numbered list of migrations and the runner that brings a database up to it. Forward only; a text that ran once
+//! is never edited.
+
+use sqlx::{AnyConnection, Row};
+
+use crate::database::{Error, Result, Store};
+
+/// Every migration: number, name, text. The number is its place, from 1.
+pub const MIGRATIONS: [(i64, &str, &str); 5] = [
+    (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
+    (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
+    (3, "call", include_str!("../../../migrations/0003_call.sql")),
+    (4, "ledger", include_str!("../../../migrations/0004_ledger.sql")),
+    (5, "recording", include_str!("../../../migrations/0005_recording.sql")),
+];
+
+impl Store {
+    /// Runs what has not run yet, all of it or nothing, and returns the schema's version. A database that a later
+    /// program made is left as it is: migrations expand before they contract, so this program can use it.
+    pub async fn migrate(&self) -> Result<i64> {
+        let mut transaction = self.begin().await?;
+        let table = "create table if not exists schema_version \
+                     (version bigint primary key, name text not null, checksum bigint not null)";
+        sqlx::query(table).execute(&mut *transaction).await?;
+        let done = migrations_done(&mut transaction).await?;
+        for (number, name, text) in MIGRATIONS {
+            match done.iter().find(|(version, _)| *version == number) {
+                Some((_, found)) if *found == checksum(text) => {}
+                Some(_) => return Err(Error::EditedMigration { number, name }),
+                None => run(&mut transaction, number, name, text).await?,
+            }
+        }
+        transaction.commit().await?;
+        self.schema_version().await
+    }
+
+    /// The number of the last migration that ran; 0 for a database without tables.
+    pub async fn schema_version(&self) -> Result<i64> {
+        let table = match self.engine() {
+            crate::Engine::Sqlite => "select count(*) from sqlite_schema where name = 'schema_version'",
+            crate::Engine::Postgres => {
+                "select count(*) from information_schema.tables where table_name = 'schema_version' \
+                 and table_schema = any (current_schemas(false))"
+            }
+        };
+        let tables: i64 = sqlx::query_scalar(table).fetch_one(self.readers()).await?;
+        if tables == 0 {
+            return Ok(0);
+        }
+        let sql = "select coalesce(max(version), 0) from schema_version";
+        Ok(sqlx::query_scalar(sql).fetch_one(self.readers()).await?)
+    }
+}
+
+async fn migrations_done(connection: &mut AnyConnection) -> Result<Vec<(i64, i64)>> {
+    let rows = sqlx::query("select version, checksum from schema_version").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+async fn run(connection: &mut AnyConnection, number: i64, name: &str, text: &'static str) -> Result<()> {
+    sqlx::raw_sql(text).execute(&mut *connection).await?;
+    let sql = "insert into schema_version (version, name, checksum) values ($1, $2, $3)";
+    sqlx::query(sql).bind(number).bind(name.to_owned()).bind(checksum(text)).execute(connection).await?;
+    Ok(())
+}
+
+/// FNV-1a, 63 bits: it tells an edited text from the one that ran, nothing more.
+fn checksum(text: &str) -> i64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash >> 1) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The migrations without comments, in lower case, one string a statement.
+    fn statements() -> Vec<String> {
+        let uncommented = |text: &str| {
+            let lines = text.lines().map(|line| line.split("--").next().unwrap_or("").trim());
+            lines.collect::<Vec<_>>().join(" ").to_lowercase()
+        };
+        let whole: String = MIGRATIONS.iter().map(|(_, _, text)| uncommented(text)).collect();
+        whole.split(';').map(|statement| statement.trim().to_owned()).filter(|s| !s.is_empty()).collect()
+    }
+
+    #[test]
+    fn columns_are_text_or_bigint() {
+        let tables: Vec<_> = statements().into_iter().filter(|s| s.starts_with("create table")).collect();
+        assert!(tables.len() >= 15, "{}", tables.len());
+        for table in tables {
+            let (_, body) = table.split_once('(').unwrap();
+            let mut depth = 0;
+            let columns = body.split(|c| {
+                depth += i32::from(c == '(') - i32::from(c == ')');
+                c == ',' && depth == 0
+            });
+            for column in
+                columns.map(str::trim).filter(|c| !c.starts_with("primary key") && !c.starts_with("check"))
+            {
+                let kind = column.split_whitespace().nth(1).unwrap();
+                assert!(
+                    kind.trim_end_matches(')') == "text" || kind.trim_end_matches(')') == "bigint",
+                    "{column}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_unique_key_starts_with_the_tenant() {
+        let mut keys = 0;
+        for statement in statements() {
+            assert!(!statement.contains("references"), "rows may arrive in any order: {statement}");
+            for mark in ["primary key", "unique"] {
+                for (place, _) in statement.match_indices(mark) {
+                    let rest = &statement[place..];
+                    let columns = rest.split_once('(').unwrap().1;
+                    assert!(columns.trim_start().starts_with("tenant_id"), "{statement}");
+                    keys += 1;
+                }
+            }
+        }
+        assert!(keys >= 15, "{keys}");
+    }
+
+    #[test]
+    fn numbers_are_places() {
+        for (place, (number, name, _)) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(*number, place as i64 + 1, "{name}");
+        }
+    }
+}

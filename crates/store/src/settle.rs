@@ -1,0 +1,123 @@
+//! A batch of finished calls from a journal, written in one transaction: records, legs, charges, entries, everything
+//! that is summed from them, the tenants' states and the journal's mark. Writing any part of it again, in any order,
+//! changes nothing (FAULTS B1, F6): only a record that was not there yet brings anything with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use hotline::settlement::Settlement;
+use hotline::{CallId, HotlineNumber, Money, TenantId};
+use sqlx::AnyConnection;
+
+use crate::calls::insert_records;
+use crate::charges::{Charged, fee, insert_charges};
+use crate::database::{Result, Store};
+use crate::ledger::insert_entries;
+use crate::rollups::{Place, Sums, add_sums};
+use crate::rows::{Read, Rows, int};
+
+/// What a batch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Calls that were not there before.
+    pub new_calls: usize,
+    /// Caps that stand passed after this batch. The calls happened, so they are recorded all the same; a person looks.
+    pub caps_passed: Vec<CapPassed>,
+}
+
+/// A monthly cost cap below what was spent: the second line behind the reservations in memory (FAULTS B2). Under the
+/// policy `finish_call` it is expected, under `strict` it is an alarm.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CapPassed {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The number; `None` for the cap over the whole enterprise.
+    pub number: Option<HotlineNumber>,
+    /// The billing month in Beijing, such as 202610.
+    pub month: u32,
+    /// What was spent.
+    pub spent_e4: Money,
+    /// The cap.
+    pub cap_e4: Money,
+}
+
+impl Store {
+    /// Writes a batch of one node's journal. After an error nothing of it or all of it is there (a commit may have
+    /// been done before the answer was lost): the same batch is sent again, or [`Store::journal_mark`] is asked first.
+    pub async fn settle(&self, batch: &[Settlement], node: &str) -> Result<Settled> {
+        let mut transaction = self.begin().await?;
+        let settled = write_batch(&mut transaction, batch, node).await?;
+        transaction.commit().await?;
+        Ok(settled)
+    }
+
+    /// How far a node's journal is committed here; `None` if nothing of it ever was.
+    pub async fn journal_mark(&self, node: &str) -> Result<Option<u64>> {
+        let sql = "select position from journal_mark where tenant_id = 'provider' and node = $1";
+        let row = sqlx::query(sql).bind(node.to_owned()).fetch_optional(self.readers()).await?;
+        row.map(|row| row.count("position")).transpose()
+    }
+}
+
+async fn write_batch(connection: &mut AnyConnection, batch: &[Settlement], node: &str) -> Result<Settled> {
+    let mut once = BTreeSet::new();
+    let distinct =
+        batch.iter().filter(|one| once.insert((one.record.tenant.as_str(), one.record.call))).collect();
+    let new = insert_records(connection, distinct, node).await?;
+    let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();
+    let charges = new.iter().zip(&places).flat_map(|(one, place)| {
+        one.charges.iter().map(move |charge| Charged { place, call: one.record.call, charge })
+    });
+    let charges = insert_charges(connection, charges.collect()).await?;
+    insert_entries(connection, new.iter().flat_map(|one| &one.entries).collect()).await?;
+    let mut sums = Sums::default();
+    for (one, place) in new.iter().zip(&places) {
+        sums.add_call(&one.record, place);
+    }
+    for charged in charges {
+        sums.add_fee(charged.place, fee(charged.charge));
+    }
+    let caps_passed = add_sums(connection, sums).await?;
+    write_states(connection, batch).await?;
+    write_mark(connection, batch, node).await?;
+    Ok(Settled { new_calls: new.len(), caps_passed })
+}
+
+static STATE: LazyLock<Rows> = LazyLock::new(|| {
+    Rows::new(
+        "insert into tenant_state (tenant_id, key, value, position)",
+        "on conflict (tenant_id, key) do update set value = excluded.value, position = excluded.position \
+         where excluded.position > tenant_state.position",
+    )
+});
+
+/// The latest value of each key in the batch; an older one never overwrites a newer one that is there.
+async fn write_states(connection: &mut AnyConnection, batch: &[Settlement]) -> Result<()> {
+    let mut latest = BTreeMap::new();
+    for one in batch {
+        for state in &one.states {
+            let place = latest.entry((one.record.tenant.as_str(), state.key.as_str())).or_insert(state);
+            if state.position > place.position {
+                *place = state;
+            }
+        }
+    }
+    let mut values = Vec::with_capacity(latest.len() * 4);
+    for ((tenant, key), state) in latest {
+        values.extend([tenant.into(), key.into(), state.value.as_str().into(), state.position.into()]);
+    }
+    STATE.write(connection, values).await?;
+    Ok(())
+}
+
+async fn write_mark(connection: &mut AnyConnection, batch: &[Settlement], node: &str) -> Result<()> {
+    let Some(position) = batch.iter().map(|one| one.position).max() else { return Ok(()) };
+    let sql = "insert into journal_mark (tenant_id, node, position) values ('provider', $1, $2) \
+               on conflict (tenant_id, node) do update set position = excluded.position \
+               where excluded.position > journal_mark.position";
+    sqlx::query(sql).bind(node.to_owned()).bind(int(position)).execute(connection).await?;
+    Ok(())
+}
+
+/// A call's key in its table.
+pub(crate) type CallKey = (TenantId, CallId);

@@ -1,0 +1,228 @@
+//! The books and records checked against themselves, all from one state of the database. It repairs nothing: what it
+//! finds is for a person.
+
+use std::collections::BTreeMap;
+
+use hotline::{HotlineNumber, Money, TenantId, Wall};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use crate::database::{Result, Store};
+use crate::rollups::{HOUR_MS, KEPT, RECOUNTED};
+use crate::rows::Read;
+
+/// Which check found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// An entry whose two accounts are one, or with a negative amount.
+    BadEntry,
+    /// A sum by account and day that is not the sum of its entries.
+    EntrySum,
+    /// One call with two records, under two tenants.
+    TwoRecords,
+    /// A record without all of its legs, or a leg without a record.
+    Legs,
+    /// A charge without a record, without its entry, or an entry of another amount.
+    ChargeWithoutEntry,
+    /// An entry of a call without its charge.
+    EntryWithoutCharge,
+    /// Revisions of one charge that do not follow each other.
+    Revision,
+    /// A rollup that is not what the records say.
+    Rollup,
+    /// A month's spending that is not the sum of its hours.
+    MonthSpend,
+    /// A record that names a recording without a row, or a row without a record that names it.
+    Recording,
+    /// A journal's mark behind a record of that journal.
+    JournalMark,
+    /// A held number whose version is not its holder's latest.
+    Number,
+}
+
+impl FindingKind {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            FindingKind::BadEntry => "bad_entry",
+            FindingKind::EntrySum => "entry_sum",
+            FindingKind::TwoRecords => "two_records",
+            FindingKind::Legs => "legs",
+            FindingKind::ChargeWithoutEntry => "charge_without_entry",
+            FindingKind::EntryWithoutCharge => "entry_without_charge",
+            FindingKind::Revision => "revision",
+            FindingKind::Rollup => "rollup",
+            FindingKind::MonthSpend => "month_spend",
+            FindingKind::Recording => "recording",
+            FindingKind::JournalMark => "journal_mark",
+            FindingKind::Number => "number",
+        }
+    }
+}
+
+/// Something that does not agree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Which check.
+    pub kind: FindingKind,
+    /// The enterprise, or `provider`.
+    pub tenant: TenantId,
+    /// The row or key in question.
+    pub subject: String,
+}
+
+/// Every check that is one statement: it selects tenant and subject of each finding.
+const CHECKS: [(FindingKind, &str); 12] = [
+    (
+        FindingKind::BadEntry,
+        "select tenant_id, key as subject from entry where debit = credit or amount_e4 < 0",
+    ),
+    (
+        FindingKind::EntrySum,
+        "select tenant_id, account || ' day ' || cast(day as text) as subject from ( \
+        select tenant_id, account, day, debit_e4, credit_e4 from entry_sum except \
+        select tenant_id, account, day, cast(sum(debit_e4) as bigint), cast(sum(credit_e4) as bigint) from ( \
+            select tenant_id, debit as account, (posted_at + 28800000) / 86400000 as day, amount_e4 as debit_e4, \
+                0 as credit_e4 from entry union all \
+            select tenant_id, credit, (posted_at + 28800000) / 86400000, 0, amount_e4 from entry \
+        ) posted group by tenant_id, account, day) differ",
+    ),
+    (
+        FindingKind::EntrySum,
+        "select tenant_id, account || ' day ' || cast(day as text) as subject from ( \
+        select tenant_id, debit as account, (posted_at + 28800000) / 86400000 as day from entry union \
+        select tenant_id, credit, (posted_at + 28800000) / 86400000 from entry except \
+        select tenant_id, account, day from entry_sum) missing",
+    ),
+    (
+        FindingKind::TwoRecords,
+        "select min(tenant_id) as tenant_id, call_id as subject from call group by call_id having count(*) > 1",
+    ),
+    (
+        FindingKind::Legs,
+        "select call.tenant_id, call.call_id as subject from call \
+        left join (select tenant_id, call_id, count(*) as found from leg group by tenant_id, call_id) dialled \
+        on dialled.tenant_id = call.tenant_id and dialled.call_id = call.call_id \
+        where call.legs <> coalesce(dialled.found, 0)",
+    ),
+    (
+        FindingKind::Legs,
+        "select leg.tenant_id, leg.call_id as subject from leg where not exists ( \
+        select 1 from call where call.tenant_id = leg.tenant_id and call.call_id = leg.call_id)",
+    ),
+    (
+        FindingKind::ChargeWithoutEntry,
+        "select charge.tenant_id, charge.call_id as subject from charge where not exists ( \
+        select 1 from call where call.tenant_id = charge.tenant_id and call.call_id = charge.call_id) \
+        or charge.amount_e4 <> 0 and not exists (select 1 from entry where entry.tenant_id = charge.tenant_id \
+        and entry.key = 'call/' || charge.call_id || '/' || cast(charge.leg as text) || '/' || charge.kind || '/' \
+            || cast(charge.revision as text) and entry.amount_e4 = abs(charge.amount_e4))",
+    ),
+    (
+        FindingKind::EntryWithoutCharge,
+        "select entry.tenant_id, entry.key as subject from entry left join ( \
+        select tenant_id, 'call/' || call_id || '/' || cast(leg as text) || '/' || kind || '/' \
+            || cast(revision as text) as key from charge \
+        ) charged on charged.tenant_id = entry.tenant_id and charged.key = entry.key \
+        where entry.kind = 'call' and charged.key is null",
+    ),
+    (
+        FindingKind::Revision,
+        "select tenant_id, call_id as subject from charge \
+        group by tenant_id, call_id, leg, kind having count(*) <> max(revision) + 1",
+    ),
+    (
+        FindingKind::Recording,
+        "select call.tenant_id, call.recording_id as subject from call \
+        where recording_id is not null and not exists (select 1 from recording \
+        where recording.tenant_id = call.tenant_id and recording.recording_id = call.recording_id)",
+    ),
+    (
+        FindingKind::Recording,
+        "select recording.tenant_id, recording.recording_id as subject from recording \
+        where not exists (select 1 from call where call.tenant_id = recording.tenant_id \
+        and call.call_id = recording.call_id and call.recording_id = recording.recording_id)",
+    ),
+    (
+        FindingKind::JournalMark,
+        "select 'provider' as tenant_id, settled.node as subject from ( \
+        select node, max(position) as position from call group by node) settled \
+        left join journal_mark mark on mark.tenant_id = 'provider' and mark.node = settled.node \
+        where coalesce(mark.position, -1) < settled.position",
+    ),
+];
+
+const NUMBERS: &str = "select number.holder_id as tenant_id, number.number as subject from number \
+    left join (select tenant_id, max(version) as version from enterprise group by tenant_id) latest \
+    on latest.tenant_id = number.holder_id where coalesce(latest.version, 0) <> number.version";
+
+/// No check lists more than this many findings.
+const FINDINGS_MAX: usize = 1000;
+
+impl Store {
+    /// Runs every check over one state of the database; empty is clean. It reads every row once or twice.
+    pub async fn verify(&self) -> Result<Vec<Finding>> {
+        let mut snapshot = self.snapshot().await?;
+        let mut findings = Vec::new();
+        for (kind, sql) in CHECKS.into_iter().chain([(FindingKind::Number, NUMBERS)]) {
+            findings.extend(run(&mut snapshot, kind, sql).await?);
+        }
+        for (one, other) in [(KEPT, RECOUNTED), (RECOUNTED, KEPT)] {
+            let sql = format!(
+                "select tenant_id, number || ' ' || province || ' hour ' || cast(hour as text) as subject \
+                 from (select * from ({one}) one except select * from ({other}) other) differ"
+            );
+            findings.extend(run(&mut snapshot, FindingKind::Rollup, &sql).await?);
+        }
+        findings.extend(months(&mut snapshot).await?);
+        findings.sort();
+        findings.dedup();
+        Ok(findings)
+    }
+}
+
+async fn run(connection: &mut AnyConnection, kind: FindingKind, sql: &str) -> Result<Vec<Finding>> {
+    let sql = format!("{sql} limit {FINDINGS_MAX}");
+    let rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_all(connection).await?;
+    let read = |row: &AnyRow| {
+        Ok(Finding { kind, tenant: TenantId::new(&row.text("tenant_id")?), subject: row.text("subject")? })
+    };
+    rows.iter().map(read).collect()
+}
+
+type Months = BTreeMap<(String, String, i64), (i64, i64, Money)>;
+
+/// A billing month is Beijing's, which no SQL here knows: hours are put into months in this function.
+async fn months(connection: &mut AnyConnection) -> Result<Vec<Finding>> {
+    let by_hour = "select tenant_id, number, hour, cast(sum(calls) as bigint) as calls, \
+                   cast(sum(answered) as bigint) as answered, cast(sum(sale_e4) as bigint) as spent_e4 \
+                   from rollup group by tenant_id, number, hour";
+    let mut counted = Months::new();
+    for row in sqlx::query(by_hour).fetch_all(&mut *connection).await? {
+        let month = i64::from(Wall(row.int("hour")? * HOUR_MS).beijing().billing_month());
+        for number in [String::new(), row.text("number")?] {
+            let sum = counted.entry((row.text("tenant_id")?, number, month)).or_default();
+            sum.0 += row.int("calls")?;
+            sum.1 += row.int("answered")?;
+            sum.2 += Money(row.int("spent_e4")?);
+        }
+    }
+    let kept = "select tenant_id, number, month, calls, answered, spent_e4 from month_spend";
+    let mut found = Months::new();
+    for row in sqlx::query(kept).fetch_all(connection).await? {
+        let sum = (row.int("calls")?, row.int("answered")?, Money(row.int("spent_e4")?));
+        found.insert((row.text("tenant_id")?, row.text("number")?, row.int("month")?), sum);
+    }
+    let differ = |key: &&(String, String, i64)| counted.get(*key) != found.get(*key);
+    let keys = counted.keys().chain(found.keys()).filter(differ).take(FINDINGS_MAX);
+    Ok(keys.map(|(tenant, number, month)| month_finding(tenant, number, *month)).collect())
+}
+
+fn month_finding(tenant: &str, number: &str, month: i64) -> Finding {
+    let whose = number.parse::<HotlineNumber>().map_or("all numbers".to_owned(), |number| number.to_string());
+    Finding {
+        kind: FindingKind::MonthSpend,
+        tenant: TenantId::new(tenant),
+        subject: format!("{whose} {month}"),
+    }
+}
