@@ -11,7 +11,7 @@ mod table;
 mod talk;
 
 use crate::shell::{Failure, Outcome};
-use table::Row;
+use table::{Row, Verdict};
 
 /// How long and how often a figure is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,7 +88,6 @@ pub fn run(arguments: &[String]) -> Outcome {
     let chosen =
         FIGURES.iter().filter(|figure| names.is_empty() || names.iter().any(|name| name == figure.name));
     let mut rows = Vec::new();
-    let mut broken = Vec::new();
     for figure in chosen {
         eprintln!("══ {}: {}", figure.name, figure.what);
         match (figure.measure)(&effort) {
@@ -96,11 +95,12 @@ pub fn run(arguments: &[String]) -> Outcome {
             Err(failure) => {
                 eprintln!("══ {}: {failure}", figure.name);
                 rows.push(Row::broken(figure.what, &failure.to_string()));
-                broken.push(figure.name);
             }
         }
     }
     print!("{}", table::section(&rows, &effort, arguments));
+    let broken: Vec<&str> =
+        rows.iter().filter(|row| row.verdict == Verdict::Broken).map(|row| row.figure.as_str()).collect();
     if broken.is_empty() {
         Ok(())
     } else {

@@ -3,6 +3,7 @@
 use super::table::Row;
 use super::{Effort, median};
 use crate::json::{self, Json};
+use crate::product::{self, Build};
 use crate::shell::{self, Outcome, failed};
 use crate::workspace;
 
@@ -61,6 +62,13 @@ pub fn package_with(example: &str) -> Outcome<Option<&'static str>> {
 pub fn build_example(package: &str, example: &str) -> Outcome<String> {
     shell::step("build", shell::cargo(&["build", "--release", "-p", package, "--example", example]))?;
     let path = workspace::target_folder()?.join("release/examples").join(example);
+    Ok(path.to_string_lossy().into_owned())
+}
+
+/// Builds a program for release and returns its path.
+pub fn build_program(package: &str, program: &str) -> Outcome<String> {
+    shell::step("build", shell::cargo(&["build", "--release", "-p", package, "--bin", program]))?;
+    let path = product::built(Build::Release, program)?;
     Ok(path.to_string_lossy().into_owned())
 }
 
