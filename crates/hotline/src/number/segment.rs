@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn n01_five_segments_hold_five_million_numbers_without_a_row_each() {
-        for day in ["2005-01-01", "2026-11-22"] {
+        for day in ["2005-01-01", "2008-10-14", "2008-10-15", "2009-01-01", "2026-11-22"] {
             assert_eq!(Segments::shipped().capacity_on(day.parse().unwrap()), 5_000_000, "{day}");
         }
         assert_eq!(Segments::shipped().rows().len(), 8);
