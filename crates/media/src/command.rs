@@ -104,12 +104,12 @@ pub struct RecordingConfig {
 }
 
 impl RecordingConfig {
-    /// Segments of 64 MiB, at most 256 of them for each shard; 512 MiB of the disk stay free.
+    /// Segments of 32 MiB, at most 512 of them for each shard; 512 MiB of the disk stay free.
     pub fn in_dir(dir: impl Into<PathBuf>) -> RecordingConfig {
         RecordingConfig {
             dir: dir.into(),
-            segment_bytes: 64 << 20,
-            segments_max: 256,
+            segment_bytes: 32 << 20,
+            segments_max: 512,
             disk_reserve_bytes: 512 << 20,
         }
     }

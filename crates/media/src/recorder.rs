@@ -3,7 +3,7 @@
 
 pub(crate) mod tap;
 pub(crate) mod timeline;
-pub(crate) mod writer;
+pub mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;

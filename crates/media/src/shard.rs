@@ -8,13 +8,16 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::command::{CallId, Command, Event, LegId, Port, PromptId, Refusal, Sound, StopReason, ToneId};
+use crate::command::{
+    CallId, Command, Event, LegId, Port, PromptId, RecordingConfig, Refusal, Sound, StopReason, ToneId,
+};
 use crate::latch::Verdict;
 use crate::leg::{Channel, Content, Frame, Leg, Peer, Playing, Turn};
 use crate::prompt::Prompt;
 use crate::quality::Order;
 use crate::recorder::WriterLink;
 use crate::recorder::tap::{OutOfRoom, Tap};
+use crate::recorder::writer::{self, WriterThread};
 use crate::rtp::{HEADER_BYTES, Packet};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES};
@@ -139,6 +142,16 @@ impl Shard {
             next_tick: 0,
             next_sweep_ms: 0,
         })
+    }
+
+    /// Starts a recording writer for this shard alone, whose events go nowhere: for a benchmark.
+    ///
+    /// # Errors
+    /// Those of the recordings' directory.
+    pub fn start_writer(&mut self, config: RecordingConfig) -> io::Result<WriterThread> {
+        let (writer, links) = writer::start(config, 1, Arc::new(|_| {}))?;
+        links.into_iter().for_each(|link| self.link_writer(link));
+        Ok(writer)
     }
 
     pub(crate) fn link_writer(&mut self, link: WriterLink) {

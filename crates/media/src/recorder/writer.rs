@@ -33,7 +33,7 @@ const SYNC_ONE_BY_ONE_MAX: usize = 4;
 const QUEUE_MAX: usize = 65_536;
 
 /// The writer's thread, until its owner stops it.
-pub(crate) struct WriterThread {
+pub struct WriterThread {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<()>,
 }

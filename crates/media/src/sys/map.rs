@@ -33,6 +33,10 @@ impl Map {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        // Touches every page now, so that the first write to each later is no fault on the thread that carries
+        // RTP. A kernel before 5.14 does not know this and faults then.
+        // SAFETY: exactly the range mapped above.
+        unsafe { libc::madvise(start, len, libc::MADV_POPULATE_WRITE) };
         Ok(Map { start: start.cast(), len })
     }
 

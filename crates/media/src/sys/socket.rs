@@ -168,6 +168,83 @@ pub fn raise_file_limit(files: u64) {
     }
 }
 
+/// Many datagrams in one system call: for the benchmark's floor, which nothing with one socket a leg can reach.
+pub struct Batch {
+    buffers: Vec<[u8; BATCH_DATAGRAM_BYTES]>,
+    parts: Vec<libc::iovec>,
+    headers: Vec<libc::mmsghdr>,
+    filled: usize,
+}
+
+const BATCH_DATAGRAM_BYTES: usize = 256;
+
+impl Batch {
+    /// Room for `max` datagrams of at most 256 octets.
+    pub fn with_max(max: usize) -> Batch {
+        let mut buffers = vec![[0; BATCH_DATAGRAM_BYTES]; max];
+        let mut parts: Vec<libc::iovec> = buffers
+            .iter_mut()
+            .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: BATCH_DATAGRAM_BYTES })
+            .collect();
+        let headers = parts
+            .iter_mut()
+            .map(|part| {
+                // SAFETY: an mmsghdr of zeros names no address and no control data.
+                let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+                header.msg_hdr.msg_iov = part;
+                header.msg_hdr.msg_iovlen = 1;
+                header
+            })
+            .collect();
+        Batch { buffers, parts, headers, filled: 0 }
+    }
+
+    /// Receives what is there; gives how many.
+    pub fn receive(&mut self, socket: &UdpSocket) -> usize {
+        for part in &mut self.parts {
+            part.iov_len = BATCH_DATAGRAM_BYTES;
+        }
+        let (room, flags) = (self.headers.len() as u32, libc::MSG_DONTWAIT);
+        // SAFETY: each header points to one part and that to one buffer; the three vectors never grow, and their
+        // storage does not move with `self`.
+        let count = unsafe {
+            libc::recvmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), room, flags, std::ptr::null_mut())
+        };
+        self.filled = usize::try_from(count).unwrap_or(0);
+        for n in 0..self.filled {
+            self.parts[n].iov_len = (self.headers[n].msg_len as usize).min(BATCH_DATAGRAM_BYTES);
+        }
+        self.filled
+    }
+
+    /// Sends what was received to the peer of a connected socket; gives how many were taken.
+    pub fn send(&mut self, socket: &UdpSocket) -> usize {
+        // SAFETY: as in `receive`; the first `filled` headers name filled buffers.
+        let count = unsafe {
+            libc::sendmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                self.filled as u32,
+                libc::MSG_DONTWAIT,
+            )
+        };
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    /// One of the datagrams received last.
+    pub fn datagram(&self, at: usize) -> &[u8] {
+        &self.buffers[at][..self.parts[at].iov_len]
+    }
+}
+
+/// Processor time of the calling thread.
+pub fn thread_cpu_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec into a live one.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +267,26 @@ mod tests {
         assert_eq!(ours.recv(&mut buffer).expect("the peer's packet"), 5);
         assert!(ours.recv(&mut buffer).is_err(), "no stranger's packet");
         assert_eq!(guard.count(), 100);
+    }
+
+    #[test]
+    fn a_batch_passes_on_what_it_received() {
+        let (from, ours, to) = (loopback(), loopback(), loopback());
+        from.connect(ours.local_addr().expect("bound")).expect("connected");
+        ours.connect(to.local_addr().expect("bound")).expect("connected");
+        from.send(b"one").expect("sent");
+        from.send(b"three").expect("sent");
+        let mut batch = Batch::with_max(4);
+        // A connected socket takes only its peer's datagrams, so the way in is another.
+        assert_eq!(batch.receive(&ours), 0);
+        disconnect(&ours).expect("disconnected");
+        from.send(b"one").expect("sent");
+        from.send(b"three").expect("sent");
+        assert_eq!(batch.receive(&ours), 2);
+        assert_eq!((batch.datagram(0), batch.datagram(1)), (&b"one"[..], &b"three"[..]));
+        ours.connect(to.local_addr().expect("bound")).expect("connected");
+        assert_eq!(batch.send(&ours), 2);
+        assert_eq!(to.recv(&mut [0; 16]).expect("there"), 3);
     }
 
     #[test]

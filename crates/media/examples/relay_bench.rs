@@ -1,0 +1,209 @@
+//! What a relayed packet costs, beside the kernel's floor of the same minute. One thread sends, relays and takes in
+//! turn with 64 packets ready; only the relay's processor time is counted, statistics and latching on.
+//!
+//! `relay_bench [--rounds N] [--json]`: floor, relay and relay with recording take turns N times (default 5).
+
+use std::net::{SocketAddr, UdpSocket};
+
+use media::rtp;
+use media::shard::{Shard, ShardConfig};
+use media::sys::socket::{self, Batch, thread_cpu_ns};
+use media::{CallId, Command, Law, LegId, RecordingConfig};
+
+const READY: usize = 64;
+const CALLS: usize = 500;
+/// Batches of one turn, and turns of one round: short turns share the machine's noise evenly.
+const BATCHES: usize = 50;
+const TURNS: usize = 12;
+
+fn loopback() -> UdpSocket {
+    socket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port")
+}
+
+fn address(socket: &UdpSocket) -> SocketAddr {
+    socket.local_addr().expect("bound")
+}
+
+/// One flow, no logic: recvmmsg and sendmmsg of 64.
+struct Floor {
+    sender: UdpSocket,
+    inlet: UdpSocket,
+    outlet: UdpSocket,
+    sink: UdpSocket,
+    batch: Batch,
+    drained: Batch,
+}
+
+impl Floor {
+    fn new() -> Floor {
+        let [sender, inlet, outlet, sink] = [(); 4].map(|()| loopback());
+        sender.connect(address(&inlet)).expect("connected");
+        outlet.connect(address(&sink)).expect("connected");
+        Floor { sender, inlet, outlet, sink, batch: Batch::with_max(READY), drained: Batch::with_max(READY) }
+    }
+
+    fn run(&mut self) -> f64 {
+        let (mut spent_ns, mut packets) = (0, 0);
+        for _ in 0..BATCHES {
+            for _ in 0..READY {
+                self.sender.send(&[0x80; 172]).expect("sent");
+            }
+            let began_ns = thread_cpu_ns();
+            self.batch.receive(&self.inlet);
+            packets += self.batch.send(&self.outlet);
+            spent_ns += thread_cpu_ns() - began_ns;
+            while self.drained.receive(&self.sink) > 0 {}
+        }
+        assert_eq!(packets, BATCHES * READY, "the floor lost packets");
+        spent_ns as f64 / packets as f64
+    }
+}
+
+/// A shard with 500 bridged calls and their 1,000 phones.
+struct Relay {
+    shard: Shard,
+    phones: Vec<Phone>,
+    next: usize,
+}
+
+struct Phone {
+    socket: UdpSocket,
+    sequence: u16,
+}
+
+impl Phone {
+    fn send(&mut self) {
+        let mut datagram = [0xD5; 172];
+        self.sequence = self.sequence.wrapping_add(1);
+        rtp::write_header(&mut datagram, false, 8, self.sequence, u32::from(self.sequence) * 160, 7);
+        self.socket.send(&datagram).expect("sent");
+    }
+}
+
+impl Relay {
+    fn new(recording: Option<RecordingConfig>) -> Relay {
+        let sockets: Vec<UdpSocket> = (0..CALLS * 2).map(|_| loopback()).collect();
+        let addresses: Vec<SocketAddr> = sockets.iter().map(address).collect();
+        let config = ShardConfig { index: 0, sockets, silence_ms: 60_000, quarantine_ms: 30_000, seed: 1 };
+        let mut shard = Shard::new(config, &[]).expect("a shard");
+        let records = recording.is_some();
+        if let Some(recording) = recording {
+            // The thread ends with the process; what it has not written is of no use.
+            std::mem::forget(shard.start_writer(recording).expect("a writer"));
+        }
+        let phones = addresses.iter().enumerate().map(|(n, &at)| open_leg(&mut shard, n, at)).collect();
+        for call in 0..CALLS {
+            let (a, b) = (LegId(call as u64 * 2), LegId(call as u64 * 2 + 1));
+            shard.obey(Command::Bridge { a, b });
+            if records {
+                let call = CallId(call as u128);
+                shard.obey(Command::Record { call, recording: call.0, left: a, right: b });
+            }
+        }
+        let mut relay = Relay { shard, phones, next: 0 };
+        // Every source is latched and every block open before anything is measured.
+        (0..CALLS * 2 / READY * 2 + 2).for_each(|_| {
+            relay.batch();
+        });
+        relay
+    }
+
+    /// Gives the processor time of relaying 64 packets.
+    fn batch(&mut self) -> u64 {
+        let legs = self.phones.len();
+        for n in 0..READY {
+            self.phones[(self.next + n) % legs].send();
+        }
+        let began_ns = thread_cpu_ns();
+        self.shard.turn_now().expect("epoll");
+        let spent_ns = thread_cpu_ns() - began_ns;
+        let events = self.shard.take_events();
+        assert!(events.iter().all(|event| !matches!(event, media::Event::Refused { .. })), "{events:?}");
+        for n in 0..READY {
+            // The other leg of each call hears it.
+            let other = ((self.next + n) % legs) ^ 1;
+            while self.phones[other].socket.recv(&mut [0; 256]).is_ok() {}
+        }
+        self.next = (self.next + READY) % legs;
+        spent_ns
+    }
+
+    fn run(&mut self) -> f64 {
+        let spent_ns: u64 = (0..BATCHES).map(|_| self.batch()).sum();
+        spent_ns as f64 / (BATCHES * READY) as f64
+    }
+
+    /// Closes all legs; gives the packets received and sent.
+    fn totals(mut self) -> (u64, u64) {
+        (0..CALLS as u64 * 2).for_each(|leg| self.shard.obey(Command::Close { leg: LegId(leg) }));
+        let events = self.shard.take_events();
+        events.iter().fold((0, 0), |(received, sent), event| match event {
+            media::Event::Closed { stats, .. } => (received + stats.received, sent + stats.sent),
+            _ => (received, sent),
+        })
+    }
+}
+
+fn open_leg(shard: &mut Shard, n: usize, at: SocketAddr) -> Phone {
+    let socket = loopback();
+    socket.connect(at).expect("connected");
+    let leg = LegId(n as u64);
+    shard.obey(Command::Open { leg, port: n as u32, call: CallId(n as u128 / 2) });
+    shard.obey(Command::Connect {
+        leg,
+        remote: address(&socket),
+        payload: Law::Pcma,
+        payload_type: 8,
+        event_payload_type: Some(101),
+    });
+    Phone { socket, sequence: 0 }
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let rounds = args
+        .iter()
+        .position(|arg| arg == "--rounds")
+        .map_or(5, |at| args.get(at + 1).and_then(|n| n.parse().ok()).expect("--rounds N"));
+    socket::raise_file_limit(16_384);
+    let dir = std::env::temp_dir().join(format!("relay-bench-{}", std::process::id()));
+    let mut floor = Floor::new();
+    let mut relay = Relay::new(None);
+    let mut recorded =
+        Relay::new(Some(RecordingConfig { disk_reserve_bytes: 0, ..RecordingConfig::in_dir(&dir) }));
+    let (mut floor_ns, mut relay_ns, mut record_ns) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let mut sums_ns = [0.0; 3];
+        for _ in 0..TURNS {
+            let turn_ns = [floor.run(), relay.run(), recorded.run()];
+            sums_ns.iter_mut().zip(turn_ns).for_each(|(sum_ns, ns)| *sum_ns += ns);
+        }
+        for (figures, sum_ns) in [&mut floor_ns, &mut relay_ns, &mut record_ns].into_iter().zip(sums_ns) {
+            figures.push(sum_ns / TURNS as f64);
+        }
+    }
+    let packets = (rounds * TURNS * BATCHES + CALLS * 2 / READY * 2 + 2) * READY;
+    let (received, sent) = relay.totals();
+    let (recorded_received, recorded_sent) = recorded.totals();
+    // The directory holds nothing anyone wants.
+    let _ = std::fs::remove_dir_all(&dir);
+    assert_eq!((received, recorded_received), (packets as u64, packets as u64), "every packet was received");
+    assert!(sent * 100 >= received * 95 && recorded_sent * 100 >= recorded_received * 95, "and relayed");
+    let [floor, relay, record] = [&floor_ns, &relay_ns, &record_ns].map(|figures| median(figures));
+    let (over_floor, over_relay) = (relay / floor, record / relay);
+    if args.iter().any(|arg| arg == "--json") {
+        println!(
+            r#"{{"floor_ns":{floor:.0},"relay_ns":{relay:.0},"record_ns":{record:.0},"relay_over_floor":{over_floor:.3},"record_over_relay":{over_relay:.3},"rounds":{rounds}}}"#
+        );
+    } else {
+        println!("floor  {floor:7.0} ns a packet  {floor_ns:.0?}");
+        println!("relay  {relay:7.0} ns a packet  {relay_ns:.0?}  {over_floor:.2} x floor (goal 1.90)");
+        println!("record {record:7.0} ns a packet  {record_ns:.0?}  {over_relay:.2} x relay (goal 1.15)");
+    }
+}
