@@ -51,6 +51,7 @@ impl CallerPatterns {
 
 /// Proof that a call passed the bars and holds its reservation. Only [`clear`] makes one.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::manual_non_exhaustive, reason = "no other module of this crate may build one either")]
 pub struct Cleared {
     /// What the tenant's owner reserved.
     pub admission: Admission,
@@ -75,13 +76,18 @@ pub fn clear(
     ask: &crate::tenant::Ask,
 ) -> Result<Cleared, Barred> {
     if !hotline.enabled {
-        return Err(Barred { cause: Cause::NumberNotInService, detail: "the number is switched off".into() });
+        return Err(out_of_service());
     }
     if let Some(pattern) = hotline.block.matching(caller) {
         return Err(Barred { cause: Cause::Blocked, detail: pattern.to_owned() });
     }
     let admission = tenant.admit(hotline, caller, ask)?;
     Ok(Cleared { admission, _only_here: () })
+}
+
+/// The refusal of a number that is switched off or that nobody holds.
+pub fn out_of_service() -> Barred {
+    Barred { cause: Cause::NumberNotInService, detail: "the number is not in service".into() }
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub struct Arrival {
 
 /// What happens to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Event {
     /// First 18x of an outgoing leg.
     Rang { leg: LegNo },
@@ -99,6 +100,7 @@ pub enum Event {
 
 /// What a call wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Action {
     /// 183 with our media to the caller.
     EarlyMedia,
@@ -269,6 +271,9 @@ impl Call {
 
     fn admit(&mut self, desk: &mut Desk<'_>, now: Mono) {
         let hotline = self.hotline.clone();
+        if !hotline.enabled {
+            return self.bar(barring::out_of_service(), desk, now);
+        }
         let Some(meter) = Meter::new(&hotline, desk.tariffs, self.wall(now)) else {
             let detail = format!("plan {} has no version today", hotline.plan);
             return self.bar(Barred { cause: Cause::NoTariff, detail }, desk, now);
@@ -277,7 +282,7 @@ impl Call {
         match barring::clear(&hotline, &self.caller, desk.tenant, &ask) {
             Ok(cleared) => {
                 self.note(Fact::Admitted { admission: cleared.admission }, now);
-                self.meter = Some(meter.admitted(cleared.admission));
+                self.meter = Some(meter.admitted(cleared));
                 self.walk(0, desk, now);
             }
             Err(barred) => self.bar(barred, desk, now),

@@ -11,8 +11,8 @@ pub use crate::ledger::AccountKind;
 
 pub use compile::{OTHERWISE, compile, compile_number};
 pub use read::{
-    Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES, Shape, Tree,
-    Value, Wanted, read,
+    Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES,
+    Shape, Tree, Value, Wanted, read,
 };
 pub use write::{to_yaml, write};
 

@@ -36,6 +36,7 @@ pub struct Step {
 
 /// What a step does and where it leads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum StepKind {
     /// Is the schedule open at the call's wall time?
     Hours { name: Arc<str>, schedule: Box<Schedule>, open: StepNo, closed: StepNo },
@@ -56,6 +57,7 @@ pub enum StepKind {
 /// Why a step went where it went: values, so that a support person and a test read the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum StepWhy {
     /// The schedule's verdict at the call's wall time.
     Hours { schedule: Arc<str>, open: bool, because: String },
@@ -86,6 +88,7 @@ pub struct Walked {
 
 /// Where a walk stops: something outside the flow has to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Stop {
     /// Play this, then walk on from `next`.
     Play { prompt: Arc<str>, answer: bool, next: StepNo },
@@ -122,7 +125,7 @@ impl Chance {
     }
 
     /// The next 64 bits (SplitMix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -131,7 +134,7 @@ impl Chance {
 
     /// A whole number below `bound`, which is at least 1; the bias of 64 bits is below any count of calls.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u64
     }
 }
 

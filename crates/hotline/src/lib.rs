@@ -1,20 +1,20 @@
 //! Every decision of the product, as values: which number, may this caller, which step, which target, what happened,
 //! what it costs and how it is posted. Knows no clock, no socket, no file, no database and no randomness of its own.
 
-pub mod call;
-pub mod tenant;
-pub mod hotline;
-pub mod number;
-pub mod region;
-pub mod calendar;
 pub mod barring;
-pub mod flow;
-pub mod routing;
+pub mod calendar;
+pub mod call;
 pub mod cdr;
-pub mod rating;
-pub mod ledger;
-pub mod settlement;
 pub mod enterprise;
+pub mod flow;
+pub mod hotline;
+pub mod ledger;
+pub mod number;
+pub mod rating;
+pub mod region;
+pub mod routing;
+pub mod settlement;
+pub mod tenant;
 
 mod id;
 mod money;

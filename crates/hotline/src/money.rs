@@ -76,7 +76,11 @@ impl FromStr for Money {
 
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
@@ -135,7 +139,9 @@ mod tests {
 
     #[test]
     fn written_in_yuan_with_at_least_two_decimals() {
-        for (e4, text) in [(6600, "0.66"), (0, "0.00"), (-3000, "-0.30"), (12_345, "1.2345"), (12_340, "1.234")] {
+        for (e4, text) in
+            [(6600, "0.66"), (0, "0.00"), (-3000, "-0.30"), (12_345, "1.2345"), (12_340, "1.234")]
+        {
             assert_eq!(Money(e4).to_string(), text);
             assert_eq!(text.parse(), Ok(Money(e4)));
         }

@@ -117,7 +117,8 @@ impl Trunks {
         }
         let of_health = |down: bool| {
             let rows = self.rows.iter().enumerate();
-            rows.filter(move |(_, trunk)| trunk.outgoing && trunk.down == down).map(|(place, _)| Some(place as u8))
+            rows.filter(move |(_, trunk)| trunk.outgoing && trunk.down == down)
+                .map(|(place, _)| Some(place as u8))
         };
         of_health(false).chain(of_health(true)).collect()
     }

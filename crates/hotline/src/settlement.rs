@@ -73,9 +73,11 @@ pub fn settle(
         None => Vec::new(),
     };
     let ended = log.last().map_or(record.ended_at, |last| Wall::of(last.at, arrived.wall_offset_ms));
-    let posting = ledger::Posting { tenant: &record.tenant, account: arrived.account, call, posted_at: ended };
+    let posting =
+        ledger::Posting { tenant: &record.tenant, account: arrived.account, call, posted_at: ended };
     let entries = ledger::post(&posting, &charges, &record.legs);
-    let fee = charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).map(|charge| charge.amount_e4).sum();
+    let fee =
+        charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).map(|charge| charge.amount_e4).sum();
     let counts = folded.admission.is_some() && (record.answered_at.is_some() || arrived.count_unanswered);
     let month = record.started_at.beijing().billing_month();
     let states = states(log, &arrived, position);

@@ -189,7 +189,11 @@ impl Tenant {
             ("number", up_of_number, hotline.limits.concurrent_calls_max),
             ("tenant", self.calls_up, hotline.tenant_limits.concurrent_calls_max),
             ("caller", up_of_caller, hotline.limits.concurrent_calls_per_caller_max),
-            ("caller of tenant", up_of_caller_anywhere, hotline.tenant_limits.concurrent_calls_per_caller_max),
+            (
+                "caller of tenant",
+                up_of_caller_anywhere,
+                hotline.tenant_limits.concurrent_calls_per_caller_max,
+            ),
         ];
         for (whose, up, limit) in checks {
             if let Some(limit) = limit.filter(|limit| up >= *limit) {
@@ -237,7 +241,12 @@ impl Tenant {
     }
 
     /// Holds the next slice of a call in its talk. With `finish_call` it is held even beyond the money (FAULTS B3).
-    pub fn hold_slice(&mut self, hotline: &Hotline, admission: &mut Admission, more: Money) -> Result<(), Barred> {
+    pub fn hold_slice(
+        &mut self,
+        hotline: &Hotline,
+        admission: &mut Admission,
+        more: Money,
+    ) -> Result<(), Barred> {
         if hotline.balance_end == BalanceEnd::Strict {
             self.check_money(hotline, admission.month, more)?;
         }
@@ -315,7 +324,9 @@ impl Tenant {
     /// Takes back one remembered value; what this version does not know is left alone.
     pub fn remember(&mut self, key: &str, value: &str) {
         let mut parts = key.split('/');
-        let (Some(kind), Some(number), Some(place)) = (parts.next(), parts.next(), parts.next()) else { return };
+        let (Some(kind), Some(number), Some(place)) = (parts.next(), parts.next(), parts.next()) else {
+            return;
+        };
         let Ok(number) = number.parse::<HotlineNumber>() else { return };
         match (kind, place.parse::<u16>(), value) {
             ("pointer", Ok(group), value) => {

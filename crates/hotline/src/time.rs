@@ -111,7 +111,9 @@ impl Beijing {
 
     /// The instant.
     pub fn wall(self) -> Wall {
-        Wall(days_from_civil(self.year, self.month, self.day) * DAY_MS + i64::from(self.ms_of_day) - OFFSET_MS)
+        Wall(
+            days_from_civil(self.year, self.month, self.day) * DAY_MS + i64::from(self.ms_of_day) - OFFSET_MS,
+        )
     }
 
     /// Days since 1970-01-01, in Beijing's calendar.
@@ -144,7 +146,10 @@ impl Beijing {
         let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
         let made = Self::date(year as i32, u8::try_from(month).ok()?, u8::try_from(day).ok()?);
         let back = civil_from_days(made.day_number());
-        if parts.next().is_some() || back != (made.year, made.month, made.day) || !(1970..10_000).contains(&year) {
+        if parts.next().is_some()
+            || back != (made.year, made.month, made.day)
+            || !(1970..10_000).contains(&year)
+        {
             return None;
         }
         Some(Self { ms_of_day: time.map_or(Some(0), parse_time)?, ..made })

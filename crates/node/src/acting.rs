@@ -22,7 +22,7 @@ impl Node {
         match action {
             Action::EarlyMedia => self.early_media(id),
             Action::Play { leg, play, sound, repeat } => self.play(id, leg, play, sound, repeat),
-            Action::StopPlay { leg } => self.to_media(id, leg, |leg| media::Command::StopPlay { leg }),
+            Action::StopPlay { leg } => self.tell_media(id, leg, |leg| media::Command::StopPlay { leg }),
             Action::Dial { leg, place, way } => self.dial(id, leg, place, way),
             Action::Cancel { leg } => {
                 if let Some(sip) = self.sip_leg(id, leg) {
@@ -67,7 +67,12 @@ impl Node {
         self.slots.get(id)?.side(leg)?.media.map(|(leg, _)| leg)
     }
 
-    fn to_media(&mut self, id: SlotId, leg: LegNo, command: impl FnOnce(media::MediaLeg) -> media::Command) {
+    fn tell_media(
+        &mut self,
+        id: SlotId,
+        leg: LegNo,
+        command: impl FnOnce(media::MediaLeg) -> media::Command,
+    ) {
         if let Some(leg) = self.media_leg_of(id, leg) {
             self.outputs.push_back(Output::Media(command(leg)));
         }

@@ -508,7 +508,7 @@ impl Node {
 
     fn begin(&mut self, parked: Parked, hotline: Arc<Hotline>) {
         let now = self.now;
-        let low = u128::from(self.chance.next()) << 64 | u128::from(self.chance.next());
+        let low = u128::from(self.chance.draw()) << 64 | u128::from(self.chance.draw());
         let id = CallId::at(now.wall.0, low);
         let trunk = self.carriers.config(parked.trunk);
         let raw = parked.arriving.asserted.as_deref().unwrap_or(&parked.arriving.from_user);
@@ -521,7 +521,7 @@ impl Node {
             caller: caller.clone(),
             trunk: trunk.clone(),
         }));
-        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.next() };
+        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw() };
         // A tenant whose account could not be had borrows the provider's desk: the call is refused there.
         let known = self.books.tenant(&arrival.hotline.tenant).is_some();
         let owner = if known { arrival.hotline.tenant.clone() } else { TenantId::provider() };

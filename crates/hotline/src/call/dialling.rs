@@ -35,7 +35,9 @@ impl Call {
         let order = route.order.iter().map(|place| hotline.destination(*place).name.clone()).collect();
         let full = route.why.skipped.iter().any(|(_, why)| *why == Skip::LinesFull);
         self.note(Fact::Routed { why: route.why, order }, now);
-        if let Some(member) = route.order.first().and_then(|first| routing::member_of(&hotline, group, *first)) {
+        if let Some(member) =
+            route.order.first().and_then(|first| routing::member_of(&hotline, group, *first))
+        {
             desk.tenant.point(hotline.number, group, member);
             self.note(Fact::Pointed { group, member }, now);
         }
@@ -58,7 +60,12 @@ impl Call {
             if let Some(way) = dialling.ways.pop_front() {
                 return self.dial(dialling, way, desk, now);
             }
-            match dialling.left.pop_front().map(Ok).unwrap_or_else(|| self.next_forward(&mut dialling, desk, now)) {
+            match dialling
+                .left
+                .pop_front()
+                .map(Ok)
+                .unwrap_or_else(|| self.next_forward(&mut dialling, desk, now))
+            {
                 Ok(place) => {
                     dialling.place = place;
                     dialling.tried.push(place);
@@ -86,7 +93,9 @@ impl Call {
                 routing::skip(destination, desk.tenant)
             };
             match skip {
-                Some(why) => self.note(Fact::ForwardSkipped { destination: destination.name.clone(), why }, now),
+                Some(why) => {
+                    self.note(Fact::ForwardSkipped { destination: destination.name.clone(), why }, now)
+                }
                 None if dialling.forwards == FORWARDS_MAX => return Err(Cause::ForwardLimit),
                 None => {
                     dialling.forwards += 1;
@@ -243,7 +252,9 @@ impl Call {
     }
 
     fn has_failed(&self, leg: LegNo) -> bool {
-        self.log.iter().any(|dated| matches!(&dated.fact, Fact::LegFailed { leg: failed, .. } if *failed == leg))
+        self.log
+            .iter()
+            .any(|dated| matches!(&dated.fact, Fact::LegFailed { leg: failed, .. } if *failed == leg))
     }
 
     /// The target's 200: our own 200 follows in the same turn, whatever happens after it.

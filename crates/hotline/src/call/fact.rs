@@ -60,6 +60,7 @@ pub struct Arrived {
 /// One thing that happened in a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Fact {
     /// The INVITE was accepted; always the first fact.
     Arrived(Box<Arrived>),

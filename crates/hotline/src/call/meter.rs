@@ -2,10 +2,11 @@
 //! charged time ends on a paid boundary, however late this thread is.
 
 use super::{CALLER, Call, Desk, Fact, LegNo, Sound, State, Timer};
+use crate::barring::Cleared;
 use crate::cdr::{Cause, Party};
 use crate::enterprise::BalanceEnd;
 use crate::hotline::Hotline;
-use crate::rating::{self, Tariffs, TariffVersion, Zone};
+use crate::rating::{self, TariffVersion, Tariffs, Zone};
 use crate::tenant::Admission;
 use crate::{Money, Mono, Wall};
 
@@ -34,7 +35,15 @@ impl Meter {
         let version = tariffs.version_at(&hotline.plan, at)?.clone();
         let dearer = |zone: &Zone| rating::slice(&version, *zone, 0).price_e4;
         let zone = Zone::ALL.into_iter().max_by_key(dearer)?;
-        Some(Self { version, zone, admission: None, started: None, paid_ms: 0, refused: false, warned: false })
+        Some(Self {
+            version,
+            zone,
+            admission: None,
+            started: None,
+            paid_ms: 0,
+            refused: false,
+            warned: false,
+        })
     }
 
     /// The fee of the first unit.
@@ -42,9 +51,10 @@ impl Meter {
         rating::slice(&self.version, self.zone, 0).price_e4
     }
 
-    pub(super) fn admitted(mut self, admission: Admission) -> Self {
+    /// The meter of a call that was cleared; no other call has one that runs.
+    pub(super) fn admitted(mut self, cleared: Cleared) -> Self {
         self.paid_ms = rating::slice(&self.version, self.zone, 0).until_ms;
-        self.admission = Some(admission);
+        self.admission = Some(cleared.admission);
         self
     }
 
@@ -123,7 +133,8 @@ impl Call {
         let hotline = self.hotline.clone();
         loop {
             let Some(meter) = &mut self.meter else { return };
-            let (Some(admission), Some(paid_end)) = (&mut meter.admission, meter.started.map(|s| s + meter.paid_ms))
+            let (Some(admission), Some(paid_end)) =
+                (&mut meter.admission, meter.started.map(|s| s + meter.paid_ms))
             else {
                 return;
             };
@@ -202,4 +213,3 @@ impl Call {
         }
     }
 }
-

@@ -237,7 +237,12 @@ impl<'a> Folding<'a> {
         (self.record.talk_ms, self.record.sale_ms) = (talk_ms, charged_ms);
         self.record.ended_at = self.wall(self.until);
         self.record.status = status(&self.record);
-        Folded { record: self.record, arrived: self.arrived.clone(), zone: self.zone, admission: self.admission }
+        Folded {
+            record: self.record,
+            arrived: self.arrived.clone(),
+            zone: self.zone,
+            admission: self.admission,
+        }
     }
 }
 
@@ -262,9 +267,11 @@ fn status(record: &CallRecord) -> AnswerStatus {
             Some(LegOutcome::Busy | LegOutcome::Rejected) => AnswerStatus::Busy,
             _ => AnswerStatus::NoAnswer,
         },
-        Cause::CallerCancelled | Cause::HangUp | Cause::BalanceEnded | Cause::TalkLimit | Cause::MediaSilent => {
-            AnswerStatus::Abandoned
-        }
+        Cause::CallerCancelled
+        | Cause::HangUp
+        | Cause::BalanceEnded
+        | Cause::TalkLimit
+        | Cause::MediaSilent => AnswerStatus::Abandoned,
         Cause::NoTarget
         | Cause::TrunkFailed
         | Cause::SessionExpired

@@ -26,6 +26,16 @@ pub struct RegionTable {
     overrides: Overrides,
 }
 
+impl std::fmt::Debug for RegionTable {
+    /// The version and the size; the arrays are of no use to a reader.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegionTable")
+            .field("version", &self.version)
+            .field("prefixes", &self.prefix_count)
+            .finish()
+    }
+}
+
 /// One city of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct City {
