@@ -300,7 +300,6 @@ pub(crate) fn phrase(status: u16) -> &'static str {
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
         491 => "Request Pending",
-        500 => "Server Internal Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
         504 => "Server Time-out",
@@ -312,7 +311,7 @@ pub(crate) fn phrase(status: u16) -> &'static str {
         201..=299 => "OK",
         300..=399 => "Redirection",
         401..=499 => "Request Failure",
-        501..=599 => "Server Failure",
+        500 | 502 | 506..=599 => "Server Internal Error",
         _ => "Global Failure",
     }
 }
