@@ -163,10 +163,11 @@ impl Endpoint {
         probe
     }
 
-    /// All that a BYE after a restart needs; `None` without a confirmed dialog.
+    /// All that a BYE after a restart needs; `None` before an outgoing leg was answered and after a leg ended. A call
+    /// that arrived has it before our 200, so that it can be written down before that 200 leaves.
     pub fn dialog(&self, leg: LegId) -> Option<DialogState> {
         let leg = self.legs.get(leg.0)?;
-        leg.is_dialog().then(|| leg.dialog.clone())
+        (leg.is_dialog() || leg.state == State::Invited).then(|| leg.dialog.clone())
     }
 
     /// A dialog from before a restart: `bye` works, and a BYE that arrives for it gets its 200. Its session
