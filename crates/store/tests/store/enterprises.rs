@@ -1,0 +1,177 @@
+//! Documents by version, numbers with one holder, limits and their requests.
+
+use hotline::HotlineNumber;
+use hotline::cdr::ChargingFrom;
+use hotline::enterprise::*;
+use hotline::{PlanId, TenantId};
+use store::{LimitKind, NumberRow, Put};
+
+use crate::case::Case;
+use crate::sample::{change, morning};
+
+crate::on_both_engines!(
+    versions_follow_each_other_and_old_ones_stay,
+    a_change_from_an_older_version_is_refused,
+    n01_a_number_has_one_holder,
+    a_number_no_longer_named_is_free_again,
+    the_directory_is_read_page_by_page,
+    an_import_of_many_is_all_or_nothing,
+    r01_a_refused_binding_waits_until_the_limit_is_raised,
+);
+
+pub fn enterprise(id: &str, numbers: &[HotlineNumber]) -> Enterprise {
+    let numbers = numbers.iter().map(|number| plain_number(*number)).collect();
+    Enterprise {
+        id: TenantId::new(id),
+        name: format!("{id} 科技有限公司"),
+        plan: PlanId::new("T2a"),
+        account: AccountKind::Prepaid,
+        balance_end: BalanceEnd::Strict,
+        charging_from: ChargingFrom::Answer,
+        limits: Limits::default(),
+        schedules: Vec::new(),
+        region_sets: Vec::new(),
+        caller_lists: Vec::new(),
+        numbers,
+    }
+}
+
+fn plain_number(number: HotlineNumber) -> Number {
+    Number {
+        number,
+        enabled: true,
+        destinations: Vec::new(),
+        groups: Vec::new(),
+        rules: Vec::new(),
+        otherwise: Then::HangUp { prompt: Some("closed".into()) },
+        forwards: Forwards::default(),
+        block: vec!["1700000*".into()],
+        limits: Limits::default(),
+        ringback: Ringback::Tone,
+        recording: Recording { enabled: true, notice: "recording_notice".into() },
+        talk_s_max: 14_400,
+    }
+}
+
+fn numbers(from: u32, count: u32) -> Vec<HotlineNumber> {
+    (from..from + count).map(|suffix| HotlineNumber::from_suffix(suffix).unwrap()).collect()
+}
+
+async fn versions_follow_each_other_and_old_ones_stay(case: Case) {
+    let store = &case.store;
+    let mut document = enterprise("huaxin", &numbers(6_010_114, 2));
+    let by = change(morning());
+    assert_eq!(store.put_enterprise(&document, 0, &by).await.unwrap(), Put::Stored { version: 1 });
+    let first = document.clone();
+    document.name = "华信集团".into();
+    assert_eq!(store.put_enterprise(&document, 1, &by).await.unwrap(), Put::Stored { version: 2 });
+    let latest = store.enterprise(&document.id).await.unwrap().unwrap();
+    assert_eq!((latest.version, &latest.enterprise, &latest.change), (2, &document, &by));
+    assert_eq!(store.enterprise_at(&document.id, 1).await.unwrap().unwrap().enterprise, first);
+    assert_eq!(store.enterprise_at(&document.id, 3).await.unwrap(), None);
+    assert_eq!(store.enterprises(None, 10).await.unwrap(), [(document.id.clone(), 2)]);
+    let audit = store.audit(&document.id, None, 10).await.unwrap();
+    let told: Vec<_> = audit.iter().map(|row| (row.was.as_deref(), row.became.as_deref())).collect();
+    assert_eq!(
+        told,
+        [(Some("version 1"), Some("version 2, 2 numbers")), (None, Some("version 1, 2 numbers"))]
+    );
+}
+
+async fn a_change_from_an_older_version_is_refused(case: Case) {
+    let document = enterprise("huaxin", &numbers(6_010_114, 1));
+    let by = change(morning());
+    assert_eq!(case.store.put_enterprise(&document, 3, &by).await.unwrap(), Put::Moved { current: 0 });
+    case.store.put_enterprise(&document, 0, &by).await.unwrap();
+    assert_eq!(case.store.put_enterprise(&document, 0, &by).await.unwrap(), Put::Moved { current: 1 });
+    assert_eq!(case.store.enterprise(&document.id).await.unwrap().unwrap().version, 1);
+}
+
+async fn n01_a_number_has_one_holder(case: Case) {
+    let store = &case.store;
+    let by = change(morning());
+    let held = numbers(6_010_114, 3);
+    store.put_enterprise(&enterprise("huaxin", &held), 0, &by).await.unwrap();
+    let wants = enterprise("lantian", &[numbers(8_123_888, 1), held[1..].to_vec()].concat());
+    let taken = held[1..].iter().map(|number| (*number, TenantId::new("huaxin"))).collect();
+    assert_eq!(store.put_enterprise(&wants, 0, &by).await.unwrap(), Put::NumbersTaken { taken });
+    assert_eq!(store.enterprise(&wants.id).await.unwrap(), None, "nothing of it was stored");
+    assert_eq!(store.number(wants.numbers[0].number).await.unwrap(), None);
+    let holder = store.number(held[1]).await.unwrap().unwrap();
+    assert_eq!(
+        holder,
+        NumberRow { number: held[1], holder: TenantId::new("huaxin"), version: 1, enabled: true }
+    );
+}
+
+async fn a_number_no_longer_named_is_free_again(case: Case) {
+    let store = &case.store;
+    let by = change(morning());
+    let held = numbers(6_010_114, 3);
+    store.put_enterprise(&enterprise("huaxin", &held), 0, &by).await.unwrap();
+    let mut smaller = enterprise("huaxin", &held[..2]);
+    smaller.numbers[0].enabled = false;
+    store.put_enterprise(&smaller, 1, &by).await.unwrap();
+    let next = store.put_enterprise(&enterprise("lantian", &held[2..]), 0, &by).await.unwrap();
+    assert_eq!(next, Put::Stored { version: 1 });
+    let rows = store.numbers(None, 10).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (row.holder.as_str(), row.version, row.enabled)).collect();
+    assert_eq!(told, [("huaxin", 2, false), ("huaxin", 2, true), ("lantian", 1, true)]);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+async fn the_directory_is_read_page_by_page(case: Case) {
+    let store = &case.store;
+    let held = numbers(6_000_000, 1000);
+    store.put_enterprise(&enterprise("huaxin", &held), 0, &change(morning())).await.unwrap();
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.numbers(after, 300).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.number);
+        read.extend(page.into_iter().map(|row| row.number));
+    }
+    assert_eq!(read, held);
+}
+
+async fn an_import_of_many_is_all_or_nothing(case: Case) {
+    let store = &case.store;
+    let by = change(morning());
+    let mut many: Vec<Enterprise> =
+        (0..1500).map(|n| enterprise(&format!("tenant-{n:04}"), &numbers(1_000_000 + n * 2, 2))).collect();
+    let doubled = many[3].numbers[0].number;
+    many[1400].numbers[1].number = doubled;
+    let taken = vec![(doubled, TenantId::new("tenant-0003"))];
+    assert_eq!(store.put_new_enterprises(&many, &by).await.unwrap(), Put::NumbersTaken { taken });
+    assert_eq!(store.enterprises(None, 10).await.unwrap(), []);
+    many[1400].numbers.pop();
+    assert_eq!(store.put_new_enterprises(&many, &by).await.unwrap(), Put::Stored { version: 1 });
+    assert_eq!(store.numbers(None, 10_000).await.unwrap().len(), 2999);
+    assert_eq!(store.enterprise(&many[1499].id).await.unwrap().unwrap().enterprise, many[1499]);
+    assert_eq!(store.put_new_enterprises(&many[..1], &by).await.unwrap(), Put::Moved { current: 1 });
+    assert_eq!(store.audit(&TenantId::provider(), None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+async fn r01_a_refused_binding_waits_until_the_limit_is_raised(case: Case) {
+    let store = &case.store;
+    let (tenant, number) = (TenantId::new("huaxin"), numbers(6_010_114, 1)[0]);
+    let kind = LimitKind::Bindings;
+    let by = change(morning());
+    assert_eq!(store.raised_limit(&tenant, number, kind).await.unwrap(), None);
+    assert!(store.request_limit(&tenant, number, kind, 21, &by).await.unwrap());
+    assert!(!store.request_limit(&tenant, number, kind, 25, &by).await.unwrap(), "one request waits");
+    let waiting = store.limit_requests(Some(&tenant)).await.unwrap();
+    assert_eq!((waiting.len(), waiting[0].wanted, &waiting[0].opened), (1, 25, &by));
+    assert_eq!(store.limit_requests(None).await.unwrap(), waiting);
+
+    let later = change(hotline::Wall(morning().0 + 1));
+    store.raise_limit(&tenant, number, kind, 22, &later).await.unwrap();
+    assert_eq!(store.limit_requests(None).await.unwrap().len(), 1, "22 is not what was wanted");
+    store.raise_limit(&tenant, number, kind, 30, &later).await.unwrap();
+    assert_eq!(store.limit_requests(None).await.unwrap(), []);
+    assert_eq!(store.raised_limit(&tenant, number, kind).await.unwrap(), Some(30));
+    let audit = store.audit(&tenant, None, 10).await.unwrap();
+    assert_eq!((audit[0].was.as_deref(), audit[0].became.as_deref()), (Some("22"), Some("30")));
+    assert_eq!(audit[0].subject, "4006010114 bindings");
+}

@@ -1,0 +1,11 @@
+//! The store's suite: every test runs on SQLite and on PostgreSQL.
+
+mod case;
+mod enterprises;
+mod ledger;
+mod postgres;
+mod provider;
+mod reading;
+mod sample;
+mod settling;
+mod verifying;
