@@ -20,6 +20,7 @@ pub mod rtp;
 pub mod segment;
 pub mod stream;
 pub mod tone;
+pub mod trace;
 pub mod wav;
 
 pub mod sys;

@@ -217,7 +217,7 @@ fn child(dir: &Path) -> std::process::Child {
         .arg(dir)
         .stdout(Stdio::piped())
         .spawn()
-        .expect("the example is built with the tests")
+        .expect("cargo test -p media builds the example recording_child too")
 }
 
 #[test]
