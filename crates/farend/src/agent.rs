@@ -213,6 +213,7 @@ impl Agent {
     pub(crate) fn answer(&mut self, id: LegId, sdp: Vec<u8>, now_ms: u64) {
         let Some(leg) = self.leg(id).filter(|leg| leg.state == State::Ringing) else { return };
         leg.state = State::Talking;
+        leg.expire_at = None;
         let bytes = leg.invite_response(200, "", &sdp);
         let to = leg.invite_hop;
         leg.response.clone_from(&bytes);
@@ -408,7 +409,7 @@ impl Agent {
             (Method::Ack, Some(id)) => self.receive_ack(id, message, now_ms),
             (Method::Ack, None) => (),
             (Method::Invite, Some(id)) => self.receive_invite_again(id, message, from, now_ms),
-            (Method::Invite, None) if tag.is_none() => self.receive_invite(message, uri, from),
+            (Method::Invite, None) if tag.is_none() => self.receive_invite(message, uri, from, now_ms),
             (Method::Cancel, Some(id)) => self.receive_cancel(id, message, from, now_ms),
             (Method::Bye, Some(id)) => self.receive_bye(id, message, from, now_ms),
             (Method::Info, Some(id)) => self.respond(message, from, 200, Some(id), b""),
@@ -421,7 +422,7 @@ impl Agent {
         }
     }
 
-    fn receive_invite(&mut self, message: &Message<'_>, uri: &str, from: SocketAddr) {
+    fn receive_invite(&mut self, message: &Message<'_>, uri: &str, from: SocketAddr, now_ms: u64) {
         let id = self.reserve();
         let local_tag = self.tag(id);
         let number = wire::user_of(uri).to_owned();
@@ -451,6 +452,8 @@ impl Agent {
         };
         self.store(id, leg);
         self.invites.insert(invite_key(message), id);
+        // A caller who vanished while it rang.
+        self.expire_at(id, now_ms + 2 * RINGING_MS_MAX);
         let invited = Invited {
             number,
             from: wire::user_of(wire::uri_of(message.from)).to_owned(),
@@ -618,9 +621,8 @@ impl Agent {
         match leg.state {
             State::Calling { cancel: true, .. } => self.finish(id, failed_by_cancel(), now_ms),
             State::Calling { cancel: false, .. } => self.cancel(id, now_ms),
-            State::Ringing | State::Talking | State::Refused | State::Leaving | State::Over => {
-                self.drop_leg(id)
-            }
+            State::Ringing => self.finish(id, Event::Cancelled, now_ms),
+            State::Talking | State::Refused | State::Leaving | State::Over => self.drop_leg(id),
         }
     }
 

@@ -114,7 +114,7 @@ impl<'a> Message<'a> {
             3 if name.eq_ignore_ascii_case("Via") => self.vias.push(value),
             4 if name.eq_ignore_ascii_case("From") => self.from = value,
             4 if name.eq_ignore_ascii_case("CSeq") => {
-                let (number, method) = value.split_once([' ', '\t'])?;
+                let (number, method) = value.split_once(char::is_whitespace)?;
                 self.cseq = number.parse().ok()?;
                 self.cseq_method = Method::named(method.trim());
                 self.cseq_words = value;
