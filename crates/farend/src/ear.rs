@@ -412,7 +412,7 @@ mod tests {
     fn loss_keys_and_the_tape_come_from_the_packets() {
         let (mut ear, mut stream, mut frame) = (Ear::new(101, true), stream(), 0u64);
         let mut digits = String::new();
-        stream.say(Voice::Tone { frequency_hz: 440.0, amplitude: 8000.0 });
+        stream.say(Voice::Tone { frequency_hz: 660.0, amplitude: 8000.0 });
         stream.press(b"5#");
         for _ in 0..50 {
             frame += 1;
@@ -432,7 +432,7 @@ mod tests {
         let totals = ear.totals();
         assert_eq!((digits.as_str(), totals.digits.as_str()), ("5#", "5#"));
         assert_eq!((totals.lost, totals.strange), (1, 0));
-        assert_eq!(totals.sounds, [Sound::Tone { hz: 440 }]);
+        assert_eq!(totals.sounds, [Sound::Tone { hz: 660 }]);
         let tape = ear.take_tape().expect("recorded");
         assert!(tape.len() >= 40 * 160, "{}", tape.len());
     }

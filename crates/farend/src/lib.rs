@@ -15,6 +15,7 @@ mod ear;
 pub mod load;
 mod phone;
 mod random;
+mod udp;
 mod voice;
 mod wire;
 pub mod world;

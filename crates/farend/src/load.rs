@@ -2,8 +2,15 @@
 //! An open loop: a slow platform does not slow the callers down. It refuses to know what stands between its two
 //! sides: nothing, a proxy that records its route, or a back-to-back user agent.
 
+mod generator;
+mod histogram;
+mod matching;
+mod rtp;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+
+use generator::Generator;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -166,8 +173,58 @@ pub struct Progress {
     pub failed: u64,
 }
 
-/// Makes the load and returns when the last call is over.
+/// Makes the load and returns when the last call is over. Needs a tokio runtime with I/O and time, best one with a
+/// single thread: signalling is one loop. RTP has a thread of its own.
+///
+/// # Errors
+/// When a setting makes no sense or a socket cannot be opened. Calls that fail are counted in the report.
 pub async fn run(config: LoadConfig, on_progress: impl FnMut(Progress)) -> Result<LoadReport, LoadError> {
-    let _ = (config, on_progress);
-    Err(LoadError::Setting("not yet"))
+    check(&config)?;
+    let mut generator = Generator::open(config, on_progress)?;
+    generator.run().await;
+    Ok(generator.report())
+}
+
+fn check(config: &LoadConfig) -> Result<(), LoadError> {
+    let (rate_per_s, other) = match config.plan {
+        Plan::Steady { rate_per_s, warm_up_s, seconds } => (rate_per_s, warm_up_s + seconds),
+        Plan::Fill { rate_per_s, up_for_s, .. } => (rate_per_s, up_for_s),
+    };
+    if !(rate_per_s > 0.0 && rate_per_s <= 100_000.0) {
+        return Err(LoadError::Setting("the rate must be above 0 and at most 100,000 calls a second"));
+    }
+    if !(other >= 0.0 && other <= 1e7) {
+        return Err(LoadError::Setting("times must be 0 or more and at most 10,000,000 s"));
+    }
+    let digits =
+        |prefix: &String| prefix.len() <= NUMBER_DIGITS && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    if config.caller_prefixes.is_empty() || !config.caller_prefixes.iter().all(digits) {
+        return Err(LoadError::Setting(
+            "caller prefixes must be digits, at most 11 of them, and at least one",
+        ));
+    }
+    if config.number.is_empty() || !config.number.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(LoadError::Setting("the number must not be empty or hold blanks"));
+    }
+    Ok(())
+}
+
+/// Digits of a mobile number.
+const NUMBER_DIGITS: usize = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_without_sense_are_refused() {
+        let config =
+            LoadConfig::new("127.0.0.1:1".parse().expect("one"), "400", "127.0.0.1:0".parse().expect("one"));
+        assert!(check(&config).is_ok());
+        let plan = Plan::Steady { rate_per_s: 0.0, warm_up_s: 0.0, seconds: 1.0 };
+        assert!(check(&LoadConfig { plan, ..config.clone() }).is_err());
+        let plan = Plan::Fill { rate_per_s: 1.0, calls: 1, up_for_s: f64::NAN };
+        assert!(check(&LoadConfig { plan, ..config.clone() }).is_err());
+        assert!(check(&LoadConfig { caller_prefixes: vec!["13x".into()], ..config }).is_err());
+    }
 }

@@ -2,21 +2,19 @@
 //! It refuses to know signalling beyond the session description it is given.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, SocketAddr};
 
 use media::RtpStream;
 use media::g711::Law;
 use media::stream::{StreamConfig, Voice};
 use sip::sdp::{Codec, Format, Sdp};
-use socket2::{Domain, Socket, Type};
-use tokio::net::UdpSocket;
 
 use crate::ear::{Ear, Heard, MediaTotals};
+use crate::udp::Udp;
 
 /// A phone's hand set.
 pub(crate) struct Phone {
-    socket: UdpSocket,
-    local: SocketAddr,
+    socket: Udp,
     stream: RtpStream,
     config: StreamConfig,
     voice: Voice,
@@ -33,7 +31,7 @@ const EVENT_PAYLOAD_TYPE: u8 = 101;
 impl Phone {
     /// A phone on a free port of `address`.
     pub(crate) fn open(address: IpAddr, ssrc: u32, record: bool) -> io::Result<Phone> {
-        let socket = bind(SocketAddr::new(address, 0), 64 * 1024)?;
+        let socket = Udp::bind(SocketAddr::new(address, 0), 64 * 1024)?;
         let config = StreamConfig {
             law: Law::Pcma,
             payload_type: Law::Pcma.payload_type(),
@@ -41,7 +39,6 @@ impl Phone {
             ssrc,
         };
         Ok(Phone {
-            local: socket.local_addr()?,
             socket,
             stream: RtpStream::new(config),
             config,
@@ -56,7 +53,7 @@ impl Phone {
 
     /// Our offer.
     pub(crate) fn offer(&self) -> Vec<u8> {
-        Sdp::offer(self.local, &formats(), u64::from(self.config.ssrc), 1).to_bytes()
+        Sdp::offer(self.socket.local(), &formats(), u64::from(self.config.ssrc), 1).to_bytes()
     }
 
     /// Our answer to an offer; `None` when no codec is common or it cannot be read. From then on we speak to it.
@@ -65,7 +62,8 @@ impl Phone {
             return Some(self.offer());
         }
         let sdp = Sdp::parse(offer).ok()?;
-        let answer = Sdp::answer(&sdp, self.local, &formats(), u64::from(self.config.ssrc), 1).ok()?;
+        let answer =
+            Sdp::answer(&sdp, self.socket.local(), &formats(), u64::from(self.config.ssrc), 1).ok()?;
         self.connect(&sdp, answer.voice());
         Some(answer.to_bytes())
     }
@@ -114,7 +112,7 @@ impl Phone {
         let (socket, sent) = (&self.socket, &mut self.sent);
         self.stream.next_frame(|datagram| {
             // A packet that does not go out is lost, as on any network.
-            if socket.try_send_to(datagram, remote).is_ok() {
+            if socket.send(datagram, remote) {
                 *sent += 1;
             }
         });
@@ -123,7 +121,7 @@ impl Phone {
     /// Takes all packets that have arrived.
     pub(crate) fn listen(&mut self, now_us: u64, mut tell: impl FnMut(Heard)) {
         let mut datagram = [0; 2048];
-        while let Ok((bytes, from)) = self.socket.try_recv_from(&mut datagram) {
+        while let Some((bytes, from)) = self.socket.receive(&mut datagram) {
             self.first_from.get_or_insert(from);
             self.ear.receive(&datagram[..bytes], now_us, &mut tell);
         }
@@ -131,8 +129,7 @@ impl Phone {
 
     /// Returns when a packet may be there.
     pub(crate) async fn arrival(&self) {
-        // An error of an earlier send is not the arrival of a packet, and `listen` clears it.
-        let _ = self.socket.readable().await;
+        self.socket.arrival().await;
     }
 
     /// The source of the first packet since this was asked last.
@@ -147,31 +144,4 @@ impl Phone {
 
 fn formats() -> [Format; 3] {
     [Format::pcma(), Format::pcmu(), Format::telephone_event()]
-}
-
-/// A non-blocking socket with room for bursts.
-pub(crate) fn bind(local: SocketAddr, receive_bytes: usize) -> io::Result<UdpSocket> {
-    UdpSocket::from_std(bind_std(local, receive_bytes)?)
-}
-
-/// The same for a thread of its own.
-pub(crate) fn bind_std(local: SocketAddr, receive_bytes: usize) -> io::Result<StdSocket> {
-    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, None)?;
-    // The system may grant less; what is lost then is repeated.
-    let _ = socket.set_recv_buffer_size(receive_bytes);
-    let _ = socket.set_send_buffer_size(receive_bytes);
-    socket.set_nonblocking(true)?;
-    socket.bind(&local.into())?;
-    Ok(socket.into())
-}
-
-/// A free port of the address from which `target` is reached.
-pub(crate) fn local_towards(target: SocketAddr) -> SocketAddr {
-    let any: IpAddr = if target.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
-    let reach = || {
-        let socket = StdSocket::bind(SocketAddr::new(any, 0))?;
-        socket.connect(target)?;
-        socket.local_addr()
-    };
-    SocketAddr::new(reach().map_or(any, |local: SocketAddr| local.ip()), 0)
 }

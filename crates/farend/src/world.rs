@@ -2,12 +2,20 @@
 //! answer, are busy, do not answer or reject, and people of all provinces who dial 400 numbers.
 //! It refuses to know how the platform is configured; the same seed gives the same people and the same patience.
 
+mod town;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::ear::Sound;
+use crate::udp::{Udp, bind_std};
 use crate::voice::Says;
+use town::Town;
 
 /// The network.
 #[derive(Clone, Debug)]
@@ -244,19 +252,43 @@ pub enum WorldError {
     Thread(std::io::Error),
 }
 
-/// A running world, on a thread of its own.
+/// A running world, on a thread of its own. Dropping it stops it.
 pub struct World {
     local: SocketAddr,
+    totals: Arc<Mutex<WorldTotals>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl World {
-    /// Opens the carrier and lets the callers begin.
+    /// Opens the carrier and lets the callers begin. `on_event` is called on the world's thread and should be quick.
+    ///
+    /// # Errors
+    /// When the carrier's address is taken, or the system gives no thread.
     pub fn start(
         config: WorldConfig,
         on_event: impl FnMut(WorldEvent) + Send + 'static,
     ) -> Result<World, WorldError> {
-        let _ = on_event;
-        Ok(World { local: config.carrier_listen })
+        let listen = config.carrier_listen;
+        let socket = bind_std(listen, 1 << 20).map_err(|error| WorldError::Socket(listen, error))?;
+        let local = socket.local_addr().map_err(|error| WorldError::Socket(listen, error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(WorldError::Thread)?;
+        let socket = {
+            let _within = runtime.enter();
+            Udp::from_std(socket).map_err(|error| WorldError::Socket(listen, error))?
+        };
+        let totals = Arc::new(Mutex::new(WorldTotals::default()));
+        let (stop, stopped) = oneshot::channel();
+        let town = Town::new(config, socket, totals.clone(), Box::new(on_event));
+        let thread = std::thread::Builder::new()
+            .name("far-ends".into())
+            .spawn(move || runtime.block_on(town.live(stopped)))
+            .map_err(WorldError::Thread)?;
+        Ok(World { local, totals, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where the carrier listens.
@@ -266,11 +298,50 @@ impl World {
 
     /// Counts since the start.
     pub fn totals(&self) -> WorldTotals {
-        WorldTotals::default()
+        // The lock is held for single additions and this copy only; a panic elsewhere leaves plain counts.
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends all calls and the thread; waits for both, two seconds at most for the far ends' answers.
-    pub fn stop(self) -> WorldTotals {
-        WorldTotals::default()
+    pub fn stop(mut self) -> WorldTotals {
+        self.end();
+        self.totals()
+    }
+
+    fn end(&mut self) {
+        // The thread may have ended by itself; then there is nobody to tell.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl std::fmt::Display for WorldEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let heard = |heard: &Option<Sound>| heard.map(|sound| format!(", heard {sound}")).unwrap_or_default();
+        match self {
+            WorldEvent::Dialled { caller, province, number } => {
+                write!(f, "{caller} ({province}) dials {number}")
+            }
+            WorldEvent::Connected { caller, number, after_ms } => {
+                write!(f, "{caller} is through to {number} after {after_ms} ms")
+            }
+            WorldEvent::Finished { caller, number, status, talk_ms, heard: sound } => {
+                write!(f, "{caller} to {number}: {status}, talked {} s{}", talk_ms / 1000, heard(sound))
+            }
+            WorldEvent::Called { number, from, .. } => write!(f, "phone {number} is called by {from}"),
+            WorldEvent::Answered { number, after_ms } => {
+                write!(f, "phone {number} answers after {after_ms} ms")
+            }
+            WorldEvent::Digit { number, digit } => write!(f, "phone {number} hears key {digit}"),
+            WorldEvent::Released { number, status, talk_ms, heard: sound } => {
+                write!(f, "phone {number}: {status}, talked {} s{}", talk_ms / 1000, heard(sound))
+            }
+        }
     }
 }
