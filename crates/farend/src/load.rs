@@ -193,7 +193,7 @@ fn check(config: &LoadConfig) -> Result<(), LoadError> {
     if !(rate_per_s > 0.0 && rate_per_s <= 100_000.0) {
         return Err(LoadError::Setting("the rate must be above 0 and at most 100,000 calls a second"));
     }
-    if !(other >= 0.0 && other <= 1e7) {
+    if !(0.0..=1e7).contains(&other) {
         return Err(LoadError::Setting("times must be 0 or more and at most 10,000,000 s"));
     }
     let digits =

@@ -242,7 +242,9 @@ async fn a_world_that_stops_hangs_up() {
     let config = CallConfig { hold_for: Duration::from_secs(600), ..carrier.call() };
     let mut world = Some(carrier.world);
     let outcome = call::place(config, HangUp::default(), |step| {
-        if let (What::Answered { .. }, Some(world)) = (step.what, world.take()) {
+        if matches!(step.what, What::Answered { .. })
+            && let Some(world) = world.take()
+        {
             std::thread::spawn(move || world.stop());
         }
     });
