@@ -304,7 +304,7 @@ impl<F: FnMut(Progress)> Generator<F> {
         let sent_us = self.clock.now_us();
         let leg =
             self.caller.agent.invite(self.config.target, &self.config.number, &number, offer, sent_us / 1000);
-        self.matching.sent(&number, Sent { serial, at_us: sent_us });
+        self.matching.sent(&number, Sent { serial, at_us: sent_us, measured });
         put(&mut self.calls, leg, Call { leg, serial, number, measured, sent_us, stage: Stage::Calling });
         self.placed += 1;
         self.pending += 1;
@@ -433,7 +433,7 @@ impl<F: FnMut(Progress)> Generator<F> {
         };
         // A call that nobody here placed is answered all the same; its stream gets a number of its own.
         let serial = sent.map_or(u64::MAX - leg.index() as u64, |sent| sent.serial);
-        if let Some(sent) = sent.filter(|sent| self.is_measured(sent.at_us)) {
+        if let Some(sent) = sent.filter(|sent| sent.measured) {
             self.post_dial.add(now_us - sent.at_us);
         }
         if self.callee_serials.len() <= leg.index() {
@@ -445,13 +445,6 @@ impl<F: FnMut(Progress)> Generator<F> {
         self.callee.agent.ring(leg, 180, None);
         self.callee.agent.answer(leg, answer, now_us / 1000);
         self.speak(stream, &invited.sdp);
-    }
-
-    fn is_measured(&self, sent_us: u64) -> bool {
-        match self.config.plan {
-            Plan::Steady { warm_up_s, .. } => sent_us as f64 >= warm_up_s * 1e6,
-            Plan::Fill { .. } => true,
-        }
     }
 
     fn callee_stream(&self, leg: LegId) -> StreamId {

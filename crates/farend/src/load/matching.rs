@@ -4,11 +4,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-/// A call on its way: its place in the caller's table and its serial number.
+/// A call on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sent {
     pub(super) serial: u64,
     pub(super) at_us: u64,
+    /// Placed after the warm-up.
+    pub(super) measured: bool,
 }
 
 /// How a call was found.
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     fn sent(serial: u64) -> Sent {
-        Sent { serial, at_us: serial * 10 }
+        Sent { serial, at_us: serial * 10, measured: true }
     }
 
     #[test]
