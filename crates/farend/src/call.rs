@@ -237,7 +237,8 @@ impl HangUp {
 
 /// Places the call and returns when it is over. Needs a tokio runtime with I/O and time.
 ///
-/// A second [`HangUp::now`] ends it at once, without waiting for the far end.
+/// CANCEL waits for the far end's first response, for 32 s at most (RFC 3261 9.1), and BYE as long for its answer; a
+/// second [`HangUp::now`] ends the call at once, without waiting.
 ///
 /// # Errors
 /// When a number is none, a file cannot be read or written, or a socket cannot be opened. A call that is refused or

@@ -45,7 +45,12 @@ pub enum SoundFileError {
 impl Says {
     /// A WAV file: PCM16 or G.711, one channel, 8 or 16 kHz.
     pub fn from_wav(path: &Path) -> Result<Says, SoundFileError> {
-        let prompt = Prompt::from_wav(&std::fs::read(path)?)?;
+        Ok(Says::from_wav_bytes(&std::fs::read(path)?)?)
+    }
+
+    /// The same of a file in memory.
+    pub fn from_wav_bytes(file: &[u8]) -> Result<Says, PromptError> {
+        let prompt = Prompt::from_wav(file)?;
         Ok(Says::Samples(Law::Pcma.decode_all(prompt.octets(Law::Pcma)).into()))
     }
 }

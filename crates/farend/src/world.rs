@@ -80,6 +80,17 @@ pub enum Behaviour {
     SwitchedOff,
     /// 503 at once, with Q.850 cause 34: the carrier has no circuit.
     NoCircuit,
+    /// 183 with an announcement as early media, then a refusal: how a carrier says that a phone is switched off.
+    Announces {
+        /// What is heard.
+        says: Says,
+        /// For how long.
+        for_ms: u64,
+        /// The refusal.
+        status: u16,
+        /// Its Q.850 cause.
+        q850: u16,
+    },
     /// Nothing at all comes back.
     Dead,
 }

@@ -108,6 +108,22 @@ async fn refusals_bring_their_status_and_cause() {
 }
 
 #[tokio::test]
+async fn early_media_is_heard_and_named() {
+    let rule = media::tone::rule(media::ToneId::Ringback, 20_261_001).expect("shipped");
+    let ringback = media::tone::render(rule.cadence, rule.level_dbm0);
+    let says = Says::Samples(ringback.into());
+    let carrier = Carrier::with(Behaviour::Announces { says, for_ms: 1500, status: 480, q850: 20 });
+    let (outcome, steps) = place(carrier.call()).await;
+    assert_eq!((outcome.ended_by, outcome.status, outcome.q850), (EndedBy::Refused, 480, Some(20)));
+    let early = steps.iter().find_map(|step| match step.what {
+        What::Heard { sound, early: true } => Some(sound),
+        _ => None,
+    });
+    assert_eq!(early.map(|sound| sound.to_string()).as_deref(), Some("450 Hz ringback"));
+    assert!(steps.iter().any(|step| step.what == What::Provisional { status: 183, early_media: true }));
+}
+
+#[tokio::test]
 async fn a_caller_who_waits_too_long_cancels() {
     let carrier = Carrier::with(Behaviour::NoAnswer);
     let config = CallConfig { ring_for: Duration::from_millis(300), ..carrier.call() };
@@ -188,7 +204,8 @@ async fn a_lost_invite_is_sent_again() {
         placed = place(config) => placed,
         never = relay => never,
     };
-    assert_eq!((outcome.ended_by, outcome.status, outcome.retransmissions), (EndedBy::FarEnd, 200, 1));
+    assert_eq!((outcome.ended_by, outcome.status), (EndedBy::FarEnd, 200));
+    assert!(outcome.retransmissions >= 1);
     assert!(steps.iter().any(|step| step.what == What::Repeated));
     assert!(outcome.answered_after_ms >= Some(500));
 }

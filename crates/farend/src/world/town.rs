@@ -44,6 +44,8 @@ struct Line {
     person: Person,
     began_ms: u64,
     answered_ms: Option<u64>,
+    /// A caller speaks as soon as somebody told where to; a phone when it has answered or announces something.
+    speaking: bool,
     next: Option<(u64, Next)>,
 }
 
@@ -56,7 +58,7 @@ enum Person {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Answer,
-    Reject,
+    Refuse { status: u16, q850: u16 },
     HangUp,
 }
 
@@ -131,7 +133,7 @@ impl Town {
 
     fn tick_line(&mut self, index: usize, now_ms: u64) {
         let Some(line) = &mut self.lines[index] else { return };
-        if line.may_speak() {
+        if line.speaking {
             line.phone.tick();
         }
         let (on_event, person, received) = (&mut self.on_event, &line.person, line.phone.ear.received());
@@ -158,12 +160,15 @@ impl Town {
                 let event = WorldEvent::Answered { number: number.clone(), after_ms: now_ms - line.began_ms };
                 self.agent.answer(leg, std::mem::take(answer), now_ms);
                 line.answered_ms = Some(now_ms);
+                line.speaking = true;
                 line.next = talk_ms.map(|talk_ms| (now_ms + talk_ms, Next::HangUp));
                 self.count(|totals| totals.answered += 1);
                 (self.on_event)(event);
             }
-            (Next::Reject, Person::Callee { .. }) => self.refuse(index, 603, 21, now_ms),
-            (Next::HangUp | Next::Answer | Next::Reject, _) => self.agent.hang_up(leg, now_ms),
+            (Next::Refuse { status, q850 }, Person::Callee { .. }) => {
+                self.refuse(index, status, q850, now_ms)
+            }
+            (Next::HangUp | Next::Answer | Next::Refuse { .. }, _) => self.agent.hang_up(leg, now_ms),
         }
     }
 
@@ -235,7 +240,15 @@ impl Town {
             return;
         };
         let person = Person::Callee { number, answer, talk_ms: None };
-        self.seat(Line { leg, phone, person, began_ms: now_ms, answered_ms: None, next: None });
+        self.seat(Line {
+            leg,
+            phone,
+            person,
+            began_ms: now_ms,
+            answered_ms: None,
+            speaking: false,
+            next: None,
+        });
         self.behave(leg.index(), behaviour, now_ms);
     }
 
@@ -254,7 +267,15 @@ impl Town {
             Behaviour::NoAnswer => self.agent.ring(line.leg, 180, None),
             Behaviour::Rejects => {
                 self.agent.ring(line.leg, 180, None);
-                line.next = Some((now_ms + REJECT_AFTER_MS, Next::Reject));
+                line.next = Some((now_ms + REJECT_AFTER_MS, Next::Refuse { status: 603, q850: 21 }));
+            }
+            Behaviour::Announces { says, for_ms, status, q850 } => {
+                if let Person::Callee { answer, .. } = &line.person {
+                    self.agent.ring(line.leg, 183, Some(answer));
+                }
+                line.phone.say(self.voices.voice(&says), matches!(says, Says::Speech { .. }));
+                line.speaking = true;
+                line.next = Some((now_ms + for_ms, Next::Refuse { status, q850 }));
             }
             Behaviour::Busy => self.refuse(index, 486, 17, now_ms),
             Behaviour::Unallocated => self.refuse(index, 404, 1, now_ms),
@@ -295,7 +316,7 @@ impl Town {
         let event = WorldEvent::Dialled { caller: caller.clone(), province, number: number.clone() };
         let next = Some((now_ms + patience_ms, Next::HangUp));
         let person = Person::Caller { caller, number, talk_ms };
-        self.seat(Line { leg, phone, person, began_ms: now_ms, answered_ms: None, next });
+        self.seat(Line { leg, phone, person, began_ms: now_ms, answered_ms: None, speaking: true, next });
         self.count(|totals| totals.dialled += 1);
         (self.on_event)(event);
     }
@@ -341,14 +362,6 @@ impl Town {
 }
 
 impl Line {
-    /// A caller speaks as soon as somebody told where to; a phone when it has answered.
-    fn may_speak(&self) -> bool {
-        match self.person {
-            Person::Caller { .. } => true,
-            Person::Callee { .. } => self.answered_ms.is_some(),
-        }
-    }
-
     fn talk_ms(&self, now_ms: u64) -> u64 {
         self.answered_ms.map_or(0, |since_ms| now_ms - since_ms)
     }
