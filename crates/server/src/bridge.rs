@@ -1,0 +1,213 @@
+//! Between what the node says of media and what the engine does: names, ports and statistics translated one to one.
+//! Refuses to know why anything is played or recorded.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hotline::call::Sound;
+use hotline::cdr::Quality;
+use media::{Engine, LegId, LegStats, PlayId, Repeat, SendError, ToneId};
+use node::media::{Command, Event, Law, MediaLeg, Port};
+
+use crate::inbox::{Inbox, Message};
+
+/// The engine as the signalling thread commands it.
+pub struct Bridge {
+    engine: Engine,
+    inbox: Arc<Inbox>,
+    refused: u64,
+}
+
+/// What an engine's event means to the process.
+#[derive(Debug, PartialEq)]
+pub enum Meaning {
+    /// The node is told.
+    Node(Event),
+    /// A recording became a file: the store is told.
+    Recorded(RecordingFile),
+    /// A recording stopped early; the node is told and a person should look.
+    RecordingStopped(Event, media::StopReason),
+    /// The engine could not do as told; the node's own timers see to it.
+    Refused(LegId, media::Refusal),
+    /// Nothing anyone waits for.
+    Nothing,
+}
+
+/// A recording that is a whole file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RecordingFile {
+    pub recording: hotline::RecordingId,
+    pub call: hotline::CallId,
+    pub path: std::path::PathBuf,
+    pub bytes: u64,
+    pub duration_ms: u64,
+    pub crc32c: u32,
+    pub interrupted: bool,
+}
+
+impl Bridge {
+    /// Takes the running engine.
+    pub fn new(engine: Engine, inbox: Arc<Inbox>) -> Bridge {
+        Bridge { engine, inbox, refused: 0 }
+    }
+
+    /// Commands the engine did not take.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Does what the node wants.
+    pub fn perform(&mut self, command: Command) {
+        let Some(command) = self.translate(command) else { return };
+        let closing = match &command {
+            media::Command::Close { leg } => Some(*leg),
+            _ => None,
+        };
+        match (self.engine.send(command), closing) {
+            (Ok(()), _) => {}
+            // A leg that never opened is closed at once, so that its call does not wait for it.
+            (Err(SendError::Unknown), Some(leg)) => {
+                let stats = LegStats::default();
+                self.inbox.push(Message::Media(vec![media::Event::Closed { leg, stats }]));
+            }
+            (Err(error), _) => {
+                self.refused += 1;
+                tracing::warn!(%error, "media did not take a command");
+            }
+        }
+    }
+
+    fn translate(&self, command: Command) -> Option<media::Command> {
+        Some(match command {
+            Command::Open { call, leg, port } => {
+                media::Command::Open { leg: LegId(leg.0), port: port.id, call: media::CallId(call) }
+            }
+            Command::Connect { leg, remote, law, payload_type, event_payload_type } => {
+                media::Command::Connect {
+                    leg: LegId(leg.0),
+                    remote,
+                    payload: law_of(law),
+                    payload_type,
+                    event_payload_type,
+                }
+            }
+            Command::Play { leg, play, sound, repeat } => {
+                let Some(sound) = sound_of(&sound) else {
+                    self.inbox.push(Message::Unplayable { leg, play });
+                    return None;
+                };
+                let repeat = if repeat { Repeat::Forever } else { Repeat::Once };
+                media::Command::Play { leg: LegId(leg.0), play: PlayId(play), sound, repeat }
+            }
+            Command::StopPlay { leg } => media::Command::StopPlay { leg: LegId(leg.0) },
+            Command::Bridge { a, b } => media::Command::Bridge { a: LegId(a.0), b: LegId(b.0) },
+            Command::Hold { leg, on } => media::Command::Hold { leg: LegId(leg.0), on },
+            Command::Record { call, recording, left, right } => media::Command::Record {
+                call: media::CallId(call),
+                recording: recording.0,
+                left: LegId(left.0),
+                right: LegId(right.0),
+            },
+            Command::Close { leg } => media::Command::Close { leg: LegId(leg.0) },
+        })
+    }
+
+    /// Ends the engine's threads; live recordings become files.
+    pub fn shutdown(self) {
+        self.engine.shutdown();
+    }
+}
+
+/// What an event of the engine means; `advertised` replaces the address of ports in what far ends are told.
+pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
+    Meaning::Node(match event {
+        media::Event::PortsReady(ports) => {
+            Event::PortsReady(ports.into_iter().map(|port| told(port, advertised)).collect())
+        }
+        media::Event::Digit { leg, digit } => Event::Digit { leg: MediaLeg(leg.0), digit },
+        media::Event::Played { leg, play } => Event::Played { leg: MediaLeg(leg.0), play: play.0 },
+        media::Event::Silent { leg, last_packet_ms_ago } => {
+            Event::Silent { leg: MediaLeg(leg.0), last_packet_ms_ago }
+        }
+        media::Event::Closed { leg, stats } => {
+            Event::Closed { leg: MediaLeg(leg.0), quality: quality_of(&stats) }
+        }
+        media::Event::RecordingStopped { call, reason, .. } => {
+            return Meaning::RecordingStopped(Event::RecordingCut { call: call.0 }, reason);
+        }
+        media::Event::RecordingReady { recording, call, path, bytes, duration_ms, crc32c, interrupted } => {
+            let (recording, call) = (hotline::RecordingId(recording), hotline::CallId(call.0));
+            return Meaning::Recorded(RecordingFile {
+                recording,
+                call,
+                path,
+                bytes,
+                duration_ms,
+                crc32c,
+                interrupted,
+            });
+        }
+        media::Event::Refused { leg, reason } => return Meaning::Refused(leg, reason),
+        media::Event::FirstPacket { .. } => return Meaning::Nothing,
+    })
+}
+
+fn told(port: media::Port, advertised: Option<IpAddr>) -> Port {
+    let ip = advertised.unwrap_or(port.address.ip());
+    Port { shard: port.shard, id: port.id, address: SocketAddr::new(ip, port.address.port()) }
+}
+
+fn law_of(law: Law) -> media::Law {
+    match law {
+        Law::Pcma => media::Law::Pcma,
+        Law::Pcmu => media::Law::Pcmu,
+    }
+}
+
+/// `None` for a prompt nobody has.
+fn sound_of(sound: &Sound) -> Option<media::Sound> {
+    Some(match sound {
+        Sound::Prompt(name) => media::Sound::Prompt(media::prompts::by_name(name)?),
+        Sound::Ringback => media::Sound::Tone(ToneId::Ringback),
+        Sound::Warning => media::Sound::Tone(ToneId::Warning),
+    })
+}
+
+fn quality_of(stats: &LegStats) -> Quality {
+    Quality {
+        received: stats.received,
+        sent: stats.sent,
+        lost: stats.lost,
+        jitter_us: stats.jitter_us,
+        mos_e2: stats.mos_e2,
+        strangers: stats.strangers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_told_by_the_address_others_reach_us_at() {
+        let port = media::Port { shard: 1, id: 65_537, address: "10.0.0.7:20000".parse().unwrap() };
+        let outside = "203.0.113.9".parse().unwrap();
+        let Meaning::Node(Event::PortsReady(ports)) =
+            meaning(media::Event::PortsReady(vec![port]), Some(outside))
+        else {
+            panic!("ports are the node's")
+        };
+        assert_eq!(ports[0].address, "203.0.113.9:20000".parse().unwrap());
+        assert_eq!((ports[0].shard, ports[0].id), (1, 65_537));
+    }
+
+    #[test]
+    fn only_prompts_that_exist_are_sounds() {
+        assert_eq!(
+            sound_of(&Sound::Prompt("welcome".into())),
+            Some(media::Sound::Prompt(media::prompts::WELCOME))
+        );
+        assert_eq!(sound_of(&Sound::Prompt("nobody made this".into())), None);
+    }
+}

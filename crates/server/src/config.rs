@@ -1,0 +1,510 @@
+//! `sibai.toml`: where things listen and lie. What is missing has a default; what is wrong is told with its line, all
+//! of it at once. Numbers, rules, tariffs and money are in the database and not here.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::journal::SEGMENTS_MAX;
+use crate::log::{Format, Mask};
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Everything the process keeps lies below it.
+    pub data_dir: PathBuf,
+    /// The name of this node, and of its journal in the database.
+    pub node: String,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub database_url: String,
+    /// SIP.
+    pub sip: Sip,
+    /// RTP.
+    pub media: Media,
+    /// Recordings.
+    pub recording: Recording,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served.
+    pub http_listen: SocketAddr,
+    /// Log lines.
+    pub log: Log,
+    /// The journal's ring.
+    pub journal: Journal,
+    /// SIP traces.
+    pub trace: Trace,
+    /// How long calls may go on after the first signal to stop, seconds.
+    pub drain_s_max: u64,
+    /// Compiled bodies of numbers kept in memory.
+    pub warm_numbers_max: usize,
+    /// Trunks of the file; each is written to the database at the start.
+    pub trunks: Vec<Trunk>,
+}
+
+/// Where SIP is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// The address bound.
+    pub listen: SocketAddr,
+    /// The address others are told; `None` is the one bound.
+    pub advertised: Option<SocketAddr>,
+}
+
+/// Where RTP is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// The address bound; `None` is SIP's.
+    pub address: Option<IpAddr>,
+    /// The address others are told; `None` is SIP's advertised one.
+    pub advertised: Option<IpAddr>,
+    /// First and last port.
+    pub ports: (u16, u16),
+    /// Threads.
+    pub shards: usize,
+    /// Ports each thread opens ahead.
+    pub pool_per_shard: usize,
+}
+
+/// Recordings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Off records nothing, whatever a number says.
+    pub enabled: bool,
+    /// Where; `None` is `recordings` in the data directory.
+    pub dir: Option<PathBuf>,
+    /// How long they are kept, days: three months (seed 002:6).
+    pub retention_days: u32,
+}
+
+/// Log lines.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub format: Format,
+    pub level: String,
+    pub mask: Mask,
+}
+
+/// The journal's ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Journal {
+    pub segment_bytes: u64,
+    pub segments: u64,
+}
+
+/// SIP traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Off keeps none.
+    pub enabled: bool,
+    /// How long they are kept.
+    pub days: u32,
+}
+
+/// A trunk of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Trunk {
+    pub name: String,
+    pub address: SocketAddr,
+    pub incoming: bool,
+    pub outgoing: bool,
+    pub area_code: Option<String>,
+    pub priority: u32,
+    pub cost_plan: Option<String>,
+}
+
+/// What is wrong with a configuration, all of it.
+#[derive(Debug)]
+pub struct Wrong {
+    /// The file.
+    pub file: PathBuf,
+    /// Line (0 where none applies) and what is wrong there.
+    pub problems: Vec<(usize, String)>,
+}
+
+impl std::error::Error for Wrong {}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (line, problem)) in self.problems.iter().enumerate() {
+            let end = if at + 1 < self.problems.len() { "\n" } else { "" };
+            match line {
+                0 => write!(f, "{}: {problem}{end}", self.file.display())?,
+                _ => write!(f, "{}:{line}: {problem}{end}", self.file.display())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(file: &Path) -> Result<Config, Wrong> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Wrong { file: file.to_owned(), problems: vec![(0, error.to_string())] })?;
+        Config::parse(&text, file)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, file: &Path) -> Result<Config, Wrong> {
+        let wrong = |problems| Wrong { file: file.to_owned(), problems };
+        let written: written::File = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(0, |span| line_of(text, span.start));
+            wrong(vec![(line, error.message().to_owned())])
+        })?;
+        let mut checker = Checker { text, problems: Vec::new() };
+        let config = checker.check(written);
+        match config {
+            Some(config) if checker.problems.is_empty() => Ok(config),
+            _ => {
+                checker.problems.sort();
+                Err(wrong(checker.problems))
+            }
+        }
+    }
+
+    /// Where recordings lie.
+    pub fn recordings_dir(&self) -> PathBuf {
+        self.recording.dir.clone().unwrap_or_else(|| self.data_dir.join("recordings"))
+    }
+
+    /// The journal's ring.
+    pub fn ring(&self) -> crate::journal::Ring {
+        crate::journal::Ring {
+            dir: self.data_dir.join("journal"),
+            segment_bytes: self.journal.segment_bytes,
+            segments: self.journal.segments,
+        }
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The file as it is written.
+mod written {
+    use super::{Deserialize, Format, PathBuf, Spanned};
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct File {
+        #[serde(default = "data_dir")]
+        pub data_dir: PathBuf,
+        pub node: Option<Spanned<String>>,
+        #[serde(default = "drain_s_max")]
+        pub drain_s_max: u64,
+        #[serde(default = "warm_numbers_max")]
+        pub warm_numbers_max: Spanned<usize>,
+        #[serde(default)]
+        pub database: Database,
+        #[serde(default)]
+        pub sip: Sip,
+        #[serde(default)]
+        pub media: Media,
+        #[serde(default)]
+        pub recording: Recording,
+        #[serde(default)]
+        pub http: Http,
+        #[serde(default)]
+        pub log: Log,
+        #[serde(default)]
+        pub journal: Journal,
+        #[serde(default)]
+        pub trace: Trace,
+        #[serde(default)]
+        pub trunk: Vec<Trunk>,
+    }
+
+    fn data_dir() -> PathBuf {
+        "data".into()
+    }
+
+    fn drain_s_max() -> u64 {
+        7_200
+    }
+
+    fn warm_numbers_max() -> Spanned<usize> {
+        Spanned::new(0..0, 100_000)
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Database {
+        pub url: Option<Spanned<String>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Sip {
+        pub listen: Option<Spanned<String>>,
+        pub advertised: Option<Spanned<String>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Media {
+        pub address: Option<Spanned<String>>,
+        pub advertised: Option<Spanned<String>>,
+        pub ports: Option<Spanned<String>>,
+        pub shards: Option<Spanned<usize>>,
+        pub pool_per_shard: Option<Spanned<usize>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Recording {
+        pub enabled: Option<bool>,
+        pub dir: Option<PathBuf>,
+        pub retention_days: Option<u32>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Http {
+        pub listen: Option<Spanned<String>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Log {
+        #[serde(default)]
+        pub format: Format,
+        pub level: Option<String>,
+        pub mask_numbers: Option<bool>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Journal {
+        pub segment_mib: Option<Spanned<u64>>,
+        pub segments: Option<Spanned<u64>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Trace {
+        pub enabled: Option<bool>,
+        pub days: Option<u32>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Trunk {
+        pub name: Spanned<String>,
+        pub address: Spanned<String>,
+        pub incoming: Option<bool>,
+        pub outgoing: Option<bool>,
+        pub area_code: Option<String>,
+        pub priority: Option<u32>,
+        pub cost_plan: Option<String>,
+    }
+}
+
+struct Checker<'a> {
+    text: &'a str,
+    problems: Vec<(usize, String)>,
+}
+
+impl Checker<'_> {
+    fn check(&mut self, written: written::File) -> Option<Config> {
+        let sip = self.sip(&written.sip);
+        let media = self.media(&written.media);
+        let http_listen = self.address(written.http.listen.as_ref(), "127.0.0.1:8400", "http.listen");
+        let journal = self.journal(&written.journal);
+        let trunks = written.trunk.iter().map(|trunk| self.trunk(trunk)).collect::<Vec<_>>();
+        if *written.warm_numbers_max.get_ref() == 0 {
+            self.say(written.warm_numbers_max.span().start, "warm_numbers_max is at least 1");
+        }
+        let node = written.node.map(|node| self.node(&node)).unwrap_or_else(|| "node-1".into());
+        let database_url = match written.database.url {
+            Some(url) => self.database(url),
+            None => format!("sqlite:{}", written.data_dir.join("sibai.db").display()),
+        };
+        Some(Config {
+            node,
+            database_url,
+            sip: sip?,
+            media: media?,
+            recording: Recording {
+                enabled: written.recording.enabled.unwrap_or(true),
+                dir: written.recording.dir,
+                retention_days: written.recording.retention_days.unwrap_or(92),
+            },
+            http_listen: http_listen?,
+            log: Log {
+                format: written.log.format,
+                level: written.log.level.unwrap_or_else(|| "info".into()),
+                mask: if written.log.mask_numbers.unwrap_or(true) { Mask::On } else { Mask::Off },
+            },
+            journal: journal?,
+            trace: Trace {
+                enabled: written.trace.enabled.unwrap_or(true),
+                days: written.trace.days.unwrap_or(7),
+            },
+            drain_s_max: written.drain_s_max,
+            warm_numbers_max: written.warm_numbers_max.into_inner(),
+            trunks: trunks.into_iter().collect::<Option<_>>()?,
+            data_dir: written.data_dir,
+        })
+    }
+
+    fn say(&mut self, at: usize, problem: impl Into<String>) {
+        self.problems.push((line_of(self.text, at), problem.into()));
+    }
+
+    fn address(
+        &mut self,
+        written: Option<&Spanned<String>>,
+        default: &str,
+        name: &str,
+    ) -> Option<SocketAddr> {
+        let (text, at) = written.map_or((default, 0), |text| (text.get_ref().as_str(), text.span().start));
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.say(at, format!("{name}: {text:?} is not an address and port such as 192.0.2.1:5060"));
+        }
+        address
+    }
+
+    fn sip(&mut self, written: &written::Sip) -> Option<Sip> {
+        let listen = self.address(written.listen.as_ref(), "127.0.0.1:5060", "sip.listen")?;
+        let advertised = match &written.advertised {
+            Some(text) => Some(self.address(Some(text), "", "sip.advertised")?),
+            None => None,
+        };
+        Some(Sip { listen, advertised })
+    }
+
+    fn ip(&mut self, written: Option<&Spanned<String>>, name: &str) -> Option<Option<IpAddr>> {
+        let Some(text) = written else { return Some(None) };
+        let ip = text.get_ref().parse().ok();
+        if ip.is_none() {
+            self.say(text.span().start, format!("{name}: {:?} is not an IP address", text.get_ref()));
+        }
+        ip.map(Some)
+    }
+
+    fn media(&mut self, written: &written::Media) -> Option<Media> {
+        let address = self.ip(written.address.as_ref(), "media.address");
+        let advertised = self.ip(written.advertised.as_ref(), "media.advertised");
+        let ports = match &written.ports {
+            None => Some((20_000, 39_998)),
+            Some(text) => {
+                let range = text.get_ref().split_once('-').and_then(|(first, last)| {
+                    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+                });
+                let range = range.filter(|(first, last)| *first > 0u16 && first < last);
+                if range.is_none() {
+                    self.say(text.span().start, "media.ports: write a range such as \"20000-39998\"");
+                }
+                range
+            }
+        };
+        let shards = self.count(written.shards.as_ref(), 1, 1..=256, "media.shards");
+        let pool = self.count(written.pool_per_shard.as_ref(), 256, 2..=65_536, "media.pool_per_shard");
+        Some(Media {
+            address: address?,
+            advertised: advertised?,
+            ports: ports?,
+            shards: shards?,
+            pool_per_shard: pool?,
+        })
+    }
+
+    fn count<T: Copy + PartialOrd + fmt::Display>(
+        &mut self,
+        written: Option<&Spanned<T>>,
+        default: T,
+        range: std::ops::RangeInclusive<T>,
+        name: &str,
+    ) -> Option<T> {
+        let Some(written) = written else { return Some(default) };
+        let value = *written.get_ref();
+        if !range.contains(&value) {
+            let (first, last) = (range.start(), range.end());
+            self.say(written.span().start, format!("{name}: {value} is not between {first} and {last}"));
+            return None;
+        }
+        Some(value)
+    }
+
+    fn journal(&mut self, written: &written::Journal) -> Option<Journal> {
+        let mib = self.count(written.segment_mib.as_ref(), 16, 1..=1_024, "journal.segment_mib");
+        let segments = self.count(written.segments.as_ref(), 16, 4..=SEGMENTS_MAX, "journal.segments");
+        Some(Journal { segment_bytes: mib? << 20, segments: segments? })
+    }
+
+    fn node(&mut self, node: &Spanned<String>) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if node.get_ref().is_empty() || node.get_ref().len() > 32 || !node.get_ref().bytes().all(plain) {
+            self.say(node.span().start, "node: 1 to 32 letters, digits and dashes");
+        }
+        node.get_ref().clone()
+    }
+
+    fn database(&mut self, url: Spanned<String>) -> String {
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|kind| url.get_ref().starts_with(kind)) {
+            self.say(url.span().start, "database.url: write sqlite:PATH or postgres://user@host/name");
+        }
+        url.into_inner()
+    }
+
+    fn trunk(&mut self, written: &written::Trunk) -> Option<Trunk> {
+        if written.name.get_ref().is_empty() {
+            self.say(written.name.span().start, "trunk.name is empty");
+        }
+        let address = self.address(Some(&written.address), "", "trunk.address");
+        Some(Trunk {
+            name: written.name.get_ref().clone(),
+            address: address?,
+            incoming: written.incoming.unwrap_or(true),
+            outgoing: written.outgoing.unwrap_or(true),
+            area_code: written.area_code.clone(),
+            priority: written.priority.unwrap_or(10),
+            cost_plan: written.cost_plan.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, Wrong> {
+        Config::parse(text, Path::new("sibai.toml"))
+    }
+
+    #[test]
+    fn an_empty_file_is_a_whole_configuration() {
+        let config = parse("").expect("defaults");
+        assert_eq!(config.database_url, "sqlite:data/sibai.db");
+        assert_eq!(config.journal, Journal { segment_bytes: 16 << 20, segments: 16 });
+        assert_eq!(config.recordings_dir(), Path::new("data/recordings"));
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_with_its_line() {
+        let text = "node = \"a b\"\n[sip]\nlisten = \"nowhere\"\n[media]\nports = \"9-1\"\nshards = 0\n\
+                    [[trunk]]\nname = \"c\"\naddress = \"carrier\"\n";
+        let wrong = parse(text).expect_err("five faults");
+        let lines: Vec<usize> = wrong.problems.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [1, 3, 5, 6, 9], "{wrong}");
+        assert!(wrong.to_string().contains("sibai.toml:3: sip.listen"), "{wrong}");
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_its_line() {
+        let wrong = parse("[sip]\nlisten = \"127.0.0.1:5060\"\nlisen = 1\n").expect_err("a slip");
+        assert_eq!(wrong.problems[0].0, 3, "{wrong}");
+    }
+}

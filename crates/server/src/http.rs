@@ -1,0 +1,73 @@
+//! `/metrics`, `/healthz` and `/readyz`: the only HTTP server of the product. Reads figures; changes nothing.
+
+mod figures;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use crate::journal::Progress;
+use crate::meters::Meters;
+
+/// What the pages are made from.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub struct Shown {
+    pub meters: Arc<Meters>,
+    pub journal: Arc<Progress>,
+    pub data_dir: std::path::PathBuf,
+}
+
+/// Serves until `stop` is done.
+///
+/// # Errors
+/// Those of accepting connections.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    shown: Shown,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(shown)).with_graceful_shutdown(stop).await
+}
+
+/// The routes.
+pub fn router(shown: Shown) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readiness))
+        .with_state(shown)
+}
+
+/// Binds the address; port 0 takes a free one.
+///
+/// # Errors
+/// The address is taken or not ours.
+pub async fn bind(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(address).await
+}
+
+async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
+    let text = figures::text(&shown);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// One line a dependency. New calls are taken while every line but the database's says ok: with the database away
+/// calls go on and pages are read-only (FAULTS F3).
+async fn readiness(State(shown): State<Shown>) -> impl IntoResponse {
+    let meters = &shown.meters;
+    let states = [
+        ("signalling", if meters.started.is_on() { "ok" } else { "starting" }, meters.started.is_on()),
+        ("journal", if meters.journal_low.is_on() { "low" } else { "ok" }, !meters.journal_low.is_on()),
+        ("drain", if meters.draining.is_on() { "draining" } else { "ok" }, !meters.draining.is_on()),
+        ("database", if meters.database_away.is_on() { "away, read-only" } else { "ok" }, true),
+    ];
+    let ready = states.iter().all(|(_, _, good)| *good);
+    let text: String = states.iter().map(|(name, state, _)| format!("{name}: {state}\n")).collect();
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+}

@@ -1,0 +1,287 @@
+//! The journal's files: a ring of preallocated segments, one plain write for the facts of a turn, `fdatasync` on a
+//! thread of its own that no call waits for. What a record says is the node's business.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use node::journal::{Chunk, SEGMENT_HEADER, segment_number};
+
+/// Between two calls of fdatasync: what a power cut may take.
+const SYNC_EVERY: Duration = Duration::from_millis(50);
+/// Which segments wait for fdatasync is one word of bits.
+pub const SEGMENTS_MAX: u64 = 64;
+
+/// Where the ring lies and how large it is. The size of a ring in use does not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Segments, at most [`SEGMENTS_MAX`].
+    pub segments: u64,
+}
+
+/// Why a journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The files cannot be made, read or preallocated.
+    #[error("the journal in {}: {error}", dir.display())]
+    Files {
+        /// Where.
+        dir: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The ring on the disk has another shape than the configuration says.
+    #[error(
+        "the journal in {} was made with {found} segments of {found_bytes} bytes; keep [journal] as it was, or move the \
+         directory away once nothing in it is unsettled", dir.display()
+    )]
+    OtherShape {
+        /// Where.
+        dir: PathBuf,
+        /// Segments found.
+        found: u64,
+        /// Bytes of the first.
+        found_bytes: u64,
+    },
+}
+
+/// Why facts could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The segment still holds what is needed.
+    #[error("the ring is full: position {position} would overwrite what is needed from {needed_from} on")]
+    Full {
+        /// Where it should have been written.
+        position: u64,
+        /// The oldest position still needed.
+        needed_from: u64,
+    },
+    /// The system refused the write.
+    #[error("{0}")]
+    Write(#[from] io::Error),
+}
+
+/// The journal, open for writing. One owner: the signalling thread.
+pub struct Journal {
+    files: Arc<Vec<File>>,
+    segment_bytes: u64,
+    needed_from: u64,
+    progress: Arc<Progress>,
+    syncer: Option<JoinHandle<()>>,
+}
+
+/// How far the journal is, readable from any thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    written: AtomicU64,
+    synced: AtomicU64,
+    sync_failures: AtomicU64,
+    dirty: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Progress {
+    /// The position behind the last byte written.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// The position up to which a power cut takes nothing.
+    pub fn synced(&self) -> u64 {
+        self.synced.load(Ordering::Relaxed)
+    }
+
+    /// Calls of fdatasync that failed.
+    pub fn sync_failures(&self) -> u64 {
+        self.sync_failures.load(Ordering::Relaxed)
+    }
+}
+
+impl Ring {
+    /// Opens the ring, makes and preallocates what is missing, and reads the segments that were ever begun.
+    ///
+    /// # Errors
+    /// The disk is full or read-only, or the ring there has another shape.
+    pub fn open(&self) -> Result<(Journal, Vec<Vec<u8>>), OpenError> {
+        let failed = |error| OpenError::Files { dir: self.dir.clone(), error };
+        fs::create_dir_all(&self.dir).map_err(failed)?;
+        self.check_shape()?;
+        let files: Vec<File> =
+            (0..self.segments).map(|place| self.open_segment(place)).collect::<io::Result<_>>().map_err(failed)?;
+        sync_directory(&self.dir).map_err(failed)?;
+        let begun = files.iter().map(|file| read_begun(file, self.segment_bytes)).collect::<io::Result<Vec<_>>>();
+        let begun: Vec<Vec<u8>> = begun.map_err(failed)?.into_iter().flatten().collect();
+        let journal = Journal::start(files, self.segment_bytes, oldest(&begun, self.segment_bytes)).map_err(failed)?;
+        Ok((journal, begun))
+    }
+
+    /// The file of a place in the ring.
+    pub fn path(&self, place: u64) -> PathBuf {
+        self.dir.join(format!("{place:03}.seg"))
+    }
+
+    /// Copies the segment that holds a position to `quarantine/`, for a person to look at (FAULTS B6).
+    ///
+    /// # Errors
+    /// Those of copying a file.
+    pub fn quarantine(&self, position: u64) -> io::Result<PathBuf> {
+        let dir = self.dir.join("quarantine");
+        fs::create_dir_all(&dir)?;
+        let number = position / self.segment_bytes;
+        let copy = dir.join(format!("segment-{number}.seg"));
+        if !copy.exists() {
+            fs::copy(self.path(number % self.segments), &copy)?;
+        }
+        Ok(copy)
+    }
+
+    fn check_shape(&self) -> Result<(), OpenError> {
+        let found = (0..SEGMENTS_MAX).take_while(|place| self.path(*place).exists()).count() as u64;
+        let first = fs::metadata(self.path(0)).map_or(0, |data| data.len());
+        if found == 0 || (found == self.segments && first == self.segment_bytes) {
+            return Ok(());
+        }
+        // A start that was cut off while it made the ring left fewer files and no facts.
+        let begun = (0..found).any(|place| {
+            let mut head = [0; SEGMENT_HEADER];
+            let read = File::open(self.path(place)).and_then(|file| file.read_exact_at(&mut head, 0));
+            read.is_ok() && segment_number(&head).is_some()
+        });
+        if !begun && found <= self.segments {
+            return Ok(());
+        }
+        Err(OpenError::OtherShape { dir: self.dir.clone(), found, found_bytes: first })
+    }
+
+    fn open_segment(&self, place: u64) -> io::Result<File> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.path(place))?;
+        if file.metadata()?.len() != self.segment_bytes {
+            crate::net::preallocate(file.as_raw_fd(), self.segment_bytes)?;
+        }
+        Ok(file)
+    }
+}
+
+/// Durable names of the segment files.
+fn sync_directory(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+fn read_begun(file: &File, segment_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut head = [0; SEGMENT_HEADER];
+    file.read_exact_at(&mut head, 0)?;
+    if segment_number(&head).is_none() {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; segment_bytes as usize];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(Some(bytes))
+}
+
+fn oldest(begun: &[Vec<u8>], segment_bytes: u64) -> u64 {
+    begun.iter().filter_map(|bytes| segment_number(bytes)).min().unwrap_or(0) * segment_bytes
+}
+
+impl Journal {
+    fn start(files: Vec<File>, segment_bytes: u64, needed_from: u64) -> io::Result<Journal> {
+        let files = Arc::new(files);
+        let progress = Arc::new(Progress::default());
+        let (its_files, its_progress) = (files.clone(), progress.clone());
+        let syncer = thread::Builder::new()
+            .name("journal-sync".into())
+            .spawn(move || sync_until_stopped(&its_files, &its_progress))?;
+        Ok(Journal { files, segment_bytes, needed_from, progress, syncer: Some(syncer) })
+    }
+
+    /// Writes the facts of a turn where they belong. Writing them again after an error does no harm.
+    ///
+    /// # Errors
+    /// Nothing may be promised that these facts say.
+    pub fn append(&mut self, chunks: &[Chunk]) -> Result<(), AppendError> {
+        for chunk in chunks {
+            let number = chunk.position / self.segment_bytes;
+            let ring = self.files.len() as u64;
+            if number >= self.needed_from / self.segment_bytes + ring {
+                let (position, needed_from) = (chunk.position, self.needed_from);
+                return Err(AppendError::Full { position, needed_from });
+            }
+            let place = number % ring;
+            self.files[place as usize].write_all_at(&chunk.bytes, chunk.position % self.segment_bytes)?;
+            self.progress.written.store(chunk.position + chunk.bytes.len() as u64, Ordering::Release);
+            if self.progress.dirty.fetch_or(1 << place, Ordering::AcqRel) == 0
+                && let Some(syncer) = &self.syncer
+            {
+                syncer.thread().unpark();
+            }
+        }
+        Ok(())
+    }
+
+    /// Positions below this are needed no more.
+    pub fn free_below(&mut self, position: u64) {
+        self.needed_from = self.needed_from.max(position);
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+}
+
+impl Drop for Journal {
+    /// What was written is synced before the journal is gone.
+    fn drop(&mut self) {
+        self.progress.stop.store(true, Ordering::Release);
+        if let Some(syncer) = self.syncer.take() {
+            syncer.thread().unpark();
+            if syncer.join().is_err() {
+                tracing::error!("the journal's sync thread ended by a panic");
+            }
+        }
+    }
+}
+
+fn sync_until_stopped(files: &[File], progress: &Progress) {
+    loop {
+        let stopping = progress.stop.load(Ordering::Acquire);
+        let written = progress.written.load(Ordering::Acquire);
+        let dirty = progress.dirty.swap(0, Ordering::AcqRel);
+        if dirty == 0 {
+            if stopping {
+                return;
+            }
+            thread::park();
+            continue;
+        }
+        match sync_dirty(files, dirty) {
+            Ok(()) => progress.synced.store(written, Ordering::Release),
+            Err(error) => {
+                progress.sync_failures.fetch_add(1, Ordering::Relaxed);
+                progress.dirty.fetch_or(dirty, Ordering::AcqRel);
+                tracing::error!(%error, "the journal could not be synced; a power cut would lose what it holds");
+                if stopping {
+                    return;
+                }
+            }
+        }
+        if !stopping {
+            thread::sleep(SYNC_EVERY);
+        }
+    }
+}
+
+fn sync_dirty(files: &[File], dirty: u64) -> io::Result<()> {
+    let dirty_files = files.iter().enumerate().filter(|(place, _)| dirty >> place & 1 == 1);
+    dirty_files.map(|(_, file)| file.sync_data()).collect()
+}

@@ -1,0 +1,26 @@
+//! The process around the node: sockets, journal file, store thread, media, snapshot, HTTP, commands. It moves values
+//! between them on bounded queues and refuses to decide anything about a call.
+
+pub mod serve;
+
+pub mod bridge;
+pub mod inbox;
+pub mod signalling;
+
+pub mod journal;
+pub mod net;
+pub mod snapshot;
+pub mod storing;
+pub mod traces;
+
+pub mod control;
+pub mod http;
+pub mod meters;
+pub mod running;
+
+pub mod clock;
+pub mod config;
+pub mod log;
+
+pub mod cli;
+pub mod ops;

@@ -1,0 +1,178 @@
+//! The running process as others reach it: questions to the node, changes that the node has taken when the answer
+//! comes, the database. Refuses to know who asks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::enterprise::Enterprise;
+use hotline::rating::Tariffs;
+use hotline::{HotlineNumber, Money, Now, TenantId};
+use node::directory::Entry;
+use node::{Change, Node, TrunkConfig};
+use store::Store;
+use tokio::sync::{Notify, RwLock, RwLockWriteGuard, oneshot};
+
+use crate::config::Config;
+use crate::inbox::{Full, Inbox, Message};
+use crate::meters::Meters;
+use crate::snapshot::Snapshot;
+
+/// A handle on the process; cheap to clone.
+#[derive(Clone)]
+pub struct Running(Arc<Parts>);
+
+struct Parts {
+    config: Config,
+    inbox: Arc<Inbox>,
+    meters: Arc<Meters>,
+    store: Store,
+    snapshot: Arc<Snapshot>,
+    accounts: Arc<RwLock<()>>,
+    stopping: Arc<Notify>,
+    sip: SocketAddr,
+}
+
+/// Why the running node could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Too much is asked at once.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The process is ending.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl From<oneshot::error::RecvError> for AskError {
+    fn from(_: oneshot::error::RecvError) -> Self {
+        AskError::Stopping
+    }
+}
+
+impl Running {
+    #[expect(clippy::too_many_arguments, reason = "built once, by `serve`")]
+    pub(crate) fn new(
+        config: Config,
+        inbox: Arc<Inbox>,
+        meters: Arc<Meters>,
+        store: Store,
+        snapshot: Arc<Snapshot>,
+        accounts: Arc<RwLock<()>>,
+        stopping: Arc<Notify>,
+        sip: SocketAddr,
+    ) -> Running {
+        Running(Arc::new(Parts { config, inbox, meters, store, snapshot, accounts, stopping, sip }))
+    }
+
+    /// The configuration it was started with.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database. Changes that the node must know of are told to it by the functions below.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The figures.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// The address SIP is bound to.
+    pub fn sip(&self) -> SocketAddr {
+        self.0.sip
+    }
+
+    /// Looks at the node between two of its turns. `look` holds the signalling thread: copy what is needed, no more.
+    ///
+    /// # Errors
+    /// Too much is asked, or the process is ending.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Node, Now) -> T + Send + 'static,
+    ) -> Result<T, AskError> {
+        let (told, answer) = oneshot::channel();
+        let ask = move |node: &Node, now: Now| _ = told.send(look(node, now));
+        self.0.inbox.push_command(Message::Ask(Box::new(ask)))?;
+        Ok(answer.await?)
+    }
+
+    /// Gives the node a committed change; returns when calls to come see it.
+    ///
+    /// # Errors
+    /// Too much is asked, or the process is ending: the change is committed and is seen after the next start.
+    pub async fn apply(&self, change: Change) -> Result<(), AskError> {
+        let (told, taken) = oneshot::channel();
+        let done = move || _ = told.send(());
+        self.0.inbox.push_command(Message::Change { change, done: Box::new(done) })?;
+        Ok(taken.await?)
+    }
+
+    /// Takes in a committed version of an enterprise's document. `dropped` are the numbers it held before and holds no
+    /// more.
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`]. A snapshot that cannot be written is logged: the numbers are then compiled from
+    /// the database at their next call.
+    pub async fn enterprise_changed(
+        &self,
+        enterprise: &Enterprise,
+        version: u32,
+        dropped: &[HotlineNumber],
+    ) -> Result<(), AskError> {
+        let entries = self.0.snapshot.edit(enterprise, version).unwrap_or_else(|error| {
+            tracing::error!(%error, "the snapshot cannot be written");
+            without_places(enterprise, version)
+        });
+        let gone = dropped.iter().map(|number| (*number, None));
+        let numbers = entries.into_iter().map(|(number, entry)| (number, Some(entry))).chain(gone).collect();
+        self.apply(Change::Enterprise { numbers, bodies: Vec::new() }).await
+    }
+
+    /// Held over a change of an account in the database and the word of it to the node ([`Running::credited`]).
+    pub async fn lock_accounts(&self) -> RwLockWriteGuard<'_, ()> {
+        self.0.accounts.write().await
+    }
+
+    /// Money was paid in and committed, under [`Running::lock_accounts`].
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`].
+    pub async fn credited(&self, tenant: &TenantId, amount: Money) -> Result<(), AskError> {
+        self.apply(Change::Credit { tenant: tenant.clone(), amount }).await
+    }
+
+    /// The provider's trunks changed in the database.
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`].
+    pub async fn trunks_changed(&self, trunks: Vec<TrunkConfig>) -> Result<(), AskError> {
+        self.apply(Change::Trunks(trunks)).await
+    }
+
+    /// The provider's plans changed in the database.
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`].
+    pub async fn tariffs_changed(&self, tariffs: Tariffs) -> Result<(), AskError> {
+        self.apply(Change::Tariffs(tariffs)).await
+    }
+
+    /// Takes no new calls, or takes them again.
+    pub fn drain(&self, on: bool) {
+        self.0.meters.draining.set(on);
+        self.0.inbox.push(Message::Drain(on));
+    }
+
+    /// Ends the process as the first SIGTERM does.
+    pub fn stop(&self) {
+        self.0.stopping.notify_one();
+    }
+}
+
+/// Entries whose bodies are in no file: the database has to tell.
+fn without_places(enterprise: &Enterprise, version: u32) -> Vec<(HotlineNumber, Entry)> {
+    let entry = || Entry { tenant: enterprise.id.clone(), version, place: Default::default() };
+    enterprise.numbers.iter().map(|number| (number.number, entry())).collect()
+}

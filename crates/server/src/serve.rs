@@ -1,0 +1,437 @@
+//! `sibai serve`: puts the process together, waits for a signal, takes it apart again. The order of both is its whole
+//! knowledge.
+
+mod provider;
+
+pub use provider::trunks;
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hotline::region::RegionTable;
+use node::{Node, recovery};
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, RwLock, oneshot};
+
+use crate::bridge::Bridge;
+use crate::clock::Clock;
+use crate::config::{Config, Wrong};
+use crate::inbox::{Inbox, Message};
+use crate::journal;
+use crate::meters::Meters;
+use crate::net::{UdpSip, outward_address};
+use crate::running::Running;
+use crate::signalling::Signalling;
+use crate::snapshot::{self, Snapshot};
+use crate::storing::{StoreThread, Work};
+use crate::traces::TraceThread;
+use crate::{control, http};
+
+/// Between two looks at whether the last call is over.
+const DRAIN_LOOK: Duration = Duration::from_millis(100);
+/// How long the database is waited for once the last call is over; what it does not take stays in the journal.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
+
+/// Why the process did not start, or ended badly.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ServeError {
+    #[error("{0}")]
+    Config(#[from] Wrong),
+    #[error("{} is in use by another sibai process", .0.display())]
+    Locked(PathBuf),
+    #[error("the data directory {}: {error}", dir.display())]
+    DataDir { dir: PathBuf, error: io::Error },
+    #[error("{0}")]
+    Store(#[from] store::Error),
+    #[error("{0}")]
+    Snapshot(#[from] snapshot::Error),
+    #[error("{0}")]
+    Journal(#[from] journal::OpenError),
+    #[error("{what} {address}: {error}")]
+    Listen { what: &'static str, address: SocketAddr, error: io::Error },
+    #[error("media: {0}")]
+    Media(#[from] media::StartError),
+    #[error("trunk {name}: {address:?} is no address and port, and no name that leads to one")]
+    Trunk { name: String, address: String },
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// The lock on a data directory; whoever holds it may write there.
+pub struct DataLock(#[expect(dead_code, reason = "held, never read")] File);
+
+impl DataLock {
+    /// Takes the lock, and makes the directory if it is not there.
+    ///
+    /// # Errors
+    /// Another process holds it, or the directory cannot be made.
+    pub fn take(dir: &Path) -> Result<DataLock, ServeError> {
+        let failed = |error| ServeError::DataDir { dir: dir.to_owned(), error };
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let path = dir.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(DataLock(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Err(ServeError::Locked(dir.to_owned())),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// Opens the database of a configuration and brings its tables up to date.
+///
+/// # Errors
+/// Those of the database.
+pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
+    if let Some(path) = config.database_url.strip_prefix("sqlite:")
+        && let Some(dir) = Path::new(path).parent()
+    {
+        std::fs::create_dir_all(dir)?;
+    }
+    let store = Store::open(&config.database_url).await?;
+    store.migrate().await?;
+    Ok(store)
+}
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// Something it needs cannot be had; nothing is left running then.
+pub fn serve(config: Config) -> Result<(), ServeError> {
+    serve_with(config, |_| {})
+}
+
+/// The same, with a word to whoever wants the handle once calls are taken.
+///
+/// # Errors
+/// Those of [`serve`].
+pub fn serve_with(config: Config, started: impl FnOnce(Running)) -> Result<(), ServeError> {
+    let process = Process::start(config)?;
+    started(process.running.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(process.wait());
+    process.end();
+    ended
+}
+
+/// The running threads, in the order in which they end.
+struct Process {
+    running: Running,
+    inbox: Arc<Inbox>,
+    stopping: Arc<Notify>,
+    web: WebThread,
+    signalling: Option<JoinHandle<io::Result<()>>>,
+    signalling_ended: Arc<Notify>,
+    traces: Option<TraceThread>,
+    store: StoreThread,
+    _lock: DataLock,
+}
+
+/// What the store thread finds out at the start.
+struct Opened {
+    snapshot: Snapshot,
+    entries: Vec<(hotline::HotlineNumber, node::directory::Entry)>,
+    provider: provider::Provider,
+    mark: u64,
+}
+
+impl Process {
+    fn start(config: Config) -> Result<Process, ServeError> {
+        let began = std::time::Instant::now();
+        let lock = DataLock::take(&config.data_dir)?;
+        let inbox = Arc::new(Inbox::new()?);
+        let meters = Arc::new(Meters::default());
+        let socket = listen_sip(&config)?;
+        let (store, work, opened) = open_data(&config, &inbox, &meters)?;
+        let snapshot = Arc::new(opened.snapshot);
+        let (journal, segments) = config.ring().open()?;
+        let found = recovery::find(segments.iter().map(Vec::as_slice), config.journal.segment_bytes);
+        drop(segments);
+        quarantine(&config, &found);
+        let media_advertised = config.media.advertised.or_else(|| config.sip.advertised.map(|told| told.ip()));
+        let bridge = Bridge::new(start_media(&config, &inbox, socket.local())?, inbox.clone());
+        let traces = match config.trace.enabled {
+            true => Some(TraceThread::start(&config.data_dir.join("traces"), config.trace.days)?),
+            false => None,
+        };
+        let clock = Clock::starting_at(found.mono() + 1);
+        let via = config.sip.advertised.unwrap_or_else(|| reachable(socket.local()));
+        // A ring that was lost or moved away must not begin below what the database has: its calls would pass for settled.
+        let segment = config.journal.segment_bytes;
+        let position = found.position.max(opened.mark.div_ceil(segment) * segment);
+        let mut node = Node::new(node::Config {
+            sip: sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) },
+            trunks: opened.provider.trunks,
+            tariffs: opened.provider.tariffs,
+            regions: Arc::new(RegionTable::shipped().clone()),
+            warm_max: config.warm_numbers_max,
+            segment_bytes: segment,
+            segments: config.journal.segments,
+            position,
+            seed: seed()?,
+        });
+        let numbers = opened.entries.len();
+        node.directory().fill(opened.entries);
+        let recovered = found.calls();
+        node.recover(found, opened.mark, clock.now());
+        let signalling = Signalling {
+            journal,
+            clock,
+            inbox: inbox.clone(),
+            bridge,
+            media_advertised,
+            snapshot: snapshot.clone(),
+            store: store.door(),
+            traces: traces.as_ref().map(TraceThread::door),
+            meters: meters.clone(),
+            mask: config.log.mask,
+            socket,
+            node,
+        };
+        let stopping = Arc::new(Notify::new());
+        let sip = signalling.socket.local();
+        let progress = signalling.journal.progress();
+        let running = Running::new(
+            config.clone(),
+            inbox.clone(),
+            meters.clone(),
+            work.store.clone(),
+            snapshot,
+            work.accounts.clone(),
+            stopping.clone(),
+            sip,
+        );
+        let shown = http::Shown { meters: meters.clone(), journal: progress, data_dir: config.data_dir.clone() };
+        let web = WebThread::start(&config, shown, running.clone())?;
+        let signalling_ended = Arc::new(Notify::new());
+        let signalling = spawn_signalling(signalling, signalling_ended.clone())?;
+        meters.started.set(true);
+        let (ms, http) = (began.elapsed().as_millis() as u64, web.address);
+        tracing::info!(%sip, %http, numbers, recovered, ms, "calls are taken");
+        Ok(Process {
+            running,
+            inbox,
+            stopping,
+            web,
+            signalling: Some(signalling),
+            signalling_ended,
+            traces,
+            store,
+            _lock: lock,
+        })
+    }
+
+    /// Waits for the first signal, then for the last call; a second signal waits for nothing.
+    async fn wait(&self) -> Result<(), ServeError> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = self.stopping.notified() => {}
+            () = self.signalling_ended.notified() => return Ok(()),
+        }
+        let calls = self.running.meters().calls_up.value();
+        tracing::info!(calls, "stopping: no new calls are taken; a second signal ends at once");
+        self.running.drain(true);
+        let most = Duration::from_secs(self.running.config().drain_s_max);
+        tokio::select! {
+            _ = terminate.recv() => tracing::warn!("forced to end; calls that are up end with node_lost at the next start"),
+            _ = interrupt.recv() => tracing::warn!("forced to end; calls that are up end with node_lost at the next start"),
+            _ = tokio::time::timeout(most, self.drained()) => {}
+        }
+        Ok(())
+    }
+
+    /// Returns once no call is up and the database has all of them, or is given up.
+    async fn drained(&self) {
+        let idle = |node: &Node, _| (node.calls_up(), node.unsettled());
+        let mut looks = tokio::time::interval(DRAIN_LOOK);
+        let mut over_since = None;
+        loop {
+            looks.tick().await;
+            match self.running.ask(idle).await {
+                Ok((0, 0)) | Err(_) => return,
+                Ok((0, _)) => {
+                    let since: &mut tokio::time::Instant = over_since.get_or_insert_with(tokio::time::Instant::now);
+                    if since.elapsed() >= SETTLE_MAX {
+                        return;
+                    }
+                }
+                Ok(_) => over_since = None,
+            }
+        }
+    }
+
+    fn end(mut self) {
+        self.inbox.push(Message::Stop);
+        if let Some(thread) = self.signalling.take() {
+            match thread.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the signalling thread failed"),
+                Err(_) => tracing::error!("the signalling thread ended by a panic"),
+            }
+        }
+        drop(self.web);
+        drop(self.traces);
+        drop(self.store);
+        tracing::info!("ended");
+    }
+}
+
+fn listen_sip(config: &Config) -> Result<UdpSip, ServeError> {
+    let address = config.sip.listen;
+    UdpSip::bind(address).map_err(|error| ServeError::Listen { what: "SIP on", address, error })
+}
+
+/// An address others can be told: one bound to all addresses is told by the one that leads outward.
+fn reachable(local: SocketAddr) -> SocketAddr {
+    if local.ip().is_unspecified() {
+        SocketAddr::new(outward_address(local.ip()), local.port())
+    } else {
+        local
+    }
+}
+
+/// Starts the store thread, which opens database and snapshot.
+fn open_data(
+    config: &Config,
+    inbox: &Arc<Inbox>,
+    meters: &Arc<Meters>,
+) -> Result<(StoreThread, Work, Opened), ServeError> {
+    let (told, opened) = std::sync::mpsc::sync_channel(1);
+    let (config, inbox, meters) = (config.clone(), inbox.clone(), meters.clone());
+    let open = move || async move {
+        let store = open_store(&config).await?;
+        let provider = provider::Provider::open(&store, &config).await?;
+        let mark = store.journal_mark(&config.node).await?.unwrap_or(0);
+        let (snapshot, entries, found) = Snapshot::open(&config.data_dir.join("snapshot"), &store).await?;
+        if found.compiled_tenants > 0 {
+            tracing::info!(tenants = found.compiled_tenants, "compiled into the snapshot");
+        }
+        // The receiver waits below for as long as this thread lives.
+        let _ = told.send(Opened { snapshot, entries, provider, mark });
+        Ok::<Work, ServeError>(Work {
+            store,
+            node: config.node.clone(),
+            inbox,
+            meters,
+            accounts: Arc::new(RwLock::new(())),
+            recordings_dir: config.recordings_dir(),
+            retention_ms: i64::from(config.recording.retention_days) * 86_400_000,
+            mask: config.log.mask,
+        })
+    };
+    let (thread, work) = StoreThread::start(open)?;
+    let opened = opened.recv().map_err(|_| io::Error::other("the store thread told nothing"))?;
+    Ok((thread, work, opened))
+}
+
+/// Segments with places that cannot be read are kept for a person to look at (FAULTS B6).
+fn quarantine(config: &Config, found: &recovery::Found) {
+    for position in &found.flipped {
+        match config.ring().quarantine(*position) {
+            Ok(copy) => tracing::error!(
+                position,
+                copy = %copy.display(),
+                "the journal holds bytes that are no record; the segment was copied"
+            ),
+            Err(error) => tracing::error!(position, %error, "the journal holds bytes that are no record"),
+        }
+    }
+}
+
+fn start_media(config: &Config, inbox: &Arc<Inbox>, sip: SocketAddr) -> Result<media::Engine, ServeError> {
+    let address = config.media.address.unwrap_or_else(|| reachable(sip).ip());
+    let recordings = media::RecordingConfig::in_dir(config.recordings_dir());
+    let (first, last) = config.media.ports;
+    let engine = media::Config {
+        shards: config.media.shards,
+        ports: first..=last,
+        pool_per_shard: config.media.pool_per_shard,
+        recording: config.recording.enabled.then_some(recordings),
+        ..media::Config::local(address)
+    };
+    let inbox = inbox.clone();
+    Ok(media::Engine::start(engine, move |events| inbox.push(Message::Media(events)))?)
+}
+
+fn spawn_signalling(
+    signalling: Signalling,
+    ended: Arc<Notify>,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    /// Says that the thread is over, also when it panicked.
+    struct Over(Arc<Notify>);
+    impl Drop for Over {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    std::thread::Builder::new().name("signalling".into()).spawn(move || {
+        let _over = Over(ended);
+        signalling.run()
+    })
+}
+
+/// A seed nobody can guess: tags, branches and call ids are made from it.
+fn seed() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// The thread of HTTP and of the control socket.
+struct WebThread {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WebThread {
+    fn start(config: &Config, shown: http::Shown, running: Running) -> Result<WebThread, ServeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let address = config.http_listen;
+        let listener = runtime
+            .block_on(http::bind(address))
+            .map_err(|error| ServeError::Listen { what: "HTTP on", address, error })?;
+        let address = listener.local_addr()?;
+        let socket = {
+            let _within = runtime.enter();
+            control::listen(&control::path_in(&config.data_dir))?
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
+            let until_stopped = async { _ = stopped.await };
+            let handler = move |request| crate::ops::answer(running.clone(), request);
+            runtime.block_on(async move {
+                let asked = tokio::spawn(control::serve(socket, handler));
+                if let Err(error) = http::serve(listener, shown, until_stopped).await {
+                    tracing::error!(%error, "HTTP ended");
+                }
+                asked.abort();
+            });
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        })?;
+        Ok(WebThread { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for WebThread {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the http thread ended by a panic");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The provider's trunks and plans as the node wants them, from the database and from the configuration's trunks.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use hotline::PlanId;
+use hotline::rating::Tariffs;
+use node::TrunkConfig;
+use store::{Change, Store, TrunkRow};
+
+use super::ServeError;
+use crate::clock;
+use crate::config::{Config, Trunk};
+
+/// Trunks and plans.
+pub(super) struct Provider {
+    pub(super) trunks: Vec<TrunkConfig>,
+    pub(super) tariffs: Tariffs,
+}
+
+impl Provider {
+    /// Reads them; a database without plans gets the shipped ones first.
+    pub(super) async fn open(store: &Store, config: &Config) -> Result<Provider, ServeError> {
+        let change = Change { by: "sibai.toml".into(), at: clock::wall() };
+        let rows = store.trunks().await?;
+        for trunk in &config.trunks {
+            let wanted = row_of(trunk);
+            if !rows.contains(&wanted) {
+                store.put_trunk(&wanted, &change).await?;
+            }
+        }
+        let trunks = trunks(&store.trunks().await?)?;
+        let mut tariffs = store.tariffs().await?;
+        if tariffs.versions().is_empty() {
+            for version in Tariffs::shipped().versions() {
+                store.put_tariff(version, &Change { by: "shipped".into(), ..change.clone() }).await?;
+            }
+            tariffs = store.tariffs().await?;
+        }
+        Ok(Provider { trunks, tariffs })
+    }
+}
+
+fn row_of(trunk: &Trunk) -> TrunkRow {
+    TrunkRow {
+        name: trunk.name.clone(),
+        address: trunk.address.to_string(),
+        incoming: trunk.incoming,
+        outgoing: trunk.outgoing,
+        area_code: trunk.area_code.clone(),
+        caller_rules: String::new(),
+        priority: trunk.priority,
+        capacity: None,
+        cost_plan: trunk.cost_plan.as_deref().map(PlanId::new),
+        enabled: true,
+    }
+}
+
+/// The enabled trunks as the node wants them, in order of preference.
+///
+/// # Errors
+/// An address leads nowhere.
+pub fn trunks(rows: &[TrunkRow]) -> Result<Vec<TrunkConfig>, ServeError> {
+    rows.iter().filter(|row| row.enabled).map(trunk).collect()
+}
+
+fn trunk(row: &TrunkRow) -> Result<TrunkConfig, ServeError> {
+    let unusable = || ServeError::Trunk { name: row.name.clone(), address: row.address.clone() };
+    Ok(TrunkConfig {
+        name: row.name.clone(),
+        address: resolve(&row.address).ok_or_else(unusable)?,
+        area_code: row.area_code.clone(),
+        outgoing: row.outgoing,
+        cost_plan: row.cost_plan.clone(),
+    })
+}
+
+/// An address and port, or a host and port that the system's resolver knows; IPv4 first.
+fn resolve(address: &str) -> Option<SocketAddr> {
+    if let Ok(address) = address.parse() {
+        return Some(address);
+    }
+    let mut found: Vec<SocketAddr> = address.to_socket_addrs().ok()?.collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied()
+}

@@ -1,0 +1,379 @@
+//! The signalling thread: it owns the one node, its journal and the SIP socket. A turn is handle, write the facts, then
+//! do what the node wants; nothing leaves before its facts are written. It decides nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hotline::HotlineNumber;
+use media::sys::epoll::{Epoll, Ready};
+use node::{Input, Loaded, Node, Notice, Output};
+
+use crate::bridge::{Bridge, Meaning, meaning};
+use crate::clock::Clock;
+use crate::inbox::{Inbox, Message};
+use crate::journal::Journal;
+use crate::meters::Meters;
+use crate::net::UdpSip;
+use crate::snapshot::Snapshot;
+use crate::storing::{Body, Door, Load};
+use crate::traces::{self, Direction};
+
+const SOCKET: u64 = 0;
+const INBOX: u64 = 1;
+/// Batches of datagrams taken before other threads are heard.
+const BATCHES: usize = 4;
+/// INVITEs remembered for their traces while their numbers are loaded.
+const PARKED_MAX: usize = 1_024;
+/// The longest sleep: heartbeats are due each second anyway.
+const WAIT_MS_MAX: u64 = 1_000;
+
+/// Everything the thread owns or reaches.
+pub struct Signalling {
+    /// The machine.
+    pub node: Node,
+    /// Its journal.
+    pub journal: Journal,
+    /// Its clock.
+    pub clock: Clock,
+    /// SIP.
+    pub socket: UdpSip,
+    /// What others tell.
+    pub inbox: Arc<Inbox>,
+    /// Media.
+    pub bridge: Bridge,
+    /// The address of media others are told, if it is not the one bound.
+    pub media_advertised: Option<std::net::IpAddr>,
+    /// Bodies of cold numbers.
+    pub snapshot: Arc<Snapshot>,
+    /// The store thread.
+    pub store: Door,
+    /// Traces; `None` keeps none.
+    pub traces: Option<traces::Door>,
+    /// Figures.
+    pub meters: Arc<Meters>,
+    /// How numbers are shown in lines.
+    pub mask: crate::log::Mask,
+}
+
+/// The thread's own state beside what it owns.
+struct Turns {
+    parts: Signalling,
+    epoll: Epoll,
+    told: VecDeque<Message>,
+    /// The INVITEs that wait for a cold number: their traces begin when their calls do.
+    parked: BTreeMap<HotlineNumber, Bytes>,
+    failing: bool,
+    noted_at: Option<Instant>,
+    stop: bool,
+}
+
+/// What a turn was about, for the traces.
+#[derive(Clone, Copy)]
+enum About {
+    /// A datagram, by its place in the batch.
+    Datagram(usize),
+    /// A cold number.
+    Loaded(HotlineNumber),
+    Other,
+}
+
+impl Signalling {
+    /// Runs until it is told to stop; then ends media and syncs the journal.
+    ///
+    /// # Errors
+    /// epoll cannot be had or fails.
+    pub fn run(self) -> io::Result<()> {
+        let epoll = Epoll::new()?;
+        epoll.add(self.socket.raw(), SOCKET)?;
+        epoll.add(self.inbox.raw(), INBOX)?;
+        let mut turns = Turns {
+            parts: self,
+            epoll,
+            told: VecDeque::new(),
+            parked: BTreeMap::new(),
+            failing: false,
+            noted_at: None,
+            stop: false,
+        };
+        turns.run()?;
+        // Live recordings become files and their rows are told before the store thread ends.
+        let Turns { parts, .. } = turns;
+        parts.bridge.shutdown();
+        let mut told = VecDeque::new();
+        parts.inbox.take(&mut told);
+        for message in told {
+            if let Message::Media(events) = message {
+                for event in events {
+                    if let Meaning::Recorded(file) = meaning(event, None) {
+                        parts.store.recorded(file);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Turns {
+    fn run(&mut self) -> io::Result<()> {
+        let mut ready = Ready::with_max(2);
+        // What recovery wants is done before anything is heard.
+        self.turn(Input::Tick, About::Other);
+        while !self.stop {
+            self.parts.socket.flush();
+            self.note();
+            self.epoll.wait(&mut ready, self.wait_ms())?;
+            let mut socket = false;
+            for at in 0..ready.len() {
+                match ready.token(at) {
+                    SOCKET => socket = true,
+                    _ => self.hear_others(),
+                }
+            }
+            if socket {
+                self.hear_network();
+            }
+            if self.parts.node.next_timeout() <= self.parts.clock.mono() {
+                self.turn(Input::Tick, About::Other);
+            }
+        }
+        self.parts.socket.flush();
+        Ok(())
+    }
+
+    fn wait_ms(&self) -> i32 {
+        let left = self.parts.node.next_timeout().since_ms(self.parts.clock.mono());
+        left.min(WAIT_MS_MAX) as i32
+    }
+
+    fn hear_network(&mut self) {
+        for _ in 0..BATCHES {
+            let count = self.parts.socket.receive();
+            for at in 0..count {
+                self.hear_datagram(at);
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        while let Some(to) = self.parts.socket.next_unreachable() {
+            self.turn(Input::Unreachable { to }, About::Other);
+        }
+    }
+
+    fn hear_datagram(&mut self, at: usize) {
+        let now = self.parts.clock.now();
+        let Signalling { node, socket, .. } = &mut self.parts;
+        let Some(arrived) = socket.arrived(at) else { return };
+        node.handle(Input::Datagram { from: arrived.from, bytes: arrived.bytes }, now);
+        self.finish_turn(About::Datagram(at));
+    }
+
+    fn hear_others(&mut self) {
+        let mut told = std::mem::take(&mut self.told);
+        self.parts.inbox.take(&mut told);
+        for message in told.drain(..) {
+            self.hear(message);
+        }
+        self.told = told;
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Media(events) => events.into_iter().for_each(|event| self.hear_media(event)),
+            Message::Unplayable { leg, play } => {
+                let event = node::media::Event::Played { leg, play };
+                self.turn(Input::Media(event), About::Other);
+            }
+            Message::Loaded(loaded) => self.loaded(loaded),
+            Message::Committed { up_to } => self.turn(Input::Committed { up_to }, About::Other),
+            Message::Change { change, done } => {
+                self.turn(Input::Change(change), About::Other);
+                done();
+            }
+            Message::Ask(look) => look(&self.parts.node, self.parts.clock.now()),
+            Message::Drain(on) => self.turn(Input::Drain(on), About::Other),
+            Message::Stop => self.stop = true,
+        }
+    }
+
+    fn loaded(&mut self, loaded: Loaded) {
+        let number = loaded.number;
+        self.turn(Input::Loaded(loaded), About::Loaded(number));
+        self.parked.remove(&number);
+    }
+
+    fn hear_media(&mut self, event: media::Event) {
+        match meaning(event, self.parts.media_advertised) {
+            Meaning::Node(event) => self.turn(Input::Media(event), About::Other),
+            Meaning::Recorded(file) => self.parts.store.recorded(file),
+            Meaning::RecordingStopped(event, reason) => {
+                self.parts.meters.recordings_stopped.add(1);
+                tracing::error!(?reason, "a recording stopped before its call did");
+                self.turn(Input::Media(event), About::Other);
+            }
+            Meaning::Refused(leg, reason) => {
+                self.parts.meters.media_refused.add(1);
+                tracing::warn!(leg = leg.0, ?reason, "media refused a command");
+            }
+            Meaning::Nothing => {}
+        }
+    }
+
+    fn turn(&mut self, input: Input<'_>, about: About) {
+        self.parts.node.handle(input, self.parts.clock.now());
+        self.finish_turn(about);
+    }
+
+    fn finish_turn(&mut self, about: About) {
+        self.write_facts();
+        while let Some(output) = self.parts.node.poll_output() {
+            self.perform(output, about);
+        }
+    }
+
+    /// Nothing of a turn is done before this has come back well, or the node has taken back what it would have
+    /// promised.
+    fn write_facts(&mut self) {
+        let Signalling { node, journal, clock, meters, .. } = &mut self.parts;
+        match journal.append(node.facts()) {
+            Ok(()) => {
+                node.facts_written();
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the journal is written again");
+                }
+            }
+            Err(error) => {
+                meters.journal_failures.add(1);
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "the journal cannot be written; calls are refused");
+                }
+                node.handle(Input::JournalFailed, clock.now());
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output, about: About) {
+        match output {
+            Output::Transmit { to, bytes, call } => {
+                if let (Some(traces), Some(call)) = (&self.parts.traces, call) {
+                    traces.add(call, self.parts.clock.now().wall, Direction::Out, bytes.clone());
+                }
+                self.parts.socket.queue(to, bytes);
+            }
+            Output::Heard { call } => self.trace_heard(call, about),
+            Output::Media(command) => self.parts.bridge.perform(command),
+            Output::Settle(settlement) => self.parts.store.settle(settlement),
+            Output::Load { number, tenant, version, place, body, account } => {
+                self.remember_parked(number, about);
+                let here = if body { self.parts.snapshot.load(place) } else { None };
+                let here = here.filter(|hotline| hotline.number == number && hotline.version == version);
+                if here.is_some() && !account {
+                    let loaded = Loaded { number, hotline: here, account: None };
+                    return self.parts.inbox.push(Message::Loaded(loaded));
+                }
+                let body = if body && here.is_none() { Body::Compile } else { Body::Here(here) };
+                let asked_at = Instant::now();
+                self.parts.store.load(Load { number, tenant, version, body, account, asked_at });
+            }
+            Output::Keep { from } => self.parts.journal.free_below(from),
+            Output::Notice(notice) => self.notice(notice),
+        }
+    }
+
+    /// Keeps the INVITE that asked for a cold number until its call begins.
+    fn remember_parked(&mut self, number: HotlineNumber, about: About) {
+        let Signalling { socket, traces, .. } = &self.parts;
+        if let (About::Datagram(at), true, true) = (about, traces.is_some(), self.parked.len() < PARKED_MAX)
+            && let Some(arrived) = socket.arrived(at)
+        {
+            self.parked.insert(number, Bytes::copy_from_slice(arrived.bytes));
+        }
+    }
+
+    fn trace_heard(&self, call: hotline::CallId, about: About) {
+        let Some(traces) = &self.parts.traces else { return };
+        let bytes = match about {
+            About::Datagram(at) => {
+                self.parts.socket.arrived(at).map(|arrived| Bytes::copy_from_slice(arrived.bytes))
+            }
+            About::Loaded(number) => self.parked.get(&number).cloned(),
+            About::Other => None,
+        };
+        if let Some(bytes) = bytes {
+            traces.add(call, self.parts.clock.now().wall, Direction::In, bytes);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let Signalling { meters, mask, .. } = &self.parts;
+        match notice {
+            Notice::Began { call, number, caller, trunk } => {
+                tracing::debug!(%call, %number, caller = %mask.show(&caller), %trunk, "call began");
+            }
+            Notice::Ended { post_dial_ms, .. } => {
+                if let Some(ms) = post_dial_ms {
+                    meters.post_dial.note(ms);
+                }
+            }
+            Notice::ClockStepped { by_ms } => {
+                meters.clock_steps.add(1);
+                tracing::error!(by_ms, "the wall clock jumped; calls to come use the new time");
+            }
+            Notice::JournalLow { low } => {
+                meters.journal_low.set(low);
+                if low {
+                    tracing::error!("the journal's reserve is below a tenth: new calls are refused");
+                } else {
+                    tracing::info!("the journal has room again: new calls are taken");
+                }
+            }
+            // Said once, with its reason, where it happened.
+            Notice::JournalFailed => {}
+            Notice::Stranger { from } => {
+                meters.strangers.add(1);
+                tracing::debug!(%from, "an INVITE from an address that is no trunk's");
+            }
+        }
+    }
+
+    /// Copies the node's figures, ten times a second at most.
+    fn note(&mut self) {
+        let now = Instant::now();
+        if self.noted_at.is_some_and(|at| now.duration_since(at).as_millis() < 100) {
+            return;
+        }
+        self.noted_at = Some(now);
+        let Signalling { node, meters, socket, bridge, .. } = &self.parts;
+        let totals = node.totals();
+        meters.calls_up.set(node.calls_up() as u64);
+        meters.invites.set(totals.invites);
+        meters.accepted.set(totals.accepted);
+        meters.answered.set(totals.answered);
+        meters.settled.set(totals.settled);
+        meters.refused_unready.set(totals.refused_unready);
+        meters.cold_loads.set(totals.cold_loads);
+        meters.unsettled.set(node.unsettled() as u64);
+        meters.journal_room.set(node.room());
+        meters.free_ports.set(node.free_ports() as u64);
+        let (held, seen) = (node.sip_counts(), node.sip_totals());
+        meters.sip_legs.set(held.legs as u64);
+        meters.sip_transactions.set((held.client_transactions + held.server_transactions) as u64);
+        meters.sip_timers.set(held.timers as u64);
+        meters.sip_received.set(seen.received);
+        meters.sip_dropped.set(seen.dropped);
+        meters.sip_refused.set(seen.refused);
+        meters.sip_repeated.set(seen.repeated);
+        meters.sip_retransmitted.set(seen.retransmitted);
+        meters.sip_unsent.set(socket.unsent());
+        if bridge.refused() > 0 {
+            meters.media_refused.set(bridge.refused());
+        }
+        if let Some(traces) = &self.parts.traces {
+            meters.traces_dropped.set(traces.dropped());
+        }
+    }
+}

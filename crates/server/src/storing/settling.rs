@@ -1,0 +1,206 @@
+//! Finished calls into the database: a batch every 250 ms or 2,000 calls, whichever comes first, and after an error
+//! only what a read-back shows to be missing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotline::settlement::Settlement;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::recordings::Recordings;
+use super::{BATCH_CALLS, Shared, Work};
+use crate::bridge::RecordingFile;
+use crate::inbox::Message;
+
+const COMMIT_EVERY: Duration = Duration::from_millis(250);
+/// A write that takes longer has an unknown outcome: the mark is read back.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+/// Between two attempts while the database is away.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// A database that has nothing to write is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// The one writer of finished calls.
+pub(super) struct Writer {
+    work: Work,
+    shared: Arc<Shared>,
+    /// What the database does not have yet, by journal position.
+    batch: VecDeque<Arc<Settlement>>,
+    recordings: Recordings,
+    files: mpsc::UnboundedReceiver<RecordingFile>,
+    /// The last write went wrong: nothing is known of what it did.
+    in_doubt: bool,
+    /// Calls written at once; less after the database refused a batch for what is in it.
+    at_once: usize,
+    retry_at: Option<Instant>,
+    asked_at: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(
+        work: Work,
+        shared: Arc<Shared>,
+        files: mpsc::UnboundedReceiver<RecordingFile>,
+    ) -> Writer {
+        Writer {
+            recordings: Recordings::new(&work),
+            work,
+            shared,
+            batch: VecDeque::new(),
+            files,
+            in_doubt: false,
+            at_once: BATCH_CALLS,
+            retry_at: None,
+            asked_at: Instant::now(),
+        }
+    }
+
+    /// Works until it is told to stop; then writes what it has, once.
+    pub(super) async fn run(&mut self, mut stopped: oneshot::Receiver<()>) {
+        let shared = self.shared.clone();
+        let mut ticks = interval(COMMIT_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = shared.full.notified() => {}
+                _ = &mut stopped => {
+                    self.retry_at = None;
+                    return self.turn().await;
+                }
+            }
+            self.turn().await;
+        }
+    }
+
+    async fn turn(&mut self) {
+        self.take();
+        self.note();
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        if self.in_doubt && !self.read_back().await {
+            return;
+        }
+        while !self.batch.is_empty() {
+            if !self.write_some().await {
+                return;
+            }
+        }
+        if self.recordings.waiting() && !self.recordings.write(&self.work).await {
+            return self.wait();
+        }
+        self.ping().await;
+    }
+
+    fn take(&mut self) {
+        let taken = self.shared.take();
+        if !taken.is_empty() {
+            for settlement in &taken {
+                crate::log::call_ended(&settlement.record, &settlement.charges, self.work.mask);
+                self.recordings.expect(&settlement.record);
+            }
+            self.batch.extend(taken);
+            // Calls told again by a journal come by their ids. The mark must never pass one that is not written.
+            self.batch.make_contiguous().sort_by_key(|settlement| settlement.position);
+        }
+        while let Ok(file) = self.files.try_recv() {
+            self.recordings.add(file);
+        }
+    }
+
+    fn note(&self) {
+        let oldest = self.batch.front().map_or(0, |first| first.record.ended_at.0);
+        self.work.meters.store_oldest_ms.set(oldest.max(0) as u64);
+    }
+
+    /// Writes the oldest calls; says whether to go on.
+    async fn write_some(&mut self) -> bool {
+        let some: Vec<Settlement> =
+            self.batch.iter().take(self.at_once).map(|settlement| (**settlement).clone()).collect();
+        self.asked_at = Instant::now();
+        match timeout(WRITE_MAX, self.work.store.settle(&some, &self.work.node)).await {
+            Ok(Ok(settled)) => {
+                self.written(some.len());
+                for passed in settled.caps_passed {
+                    self.work.meters.caps_passed.add(1);
+                    tracing::warn!(tenant = %passed.tenant, month = passed.month, spent = %passed.spent_e4, cap = %passed.cap_e4, "a monthly cost cap stands passed");
+                }
+                true
+            }
+            Ok(Err(error)) if !error.is_passing() && some.len() > 1 => {
+                // One of them is at fault: find it, so that the others get through.
+                self.at_once = some.len() / 2;
+                tracing::error!(%error, calls = some.len(), "the database refused a batch; it is tried in halves");
+                self.in_doubt = true;
+                self.read_back().await
+            }
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => self.failed(&"no answer in time"),
+        }
+    }
+
+    fn written(&mut self, calls: usize) {
+        let up_to = self.batch.drain(..calls).next_back().map_or(0, |last| last.position);
+        self.at_once = (self.at_once * 2).min(BATCH_CALLS);
+        self.work.meters.store_commits.add(1);
+        self.work.meters.store_calls.add(calls as u64);
+        self.is_there();
+        self.note();
+        self.work.inbox.push(Message::Committed { up_to });
+    }
+
+    /// Nothing is known of what the last write did: ask how far the journal is committed and drop what is behind it.
+    async fn read_back(&mut self) -> bool {
+        match timeout(WRITE_MAX, self.work.store.journal_mark(&self.work.node)).await {
+            Ok(Ok(mark)) => {
+                let mark = mark.unwrap_or(0);
+                let there = self.batch.iter().take_while(|settlement| settlement.position <= mark).count();
+                self.batch.drain(..there);
+                self.in_doubt = false;
+                self.is_there();
+                if there > 0 {
+                    self.work.inbox.push(Message::Committed { up_to: mark });
+                }
+                true
+            }
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => self.failed(&"no answer in time"),
+        }
+    }
+
+    fn failed(&mut self, error: &dyn std::fmt::Display) -> bool {
+        self.work.meters.store_failures.add(1);
+        self.in_doubt = true;
+        if self.work.meters.database_away.set(true) {
+            tracing::error!(%error, waiting = self.batch.len(), "the database is away; calls go on, their records wait in the journal");
+        }
+        self.wait();
+        false
+    }
+
+    fn wait(&mut self) {
+        self.retry_at = Some(Instant::now() + RETRY_EVERY);
+    }
+
+    fn is_there(&mut self) {
+        self.retry_at = None;
+        if self.work.meters.database_away.set(false) {
+            tracing::info!(waiting = self.batch.len(), "the database is back");
+        }
+    }
+
+    async fn ping(&mut self) {
+        if self.asked_at.elapsed() < PING_EVERY {
+            return;
+        }
+        self.asked_at = Instant::now();
+        match timeout(WRITE_MAX, self.work.store.journal_mark(&self.work.node)).await {
+            Ok(Ok(_)) => self.is_there(),
+            Ok(Err(error)) => _ = self.failed(&error),
+            Err(_) => _ = self.failed(&"no answer in time"),
+        }
+    }
+}
