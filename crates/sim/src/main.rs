@@ -1,0 +1,109 @@
+//! `sim [SEED…] [--ci] [--minutes N] [--json]`: lives seeds through and says which did not hold.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use sim::{Failure, Options, Summary};
+
+/// Seeds of `--ci`.
+const CI_SEEDS: u64 = 200;
+
+struct Asked {
+    seeds: Vec<u64>,
+    minutes: u64,
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let asked = match read_arguments() {
+        Ok(asked) => asked,
+        Err(wrong) => {
+            eprintln!("{wrong}\nusage: sim [SEED…] [--ci] [--minutes 60] [--json]");
+            return ExitCode::from(2);
+        }
+    };
+    let began = Instant::now();
+    let (mut failed, mut total) = (0u32, Summary::default());
+    for (done, seed) in asked.seeds.iter().enumerate() {
+        match sim::run(*seed, Options { minutes: asked.minutes, trace: false }) {
+            Ok(summary) => {
+                if asked.seeds.len() <= 10 && !asked.json {
+                    println!("seed {seed}: {summary:?}");
+                }
+                add(&mut total, &summary);
+            }
+            Err(failure) => {
+                failed += 1;
+                report(&failure, asked.json);
+            }
+        }
+        if (done + 1) % 20 == 0 && !asked.json {
+            println!("{} of {} seeds, {:.1} s", done + 1, asked.seeds.len(), began.elapsed().as_secs_f64());
+        }
+    }
+    close(&asked, failed, &total, began.elapsed().as_secs_f64());
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn add(total: &mut Summary, one: &Summary) {
+    total.invites += one.invites;
+    total.records += one.records;
+    total.answered += one.answered;
+    total.steps += one.steps;
+    total.crashes += one.crashes;
+}
+
+fn close(asked: &Asked, failed: u32, total: &Summary, seconds: f64) {
+    let passed = asked.seeds.len() as u32 - failed;
+    let a_minute = total.invites as f64 * 60.0 / seconds;
+    if asked.json {
+        println!(
+            "{{\"passed\":{passed},\"failed\":{failed},\"calls\":{},\"seconds\":{seconds:.2},\"calls_a_minute\":{a_minute:.0}}}",
+            total.invites
+        );
+        return;
+    }
+    println!(
+        "{} calls ({} answered), {} records, {} crashes, {} steps in {seconds:.1} s: {a_minute:.0} calls a minute",
+        total.invites, total.answered, total.records, total.crashes, total.steps
+    );
+    println!("{passed} passed, {failed} failed");
+}
+
+fn report(failure: &Failure, json: bool) {
+    let Failure { seed, step, broken, recent } = failure;
+    if json {
+        println!("{{\"seed\":{seed},\"step\":{step},\"broken\":{broken:?}}}");
+        return;
+    }
+    println!("seed {seed} does not hold at step {step}: {broken}");
+    for line in recent {
+        println!("    {line}");
+    }
+    println!("    again: cargo xtask sim {seed}");
+}
+
+fn read_arguments() -> Result<Asked, String> {
+    let mut asked = Asked { seeds: Vec::new(), minutes: 60, json: false };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--ci" => asked.seeds.extend(1..=CI_SEEDS),
+            "--json" => asked.json = true,
+            "--minutes" => {
+                let minutes = arguments.next().and_then(|minutes| minutes.parse().ok());
+                asked.minutes = minutes.ok_or("--minutes wants a number")?;
+            }
+            range if range.contains("..") => {
+                let ends = range.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+                let (first, end): (u64, u64) = ends.ok_or(format!("{range} is no range of seeds"))?;
+                asked.seeds.extend(first..end);
+            }
+            seed => asked.seeds.push(seed.parse().map_err(|_| format!("{seed} is no seed"))?),
+        }
+    }
+    if asked.seeds.is_empty() {
+        asked.seeds.extend(1..=10);
+    }
+    Ok(asked)
+}

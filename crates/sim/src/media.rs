@@ -1,0 +1,153 @@
+//! Media without packets: ports, legs, prompts that end, silence, closing. It keeps watch that the node uses it as the
+//! engine could be used, and refuses to know calls.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use hotline::call::Sound;
+use hotline::cdr::Quality;
+use node::media::{Command, Event, MediaLeg, Port};
+
+/// Ports of one life of the engine, over two shards.
+pub const PORTS: usize = 600;
+
+/// The engine.
+#[derive(Debug, Default)]
+pub struct Media {
+    legs: BTreeMap<MediaLeg, OpenLeg>,
+    /// Ports that are neither the node's nor on the way to it.
+    free: Vec<Port>,
+    /// Ports on their way back.
+    returning: usize,
+    /// Events to come: after how long, what.
+    pub later: Vec<(u64, Event)>,
+    /// What the node did wrong.
+    pub faults: Vec<String>,
+    /// What was played, for scenarios.
+    pub heard: Vec<Heard>,
+}
+
+/// What a person at a phone, or a clerk at the recorder, would notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum Heard {
+    /// Something began to play towards a remote address.
+    Play { leg: MediaLeg, sound: Sound },
+    /// Two legs hear each other.
+    Bridge,
+    /// Recording began.
+    Record,
+}
+
+#[derive(Debug)]
+struct OpenLeg {
+    port: Port,
+    remote: Option<SocketAddr>,
+    play: u32,
+    held: bool,
+    bridged: bool,
+    closing: bool,
+}
+
+impl Media {
+    /// A new life: all ports are free.
+    pub fn ports() -> Vec<Port> {
+        let port = |id: usize| Port {
+            shard: (id % 2) as u16,
+            id: id as u32,
+            address: SocketAddr::from(([10, 0, 0, 1], 30_000 + 2 * id as u16)),
+        };
+        (0..PORTS).map(port).collect()
+    }
+
+    /// Ports that the node does not have.
+    pub fn ports_out(&self) -> usize {
+        self.legs.len() + self.returning + self.free.len()
+    }
+
+    /// The node took these ports back.
+    pub fn returned(&mut self, count: usize) {
+        self.returning -= count;
+    }
+
+    /// What the node asks for. `prompt_ms` is how long a prompt plays, `lag_ms` how late an event comes.
+    pub fn take(&mut self, command: Command, prompt_ms: u64, lag_ms: u64) {
+        match command {
+            Command::Open { leg, port, .. } => self.open(leg, port),
+            Command::Connect { leg, remote, .. } => {
+                self.with(leg, "connect", |open| open.remote = Some(remote))
+            }
+            Command::Play { leg, play, sound, repeat } => {
+                self.with(leg, "play", |open| open.play = play);
+                self.heard.push(Heard::Play { leg, sound });
+                if !repeat {
+                    self.later.push((prompt_ms + lag_ms, Event::Played { leg, play }));
+                }
+            }
+            Command::StopPlay { leg } => self.with(leg, "stop", |open| open.play = 0),
+            Command::Bridge { a, b } => {
+                self.with(a, "bridge", |open| open.bridged = true);
+                self.with(b, "bridge", |open| open.bridged = true);
+                self.heard.push(Heard::Bridge);
+            }
+            Command::Hold { leg, on } => self.with(leg, "hold", |open| open.held = on),
+            Command::Record { left, right, .. } => {
+                self.with(left, "record", |_| {});
+                self.with(right, "record", |_| {});
+                self.heard.push(Heard::Record);
+            }
+            Command::Close { leg } => self.close(leg, lag_ms),
+        }
+    }
+
+    fn open(&mut self, leg: MediaLeg, port: Port) {
+        if self.legs.values().any(|open| open.port.id == port.id) {
+            self.faults.push(format!("port {} opened twice", port.id));
+        }
+        let open = OpenLeg { port, remote: None, play: 0, held: false, bridged: false, closing: false };
+        if self.legs.insert(leg, open).is_some() {
+            self.faults.push(format!("media leg {leg:?} opened twice"));
+        }
+    }
+
+    fn with(&mut self, leg: MediaLeg, what: &str, run: impl FnOnce(&mut OpenLeg)) {
+        match self.legs.get_mut(&leg) {
+            Some(open) => run(open),
+            None => self.faults.push(format!("{what} of media leg {leg:?}, which is not open")),
+        }
+    }
+
+    fn close(&mut self, leg: MediaLeg, lag_ms: u64) {
+        let Some(open) = self.legs.get_mut(&leg) else {
+            return self.faults.push(format!("close of media leg {leg:?}, which is not open"));
+        };
+        if std::mem::replace(&mut open.closing, true) {
+            return self.faults.push(format!("media leg {leg:?} closed twice"));
+        }
+        let received = if open.remote.is_some() { 50 } else { 0 };
+        let quality = Quality { received, sent: 50, ..Quality::default() };
+        self.later.push((lag_ms, Event::Closed { leg, quality }));
+    }
+
+    /// Whether an event still holds when its time has come; a closed leg gives its port back.
+    pub fn happens(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Played { leg, play } => self.legs.get(leg).is_some_and(|open| open.play == *play),
+            Event::Closed { leg, .. } => {
+                if let Some(open) = self.legs.remove(leg) {
+                    self.returning += 1;
+                    self.later.push((1, Event::PortsReady(vec![open.port])));
+                }
+                true
+            }
+            _ => true,
+        }
+    }
+
+    /// The leg that hears nothing any more since a far end fell silent, if silence is worth a word there.
+    pub fn silent_leg(&self, remote: SocketAddr) -> Option<MediaLeg> {
+        let listens =
+            |open: &&OpenLeg| open.remote == Some(remote) && open.bridged && !open.held && !open.closing;
+        self.legs.iter().find(|(_, open)| listens(open)).map(|(leg, _)| *leg)
+    }
+}

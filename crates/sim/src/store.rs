@@ -1,0 +1,181 @@
+//! The store in memory: it commits in batches, may be away, and may commit though its answer is lost. Replies leave it
+//! in the order of its work, as those of one writer do. It refuses to know why a call cost what it cost.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use hotline::ledger::{self, Account as Book, Entry, Side};
+use hotline::settlement::{Settled, Settlement};
+use hotline::{CallId, HotlineNumber, Money, TenantId, Wall};
+use node::{Account, MonthOf};
+
+/// What reports read: calls, answered calls, talk, fees, by tenant, number, province and hour.
+pub type RollupKey = (TenantId, HotlineNumber, Arc<str>, i64);
+
+/// Sums of one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Rollup {
+    pub calls: u64,
+    pub answered: u64,
+    pub talk_ms: u64,
+    pub fees: Money,
+}
+
+/// The store.
+#[derive(Debug, Default)]
+pub struct Store {
+    queue: VecDeque<Settled>,
+    /// What is committed.
+    pub records: BTreeMap<CallId, Arc<Settlement>>,
+    /// Entries by their unique key.
+    pub entries: BTreeMap<(TenantId, String), Entry>,
+    balances: BTreeMap<Book, Money>,
+    rollups: BTreeMap<RollupKey, Rollup>,
+    months: BTreeMap<(TenantId, HotlineNumber, u32), (Money, u32)>,
+    states: BTreeMap<(TenantId, String), (u64, String)>,
+    /// The journal position that is settled.
+    pub mark: u64,
+    /// Until when it cannot be reached.
+    pub away_until: u64,
+    /// What was committed twice, and differed.
+    pub faults: Vec<String>,
+}
+
+impl Store {
+    /// Hands a settlement over; it is committed some time.
+    pub fn queue(&mut self, settled: Settled) {
+        self.queue.push_back(settled);
+    }
+
+    /// The process died: what was queued is gone, what was committed stays.
+    pub fn forget_queue(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Settlements that wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Commits at most `calls_max` of what waits, in order; the mark moves with it. Returns what is in the store now
+    /// and was not before.
+    pub fn commit(&mut self, calls_max: usize) -> Vec<Settled> {
+        let count = calls_max.min(self.queue.len());
+        let batch: Vec<_> = self.queue.drain(..count).collect();
+        for settled in &batch {
+            self.mark = self.mark.max(settled.settlement.position);
+        }
+        batch.into_iter().filter(|settled| self.write(settled)).collect()
+    }
+
+    /// One call in one transaction; written twice it changes nothing (FAULTS B1).
+    fn write(&mut self, settled: &Settled) -> bool {
+        let settlement = &settled.settlement;
+        let record = &settlement.record;
+        if let Some(before) = self.records.get(&record.call) {
+            if (&before.charges, &before.record) != (&settlement.charges, record) {
+                self.faults.push(format!("call {} settled twice, differently", record.call));
+            }
+            return false;
+        }
+        for entry in &settlement.entries {
+            self.post(entry);
+        }
+        let used = self.months.entry((record.tenant.clone(), record.number, settled.month)).or_default();
+        used.0 += settled.fee;
+        used.1 += u32::from(settled.counts);
+        for state in &settlement.states {
+            let held = self.states.entry((record.tenant.clone(), state.key.clone())).or_default();
+            if state.position >= held.0 {
+                *held = (state.position, state.value.clone());
+            }
+        }
+        add_up(&mut self.rollups, settlement, settled.fee);
+        self.records.insert(record.call, Arc::new(settlement.clone()));
+        true
+    }
+
+    fn post(&mut self, entry: &Entry) {
+        let key = (entry.tenant.clone(), entry.key.clone());
+        if self.entries.insert(key, entry.clone()).is_some() {
+            self.faults.push(format!("entry {} posted twice", entry.key));
+        }
+        for (book, side) in [(&entry.debit, Side::Debit), (&entry.credit, Side::Credit)] {
+            let signed = if book.side() == side { entry.amount_e4 } else { -entry.amount_e4 };
+            *self.balances.entry(book.clone()).or_default() += signed;
+        }
+    }
+
+    /// Money paid in.
+    pub fn top_up(&mut self, tenant: &TenantId, amount: Money, reference: &str, at: Wall) {
+        if let Ok(entry) = ledger::top_up(tenant, amount, reference, at) {
+            self.post(&entry);
+        }
+    }
+
+    /// The balance of a tenant's prepaid account.
+    pub fn balance(&self, tenant: &TenantId) -> Money {
+        self.balances.get(&Book::Prepaid(tenant.clone())).copied().unwrap_or_default()
+    }
+
+    /// What a number used in a month.
+    pub fn month(&self, tenant: &TenantId, number: HotlineNumber, month: u32) -> (Money, u32) {
+        self.months.get(&(tenant.clone(), number, month)).copied().unwrap_or_default()
+    }
+
+    /// A tenant as the store knows it now.
+    pub fn account(&self, tenant: &TenantId) -> Account {
+        let months = self.months.iter().filter(|((owner, _, _), _)| owner == tenant);
+        let months = months.map(|((_, number, month), (spent, calls))| MonthOf {
+            number: *number,
+            month: *month,
+            spent: *spent,
+            calls: *calls,
+        });
+        let states = self.states.iter().filter(|((owner, _), _)| owner == tenant);
+        let states = states.map(|((_, key), (_, value))| (key.clone(), value.clone()));
+        Account {
+            balance: self.balance(tenant),
+            months: months.collect(),
+            states: states.collect(),
+            mark: self.mark,
+        }
+    }
+
+    /// Sums everything again from the single rows and compares.
+    pub fn recount(&self) -> Result<(), String> {
+        let trial = ledger::trial_balance(self.entries.values());
+        let total: Money = trial.values().copied().sum();
+        if total != Money::ZERO {
+            return Err(format!("all entries add up to {total}, not to nothing"));
+        }
+        for (book, kept) in &self.balances {
+            let debits = trial.get(book).copied().unwrap_or_default();
+            let counted = if book.side() == Side::Debit { debits } else { -debits };
+            if counted != *kept {
+                return Err(format!("{book} is {kept}, its entries add up to {counted}"));
+            }
+        }
+        let mut naive = BTreeMap::new();
+        for settlement in self.records.values() {
+            let fee = settlement.charges.iter().filter(|c| c.kind == hotline::rating::ChargeKind::Sale);
+            add_up(&mut naive, settlement, fee.map(|charge| charge.amount_e4).sum());
+        }
+        if naive != self.rollups {
+            return Err("the rollups are not what a recount says".into());
+        }
+        Ok(())
+    }
+}
+
+fn add_up(rollups: &mut BTreeMap<RollupKey, Rollup>, settlement: &Settlement, fee: Money) {
+    let record = &settlement.record;
+    let hour = record.started_at.0.div_euclid(3_600_000);
+    let key = (record.tenant.clone(), record.number, record.region.province.clone(), hour);
+    let sums = rollups.entry(key).or_default();
+    sums.calls += 1;
+    sums.answered += u64::from(record.answered_at.is_some());
+    sums.talk_ms += record.talk_ms;
+    sums.fees += fee;
+}

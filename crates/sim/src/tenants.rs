@@ -1,0 +1,175 @@
+//! The enterprises of a world: random, but such as people write them. Builds documents and leaves what they mean to
+//! `hotline`.
+
+use hotline::calendar::{Interval, Schedule};
+use hotline::cdr::ChargingFrom;
+use hotline::enterprise::{
+    AccountKind, BalanceEnd, Condition, Destination, DestinationKind, Enterprise, Forwards, Group, Limits,
+    NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule, Share, ShareMode, Strategy,
+    Then,
+};
+use hotline::{HotlineNumber, Money, PlanId, TenantId};
+
+use crate::dice::Dice;
+
+/// The phones with a fixed SIP address listen here.
+pub const PHONES: [u8; 4] = [10, 0, 2, 1];
+
+/// The sale plans that come with the product.
+const PLANS: [&str; 6] = ["T1", "T2", "T2a", "T2b", "T3", "T6"];
+
+/// The enterprises of a seed; numbers are 4006010100 and on.
+pub fn enterprises(dice: &mut Dice) -> Vec<Enterprise> {
+    let count = dice.within(3, 5) as u32;
+    (0..count).map(|place| enterprise(place, dice)).collect()
+}
+
+fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
+    let prepaid = dice.chance(600);
+    let strict = dice.chance(750);
+    let mut schedule = Schedule::always();
+    for day in &mut schedule.weekly {
+        *day = vec!["08:00-20:00".parse::<Interval>().expect("an interval")];
+    }
+    let numbers = dice.within(1, 3) as u32;
+    Enterprise {
+        id: TenantId::new(&format!("tenant-{place}")),
+        name: format!("Tenant {place}"),
+        plan: PlanId::new(PLANS[dice.within(0, 5) as usize]),
+        account: if prepaid { AccountKind::Prepaid } else { AccountKind::Postpaid },
+        balance_end: if strict { BalanceEnd::Strict } else { BalanceEnd::FinishCall },
+        charging_from: if dice.chance(700) { ChargingFrom::Answer } else { ChargingFrom::TwoParty },
+        limits: limits(dice, 4),
+        schedules: vec![NamedSchedule { name: "day".into(), schedule }],
+        region_sets: vec![NamedRegions {
+            name: "south".into(), includes: vec!["广东".into(), "021".into()]
+        }],
+        caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()] }],
+        numbers: (0..numbers).map(|n| number(place * 10 + n, dice)).collect(),
+    }
+}
+
+fn limits(dice: &mut Dice, scale: u64) -> Limits {
+    Limits {
+        concurrent_calls_max: dice.chance(300).then(|| dice.within(1, 3 * scale) as u32),
+        concurrent_calls_per_caller_max: dice.chance(150).then(|| dice.within(1, 2) as u32),
+        month_cost_cap_e4: dice
+            .chance(250)
+            .then(|| Money::from_fen(dice.within(100, 1_500) as i64 * scale as i64)),
+        month_calls_cap: dice.chance(150).then(|| dice.within(10, 60 * scale) as u32),
+        count_unanswered: dice.chance(300),
+    }
+}
+
+fn number(place: u32, dice: &mut Dice) -> Number {
+    let count = dice.within(2, 6) as u32;
+    let destinations: Vec<_> = (0..count).map(|at| destination(place, at, dice)).collect();
+    let name = |at: u64| format!("d{at}");
+    let (half, all) = (u64::from(count / 2).max(1), u64::from(count));
+    let groups = vec![
+        group("first", dice, (0..half).map(name).collect()),
+        group("all", dice, (0..all).map(name).collect()),
+        group("last", dice, (half..all).map(name).collect()),
+    ];
+    Number {
+        number: HotlineNumber::from_suffix(6_010_100 + place).expect("seven digits"),
+        enabled: !dice.chance(20),
+        destinations,
+        groups,
+        rules: rules(dice),
+        otherwise: otherwise(dice),
+        forwards: forwards(all, dice),
+        block: if dice.chance(200) { vec!["139*".into()] } else { Vec::new() },
+        limits: limits(dice, 1),
+        ringback: if dice.chance(400) { Ringback::Prompt("colour_ring".into()) } else { Ringback::Tone },
+        recording: Recording { enabled: dice.chance(400), notice: "recording_notice".into() },
+        talk_s_max: if dice.chance(200) { 90 } else { 14_400 },
+    }
+}
+
+fn destination(place: u32, at: u32, dice: &mut Dice) -> Destination {
+    let (kind, number) = match dice.within(0, 5) {
+        0 | 1 => (DestinationKind::Landline, format!("010{}", 62_000_000 + place * 100 + at)),
+        2 => (DestinationKind::Landline, format!("0755{}", 82_000_000 + place * 100 + at)),
+        3 => (DestinationKind::Mobile, format!("13700{:06}", place * 100 + at)),
+        4 => (DestinationKind::TrunkNumber, format!("021{}", 51_000_000 + place * 100 + at)),
+        _ => {
+            let [a, b, c, d] = PHONES;
+            (DestinationKind::SipUri, format!("sip:{}@{a}.{b}.{c}.{d}:5060", 8_000 + place * 100 + at))
+        }
+    };
+    Destination {
+        name: format!("d{at}"),
+        kind,
+        number,
+        enabled: !dice.chance(70),
+        lines: *dice.pick(&[1, 1, 2, 5, 30]),
+        ring_s: dice.within(8, 30) as u16,
+    }
+}
+
+fn group(name: &str, dice: &mut Dice, members: Vec<String>) -> Group {
+    let strategy = if dice.chance(500) { Strategy::RoundRobin } else { Strategy::Sequential };
+    Group { name: name.into(), strategy, members }
+}
+
+fn rules(dice: &mut Dice) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    if dice.chance(150) {
+        let then = Then::HangUp { prompt: Some("closed".into()) };
+        rules.push(Rule { name: "closed".into(), when: vec![Condition::Closed("day".into())], then });
+    }
+    if dice.chance(300) {
+        let then = Then::Dial("first".into());
+        rules.push(Rule { name: "south".into(), when: vec![Condition::From("south".into())], then });
+    }
+    if dice.chance(200) {
+        let when = vec![Condition::Caller("known".into()), Condition::Open("day".into())];
+        rules.push(Rule { name: "known by day".into(), when, then: Then::Dial("last".into()) });
+    }
+    rules
+}
+
+fn otherwise(dice: &mut Dice) -> Then {
+    let dial = Then::Dial("all".into());
+    match dice.within(0, 9) {
+        0..=3 => dial,
+        4..=6 => {
+            let first = *dice.pick(&[50u8, 60, 25, 33, 99]);
+            let mode = if dice.chance(800) { ShareMode::Exact } else { ShareMode::Random };
+            let share = |percent, dial: &str| Share { percent, dial: dial.into() };
+            Then::Percentage { mode, shares: vec![share(first, "first"), share(100 - first, "last")] }
+        }
+        7..=8 => Then::Play { prompt: "welcome".into(), answer: dice.chance(500), then: Box::new(dial) },
+        _ => Then::HangUp { prompt: dice.chance(500).then(|| "closed".into()) },
+    }
+}
+
+fn forwards(count: u64, dice: &mut Dice) -> Forwards {
+    let mut pair = |chance| -> Vec<String> {
+        if !dice.chance(chance) {
+            return Vec::new();
+        }
+        (0..dice.within(1, 2)).map(|_| format!("d{}", dice.within(0, count - 1))).collect()
+    };
+    Forwards { on_busy: pair(500), on_no_answer: pair(500) }
+}
+
+/// The same document after a person worked on it: something else is off, caps are higher.
+pub fn edited(before: &Enterprise, dice: &mut Dice) -> Enterprise {
+    let mut after = before.clone();
+    let place = dice.within(0, after.numbers.len() as u64 - 1) as usize;
+    let number = &mut after.numbers[place];
+    let at = dice.within(0, number.destinations.len() as u64 - 1) as usize;
+    number.destinations[at].enabled = !number.destinations[at].enabled;
+    number.destinations[at].ring_s = dice.within(8, 30) as u16;
+    for cap in
+        [&mut number.limits.month_cost_cap_e4, &mut after.limits.month_cost_cap_e4].into_iter().flatten()
+    {
+        *cap += Money::from_fen(500);
+    }
+    if dice.chance(200) {
+        after.numbers[place].rules.clear();
+    }
+    after
+}

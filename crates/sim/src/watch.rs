@@ -1,0 +1,294 @@
+//! What must always hold, kept beside the world and computed from other sources than the node's own: the disk, the
+//! store, the far ends. It refuses to repair anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hotline::call::{Dated, Fact};
+use hotline::cdr::{AttemptKind, CallRecord, Cause};
+use hotline::enterprise::{AccountKind, BalanceEnd, ShareMode, Strategy};
+use hotline::flow::StepWhy;
+use hotline::settlement::Settled;
+use hotline::tenant::Tenant;
+use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId};
+
+use crate::store::Store;
+
+/// What a tenant's owner in the node must know beyond the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Beyond {
+    fees: Money,
+    credits: Money,
+}
+
+/// How often each member began, or each share was dealt.
+#[derive(Debug, Default)]
+struct Turns {
+    began: Vec<(Mono, usize)>,
+    disturbed: bool,
+}
+
+/// The watch.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Every version of every number's rules.
+    pub hotlines: BTreeMap<(HotlineNumber, u32), Arc<Hotline>>,
+    /// Numbers whose rules were edited: their turns start anew.
+    pub edited: BTreeSet<HotlineNumber>,
+    beyond: BTreeMap<TenantId, Beyond>,
+    months: BTreeMap<(TenantId, HotlineNumber, u32), Money>,
+    settled: BTreeSet<CallId>,
+    turns: BTreeMap<(HotlineNumber, u8), Turns>,
+    deals: BTreeMap<(HotlineNumber, u16), (Vec<u8>, Turns)>,
+    /// How calls ended, for the summary.
+    pub causes: BTreeMap<Cause, u32>,
+}
+
+impl Watch {
+    /// The node died: what it had told the store, but the store has not, is told again.
+    pub fn node_died(&mut self) {
+        self.settled.clear();
+        self.months.clear();
+        for beyond in self.beyond.values_mut() {
+            beyond.fees = Money::ZERO;
+        }
+    }
+
+    /// Money was committed by the store and is on its way to the node.
+    pub fn credit_leaves(&mut self, tenant: &TenantId, amount: Money) {
+        self.beyond.entry(tenant.clone()).or_default().credits += amount;
+    }
+
+    /// It arrived, or the node that it was for is dead.
+    pub fn credit_arrives(&mut self, tenant: &TenantId, amount: Money) {
+        self.beyond.entry(tenant.clone()).or_default().credits -= amount;
+    }
+
+    /// The node says that a call is settled. `life` is how many lives the node had.
+    pub fn settles(&mut self, settled: &Settled, log: &[Dated], life: u32) -> Result<(), String> {
+        let record = &settled.settlement.record;
+        if !self.settled.insert(record.call) {
+            return Err(format!("call {} was settled twice in one life", record.call));
+        }
+        let beyond = self.beyond.entry(record.tenant.clone()).or_default();
+        beyond.fees += settled.fee;
+        *self.months.entry((record.tenant.clone(), record.number, settled.month)).or_default() += settled.fee;
+        *self.causes.entry(record.cause).or_default() += 1;
+        self.check_record(settled, log, life).map_err(|fault| format!("call {}: {fault}", record.call))
+    }
+
+    /// The store committed what it had not before.
+    pub fn committed(&mut self, settled: &Settled) {
+        let record = &settled.settlement.record;
+        self.beyond.entry(record.tenant.clone()).or_default().fees -= settled.fee;
+        *self.months.entry((record.tenant.clone(), record.number, settled.month)).or_default() -= settled.fee;
+    }
+
+    fn check_record(&mut self, settled: &Settled, log: &[Dated], life: u32) -> Result<(), String> {
+        let record = &settled.settlement.record;
+        check_log(log)?;
+        let posted: Money = settled.settlement.entries.iter().map(|entry| entry.amount_e4).sum();
+        let charged: Money = settled.settlement.charges.iter().map(|charge| charge.amount_e4).sum();
+        if posted != charged {
+            return Err(format!("charges of {charged}, entries of {posted}"));
+        }
+        if record.cause == Cause::NodeLost && life == 0 {
+            return Err("node_lost, but no node was lost".into());
+        }
+        if record.forwards > 3 {
+            return Err(format!("{} forwards (R14)", record.forwards));
+        }
+        if record.sale_ms > record.talk_ms {
+            return Err(format!("{} ms charged of {} ms talked", record.sale_ms, record.talk_ms));
+        }
+        let Some(hotline) = self.hotlines.get(&(record.number, record.version)).cloned() else {
+            return Ok(());
+        };
+        if record.talk_ms > hotline.talk_ms_max {
+            return Err(format!("{} ms talked, {} allowed", record.talk_ms, hotline.talk_ms_max));
+        }
+        if let Some(admission) = settled.admission.filter(|admission| admission.metered) {
+            if hotline.balance_end == BalanceEnd::Strict && settled.fee > admission.reserved {
+                return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
+            }
+        }
+        check_recording(record, &hotline, log)?;
+        self.check_route(record, &hotline, log)
+    }
+
+    /// Rows R05, R07, R11: the order in which members were tried.
+    fn check_route(&mut self, record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
+        for dated in log {
+            match &dated.fact {
+                Fact::Walked(walked) => self.note_deal(record.number, walked, dated.at),
+                Fact::Routed { why, order } => {
+                    let group = hotline.groups.iter().position(|group| group.name == why.group);
+                    let Some(group) = group else { return Err(format!("routed to group {}", why.group)) };
+                    let members = &hotline.groups[group].members;
+                    let name = |place: &u8| hotline.destination(*place).name.clone();
+                    let skipped: Vec<_> = why.skipped.iter().map(|(place, _)| name(place)).collect();
+                    let start = why.after.map_or(0, |after| usize::from(after) + 1) % members.len().max(1);
+                    let expected: Vec<_> = (0..members.len())
+                        .map(|turn| name(&members[(start + turn) % members.len()]))
+                        .filter(|member| !skipped.contains(member))
+                        .collect();
+                    if expected != *order {
+                        return Err(format!("the order is {order:?}, not {expected:?} (R05, R07)"));
+                    }
+                    let mut tried: Vec<_> = targets(record).collect();
+                    tried.dedup();
+                    if !order.iter().map(|name| &**name).take(tried.len()).eq(tried.iter().copied()) {
+                        return Err(format!("{tried:?} were tried, the order was {order:?} (R05)"));
+                    }
+                    if hotline.groups[group].strategy == Strategy::RoundRobin {
+                        let turns = self.turns.entry((record.number, group as u8)).or_default();
+                        turns.disturbed |= !why.skipped.is_empty();
+                        let first =
+                            order.first().and_then(|first| members.iter().position(|m| name(m) == *first));
+                        turns.began.extend(first.map(|first| (dated.at, first)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn note_deal(&mut self, number: HotlineNumber, walked: &hotline::flow::Walked, at: Mono) {
+        let StepWhy::Percentage { mode: ShareMode::Exact, dealt, percents, closed } = &walked.why else {
+            return;
+        };
+        let (shares, turns) = self.deals.entry((number, walked.step)).or_default();
+        turns.disturbed |= !closed.is_empty() || (!shares.is_empty() && shares != percents);
+        *shares = percents.clone();
+        turns.began.push((at, usize::from(*dealt)));
+    }
+
+    /// At the end of a seed in which no node died: the turns were fair (R07) and the shares exact (R11).
+    pub fn check_turns(&mut self) -> Result<(), String> {
+        for ((number, group), turns) in &mut self.turns {
+            if turns.disturbed || self.edited.contains(number) {
+                continue;
+            }
+            let members = self.hotlines[&(*number, 1)].groups[usize::from(*group)].members.len();
+            let counts = counts_of(turns.began.iter().map(|(_, first)| *first), members);
+            let (least, most) = (counts.iter().min().copied(), counts.iter().max().copied());
+            if most > least.map(|least| least + 1) {
+                return Err(format!("{number} group {group} began with {counts:?}: not in turn (R07)"));
+            }
+        }
+        for ((number, step), (shares, turns)) in &mut self.deals {
+            if turns.disturbed || self.edited.contains(number) {
+                continue;
+            }
+            turns.began.sort();
+            for hundred in turns.began.chunks_exact(100) {
+                let counts = counts_of(hundred.iter().map(|(_, dealt)| *dealt), shares.len());
+                if !counts.iter().zip(shares.iter()).all(|(count, share)| *count == usize::from(*share)) {
+                    return Err(format!("{number} step {step} dealt {counts:?} of {shares:?} (R11)"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A tenant in the node against the store and against its own limits.
+    pub fn check_tenant(&self, id: &TenantId, tenant: &Tenant, store: &Store) -> Result<(), String> {
+        let fail = |what: String| Err(format!("{id}: {what}"));
+        tenant.check().or_else(fail)?;
+        let figures = tenant.figures();
+        let hotlines = || self.hotlines.values().filter(|hotline| hotline.tenant == *id);
+        let Some(any) = hotlines().next_back() else { return Ok(()) };
+        if any.account == AccountKind::Prepaid {
+            let beyond = self.beyond.get(id).copied().unwrap_or_default();
+            let expected = store.balance(id) - beyond.fees - beyond.credits;
+            if figures.balance != expected {
+                return fail(format!("a balance of {}, its entries say {expected}", figures.balance));
+            }
+            if any.balance_end == BalanceEnd::Strict && tenant.available() < Money::ZERO {
+                return fail(format!("{} reserved of a balance of {}", figures.reserved, figures.balance));
+            }
+        }
+        Ok(())
+    }
+
+    /// Caps of the months in use, and what was spent against the store.
+    pub fn check_months(
+        &self,
+        id: &TenantId,
+        tenant: &Tenant,
+        store: &Store,
+        month: u32,
+    ) -> Result<(), String> {
+        let newest: BTreeMap<HotlineNumber, &Arc<Hotline>> = self
+            .hotlines
+            .values()
+            .filter(|hotline| hotline.tenant == *id)
+            .map(|hotline| (hotline.number, hotline))
+            .collect();
+        for (number, hotline) in newest {
+            let used = tenant.month(number, month);
+            let key = (id.clone(), number, month);
+            let waiting = self.months.get(&key).copied().unwrap_or_default();
+            let expected = store.month(id, number, month).0 + waiting;
+            if used.spent != expected {
+                return Err(format!("{id} {number}: {} spent, the records say {expected}", used.spent));
+            }
+            let whole = tenant.whole_month(month);
+            let caps =
+                [(used, hotline.limits.month_cost_cap_e4), (whole, hotline.tenant_limits.month_cost_cap_e4)];
+            for (used, cap) in caps {
+                let held = used.spent + used.reserved;
+                if let Some(cap) = cap.filter(|cap| hotline.balance_end == BalanceEnd::Strict && held > *cap)
+                {
+                    return Err(format!("{id} {number}: {held} held of a cap of {cap} (B2)"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn targets(record: &CallRecord) -> impl Iterator<Item = &str> {
+    let target = |leg: &&hotline::cdr::LegRecord| leg.kind == AttemptKind::Target;
+    record.legs.iter().filter(target).map(|leg| leg.destination.as_str())
+}
+
+fn counts_of(places: impl Iterator<Item = usize>, length: usize) -> Vec<usize> {
+    let mut counts = vec![0; length];
+    places.for_each(|place| counts[place] += 1);
+    counts
+}
+
+/// One arrival first, one end, nothing behind the last word, never backwards in time.
+fn check_log(log: &[Dated]) -> Result<(), String> {
+    let count = |of: fn(&Fact) -> bool| log.iter().filter(|dated| of(&dated.fact)).count();
+    let (arrived, hung_up) =
+        (count(|fact| matches!(fact, Fact::Arrived(_))), count(|fact| matches!(fact, Fact::HungUp { .. })));
+    let answered = count(|fact| matches!(fact, Fact::Answered));
+    if (arrived, hung_up) != (1, 1) || answered > 1 {
+        return Err(format!("{arrived} arrivals, {answered} answers, {hung_up} ends in its log"));
+    }
+    if !matches!(log.last().map(|dated| &dated.fact), Some(Fact::Over)) {
+        return Err("its log is not over".into());
+    }
+    match log.windows(2).find(|pair| pair[0].at > pair[1].at) {
+        Some(pair) => Err(format!("{:?} stands before {:?}", pair[0], pair[1])),
+        None => Ok(()),
+    }
+}
+
+/// Row I07: the notice was heard to its end before anything was recorded.
+fn check_recording(record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
+    let place = |of: fn(&Fact) -> bool| log.iter().position(|dated| of(&dated.fact));
+    let began = place(|fact| matches!(fact, Fact::RecordingBegan { .. }));
+    let noticed = place(|fact| matches!(fact, Fact::Noticed { .. }));
+    let joined = place(|fact| matches!(fact, Fact::Joined { .. }));
+    if began.is_some() && (noticed.is_none() || noticed > began || noticed > joined) {
+        return Err("recorded before the notice was heard (I07)".into());
+    }
+    if joined.is_some() && hotline.recording_notice.is_some() != began.is_some() {
+        return Err(format!("recording {:?}, but the rules say otherwise", record.recording));
+    }
+    Ok(())
+}

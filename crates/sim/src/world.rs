@@ -1,0 +1,331 @@
+//! A world: one node, its disk, its store, its media and everybody who talks to it, on one virtual clock. A seed decides
+//! everything, so a world that fails can be lived again. It refuses to help the node in any way the server does not.
+
+mod deeds;
+mod life;
+mod turn;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::enterprise::Enterprise;
+use hotline::rating::Tariffs;
+use hotline::region::RegionTable;
+use hotline::{CallId, Money, Now, TenantId, Wall};
+use node::media::Event as MediaEvent;
+use node::{Loaded, Node, TrunkConfig};
+
+use crate::dice::Dice;
+use crate::disk::Disk;
+use crate::far::{Doings, FarEnds, Timer};
+use crate::media::Media;
+use crate::store::Store;
+use crate::watch::Watch;
+
+pub use deeds::Weather;
+use life::{Crash, Life};
+
+/// Where the node listens.
+pub const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
+/// Events kept for the report of a failure.
+const RECENT_MAX: usize = 60;
+/// A full sweep of all that must hold follows this many steps.
+const SWEEP_EVERY: u64 = 1_000;
+
+/// What a seed is run with.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Virtual minutes; the last ten of them bring no new calls.
+    pub minutes: u64,
+    /// Whether to keep words for a report; worlds are faster without.
+    pub trace: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { minutes: 60, trace: false }
+    }
+}
+
+/// What happened in a world that held.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Summary {
+    pub invites: u64,
+    pub records: u64,
+    pub answered: u64,
+    pub steps: u64,
+    pub crashes: u32,
+    pub fees: Money,
+    pub causes: Vec<(hotline::cdr::Cause, u32)>,
+}
+
+/// What a world that did not hold left behind.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// The step after which it was seen.
+    pub step: u64,
+    /// What did not hold.
+    pub broken: String,
+    /// The last events, oldest first.
+    pub recent: Vec<String>,
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+enum Due {
+    ToNode { from: SocketAddr, bytes: Vec<u8> },
+    Unreachable { to: SocketAddr },
+    ToFar { to: SocketAddr, bytes: Vec<u8>, call: Option<CallId> },
+    Far { leg: usize, timer: Timer },
+    Media { life: u32, event: MediaEvent },
+    Reply { life: u32, reply: Reply },
+    Store,
+    Deed(deeds::Deed),
+    Restart,
+    CheckDown { call: CallId },
+    CheckLegs { life: u32, legs: Vec<usize> },
+    Silence { leg: usize },
+}
+
+/// What the store tells the node, in the order of its work.
+#[derive(Debug)]
+enum Reply {
+    Loaded(Box<Loaded>),
+    Committed(u64),
+    Credit(TenantId, Money),
+}
+
+struct Entry {
+    at: u64,
+    serial: u64,
+    due: Due,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.serial) == (other.at, other.serial)
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.serial).cmp(&(other.at, other.serial))
+    }
+}
+
+/// The world.
+pub struct World {
+    seed: u64,
+    options: Options,
+    dice: Dice,
+    /// Milliseconds since the world began.
+    clock: u64,
+    steps: u64,
+    serial: u64,
+    heap: BinaryHeap<Reverse<Entry>>,
+    weather: Weather,
+    wall_ms: i64,
+    node: Option<Node>,
+    life: Life,
+    crash: Option<Crash>,
+    disk_fails: bool,
+    disk: Disk,
+    store: Store,
+    store_busy: bool,
+    replied_at: u64,
+    media: Media,
+    far: FarEnds,
+    watch: Watch,
+    enterprises: Vec<(Enterprise, u32)>,
+    trunks: Vec<TrunkConfig>,
+    trunk_moods: Vec<deeds::Mood>,
+    tariffs: Tariffs,
+    regions: Arc<RegionTable>,
+    recent: VecDeque<String>,
+    touched: Vec<TenantId>,
+    invites: u64,
+    answered: u64,
+    closing: bool,
+}
+
+/// Lives a seed through.
+///
+/// # Errors
+/// The first thing that must always hold and did not.
+pub fn run(seed: u64, options: Options) -> Result<Summary, Failure> {
+    let mut world = World::new(seed, options);
+    match world.live() {
+        Ok(()) => Ok(world.summary()),
+        Err(_) if !options.trace => match run(seed, Options { trace: true, ..options }) {
+            Err(failure) => Err(failure),
+            Ok(_) => {
+                Err(world.failure("the seed fails once and holds the next time: it does not replay".into()))
+            }
+        },
+        Err(broken) => Err(world.failure(broken)),
+    }
+}
+
+impl World {
+    fn new(seed: u64, options: Options) -> Self {
+        let mut dice = Dice::new(seed);
+        let weather = Weather::of(seed, &mut dice);
+        let trunks = deeds::trunks();
+        let enterprises = crate::tenants::enterprises(&mut dice);
+        let (segment_bytes, segments) = *dice.pick(&[(32 << 10, 24), (64 << 10, 16), (1 << 20, 4)]);
+        let mut world = Self {
+            seed,
+            options,
+            clock: 0,
+            steps: 0,
+            serial: 0,
+            heap: BinaryHeap::new(),
+            wall_ms: weather.begins_at.0,
+            weather,
+            node: None,
+            life: Life::default(),
+            crash: None,
+            disk_fails: false,
+            disk: Disk::new(segment_bytes, segments),
+            store: Store::default(),
+            store_busy: false,
+            replied_at: 0,
+            media: Media::default(),
+            far: FarEnds::new(SocketAddr::from(NODE)),
+            watch: Watch::default(),
+            enterprises: enterprises.into_iter().map(|enterprise| (enterprise, 1)).collect(),
+            trunk_moods: vec![deeds::Mood::default(); trunks.len()],
+            trunks,
+            tariffs: Tariffs::shipped(),
+            regions: Arc::new(RegionTable::shipped().clone()),
+            recent: VecDeque::new(),
+            touched: Vec::new(),
+            invites: 0,
+            answered: 0,
+            closing: false,
+            dice,
+        };
+        world.furnish();
+        world
+    }
+
+    fn live(&mut self) -> Result<(), String> {
+        self.restart()?;
+        let end = self.options.minutes * 60_000;
+        let last_call = end.saturating_sub(10 * 60_000);
+        self.plan_deeds(last_call);
+        while let Some(at) = self.next_instant() {
+            if at > end {
+                break;
+            }
+            self.clock = at;
+            if !self.closing && at > last_call {
+                self.close_up();
+            }
+            self.step()?;
+            self.faults()?;
+            if self.steps.is_multiple_of(SWEEP_EVERY) {
+                self.sweep()?;
+            }
+        }
+        self.clock = end;
+        self.sweep()?;
+        self.check_quiet()
+    }
+
+    fn next_instant(&self) -> Option<u64> {
+        let node = self.node.as_ref().map(|node| self.life.instant(node.next_timeout()).max(self.clock));
+        let event = self.heap.peek().map(|Reverse(entry)| entry.at);
+        node.into_iter().chain(event).min()
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        self.steps += 1;
+        let due = self.heap.peek().is_some_and(|Reverse(entry)| entry.at <= self.clock);
+        if !due {
+            return self.tell(node::Input::Tick);
+        }
+        let Some(Reverse(entry)) = self.heap.pop() else { return Ok(()) };
+        self.happen(entry.due)
+    }
+
+    fn happen(&mut self, due: Due) -> Result<(), String> {
+        match due {
+            Due::ToNode { from, bytes } => self.tell(node::Input::Datagram { from, bytes: &bytes }),
+            Due::Unreachable { to } => self.tell(node::Input::Unreachable { to }),
+            Due::ToFar { to, bytes, call } => self.reach_far(to, &bytes, call),
+            Due::Far { leg, timer } => {
+                let mut out = Doings::default();
+                self.far.due(leg, timer, &mut out);
+                self.far_did(out)
+            }
+            Due::Media { life, event } if life == self.life.number => self.media_says(event),
+            Due::Reply { life, reply } => self.store_says(life, reply),
+            Due::Store => {
+                self.store_works();
+                Ok(())
+            }
+            Due::Deed(deed) => self.do_deed(deed),
+            Due::Restart => self.restart(),
+            Due::CheckDown { call } => self.check_down(call),
+            Due::CheckLegs { life, legs } if life == self.life.number => self.check_legs(&legs),
+            Due::Silence { leg } => self.fall_silent(leg),
+            Due::Media { .. } | Due::CheckLegs { .. } => Ok(()),
+        }
+    }
+
+    fn later(&mut self, ms: u64, due: Due) {
+        self.serial += 1;
+        self.heap.push(Reverse(Entry { at: self.clock + ms, serial: self.serial, due }));
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.life.mono(self.clock), wall: Wall(self.wall_ms + self.clock as i64) }
+    }
+
+    fn note(&mut self, words: impl FnOnce() -> String) {
+        if self.options.trace {
+            if self.recent.len() == RECENT_MAX {
+                self.recent.pop_front();
+            }
+            let line = format!("{:>10.3}s {}", self.clock as f64 / 1000.0, words());
+            self.recent.push_back(line);
+        }
+    }
+
+    /// What the parts of the world saw the node do wrong.
+    fn faults(&mut self) -> Result<(), String> {
+        let found = self.media.faults.pop().or_else(|| self.store.faults.pop());
+        found.map_or(Ok(()), Err)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            invites: self.invites,
+            records: self.store.records.len() as u64,
+            answered: self.answered,
+            steps: self.steps,
+            crashes: self.life.number.saturating_sub(1),
+            fees: self.store.records.values().flat_map(|s| &s.charges).map(|charge| charge.amount_e4).sum(),
+            causes: self.watch.causes.iter().map(|(cause, count)| (*cause, *count)).collect(),
+        }
+    }
+
+    fn failure(&mut self, broken: String) -> Failure {
+        let recent = std::mem::take(&mut self.recent).into();
+        Failure { seed: self.seed, step: self.steps, broken, recent }
+    }
+}

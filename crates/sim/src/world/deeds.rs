@@ -1,0 +1,401 @@
+//! Everything that happens to a node from outside, by chance: the network's weather, callers, callees, and what people
+//! do while calls go on.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::enterprise::compile;
+use hotline::{Beijing, Money, PlanId, Wall};
+use node::directory::{Entry, Place};
+use node::{Change, Input, TrunkConfig};
+
+use super::life::Crash;
+use super::{Due, Reply, World};
+use crate::dice::Dice;
+use crate::far::{CalleePlan, CallerPlan, Doings, Note, Outcome, Phase, TalkPlan, Timer};
+use crate::wire::Message;
+
+/// How hostile a seed is.
+#[derive(Clone, Debug)]
+pub struct Weather {
+    /// Per mille of datagrams lost, and of datagrams doubled.
+    loss: u64,
+    doubled: u64,
+    delay_ms: (u64, u64),
+    crashes: u64,
+    disk_failures: u64,
+    store_absences: u64,
+    clock_jumps: u64,
+    edits: u64,
+    trunk_troubles: u64,
+    drains: u64,
+    /// Per mille of commits whose answer is lost.
+    pub(super) answers_lost: u64,
+    /// When the world begins.
+    pub(super) begins_at: Wall,
+    /// A trunk whose port is closed: ICMP tells.
+    pub(super) refused: Option<usize>,
+}
+
+impl Weather {
+    /// The weather of a seed: every fourth is clean, every fourth has only a bad network, every fourth only crashes.
+    pub fn of(seed: u64, dice: &mut Dice) -> Self {
+        let (network, crashes) = match seed % 4 {
+            0 => (false, false),
+            1 => (true, false),
+            2 => (false, true),
+            _ => (true, true),
+        };
+        let some = |on: bool, dice: &mut Dice, low, high| if on { dice.within(low, high) } else { 0 };
+        let begins = if dice.chance(300) { "2026-10-31T23:40:00" } else { "2026-10-12T09:55:00" };
+        Self {
+            loss: some(network, dice, 5, 120),
+            doubled: some(network, dice, 0, 80),
+            delay_ms: if network { (2, dice.within(5, 400)) } else { (8, 8) },
+            crashes: some(crashes, dice, 1, 6),
+            disk_failures: some(crashes, dice, 0, 3),
+            store_absences: dice.within(0, 2),
+            clock_jumps: some(crashes || network, dice, 0, 2),
+            edits: dice.within(0, 6),
+            trunk_troubles: dice.within(0, 3),
+            drains: dice.within(0, 1),
+            answers_lost: dice.within(0, 100),
+            begins_at: Beijing::parse(begins).expect("a date").wall(),
+            refused: None,
+        }
+    }
+
+    /// Nothing is lost and no node dies: then more must hold.
+    pub fn is_clean(&self) -> bool {
+        self.loss == 0 && self.doubled == 0 && self.crashes == 0 && self.disk_failures == 0
+    }
+
+    /// When the copies of a datagram arrive; none if it is lost.
+    pub(super) fn passages(&self, dice: &mut Dice) -> Vec<u64> {
+        if self.loss > 0 && dice.chance(self.loss) {
+            return Vec::new();
+        }
+        let (low, high) = self.delay_ms;
+        let mut passages = vec![dice.within(low, high)];
+        if self.doubled > 0 && dice.chance(self.doubled) {
+            passages.push(dice.within(low, high + 300));
+        }
+        passages
+    }
+}
+
+/// How a trunk is today.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    #[default]
+    Good,
+    /// It says nothing.
+    Dead,
+    /// It refuses with 503.
+    Full,
+}
+
+/// What somebody does.
+#[derive(Clone, Copy, Debug)]
+pub enum Deed {
+    Call,
+    TopUp,
+    Edit,
+    ClockJump,
+    StoreLeaves,
+    TrunkTurns(usize, Mood),
+    TrunkRefuses(Option<usize>),
+    Drain(bool),
+    DiskFails,
+    Die,
+}
+
+/// The provider's trunks: two that are sound, one that is flaky, one for calls in only.
+pub fn trunks() -> Vec<TrunkConfig> {
+    let trunk = |name: &str, host: u8, outgoing: bool| TrunkConfig {
+        name: name.into(),
+        address: SocketAddr::from(([10, 0, 1, host], 5060)),
+        area_code: Some("010".into()),
+        outgoing,
+        cost_plan: Some(PlanId::new("C1")),
+    };
+    vec![trunk("flaky", 3, true), trunk("north", 1, true), trunk("south", 2, true), trunk("inward", 4, false)]
+}
+
+impl World {
+    /// Documents become rules, prepaid tenants pay in.
+    pub(super) fn furnish(&mut self) {
+        for place in 0..self.enterprises.len() {
+            let (enterprise, version) = self.enterprises[place].clone();
+            for hotline in compile(&enterprise, version) {
+                self.watch.hotlines.insert((hotline.number, version), Arc::new(hotline));
+            }
+            let amount = Money::from_fen(self.dice.within(50, 8_000) as i64);
+            self.store.top_up(&enterprise.id, amount, "first", Wall(self.wall_ms));
+        }
+    }
+
+    /// Lays out what will happen up to the last call.
+    pub(super) fn plan_deeds(&mut self, until: u64) {
+        let weather = self.weather.clone();
+        let mut deeds = vec![
+            (weather.crashes, Deed::Die),
+            (weather.disk_failures, Deed::DiskFails),
+            (weather.store_absences, Deed::StoreLeaves),
+            (weather.clock_jumps, Deed::ClockJump),
+            (weather.edits, Deed::Edit),
+            (3, Deed::TopUp),
+            (weather.drains, Deed::Drain(true)),
+        ];
+        for _ in 0..weather.trunk_troubles {
+            let trunk = self.dice.within(0, 2) as usize;
+            let deed = match self.dice.within(0, 2) {
+                0 => Deed::TrunkTurns(trunk, Mood::Dead),
+                1 => Deed::TrunkTurns(trunk, Mood::Full),
+                _ => Deed::TrunkRefuses(Some(trunk)),
+            };
+            deeds.push((1, deed));
+        }
+        for (count, deed) in deeds {
+            for _ in 0..count {
+                let ms = self.dice.within(30_000, until.max(30_001));
+                self.later(ms, Due::Deed(deed));
+            }
+        }
+        self.later(1_000, Due::Deed(Deed::Call));
+    }
+
+    /// No new calls from here on; what was broken is mended.
+    pub(super) fn close_up(&mut self) {
+        self.closing = true;
+        self.weather.refused = None;
+        self.trunk_moods.fill(Mood::Good);
+    }
+
+    pub(super) fn do_deed(&mut self, deed: Deed) -> Result<(), String> {
+        self.note(|| format!("deed {deed:?}"));
+        match deed {
+            Deed::Call => self.somebody_calls(),
+            Deed::TopUp => {
+                let place = self.dice.within(0, self.enterprises.len() as u64 - 1) as usize;
+                let (tenant, amount) = (
+                    self.enterprises[place].0.id.clone(),
+                    Money::from_fen(self.dice.within(10, 3_000) as i64),
+                );
+                let reference = format!("at {} {}", self.clock, self.serial);
+                self.store.top_up(&tenant, amount, &reference, self.now().wall);
+                self.watch.credit_leaves(&tenant, amount);
+                let ms = self.dice.within(1, 40);
+                self.reply(ms, Reply::Credit(tenant, amount));
+                Ok(())
+            }
+            Deed::Edit => self.edit(),
+            Deed::ClockJump => {
+                self.wall_ms += *self.dice.pick(&[3_600_000, -3_600_000, 5_000, -400]);
+                Ok(())
+            }
+            Deed::StoreLeaves => {
+                self.store.away_until = self.clock + self.dice.within(2_000, 60_000);
+                Ok(())
+            }
+            Deed::TrunkTurns(trunk, mood) => {
+                self.trunk_moods[trunk] = mood;
+                if mood != Mood::Good {
+                    let ms = self.dice.within(20_000, 300_000);
+                    self.later(ms, Due::Deed(Deed::TrunkTurns(trunk, Mood::Good)));
+                }
+                Ok(())
+            }
+            Deed::TrunkRefuses(trunk) => {
+                self.weather.refused = trunk.filter(|_| !self.closing);
+                if trunk.is_some() {
+                    let ms = self.dice.within(20_000, 200_000);
+                    self.later(ms, Due::Deed(Deed::TrunkRefuses(None)));
+                }
+                Ok(())
+            }
+            Deed::Drain(on) => {
+                if on {
+                    let ms = self.dice.within(5_000, 40_000);
+                    self.later(ms, Due::Deed(Deed::Drain(false)));
+                }
+                self.tell(Input::Drain(on))
+            }
+            Deed::DiskFails => {
+                self.disk_fails = true;
+                Ok(())
+            }
+            Deed::Die => {
+                self.crash = Some(match self.dice.within(0, 3) {
+                    0 => Crash::BeforeFacts,
+                    1 => Crash::InFacts(self.dice.within(0, 999)),
+                    2 => Crash::AfterFacts,
+                    _ => Crash::AfterOutputs(self.dice.within(0, 6)),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// A person changes an enterprise's document: the next version, for the next call.
+    fn edit(&mut self) -> Result<(), String> {
+        let place = self.dice.within(0, self.enterprises.len() as u64 - 1) as usize;
+        let (before, version) = &self.enterprises[place];
+        let (after, version) = (crate::tenants::edited(before, &mut self.dice), version + 1);
+        let mut numbers = Vec::new();
+        let mut bodies = Vec::new();
+        for hotline in compile(&after, version) {
+            let hotline = Arc::new(hotline);
+            let entry = Entry { tenant: after.id.clone(), version, place: Place::default() };
+            numbers.push((hotline.number, Some(entry)));
+            self.watch.edited.insert(hotline.number);
+            self.watch.hotlines.insert((hotline.number, version), hotline.clone());
+            if self.dice.chance(500) {
+                bodies.push(hotline);
+            }
+        }
+        self.enterprises[place] = (after, version);
+        self.tell(Input::Change(Change::Enterprise { numbers, bodies }))
+    }
+
+    fn somebody_calls(&mut self) -> Result<(), String> {
+        if self.closing {
+            return Ok(());
+        }
+        let ms = self.dice.around(12_000).max(1);
+        self.later(ms, Due::Deed(Deed::Call));
+        let burst = if self.dice.chance(30) { self.dice.within(2, 8) } else { 1 };
+        let mut out = Doings::default();
+        for _ in 0..burst {
+            self.call(&mut out);
+        }
+        self.far_did(out)
+    }
+
+    fn call(&mut self, out: &mut Doings) {
+        self.invites += 1;
+        let dice = &mut self.dice;
+        let host = *dice.pick(&[1u8, 2, 4]);
+        let home = match dice.chance(8) {
+            true => SocketAddr::from(([10, 0, 7, 7], 5060)),
+            false => SocketAddr::from(([10, 0, 1, host], 5060)),
+        };
+        let number = match dice.within(0, 99) {
+            0 => "4009999999".to_owned(),
+            1 => "12345".to_owned(),
+            _ => {
+                let (enterprise, _) = dice.pick(&self.enterprises);
+                dice.pick(&enterprise.numbers).number.to_string()
+            }
+        };
+        let caller = match dice.within(0, 3) {
+            0 => format!("1380013{:04}", dice.within(0, 20)),
+            1 => format!("1390075{:04}", dice.within(0, 9)),
+            2 => format!("0755{}", 22_000_000 + dice.within(0, 9)),
+            _ => format!("{}", 62_000_000 + dice.within(0, 20)),
+        };
+        let plan = CallerPlan {
+            give_up_ms: Some(if dice.chance(200) { dice.around(6_000).max(5) } else { 150_000 }),
+            late_offer: dice.chance(60),
+            acks_lost: match dice.within(0, 49) {
+                0 => 1_000,
+                1..=3 => dice.within(1, 4) as u32,
+                _ => 0,
+            },
+            withheld: dice.chance(40),
+            talk: talk(dice, 600),
+        };
+        self.far.call(home, &caller, &number, plan, out);
+    }
+
+    /// What the far end that got an INVITE will do with it.
+    pub(super) fn plan_callee(&mut self, to: SocketAddr, datagram: &[u8]) -> CalleePlan {
+        let trunk = self.trunks.iter().position(|trunk| trunk.address == to);
+        let mood = trunk.map_or(Mood::Good, |trunk| self.trunk_moods[trunk]);
+        let flaky = trunk == Some(0);
+        let dice = &mut self.dice;
+        let ring = dice.chance(880).then(|| (dice.within(20, 2_500), *dice.pick(&[180, 180, 180, 183])));
+        let outcome = match (mood, dice.within(0, 99)) {
+            (Mood::Dead, _) => Outcome::Dead,
+            (Mood::Full, _) => Outcome::Refuse(10, 503, 0),
+            (Mood::Good, roll) => outcome(roll, flaky, dice),
+        };
+        // A description that our parser cannot use happens on sound trunks too, but seldom.
+        let strange = dice.chance(8);
+        let called_by = Message::read(datagram).map_or(0, |message| message.cseq);
+        CalleePlan {
+            ring: ring.filter(|_| outcome != Outcome::Dead),
+            outcome,
+            trying: called_by > 0 && dice.chance(900),
+            fork_ms: dice.chance(25).then(|| dice.within(0, 4_000)),
+            deaf_to_cancel: dice.chance(30),
+            strange,
+            talk: talk(dice, 500),
+        }
+    }
+
+    /// What one side does tempts another to do something at the same moment (FAULTS F9).
+    pub(super) fn nudge(&mut self, note: Note) -> Result<(), String> {
+        let (of, per_mille) = match note {
+            Note::Answered(leg) => (leg, 40),
+            Note::SaidBye(leg) => (leg, 60),
+            Note::Reinvited(leg) => (leg, 120),
+            Note::Failed(leg) => return self.maybe_redial(leg),
+            Note::Quiet(_) => return Ok(()),
+        };
+        if !self.dice.chance(per_mille) {
+            return Ok(());
+        }
+        let Some(call) = self.far.legs[of].call else { return Ok(()) };
+        let others: Vec<usize> = self.far.of_call(call).filter(|leg| *leg != of).collect();
+        for other in others {
+            let ms = self.dice.within(0, 40);
+            let timer = match (note, self.far.legs[other].phase) {
+                (Note::Answered(_), Phase::Inviting) => Timer::GiveUp,
+                (Note::Reinvited(_), Phase::Up) if self.dice.chance(500) => Timer::Resume,
+                (_, Phase::Up) => Timer::HangUp,
+                _ => continue,
+            };
+            self.later(ms, Due::Far { leg: other, timer });
+        }
+        Ok(())
+    }
+
+    /// A caller who failed may try again at once.
+    fn maybe_redial(&mut self, _leg: usize) -> Result<(), String> {
+        if self.closing || !self.dice.chance(100) {
+            return Ok(());
+        }
+        let mut out = Doings::default();
+        self.call(&mut out);
+        self.far_did(out)
+    }
+}
+
+fn outcome(roll: u64, flaky: bool, dice: &mut Dice) -> Outcome {
+    let soon = dice.within(20, 2_000);
+    match roll {
+        0..=14 if flaky => Outcome::Refuse(soon, *dice.pick(&[500, 503, 504, 408]), 0),
+        15..=22 if flaky => Outcome::Dead,
+        23..=25 if flaky => Outcome::Refuse(soon, 480, *dice.pick(&[34, 38, 41])),
+        0..=55 => Outcome::Answer(dice.around(5_000).max(30)),
+        56..=69 => Outcome::Refuse(soon, *dice.pick(&[486, 486, 486, 600]), *dice.pick(&[0, 17])),
+        70..=75 => Outcome::Refuse(dice.within(1_000, 20_000), 480, *dice.pick(&[0, 18, 19])),
+        76..=80 => Outcome::Refuse(soon, 603, 21),
+        81..=84 => Outcome::Refuse(soon, 404, 0),
+        85..=95 => Outcome::Silence,
+        // Around the end of the ring time.
+        96..=98 => Outcome::Answer(dice.within(7_000, 40_000)),
+        _ => Outcome::Answer(0),
+    }
+}
+
+fn talk(dice: &mut Dice, hangs_up: u64) -> TalkPlan {
+    let hang_up = dice.chance(hangs_up);
+    TalkPlan {
+        hang_up_ms: Some(if hang_up { dice.around(70_000).max(20) } else { dice.within(300_000, 420_000) }),
+        hold_ms: dice.chance(80).then(|| (dice.within(10, 20_000), dice.within(500, 20_000))),
+        second_bye: dice.chance(60),
+        vanish_ms: dice.chance(25).then(|| dice.within(100, 60_000)),
+    }
+}

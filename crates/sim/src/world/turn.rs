@@ -1,0 +1,301 @@
+//! One turn of the node, as the server drives it: handle, journal, outputs. Between any two of these it may die.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::CallId;
+use hotline::settlement::{self, Settlement};
+use node::media::Event as MediaEvent;
+use node::{Change, Input, Loaded, Notice, Output};
+
+use super::life::Crash;
+use super::{Due, Reply, World};
+use crate::far::{Doings, FarEnds, Note, Taken};
+use crate::wire::Method;
+
+/// A turn that writes and fails and writes again this often does not end.
+const WRITES_MAX: u32 = 3;
+
+impl World {
+    /// Gives the node an input and lives the turn through.
+    pub(super) fn tell(&mut self, input: Input<'_>) -> Result<(), String> {
+        let now = self.now();
+        let Some(node) = &mut self.node else { return Ok(()) };
+        if self.options.trace && !matches!(input, Input::Tick) {
+            let words = match &input {
+                Input::Datagram { from, bytes } => format!("hears {} from {from}", first_line(bytes)),
+                other => format!("hears {other:?}"),
+            };
+            node.handle(input, now);
+            self.note(|| words);
+        } else {
+            node.handle(input, now);
+        }
+        self.turn()
+    }
+
+    /// What follows an input: its facts, then its outputs.
+    pub(super) fn turn(&mut self) -> Result<(), String> {
+        if self.crash == Some(Crash::BeforeFacts) {
+            self.die(Crash::BeforeFacts);
+            return Ok(());
+        }
+        if !self.write_facts()? {
+            return Ok(());
+        }
+        self.perform_outputs()?;
+        if self.node.as_ref().is_some_and(|node| !node.facts().is_empty()) {
+            return Err("a turn's outputs left facts that were not written".into());
+        }
+        self.check_touched()
+    }
+
+    /// Writes the turn's facts; `false` if the node died of it.
+    fn write_facts(&mut self) -> Result<bool, String> {
+        for _ in 0..WRITES_MAX {
+            let Some(node) = &mut self.node else { return Ok(false) };
+            let bytes: usize = node.facts().iter().map(|chunk| chunk.bytes.len()).sum();
+            if let Some(Crash::InFacts(share)) = self.crash.filter(|_| bytes > 0) {
+                let kept = bytes * share as usize / 1000;
+                let written = self.disk.write(node.facts(), Some(kept));
+                self.die(Crash::InFacts(share));
+                return written.unwrap_or(Ok(())).map(|()| false);
+            }
+            if bytes > 0 && std::mem::take(&mut self.disk_fails) {
+                self.disk.spoil(node.facts(), bytes / 2);
+                let now = self.now();
+                self.node.as_mut().expect("it is there").handle(Input::JournalFailed, now);
+                self.note(|| "the disk refuses a write".into());
+                continue;
+            }
+            match self.disk.write(node.facts(), None) {
+                Ok(written) => written?,
+                Err(crate::disk::Full) => return Err("the journal's ring is full".into()),
+            }
+            node.facts_written();
+            self.disk.accepted.clear();
+            if self.crash == Some(Crash::AfterFacts) && bytes > 0 {
+                self.die(Crash::AfterFacts);
+                return Ok(false);
+            }
+            return Ok(true);
+        }
+        Err("the journal's writes do not end".into())
+    }
+
+    fn perform_outputs(&mut self) -> Result<(), String> {
+        let mut performed = 0;
+        loop {
+            if let Some(Crash::AfterOutputs(count)) = self.crash.filter(|_| performed > 0) {
+                if performed > count {
+                    self.die(Crash::AfterOutputs(count));
+                    return Ok(());
+                }
+            }
+            let Some(output) = self.node.as_mut().and_then(node::Node::poll_output) else { return Ok(()) };
+            performed += 1;
+            self.perform(output)?;
+        }
+    }
+
+    fn perform(&mut self, output: Output) -> Result<(), String> {
+        match output {
+            Output::Transmit { to, bytes, call } => self.transmit(to, &bytes, call),
+            Output::Heard { .. } => Ok(()),
+            Output::Media(command) => {
+                let (prompt_ms, lag_ms) = (self.dice.within(1_500, 7_000), self.dice.within(0, 30));
+                self.note(|| format!("media {command:?}"));
+                self.media.take(command, prompt_ms, lag_ms);
+                self.media_goes_on();
+                Ok(())
+            }
+            Output::Settle(settlement) => self.settle(&settlement),
+            Output::Load { number, tenant, version, body, account, .. } => {
+                let away = self.clock < self.store.away_until;
+                let hotline = self.watch.hotlines.get(&(number, version)).filter(|_| body).cloned();
+                let account = (account && !away).then(|| self.store.account(&tenant));
+                let loaded = Loaded { number, hotline, account };
+                let ms = if away { self.dice.within(500, 5_000) } else { self.dice.within(1, 40) };
+                self.reply(ms, Reply::Loaded(Box::new(loaded)));
+                Ok(())
+            }
+            Output::Keep { from } => {
+                self.disk.kept_from = from;
+                Ok(())
+            }
+            Output::Notice(notice) => {
+                self.note(|| format!("notice {notice:?}"));
+                if let Notice::Ended { call, .. } = notice {
+                    self.call_ends(call);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A datagram leaves. What it promises must be on the disk.
+    fn transmit(&mut self, to: SocketAddr, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
+        self.note(|| format!("says {} to {to}", first_line(bytes)));
+        if let Some(call) = call.filter(|_| bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes)) {
+            if let Some(known) = self.disk.calls.get(&call) {
+                if !known.answered || !known.caller_dialog {
+                    return Err(format!("call {call} was answered before the disk knew ({known:?})"));
+                }
+            } else if !self.store.records.contains_key(&call) {
+                return Err(format!("call {call} was answered and is nowhere on the disk"));
+            }
+        }
+        if self.weather.refused.is_some_and(|trunk| self.trunks[trunk].address == to) {
+            self.later(4, Due::Unreachable { to });
+            return Ok(());
+        }
+        for ms in self.weather.passages(&mut self.dice) {
+            self.later(ms, Due::ToFar { to, bytes: bytes.to_vec(), call });
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, settlement: &Arc<Settlement>) -> Result<(), String> {
+        let call = settlement.record.call;
+        let log = settlement::read_log(&settlement.log)
+            .ok_or(format!("call {call}: its log does not read back"))?;
+        let trunks = self.node.as_ref().map(|node| node.trunks().clone()).unwrap_or_default();
+        let again = settlement::settle(call, &log, &self.tariffs, &trunks, settlement.position);
+        let Some(settled) = again.filter(|again| again.settlement == **settlement) else {
+            return Err(format!("call {call}: its settlement is not the fold of its log"));
+        };
+        self.watch.settles(&settled, &log, self.life.number - 1)?;
+        self.touched.push(settlement.record.tenant.clone());
+        self.note(|| {
+            format!("settles {call} {:?} by {:?}", settlement.record.cause, settlement.record.ended_by)
+        });
+        self.store.queue(settled);
+        if !std::mem::replace(&mut self.store_busy, true) {
+            let ms = self.dice.within(5, 260);
+            self.later(ms, Due::Store);
+        }
+        Ok(())
+    }
+
+    /// The store takes a batch, or cannot.
+    pub(super) fn store_works(&mut self) {
+        self.store_busy = self.store.waiting() > 0;
+        if !self.store_busy {
+            return;
+        }
+        if self.clock < self.store.away_until {
+            let ms = self.store.away_until - self.clock;
+            return self.later(ms, Due::Store);
+        }
+        let most = *self.dice.pick(&[1, 2, 8, 2_000]);
+        for settled in self.store.commit(most) {
+            let record = &settled.settlement.record;
+            self.answered += u64::from(record.answered_at.is_some());
+            self.disk.calls.remove(&record.call);
+            self.watch.committed(&settled);
+            self.touched.push(record.tenant.clone());
+        }
+        // A commit whose answer is lost: the mark is read back a second later.
+        let ms = if self.dice.chance(self.weather.answers_lost) { 1_000 } else { self.dice.within(1, 30) };
+        self.reply(ms, Reply::Committed(self.store.mark));
+        self.later(250, Due::Store);
+    }
+
+    /// One thread of the store answers in the order of its work.
+    pub(super) fn reply(&mut self, ms: u64, reply: Reply) {
+        let at = (self.clock + ms).max(self.replied_at);
+        self.replied_at = at;
+        let life = self.life.number;
+        self.later(at - self.clock, Due::Reply { life, reply });
+    }
+
+    pub(super) fn store_says(&mut self, life: u32, reply: Reply) -> Result<(), String> {
+        if let Reply::Credit(tenant, amount) = &reply {
+            self.watch.credit_arrives(tenant, *amount);
+        }
+        if life != self.life.number {
+            return Ok(());
+        }
+        match reply {
+            Reply::Loaded(loaded) => self.tell(Input::Loaded(*loaded)),
+            Reply::Committed(up_to) => self.tell(Input::Committed { up_to }),
+            Reply::Credit(tenant, amount) => self.tell(Input::Change(Change::Credit { tenant, amount })),
+        }
+    }
+
+    fn media_goes_on(&mut self) {
+        let life = self.life.number;
+        for (ms, event) in std::mem::take(&mut self.media.later) {
+            self.later(ms, Due::Media { life, event });
+        }
+    }
+
+    pub(super) fn media_says(&mut self, event: MediaEvent) -> Result<(), String> {
+        if self.node.is_none() || !self.media.happens(&event) {
+            return Ok(());
+        }
+        self.media_goes_on();
+        if let MediaEvent::PortsReady(ports) = &event {
+            self.media.returned(ports.len());
+        }
+        self.tell(Input::Media(event))
+    }
+
+    /// A far end has said nothing for a minute.
+    pub(super) fn fall_silent(&mut self, leg: usize) -> Result<(), String> {
+        let Some(leg) = self.media.silent_leg(FarEnds::rtp_of(leg)) else { return Ok(()) };
+        self.tell(Input::Media(MediaEvent::Silent { leg, last_packet_ms_ago: 60_000 }))
+    }
+
+    /// A datagram comes to a far end.
+    pub(super) fn reach_far(
+        &mut self,
+        to: SocketAddr,
+        bytes: &[u8],
+        call: Option<CallId>,
+    ) -> Result<(), String> {
+        let mut out = Doings::default();
+        if let Taken::NewInvite = self.far.receive(to, bytes, call, &mut out) {
+            let plan = self.plan_callee(to, bytes);
+            let leg = self.far.take_invite(to, bytes, plan, &mut out);
+            self.far.legs[leg].call = call;
+        }
+        self.far_did(out)
+    }
+
+    /// Carries out what far ends did.
+    pub(super) fn far_did(&mut self, out: Doings) -> Result<(), String> {
+        if let Some(fault) = out.faults.into_iter().next() {
+            return Err(fault);
+        }
+        for (ms, leg, timer) in out.timers {
+            self.later(ms, Due::Far { leg, timer });
+        }
+        for (from, _, bytes) in out.sends {
+            self.note(|| format!("far end {from} says {}", first_line(&bytes)));
+            for ms in self.weather.passages(&mut self.dice) {
+                self.later(ms, Due::ToNode { from, bytes: bytes.clone() });
+            }
+        }
+        for note in out.notes {
+            if let Note::Quiet(leg) = note {
+                self.later(60_000, Due::Silence { leg });
+            }
+            self.nudge(note)?;
+        }
+        Ok(())
+    }
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().next().unwrap_or_default();
+    let cseq = text.lines().find(|line| line.starts_with("CSeq:")).unwrap_or_default();
+    let call = text.lines().find(|line| line.starts_with("Call-ID:")).unwrap_or_default();
+    format!("{line} [{cseq} {call}]")
+}
+
+/// Whether a response answers an INVITE.
+fn is_invites(bytes: &[u8]) -> bool {
+    crate::wire::Message::read(bytes).is_some_and(|message| message.method == Method::Invite)
+}
