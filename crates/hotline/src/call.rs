@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::barring::{self, Barred};
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
+use crate::enterprise::ShareMode;
 use crate::flow::{self, Chance, StepNo, Stop};
 use crate::hotline::Hotline;
 use crate::rating::Tariffs;
@@ -56,6 +57,8 @@ pub struct Arrival {
     pub trunk: Arc<str>,
     /// The seed of its random choices.
     pub seed: u64,
+    /// Why it cannot go on, if that is known before it began: the caller left, no codec in common, no room.
+    pub refused: Option<Cause>,
 }
 
 /// What happens to a call.
@@ -94,6 +97,8 @@ pub enum Event {
     MediaClosed,
     /// The node cannot carry the call on: its journal failed.
     NoCapacity,
+    /// Our 200 did not leave: the journal failed in its turn.
+    AnswerLost,
     /// A deadline of [`Call::next_timeout`] passed.
     Timeout,
 }
@@ -108,8 +113,8 @@ pub enum Action {
     Play { leg: LegNo, play: u32, sound: Sound, repeat: bool },
     /// Stop what is played to a leg.
     StopPlay { leg: LegNo },
-    /// INVITE to a bound number by a trunk's place, or directly.
-    Dial { leg: LegNo, place: u8, way: Option<u8> },
+    /// INVITE to a bound number by a trunk, or directly.
+    Dial { leg: LegNo, place: u8, way: Option<Arc<str>> },
     /// Give up an outgoing leg that has not answered.
     Cancel { leg: LegNo },
     /// BYE to an outgoing leg or, for [`CALLER`], to the caller.
@@ -197,6 +202,8 @@ enum LegState {
 struct Leg {
     place: u8,
     state: LegState,
+    /// Whether it holds a line of its bound number.
+    line: bool,
 }
 
 /// One call.
@@ -245,7 +252,13 @@ impl Call {
             actions: VecDeque::new(),
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
-        call.admit(desk, now.mono);
+        match arrival.refused {
+            Some(Cause::CallerCancelled) => {
+                call.hang_up(Cause::CallerCancelled, Party::Caller, now.mono, desk, now.mono);
+            }
+            Some(cause) => call.close_refused(cause, desk, now.mono),
+            None => call.admit(desk, now.mono),
+        }
         call
     }
 
@@ -307,6 +320,7 @@ impl Call {
             Event::RecordingCut => self.note(Fact::RecordingCut, now),
             Event::MediaClosed => self.media_open = false,
             Event::NoCapacity => self.end_or_refuse(Cause::NoCapacity, desk, now),
+            Event::AnswerLost => self.answer_lost(desk, now),
             other => self.take(other, desk, now),
         }
         self.finish_if_over(now);
@@ -386,20 +400,23 @@ impl Call {
                 self.hang_up(Cause::SessionExpired, Party::Platform, last, desk, now);
             }
             Event::Silent { last } => self.hang_up(Cause::MediaSilent, Party::Platform, last, desk, now),
-            Event::NoCommonCodec { .. } => self.end_or_refuse(Cause::NoCommonCodec, desk, now),
+            Event::NoCommonCodec { leg: CALLER } => self.end_or_refuse(Cause::NoCommonCodec, desk, now),
+            Event::NoCommonCodec { leg } => self.late_answer(leg, desk, now),
             Event::LegFailed { leg, outcome, status, q850 } => {
                 self.leg_lost(leg, outcome, status, q850, desk, now);
             }
             Event::LateAnswer { leg } => self.late_answer(leg, desk, now),
+            // A 200 that crossed our giving up: the leg is ended, its cost noted.
+            Event::LegAnswered { leg } => self.late_answer(leg, desk, now),
             Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
             // Words about legs that no longer matter, or handled before: nothing to do.
             Event::Rang { .. }
-            | Event::LegAnswered { .. }
             | Event::Played { .. }
             | Event::RecordingCut
             | Event::Quality { .. }
             | Event::MediaClosed
             | Event::NoCapacity
+            | Event::AnswerLost
             | Event::Timeout => {}
         }
     }
@@ -429,13 +446,13 @@ impl Call {
         };
         let stop = flow::walk(&mut inputs, &mut desk.tenant.deals, from, &mut walked);
         for step in walked {
-            let dealt = matches!(step.why, flow::StepWhy::Percentage { .. })
-                .then(|| desk.tenant.deals.state(hotline.number, step.step))
-                .flatten();
+            let is_exact = matches!(&step.why, flow::StepWhy::Percentage { mode: ShareMode::Exact, .. });
+            let dealt = is_exact.then(|| desk.tenant.deals.state(hotline.number, step.step)).flatten();
             let place = step.step;
             self.note(Fact::Walked(step), now);
             if let Some(state) = dealt {
-                self.note(Fact::Dealt { step: place, state }, now);
+                let turn = desk.tenant.next_turn();
+                self.note(Fact::Dealt { step: place, state, turn }, now);
             }
         }
         match stop {
@@ -513,6 +530,8 @@ impl Call {
     fn end_or_refuse(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
         match self.state {
             State::Ending | State::Over => {}
+            // The reason stands: the refusal was decided before.
+            State::Refusing { cause, .. } => self.close_refused(cause, desk, now),
             _ => self.close_refused(cause, desk, now),
         }
     }
@@ -522,6 +541,9 @@ impl Call {
     fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
         self.note(Fact::HungUp { cause, by, until }, now);
+        if self.admission().is_some() {
+            desk.tenant.hang_up(self.hotline.number, &self.caller);
+        }
         if self.answered.is_some() && by != Party::Caller {
             self.actions.push_back(Action::Bye { leg: CALLER });
         }
@@ -543,6 +565,21 @@ impl Call {
         self.media_open = true;
         self.actions.push_back(Action::CloseMedia);
         self.state = State::Ending;
+    }
+
+    /// Our 200 did not leave: the call was never answered, whatever was noted in that turn.
+    fn answer_lost(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        if self.answered.take().is_none() || matches!(self.state, State::Over) {
+            return;
+        }
+        self.note(Fact::NotAnswered, now);
+        if let Some(meter) = &mut self.meter {
+            meter.stop();
+        }
+        match self.state {
+            State::Ending => self.actions.push_back(Action::RejectCaller { status: 503, q850: 41 }),
+            _ => self.close_refused(Cause::NoCapacity, desk, now),
+        }
     }
 
     fn take_quality(&mut self, leg: LegNo, quality: Quality, now: Mono) {

@@ -111,14 +111,13 @@ pub struct Trunk {
 impl Trunks {
     /// The trunks a bound number can be reached by, in order; those that are down come last, since a guess that a
     /// trunk is down must not make a number unreachable. `None` is the direct way of a SIP address.
-    pub fn ways_to(&self, destination: &Destination) -> Vec<Option<u8>> {
+    pub fn ways_to(&self, destination: &Destination) -> Vec<Option<Arc<str>>> {
         if destination.kind == DestinationKind::SipUri {
             return vec![None];
         }
         let of_health = |down: bool| {
-            let rows = self.rows.iter().enumerate();
-            rows.filter(move |(_, trunk)| trunk.outgoing && trunk.down == down)
-                .map(|(place, _)| Some(place as u8))
+            let fits = move |trunk: &&Trunk| trunk.outgoing && trunk.down == down;
+            self.rows.iter().filter(fits).map(|trunk| Some(trunk.name.clone()))
         };
         of_health(false).chain(of_health(true)).collect()
     }

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Dated, Fact};
+use crate::call::{Dated, Fact, LegNo};
 use crate::cdr::{self, CallRecord};
+use crate::ledger::AccountKind;
 use crate::ledger::{self, Entry};
 use crate::rating::{self, Charge, ChargeKind, Tariffs};
-use crate::routing::Trunks;
 use crate::tenant::{self, Admission};
-use crate::{CallId, Money, Wall};
+use crate::{CallId, Money, PlanId, Wall};
 
 /// A finished call with its charges and entries, and where it stands in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct TenantState {
     pub key: String,
     /// Its value as text.
     pub value: String,
-    /// Journal position of the fact that set it; a lower one never overwrites a higher one.
+    /// The tenant's turn that set it; a lower one never overwrites a higher one.
     pub position: u64,
 }
 
@@ -51,23 +51,16 @@ pub struct Settled {
     pub month: u32,
     /// Whether it counts against the month's calls (row B06).
     pub counts: bool,
+    /// How the enterprise paid when the call began.
+    pub account: AccountKind,
 }
 
 /// Folds a whole log and rates and posts it: the same for a call that just ended, for one told again by the journal
 /// and for a back-test. `None` if the log does not begin with an arrival.
-pub fn settle(
-    call: CallId,
-    log: &[Dated],
-    tariffs: &Tariffs,
-    trunks: &Trunks,
-    position: u64,
-) -> Option<Settled> {
+pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> Option<Settled> {
     let folded = cdr::fold(call, log)?;
     let (record, arrived) = (folded.record, folded.arrived);
-    let cost_version = |leg: &cdr::LegRecord| {
-        let trunk = trunks.rows.iter().find(|trunk| *trunk.name == *leg.trunk)?;
-        tariffs.version_at(trunk.cost_plan.as_ref()?, record.started_at)
-    };
+    let cost_version = |leg: &cdr::LegRecord| tariffs.version_at(cost_plan(log, leg.leg)?, record.started_at);
     let charges = match tariffs.version_at(&arrived.plan, record.started_at) {
         Some(sale) => rating::rate_call(&record, sale, cost_version, folded.zone),
         None => Vec::new(),
@@ -80,10 +73,10 @@ pub fn settle(
         charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).map(|charge| charge.amount_e4).sum();
     let counts = folded.admission.is_some() && (record.answered_at.is_some() || arrived.count_unanswered);
     let month = record.started_at.beijing().billing_month();
-    let states = states(log, &arrived, position);
+    let states = states(log, &arrived);
     let log = postcard::to_allocvec(log).unwrap_or_default();
     let settlement = Settlement { position, record, charges, entries, log, states };
-    Some(Settled { settlement, admission: folded.admission, fee, month, counts })
+    Some(Settled { settlement, admission: folded.admission, fee, month, counts, account: arrived.account })
 }
 
 /// Reads back a log as a settlement stores it; `None` if it is not one.
@@ -91,14 +84,22 @@ pub fn read_log(bytes: &[u8]) -> Option<Vec<Dated>> {
     postcard::from_bytes(bytes).ok()
 }
 
+/// The plan a leg's cost is rated by, as noted when it was dialled.
+fn cost_plan(log: &[Dated], leg: LegNo) -> Option<&PlanId> {
+    log.iter().find_map(|dated| match &dated.fact {
+        Fact::Dialled(dialled) if dialled.leg == leg => dialled.cost_plan.as_ref(),
+        _ => None,
+    })
+}
+
 /// What a call left changed in its tenant: its pointers and deals, as last set.
-fn states(log: &[Dated], arrived: &crate::call::Arrived, position: u64) -> Vec<TenantState> {
+fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
     let of = |dated: &Dated| match &dated.fact {
-        Fact::Pointed { group, member } => {
-            Some(tenant::pointer_state(arrived.number, *group, *member, position))
+        Fact::Pointed { group, member, turn } => {
+            Some(tenant::pointer_state(arrived.number, *group, *member, *turn))
         }
-        Fact::Dealt { step, state } => {
-            Some(tenant::deal_state(arrived.number, *step, state.clone(), position))
+        Fact::Dealt { step, state, turn } => {
+            Some(tenant::deal_state(arrived.number, *step, state.clone(), *turn))
         }
         _ => None,
     };

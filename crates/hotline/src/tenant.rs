@@ -21,6 +21,8 @@ pub struct Tenant {
     numbers: BTreeMap<HotlineNumber, NumberUse>,
     callers: BTreeMap<String, u32>,
     purse: Purse,
+    /// Orders what is remembered: a later change has a higher turn.
+    turn: u64,
 }
 
 /// What one number has up and has used.
@@ -63,8 +65,12 @@ impl Months {
 
     fn at(&mut self, month: u32) -> &mut MonthUse {
         // Two months are live at a month's end; older ones are history for the database.
+        let is_history = |(of, used): (&u32, &MonthUse)| {
+            (*of != month && used.reserved.is_zero() && used.calls_up == 0).then_some(*of)
+        };
         while self.0.len() > 3 {
-            self.0.pop_first();
+            let Some(oldest) = self.0.iter().find_map(is_history) else { break };
+            self.0.remove(&oldest);
         }
         self.0.entry(month).or_default()
     }
@@ -92,17 +98,17 @@ pub struct Admission {
 
 /// The end of a call, as its tenant needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled<'a> {
+pub struct Settled {
     /// The number called.
     pub number: HotlineNumber,
-    /// The caller, for its own limit.
-    pub caller: &'a str,
     /// What its admission reserved, with later slices.
     pub admission: Admission,
     /// The sale fee posted.
     pub fee: Money,
     /// Whether it counts against the month's calls.
     pub counts: bool,
+    /// How the enterprise paid when the call began.
+    pub account: AccountKind,
 }
 
 impl Tenant {
@@ -267,15 +273,20 @@ impl Tenant {
         caps.chain(balance).min()
     }
 
-    /// Ends a call's hold on the number, the caller and the money, and posts its fee.
-    pub fn settle(&mut self, settled: &Settled<'_>) {
+    /// A call ended: it no longer counts against calls at once. Its money is held until [`Tenant::settle`].
+    pub fn hang_up(&mut self, number: HotlineNumber, caller: &str) {
         self.calls_up = self.calls_up.saturating_sub(1);
-        self.purse.reserved -= settled.admission.reserved;
-        self.purse.balance -= settled.fee;
-        count_down(&mut self.callers, settled.caller);
-        let own = self.numbers.entry(settled.number).or_default();
+        count_down(&mut self.callers, caller);
+        let own = self.numbers.entry(number).or_default();
         own.calls_up = own.calls_up.saturating_sub(1);
-        count_down(&mut own.callers, settled.caller);
+        count_down(&mut own.callers, caller);
+    }
+
+    /// Gives back what a call held and posts its fee.
+    pub fn settle(&mut self, settled: &Settled) {
+        self.purse.reserved -= settled.admission.reserved;
+        self.pay(settled.fee, settled.account);
+        let own = self.numbers.entry(settled.number).or_default();
         for months in [&mut own.months, &mut self.purse.months] {
             let used = months.at(settled.admission.month);
             used.calls_up = used.calls_up.saturating_sub(1);
@@ -286,13 +297,29 @@ impl Tenant {
     }
 
     /// Adds what a finished call of an earlier life cost, when the journal tells it again before the store knew it.
-    pub fn replay_settled(&mut self, number: HotlineNumber, month: u32, fee: Money, counts: bool) {
-        self.purse.balance -= fee;
+    pub fn replay_settled(
+        &mut self,
+        number: HotlineNumber,
+        month: u32,
+        fee: Money,
+        counts: bool,
+        account: AccountKind,
+    ) {
+        if fee.is_zero() && !counts {
+            return;
+        }
+        self.pay(fee, account);
         let own = self.numbers.entry(number).or_default();
         for months in [&mut own.months, &mut self.purse.months] {
             let used = months.at(month);
             used.spent += fee;
             used.calls += u32::from(counts);
+        }
+    }
+
+    fn pay(&mut self, fee: Money, account: AccountKind) {
+        if account == AccountKind::Prepaid {
+            self.purse.balance -= fee;
         }
     }
 
@@ -321,8 +348,16 @@ impl Tenant {
         self.pointers.insert((number, group), member);
     }
 
-    /// Takes back one remembered value; what this version does not know is left alone.
-    pub fn remember(&mut self, key: &str, value: &str) {
+    /// The turn of a change that is about to be noted.
+    pub fn next_turn(&mut self) -> u64 {
+        self.turn += 1;
+        self.turn
+    }
+
+    /// Takes back one remembered value, told in the order of turns; what this version does not know is left alone.
+    pub fn remember(&mut self, told: &TenantState) {
+        self.turn = self.turn.max(told.position);
+        let (key, value) = (told.key.as_str(), told.value.as_str());
         let mut parts = key.split('/');
         let (Some(kind), Some(number), Some(place)) = (parts.next(), parts.next(), parts.next()) else {
             return;
@@ -342,6 +377,12 @@ impl Tenant {
             }
             _ => {}
         }
+    }
+
+    /// Whether nothing of a number needs an account: no balance, no cap. Its calls go on without the store.
+    pub fn needs_no_account(hotline: &Hotline) -> bool {
+        let uncapped = |limits: &Limits| limits.month_calls_cap.is_none();
+        !is_metered(hotline) && uncapped(&hotline.limits) && uncapped(&hotline.tenant_limits)
     }
 
     /// Whether the tenant holds nothing that only memory knows: it may be forgotten and loaded again.
@@ -425,13 +466,13 @@ impl Deals {
 }
 
 /// The remembered value of a pointer.
-pub fn pointer_state(number: HotlineNumber, group: u8, member: u8, position: u64) -> TenantState {
-    TenantState { key: format!("pointer/{number}/{group}"), value: member.to_string(), position }
+pub fn pointer_state(number: HotlineNumber, group: u8, member: u8, turn: u64) -> TenantState {
+    TenantState { key: format!("pointer/{number}/{group}"), value: member.to_string(), position: turn }
 }
 
 /// The remembered value of a deal.
-pub fn deal_state(number: HotlineNumber, step: StepNo, state: String, position: u64) -> TenantState {
-    TenantState { key: format!("deal/{number}/{step}"), value: state, position }
+pub fn deal_state(number: HotlineNumber, step: StepNo, state: String, turn: u64) -> TenantState {
+    TenantState { key: format!("deal/{number}/{step}"), value: state, position: turn }
 }
 
 #[cfg(test)]
@@ -471,10 +512,16 @@ mod tests {
         let state = tenant.deals.state(number(), 3).unwrap();
         let mut reborn = Tenant::default();
         for told in [pointer_state(number(), 2, 5, 0), deal_state(number(), 3, state, 0)] {
-            reborn.remember(&told.key, &told.value);
+            reborn.remember(&told);
         }
         assert_eq!(reborn.pointer(number(), 2), Some(5));
         assert_eq!(reborn.deals, tenant.deals);
-        reborn.remember("queue/4006010114/1", "later versions' business");
+        let unknown = "queue/4006010114/1".to_owned();
+        reborn.remember(&TenantState {
+            key: unknown,
+            value: "later versions' business".to_owned(),
+            position: 9,
+        });
+        assert_eq!(reborn.next_turn(), 10);
     }
 }

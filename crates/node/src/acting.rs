@@ -1,6 +1,7 @@
 //! From calls to SIP and media: what a call wants done, done.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hotline::call::{Action, CALLER, Event, LegNo, Sound};
 use hotline::cdr::LegOutcome;
@@ -24,9 +25,10 @@ impl Node {
             Action::Play { leg, play, sound, repeat } => self.play(id, leg, play, sound, repeat),
             Action::StopPlay { leg } => self.tell_media(id, leg, |leg| media::Command::StopPlay { leg }),
             Action::Dial { leg, place, way } => self.dial(id, leg, place, way),
+            // A 200 may have crossed our giving up: `bye` cancels an attempt and ends a dialog.
             Action::Cancel { leg } => {
                 if let Some(sip) = self.sip_leg(id, leg) {
-                    self.endpoint.cancel(sip, now);
+                    self.endpoint.bye(sip, None, now);
                 }
                 self.close_side(id, leg);
             }
@@ -154,8 +156,13 @@ impl Node {
     }
 
     fn play(&mut self, id: SlotId, leg: LegNo, play: u32, sound: Sound, repeat: bool) {
-        let connected = self.slots.get(id).and_then(|slot| slot.side(leg)).filter(|side| side.connected);
-        match connected.and_then(|side| side.media) {
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(leg)) else { return };
+        if side.ours.is_some() && side.theirs.is_none() {
+            // Our 200 carried the offer: the ACK will say where the caller listens.
+            side.waiting = Some((play, sound, repeat));
+            return;
+        }
+        match side.media.filter(|_| side.connected) {
             Some((leg, _)) => {
                 self.outputs.push_back(Output::Media(media::Command::Play { leg, play, sound, repeat }));
             }
@@ -165,15 +172,15 @@ impl Node {
         }
     }
 
-    fn dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<u8>) {
-        let dialled = self.try_dial(id, leg, place, way);
+    fn dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<Arc<str>>) {
+        let dialled = self.try_dial(id, leg, place, way.as_deref());
         if dialled.is_none() {
             let outcome = LegOutcome::TrunkFailed;
             self.echoes.push_back((id, Event::LegFailed { leg, outcome, status: 503, q850: None }));
         }
     }
 
-    fn try_dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<u8>) -> Option<()> {
+    fn try_dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<&str>) -> Option<()> {
         let port = self.open_media(id, leg)?;
         let slot = self.slots.get(id)?;
         let hotline = slot.call.hotline().clone();
@@ -183,7 +190,7 @@ impl Node {
                 (address_of(&destination.number)?, destination.number.to_string())
             }
             (_, Some(way)) => {
-                let trunk = self.carriers.config(usize::from(way))?;
+                let trunk = self.carriers.named(way)?;
                 (trunk.address, format!("sip:{}@{}", destination.number, trunk.address))
             }
             (_, None) => return None,

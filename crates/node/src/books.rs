@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use hotline::settlement::{Settled, Settlement};
+use hotline::ledger::AccountKind;
+use hotline::settlement::{Settled, Settlement, TenantState};
 use hotline::tenant::{self, Tenant};
-use hotline::{CallId, HotlineNumber, Money, TenantId};
+use hotline::{CallId, Hotline, HotlineNumber, Money, TenantId};
 
 /// A tenant's state as the store tells it, read at one mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Account {
     /// What its numbers used in this month and the one before.
     pub months: Vec<MonthOf>,
     /// Pointers and deals.
-    pub states: Vec<(String, String)>,
+    pub states: Vec<TenantState>,
     /// The journal position up to which settlements are in these sums.
     pub mark: u64,
 }
@@ -41,8 +42,16 @@ struct Unsettled {
     fee: Money,
     month: u32,
     counts: bool,
+    account: AccountKind,
     /// Where its call's oldest needed fact begins in the journal.
     from: u64,
+}
+
+impl Unsettled {
+    fn new(settled: &Settled, from: u64) -> Self {
+        let Settled { fee, month, counts, account, .. } = *settled;
+        Self { settlement: Arc::new(settled.settlement.clone()), fee, month, counts, account, from }
+    }
 }
 
 /// The books of a node.
@@ -57,6 +66,8 @@ pub struct Books {
 struct Known {
     tenant: Tenant,
     used: u64,
+    /// Its account could not be had: only calls that need none go on, and it is asked for again when idle.
+    provisional: bool,
 }
 
 /// Tenants kept in memory; idle ones beyond it are forgotten.
@@ -91,21 +102,46 @@ impl Books {
         for used in &account.months {
             tenant.tell_month(used.number, used.month, used.spent, used.calls);
         }
-        for (key, value) in &account.states {
-            tenant.remember(key, value);
+        for state in &account.states {
+            tenant.remember(state);
         }
         for unsettled in self.unsettled.iter().filter(|u| u.settlement.position > account.mark) {
             let record = &unsettled.settlement.record;
             if record.tenant == *id {
-                tenant.replay_settled(record.number, unsettled.month, unsettled.fee, unsettled.counts);
+                let Unsettled { fee, month, counts, account, .. } = *unsettled;
+                tenant.replay_settled(record.number, month, fee, counts, account);
                 for state in &unsettled.settlement.states {
-                    tenant.remember(&state.key, &state.value);
+                    tenant.remember(state);
                 }
             }
         }
         self.make_room();
         self.turn += 1;
-        self.tenants.insert(id.clone(), Known { tenant, used: self.turn });
+        self.tenants.insert(id.clone(), Known { tenant, used: self.turn, provisional: false });
+    }
+
+    /// Takes in a tenant whose account cannot be had: its unmetered calls go on (FAULTS F3).
+    pub fn open_provisional(&mut self, id: &TenantId) {
+        if !self.tenants.contains_key(id) {
+            self.open(id, &Account::default());
+            if let Some(known) = self.tenants.get_mut(id) {
+                known.provisional = true;
+            }
+        }
+    }
+
+    /// Whether a call of this number may begin without asking the store first. A provisional tenant without calls is
+    /// forgotten, so that it is asked for again.
+    pub fn is_open_for(&mut self, hotline: &Hotline) -> bool {
+        match self.tenants.get(&hotline.tenant) {
+            None => false,
+            Some(known) if !known.provisional => true,
+            Some(known) if known.tenant.is_idle() => {
+                self.tenants.remove(&hotline.tenant);
+                false
+            }
+            Some(_) => Tenant::needs_no_account(hotline),
+        }
     }
 
     fn make_room(&mut self) {
@@ -120,35 +156,34 @@ impl Books {
 
     /// Takes a finished call: its tenant gives back what was held and pays the fee; the store is still to be told.
     pub fn settle(&mut self, settled: Settled, from: u64) -> Arc<Settlement> {
-        let settlement = Arc::new(settled.settlement);
+        let unsettled = Unsettled::new(&settled, from);
+        let settlement = unsettled.settlement.clone();
         let record = &settlement.record;
         if let Some(known) = self.tenants.get_mut(&record.tenant) {
             match settled.admission {
                 Some(admission) => known.tenant.settle(&tenant::Settled {
                     number: record.number,
-                    caller: &record.caller,
                     admission,
                     fee: settled.fee,
                     counts: settled.counts,
+                    account: settled.account,
                 }),
                 None => {
-                    known.tenant.replay_settled(record.number, settled.month, settled.fee, settled.counts)
+                    let Settled { fee, month, counts, account, .. } = settled;
+                    known.tenant.replay_settled(record.number, month, fee, counts, account);
                 }
             }
         }
-        self.keep(settlement.clone(), settled.fee, settled.month, settled.counts, from);
+        self.unsettled.push_back(unsettled);
         settlement
     }
 
     /// Takes a call of an earlier life of the node, told again by the journal.
     pub fn settle_recovered(&mut self, settled: Settled, from: u64) -> Arc<Settlement> {
-        let settlement = Arc::new(settled.settlement);
-        self.keep(settlement.clone(), settled.fee, settled.month, settled.counts, from);
+        let unsettled = Unsettled::new(&settled, from);
+        let settlement = unsettled.settlement.clone();
+        self.unsettled.push_back(unsettled);
         settlement
-    }
-
-    fn keep(&mut self, settlement: Arc<Settlement>, fee: Money, month: u32, counts: bool, from: u64) {
-        self.unsettled.push_back(Unsettled { settlement, fee, month, counts, from });
     }
 
     /// The store has committed everything up to a position.

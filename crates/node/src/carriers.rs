@@ -60,6 +60,24 @@ impl Carriers {
         Self { health: vec![Health::default(); configs.len()], configs, view }
     }
 
+    /// Takes newer trunks; those of the same name and address keep their health.
+    pub fn replace(&mut self, configs: Vec<TrunkConfig>) {
+        let mut next = Self::new(configs);
+        for (place, config) in next.configs.iter().enumerate() {
+            let same = |old: &TrunkConfig| old.name == config.name && old.address == config.address;
+            if let Some(old) = self.configs.iter().position(same) {
+                next.health[place] = self.health[old].clone();
+                next.view.rows[place].down = self.view.rows[old].down;
+            }
+        }
+        *self = next;
+    }
+
+    /// A trunk by its name.
+    pub fn named(&self, name: &str) -> Option<&TrunkConfig> {
+        self.configs.iter().find(|config| config.name == name)
+    }
+
     /// The trunk an address belongs to: by address and port, else by address alone.
     pub fn of_source(&self, source: SocketAddr) -> Option<usize> {
         let exact = self.configs.iter().position(|config| config.address == source);

@@ -181,6 +181,7 @@ impl Directory {
 
     /// Forgets the eighth of the bodies that were used longest ago, so that a full directory does not search on each
     /// cold call.
+    #[expect(clippy::disallowed_methods, reason = "what is forgotten does not depend on the order looked at")]
     fn forget_oldest(&mut self) {
         let mut uses: Vec<u64> = self.warm.values().map(|warm| warm.used).collect();
         let nth = uses.len() / 8;

@@ -8,8 +8,8 @@ use hotline::{CallId, Mono, Wall};
 use serde::{Deserialize, Serialize};
 use sip::DialogState;
 
-/// Bytes before a record's payload.
-pub const HEADER: usize = 8;
+/// Bytes before a record's payload: its length, a CRC-32 of position and length, a CRC-32 of position and payload.
+pub const HEADER: usize = 12;
 /// A payload longer than this is no record.
 pub const PAYLOAD_MAX: usize = 4 << 20;
 /// Bytes at the head of a segment: magic, its number, CRC-32 of both.
@@ -74,17 +74,19 @@ impl Writer {
             self.write(&segment_header(self.position / self.segment_bytes));
         }
         let start = self.position;
-        let crc = crc(start, &payload);
-        self.write(&(payload.len() as u32).to_le_bytes());
-        self.write(&crc.to_le_bytes());
+        let length = (payload.len() as u32).to_le_bytes();
+        self.write(&length);
+        self.write(&crc(start, &length).to_le_bytes());
+        self.write(&crc(start, &payload).to_le_bytes());
         self.write(&payload);
         self.scratch = payload;
         start
     }
 
     fn write(&mut self, bytes: &[u8]) {
+        let begins_segment = self.position.is_multiple_of(self.segment_bytes);
         match self.chunks.last_mut() {
-            Some(last) if last.position + last.bytes.len() as u64 == self.position => {
+            Some(last) if !begins_segment && last.position + last.bytes.len() as u64 == self.position => {
                 last.bytes.extend_from_slice(bytes);
             }
             _ => self.chunks.push(Chunk { position: self.position, bytes: bytes.to_vec() }),
@@ -141,10 +143,12 @@ pub enum Read {
 
 /// Reads the record at `offset` of a segment whose first byte has the position `start`.
 pub fn read(segment: &[u8], start: u64, offset: usize) -> Read {
-    if let Some((payload, next)) = whole_at(segment, start, offset)
-        && let Ok(record) = postcard::from_bytes::<Record<'_>>(payload)
-    {
-        return Read::Record { record: Box::new(owned(record)), next };
+    if let Some((payload, next)) = whole_at(segment, start, offset) {
+        return match postcard::from_bytes::<Record<'_>>(payload) {
+            Ok(record) => Read::Record { record: Box::new(owned(record)), next },
+            // Whole, yet not of this version: somebody must know.
+            Err(_) => Read::Flipped { next },
+        };
     }
     let rest = offset.saturating_add(1)..segment.len();
     match rest.into_iter().find(|next| whole_at(segment, start, *next).is_some()) {
@@ -157,12 +161,12 @@ pub fn read(segment: &[u8], start: u64, offset: usize) -> Read {
 fn whole_at(segment: &[u8], start: u64, offset: usize) -> Option<(&[u8], usize)> {
     let header = segment.get(offset..offset + HEADER)?;
     let length = u32::from_le_bytes(header[..4].try_into().ok()?) as usize;
-    if length == 0 || length > PAYLOAD_MAX {
+    let position = start + offset as u64;
+    if length == 0 || length > PAYLOAD_MAX || crc(position, &header[..4]).to_le_bytes() != header[4..8] {
         return None;
     }
     let payload = segment.get(offset + HEADER..offset + HEADER + length)?;
-    let expected = crc(start + offset as u64, payload);
-    (header[4..] == expected.to_le_bytes()).then_some((payload, offset + HEADER + length))
+    (header[8..] == crc(position, payload).to_le_bytes()).then_some((payload, offset + HEADER + length))
 }
 
 fn owned(record: Record<'_>) -> Record<'static> {

@@ -1,9 +1,9 @@
 //! From SIP and media to calls: which leg of which call, and what it means there.
 
-use hotline::CallId;
 use hotline::call::{CALLER, Event, LegNo};
 use hotline::cdr::LegOutcome;
-use sip::sdp::{Codec, Sdp};
+use hotline::{CallId, Mono};
+use sip::sdp::{Codec, Direction, Sdp};
 use sip::{Failure, FailureKind};
 
 use crate::carriers;
@@ -40,11 +40,7 @@ impl Node {
                 self.cancel_parked(leg);
                 self.on_leg(leg, |node, slot, _| node.tell(slot, Event::CallerCancelled))
             }
-            Sip::Acked { leg, sdp } => self.on_leg(leg, |node, slot, number| {
-                if let Some(sdp) = sdp {
-                    node.described(slot, number, &sdp);
-                }
-            }),
+            Sip::Acked { leg, sdp } => self.on_leg(leg, |node, slot, number| node.acked(slot, number, sdp)),
             Sip::AckMissing { leg } => self.on_leg(leg, |node, slot, _| node.tell(slot, Event::AckMissing)),
             Sip::Bye { leg, .. } => self.on_leg(leg, |node, slot, number| {
                 let event =
@@ -54,14 +50,11 @@ impl Node {
             Sip::Reinvited { leg, sdp } => {
                 self.on_leg(leg, |node, slot, number| node.reinvited(slot, number, leg, sdp))
             }
-            Sip::SessionExpired { leg } => self.on_leg(leg, |node, slot, number| {
-                let last =
-                    node.slots.get(slot).and_then(|slot| slot.side(number)).and_then(|side| side.refreshed);
-                let last = last.unwrap_or(node.now.mono);
-                node.tell(slot, Event::SessionExpired { leg: number, last });
+            Sip::SessionExpired { leg, refreshed_ms } => self.on_leg(leg, |node, slot, number| {
+                node.tell(slot, Event::SessionExpired { leg: number, last: Mono(refreshed_ms) });
             }),
-            Sip::ProbeAnswered { probe, .. } => {
-                self.carriers.probed(probe, true, self.now.mono);
+            Sip::ProbeAnswered { probe, status, .. } => {
+                self.carriers.probed(probe, status < 500, self.now.mono);
                 None
             }
             Sip::ProbeFailed { probe, .. } => {
@@ -76,11 +69,12 @@ impl Node {
                     node.tell(slot, Event::LegFailed { leg: number, outcome, status: 0, q850: None });
                 }
             }),
-            Sip::ReinviteAnswered { leg, .. } => self.on_leg(leg, Self::refreshed),
             Sip::Info { leg, .. } | Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => {
                 self.on_leg(leg, |_, _, _| {})
             }
-            Sip::ReinviteFailed { leg, .. } => self.on_leg(leg, |_, _, _| {}),
+            Sip::ReinviteAnswered { leg, .. } | Sip::ReinviteFailed { leg, .. } => {
+                self.on_leg(leg, |_, _, _| {})
+            }
         }
     }
 
@@ -91,16 +85,18 @@ impl Node {
         Some(call)
     }
 
-    fn refreshed(&mut self, slot: SlotId, number: LegNo) {
-        let now = self.now.mono;
-        if let Some(side) = self.slots.get_mut(slot).and_then(|slot| slot.side_mut(number)) {
-            side.refreshed = Some(now);
+    /// The caller's ACK; where our 200 carried the offer it must answer it.
+    fn acked(&mut self, id: SlotId, number: LegNo, sdp: Option<Vec<u8>>) {
+        let side = self.slots.get(id).and_then(|slot| slot.side(number));
+        let expected = side.is_some_and(|side| side.ours.is_some() && side.theirs.is_none());
+        let usable = sdp.is_some_and(|sdp| self.described(id, number, &sdp));
+        if expected && !usable {
+            self.tell(id, Event::NoCommonCodec { leg: number });
         }
     }
 
     fn answered(&mut self, id: SlotId, number: LegNo, sdp: Option<Vec<u8>>) {
         self.trunk_answered(id, number, true);
-        self.refreshed(id, number);
         let usable = sdp.is_some_and(|sdp| self.described(id, number, &sdp));
         if let Some(slot) = self.slots.take(id) {
             self.note_dialog(&slot, number);
@@ -153,28 +149,38 @@ impl Node {
             side.ours.as_ref().filter(|ours| ours.formats.len() < theirs.formats.len()).unwrap_or(theirs);
         let Some(voice) = spoken.voice() else { return };
         let law = if voice.codec == Codec::Pcmu { Law::Pcmu } else { Law::Pcma };
-        let (remote, hold) = (theirs.audio, theirs.on_hold());
+        let silent = theirs.audio.ip().is_unspecified() || theirs.audio.port() == 0;
+        let (remote, hold) =
+            (theirs.audio, silent || theirs.on_hold() || theirs.direction == Direction::RecvOnly);
+        if silent {
+            // RFC 2543's hold: nobody listens, and 0.0.0.0 would be this machine.
+            return self.outputs.push_back(Output::Media(media::Command::Hold { leg, on: true }));
+        }
         let event_payload_type = spoken.telephone_event();
         let payload_type = voice.payload_type;
         side.connected = true;
+        let waiting = side.waiting.take();
         let connect = media::Command::Connect { leg, remote, law, payload_type, event_payload_type };
         self.outputs.push_back(Output::Media(connect));
         self.outputs.push_back(Output::Media(media::Command::Hold { leg, on: hold }));
+        if let Some((play, sound, repeat)) = waiting {
+            self.outputs.push_back(Output::Media(media::Command::Play { leg, play, sound, repeat }));
+        }
     }
 
     /// New media from the far end, a hold, or a refresh of the session.
     fn reinvited(&mut self, id: SlotId, number: LegNo, leg: sip::LegId, sdp: Option<Vec<u8>>) {
-        self.refreshed(id, number);
         let now = self.now.mono.0;
         let parsed = sdp.as_deref().map(Sdp::parse);
         let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
         let Some((_, port)) = side.media else { return self.endpoint.refuse_reinvite(leg, 488, now) };
-        let version = side.ours.as_ref().map_or(1, |ours| ours.session_version + 1);
+        let (session, version) =
+            side.ours.as_ref().map_or((leg.0, 1), |ours| (ours.session_id, ours.session_version + 1));
         let ours = match parsed {
-            None => Ok(Sdp::offer(port.address, &our_formats(), leg.0, version)),
+            None => Ok(Sdp::offer(port.address, &our_formats(), session, version)),
             Some(Err(_)) => Err(sip::sdp::NoCommonCodec),
             Some(Ok(offer)) => {
-                let answer = Sdp::answer(&offer, port.address, &our_formats(), leg.0, version);
+                let answer = Sdp::answer(&offer, port.address, &our_formats(), session, version);
                 if answer.is_ok() {
                     side.theirs = Some(offer);
                 }

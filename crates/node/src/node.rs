@@ -8,16 +8,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hotline::call::{Action, Arrival, CALLER, Call, Dated, Desk, Event, LegNo};
+use hotline::cdr::{Cause, LegOutcome};
 use hotline::flow::Chance;
 use hotline::rating::Tariffs;
 use hotline::region::{self, Region, RegionTable};
 use hotline::settlement::{self, Settlement};
+use hotline::tenant::Tenant;
 use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId, Wall};
+use sip::sdp::Sdp;
 use sip::{Arriving, Endpoint};
 
 use crate::books::Books;
 use crate::carriers::{Carriers, TrunkConfig};
-use crate::directory::{Directory, Found, Place};
+use crate::directory::{Directory, Entry, Found, Place};
 use crate::journal::{Chunk, Record, Writer};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
@@ -134,9 +137,12 @@ pub struct Totals {
 struct Parked {
     leg: sip::LegId,
     arriving: Box<Arriving>,
-    trunk: usize,
+    trunk: Arc<str>,
+    area_code: Option<Arc<str>>,
     since: Mono,
     cancelled: bool,
+    /// Whether its number was asked for twice: a third time would not help.
+    asked_again: bool,
 }
 
 /// The node.
@@ -145,7 +151,7 @@ pub struct Node {
     pub(crate) directory: Directory,
     pub(crate) books: Books,
     pub(crate) carriers: Carriers,
-    pub(crate) tariffs: Tariffs,
+    pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) regions: Arc<RegionTable>,
     pub(crate) slots: Slots,
     pub(crate) by_leg: BTreeMap<sip::LegId, (SlotId, LegNo)>,
@@ -161,7 +167,7 @@ pub struct Node {
     wakes: BinaryHeap<Reverse<(Mono, SlotId)>>,
     touched: Vec<SlotId>,
     ring_bytes: u64,
-    kept_from: u64,
+    pub(crate) kept_from: u64,
     drained: bool,
     journal_low: bool,
     heartbeat_at: Mono,
@@ -179,12 +185,14 @@ struct WallClock {
 impl Node {
     /// A node without calls. [`Node::recover`] follows where a journal was found.
     pub fn new(config: Config) -> Self {
+        let mut books = Books::default();
+        books.open(&TenantId::provider(), &crate::books::Account::default());
         Self {
             endpoint: Endpoint::new(config.sip),
             directory: Directory::new(config.warm_max),
-            books: Books::default(),
+            books,
             carriers: Carriers::new(config.trunks),
-            tariffs: config.tariffs,
+            tariffs: Arc::new(config.tariffs),
             regions: config.regions,
             slots: Slots::default(),
             by_leg: BTreeMap::new(),
@@ -315,8 +323,11 @@ impl Node {
     pub(crate) fn with_call(&mut self, id: SlotId, run: impl FnOnce(&mut Call, &mut Desk<'_>, Now)) {
         let Some(mut slot) = self.slots.take(id) else { return };
         let now = self.now;
-        if let Some(tenant) = self.books.tenant(&slot.call.hotline().tenant.clone()) {
-            let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &self.tariffs };
+        // A call whose tenant could not be had sits at the provider's desk: it is only ever refused there.
+        let own = slot.call.hotline().tenant.clone();
+        let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
+        if let Some(tenant) = self.books.tenant(&owner) {
+            let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &slot.tariffs };
             run(&mut slot.call, &mut desk, now);
         }
         self.note_facts(&mut slot, id);
@@ -342,14 +353,12 @@ impl Node {
         if slot.journalled == 0 {
             slot.first_position = start;
         }
+        slot.end_position = self.writer.position();
         slot.journalled = slot.call.log().len();
         self.touched.push(id);
         if answered {
             self.totals.answered += 1;
             self.note_dialog(slot, CALLER);
-            if let Some(caller) = slot.side_mut(CALLER) {
-                caller.refreshed = Some(self.now.mono);
-            }
         }
     }
 
@@ -368,7 +377,16 @@ impl Node {
             slot.wake = next;
             if let Some(at) = next {
                 self.wakes.push(Reverse((at, id)));
+                self.thin_wakes();
             }
+        }
+    }
+
+    /// Deadlines that were moved stay in the heap until they pass; when they outnumber the calls they are dropped.
+    fn thin_wakes(&mut self) {
+        if self.wakes.len() > 4 * self.slots.len() + 1_024 {
+            let slots = &self.slots;
+            self.wakes.retain(|Reverse((at, id))| slots.get(*id).is_some_and(|slot| slot.wake == Some(*at)));
         }
     }
 
@@ -390,10 +408,14 @@ impl Node {
     pub(crate) fn invited(&mut self, leg: sip::LegId, arriving: Box<Arriving>) {
         self.totals.invites += 1;
         let now = self.now.mono;
-        let Some(trunk) = self.carriers.of_source(arriving.from) else {
+        let Some(trunk) =
+            self.carriers.of_source(arriving.from).and_then(|place| self.carriers.config(place))
+        else {
             self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
             return self.endpoint.reject(leg, 403, None, None, now.0);
         };
+        let trunk_name: Arc<str> = trunk.name.as_str().into();
+        let area_code: Option<Arc<str>> = trunk.area_code.as_deref().map(Arc::from);
         let Ok(number) = arriving.request_uri_user.parse::<HotlineNumber>() else {
             return self.endpoint.reject(leg, 404, None, None, now.0);
         };
@@ -402,23 +424,28 @@ impl Node {
             return self.endpoint.reject(leg, 503, None, Some(5), now.0);
         }
         self.endpoint.trying(leg, now.0);
-        let parked = Parked { leg, arriving, trunk, since: now, cancelled: false };
+        let parked = Parked {
+            leg,
+            arriving,
+            trunk: trunk_name,
+            area_code,
+            since: now,
+            cancelled: false,
+            asked_again: false,
+        };
         self.begin_or_park(number, parked);
     }
 
     fn begin_or_park(&mut self, number: HotlineNumber, parked: Parked) {
         match self.directory.find(number) {
-            Found::Warm(hotline) if self.books.tenant(&hotline.tenant).is_some() => {
-                self.begin(parked, hotline)
-            }
+            Found::Warm(hotline) if self.books.is_open_for(&hotline) => self.begin(parked, hotline, None),
             Found::Warm(hotline) => {
                 let (tenant, version) = (hotline.tenant.clone(), hotline.version);
                 self.park(number, parked, tenant, version, Place::default(), false);
             }
             Found::Cold(entry) => self.park(number, parked, entry.tenant, entry.version, entry.place, true),
             Found::Unassigned => {
-                self.books.open(&TenantId::provider(), &crate::books::Account::default());
-                self.begin(parked, Arc::new(unassigned(number, TenantId::provider())));
+                self.begin(parked, Arc::new(unassigned(number, TenantId::provider())), None);
             }
         }
     }
@@ -442,35 +469,36 @@ impl Node {
     }
 
     fn loaded(&mut self, loaded: Loaded) {
+        let number = loaded.number;
         if let Some(hotline) = loaded.hotline {
-            let current = match self.directory.find(loaded.number) {
-                Found::Cold(entry) => entry.version == hotline.version,
-                Found::Warm(_) | Found::Unassigned => false,
-            };
-            if let Some(account) = &loaded.account {
-                self.books.open(&hotline.tenant, account);
-            }
-            if current {
+            let is_current = |found: &Entry| found.version == hotline.version;
+            if matches!(self.directory.find(number), Found::Cold(entry) if is_current(&entry)) {
                 self.directory.keep(hotline);
             }
-        } else if let (Found::Warm(hotline), Some(account)) =
-            (self.directory.find(loaded.number), &loaded.account)
-        {
-            self.books.open(&hotline.tenant, account);
         }
-        let waiting = self.parked.remove(&loaded.number).unwrap_or_default();
-        for parked in waiting {
-            self.begin_parked(loaded.number, parked);
+        if let Found::Warm(hotline) = self.directory.find(number) {
+            match &loaded.account {
+                Some(account) => self.books.open(&hotline.tenant, account),
+                None if Tenant::needs_no_account(&hotline) => self.books.open_provisional(&hotline.tenant),
+                None => {}
+            }
+        }
+        for parked in self.parked.remove(&number).unwrap_or_default() {
+            self.begin_parked(number, parked);
         }
     }
 
-    /// Begins a call whose number was asked for; one that is still cold is refused, never asked for again and again.
-    fn begin_parked(&mut self, number: HotlineNumber, parked: Parked) {
+    /// Begins a call whose number was asked for. One that is still cold was edited meanwhile and is asked for once
+    /// more; then it is refused.
+    fn begin_parked(&mut self, number: HotlineNumber, mut parked: Parked) {
         match self.directory.find(number) {
-            Found::Warm(hotline) if self.books.tenant(&hotline.tenant).is_some() => {
-                self.begin(parked, hotline)
+            Found::Warm(hotline) if self.books.peek(&hotline.tenant).is_some() => {
+                self.begin(parked, hotline, None)
             }
             Found::Unassigned => self.begin_or_park(number, parked),
+            Found::Cold(_) if !std::mem::replace(&mut parked.asked_again, true) => {
+                self.begin_or_park(number, parked)
+            }
             Found::Warm(_) | Found::Cold(_) => self.refuse_parked(number, parked),
         }
     }
@@ -494,55 +522,72 @@ impl Node {
 
     /// A record is kept of a call whose rules could not be had, too.
     fn refuse_parked(&mut self, number: HotlineNumber, parked: Parked) {
-        let tenant = match self.directory.find(number) {
-            Found::Warm(hotline) => hotline.tenant.clone(),
-            Found::Cold(entry) => entry.tenant,
-            Found::Unassigned => TenantId::provider(),
+        let hotline = match self.directory.find(number) {
+            Found::Warm(hotline) => hotline,
+            Found::Cold(entry) => Arc::new(unassigned(number, entry.tenant)),
+            Found::Unassigned => Arc::new(unassigned(number, TenantId::provider())),
         };
-        let mut hotline = unassigned(number, tenant);
-        hotline.plan = hotline::PlanId::new("");
-        hotline.enabled = true;
-        self.books.open(&TenantId::provider(), &crate::books::Account::default());
-        self.begin(parked, Arc::new(hotline));
+        self.begin(parked, hotline, Some(Cause::NoCapacity));
     }
 
-    fn begin(&mut self, parked: Parked, hotline: Arc<Hotline>) {
+    fn begin(&mut self, parked: Parked, hotline: Arc<Hotline>, refused: Option<Cause>) {
         let now = self.now;
         let low = u128::from(self.chance.draw()) << 64 | u128::from(self.chance.draw());
         let id = CallId::at(now.wall.0, low);
-        let trunk = self.carriers.config(parked.trunk);
         let raw = parked.arriving.asserted.as_deref().unwrap_or(&parked.arriving.from_user);
-        let caller = region::normalise(raw, trunk.and_then(|trunk| trunk.area_code.as_deref())).number;
+        let caller = region::normalise(raw, parked.area_code.as_deref()).number;
         let region = if caller.is_empty() { Region::unknown() } else { self.regions.locate(&caller) };
-        let trunk: Arc<str> = trunk.map_or("", |trunk| trunk.name.as_str()).into();
+        let trunk = parked.trunk.clone();
         self.outputs.push_back(Output::Notice(Notice::Began {
             call: id,
             number: hotline.number,
             caller: caller.clone(),
             trunk: trunk.clone(),
         }));
-        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw() };
-        // A tenant whose account could not be had borrows the provider's desk: the call is refused there.
-        let known = self.books.tenant(&arrival.hotline.tenant).is_some();
-        let owner = if known { arrival.hotline.tenant.clone() } else { TenantId::provider() };
+        let offer = parked.arriving.sdp.as_deref().map(Sdp::parse);
+        let refused = refused.or_else(|| self.hopeless(&parked, offer.as_ref()));
+        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw(), refused };
+        let own = arrival.hotline.tenant.clone();
+        let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
+        let tariffs = self.tariffs.clone();
         let Some(tenant) = self.books.tenant(&owner) else { return };
-        let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &self.tariffs };
+        let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &tariffs };
         let call = Call::begin(arrival, &mut desk, now);
-        self.settle_in(id, call, parked);
+        self.settle_in(id, call, parked, offer.and_then(Result::ok), tariffs);
     }
 
-    fn settle_in(&mut self, id: CallId, call: Call, parked: Parked) {
-        let theirs = parked.arriving.sdp.as_deref().map(sip::sdp::Sdp::parse);
-        let unreadable = matches!(theirs, Some(Err(_)));
+    /// Why a call cannot come to anything, as far as its INVITE tells.
+    fn hopeless(&self, parked: &Parked, offer: Option<&Result<Sdp, sip::sdp::SdpError>>) -> Option<Cause> {
+        let speaks = |offer: &Sdp| offer.voice().is_some() && offer.audio.port() != 0;
+        if parked.cancelled {
+            return Some(Cause::CallerCancelled);
+        }
+        if offer.is_some_and(|offer| !offer.as_ref().is_ok_and(speaks)) {
+            return Some(Cause::NoCommonCodec);
+        }
+        // Caller and target need a port each.
+        self.ports.iter().all(|shard| shard.len() < 2).then_some(Cause::NoCapacity)
+    }
+
+    fn settle_in(
+        &mut self,
+        id: CallId,
+        call: Call,
+        parked: Parked,
+        theirs: Option<Sdp>,
+        tariffs: Arc<Tariffs>,
+    ) {
         let leg = parked.leg;
         let place = self.slots.insert(|slot| Slot {
             id,
             call,
             generation: slot.generation,
-            sides: vec![Side { sip: Some(leg), theirs: theirs.and_then(Result::ok), ..Side::default() }],
+            sides: vec![Side { sip: Some(leg), theirs, ..Side::default() }],
             shard: None,
             journalled: 0,
             first_position: 0,
+            end_position: 0,
+            tariffs,
             accepted: false,
             wake: None,
             max_forwards: parked.arriving.max_forwards.saturating_sub(1),
@@ -554,12 +599,6 @@ impl Node {
         // The first facts are journalled and the first actions queued as with any other event.
         self.with_call(place, |_, _, _| {});
         self.outputs.push_back(Output::Heard { call: id });
-        if unreadable {
-            self.tell(place, Event::NoCommonCodec { leg: CALLER });
-        }
-        if parked.cancelled {
-            self.tell(place, Event::CallerCancelled);
-        }
     }
 
     /// The caller of a parked INVITE gave up; the call still begins, and its record says so.
@@ -572,9 +611,8 @@ impl Node {
     /// The log of a call is complete: fold, rate, post, hand to the store, forget.
     pub(crate) fn finish(&mut self, id: SlotId) {
         let Some(slot) = self.slots.take(id) else { return };
-        let position = self.writer.position();
-        let view = &self.carriers.view;
-        if let Some(settled) = settlement::settle(slot.id, slot.call.log(), &self.tariffs, view, position) {
+        if let Some(settled) = settlement::settle(slot.id, slot.call.log(), &slot.tariffs, slot.end_position)
+        {
             let post_dial_ms = settled.settlement.record.post_dial_ms;
             let settlement = self.books.settle(settled, slot.first_position);
             self.outputs.push_back(Output::Settle(settlement));
@@ -590,14 +628,35 @@ impl Node {
         self.slots.remove(id);
     }
 
-    /// Nothing of this turn may be promised: calls whose facts were not written are ended, and a call nobody has
-    /// heard of yet is refused as if it had never come.
+    /// Nothing of this turn may be promised: calls that are not answered yet, or whose 200 was to leave now, are
+    /// refused. What ends calls goes on, and their facts wait in the writer for a better turn.
     fn journal_failed(&mut self) {
         self.outputs.push_back(Output::Notice(Notice::JournalFailed));
-        let touched = std::mem::take(&mut self.touched);
-        self.doing.retain(|(slot, _)| !touched.contains(slot));
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.dedup();
+        let doing = std::mem::take(&mut self.doing);
+        let (mut lost, mut undialled) = (Vec::new(), Vec::new());
+        for (slot, action) in doing {
+            let concerned = touched.contains(&slot);
+            match action {
+                Action::AnswerCaller if concerned => lost.push(slot),
+                Action::Dial { leg, .. } if concerned => undialled.push((slot, leg)),
+                Action::EarlyMedia | Action::Play { .. } | Action::Bridge { .. } | Action::Record { .. }
+                    if concerned => {}
+                other => self.doing.push_back((slot, other)),
+            }
+        }
         for id in touched {
-            self.tell(id, Event::NoCapacity);
+            let unanswered = self.slots.get(id).is_some_and(|slot| !slot.call.is_answered());
+            if lost.contains(&id) {
+                self.tell(id, Event::AnswerLost);
+            } else if unanswered {
+                self.tell(id, Event::NoCapacity);
+            }
+        }
+        for (id, leg) in undialled {
+            let outcome = LegOutcome::TrunkFailed;
+            self.tell(id, Event::LegFailed { leg, outcome, status: 503, q850: None });
         }
     }
 

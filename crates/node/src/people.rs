@@ -8,7 +8,7 @@ use hotline::region::RegionTable;
 use hotline::{Hotline, HotlineNumber, Money, TenantId};
 
 use crate::books::Account;
-use crate::carriers::{Carriers, TrunkConfig};
+use crate::carriers::TrunkConfig;
 use crate::directory::Entry;
 use crate::node::Node;
 
@@ -56,8 +56,8 @@ impl Node {
                     tenant.credit(amount);
                 }
             }
-            Change::Trunks(configs) => self.carriers = Carriers::new(configs),
-            Change::Tariffs(tariffs) => self.tariffs = tariffs,
+            Change::Trunks(configs) => self.carriers.replace(configs),
+            Change::Tariffs(tariffs) => self.tariffs = Arc::new(tariffs),
             Change::Regions(regions) => self.regions = regions,
         }
     }

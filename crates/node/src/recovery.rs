@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hotline::call::{Dated, Fact, LegNo};
-use hotline::cdr::{Cause, LegOutcome, Party};
+use hotline::cdr::{Cause, ChargingFrom, LegOutcome, Party};
 use hotline::{CallId, Mono, Now, Wall, settlement};
 use sip::{DialogState, Reason};
 
@@ -107,6 +107,13 @@ impl Found {
         self.last.map_or(Mono(0), |last| last.mono)
     }
 
+    /// The position from which on the journal may not be overwritten yet: the oldest call that the store, settled up to
+    /// `mark`, does not know. The ring is opened with it, and a new life counts its room from it.
+    pub fn needed_from(&self, mark: u64) -> u64 {
+        let needed = self.calls.values().filter(|call| !call.is_over() || call.end > mark);
+        needed.map(|call| call.from).min().unwrap_or(self.position)
+    }
+
     /// Calls the journal knows, over or not.
     pub fn calls(&self) -> usize {
         self.calls.len()
@@ -118,20 +125,27 @@ impl Node {
     /// is settled again. Call it once, before the first input.
     pub fn recover(&mut self, found: Found, mark: u64, now: Now) {
         self.now = now;
+        self.kept_from = found.needed_from(mark);
         let last = found.mono();
-        for (id, call) in found.calls {
-            if call.is_over() {
-                if call.end > mark {
-                    self.settle_again(id, &call.log, call.end, call.from);
-                }
-                continue;
+        let (mut over, lost): (Vec<_>, Vec<_>) =
+            found.calls.into_iter().partition(|(_, call)| call.is_over());
+        over.retain(|(_, call)| call.end > mark);
+        // In the order they ended, as the store's mark moves.
+        over.sort_by_key(|(_, call)| call.end);
+        for (id, call) in over {
+            self.settle_again(id, &call.log, call.end, call.from);
+            if call.was_lost() {
+                // The node died again before it could be sure that its BYEs had left.
+                self.end_dialogs(call.dialogs);
             }
+        }
+        for (id, call) in lost {
             self.close_lost(id, call, last);
         }
     }
 
     fn settle_again(&mut self, id: CallId, log: &[Dated], position: u64, from: u64) {
-        if let Some(settled) = settlement::settle(id, log, &self.tariffs, &self.carriers.view, position) {
+        if let Some(settled) = settlement::settle(id, log, &self.tariffs, position) {
             let settlement = self.books.settle_recovered(settled, from);
             self.outputs.push_back(Output::Settle(settlement));
         }
@@ -144,7 +158,11 @@ impl Node {
         call.log.extend(lost);
         let position = self.writer.position();
         self.settle_again(id, &call.log, position, call.from);
-        for dialog in call.dialogs.into_values() {
+        self.end_dialogs(call.dialogs);
+    }
+
+    fn end_dialogs(&mut self, dialogs: BTreeMap<LegNo, DialogState>) {
+        for dialog in dialogs.into_values() {
             let leg = self.endpoint.restore(dialog, self.now.mono.0);
             self.endpoint.bye(
                 leg,
@@ -158,6 +176,10 @@ impl Node {
 impl FoundCall {
     fn is_over(&self) -> bool {
         matches!(self.log.last(), Some(Dated { fact: Fact::Over, .. }))
+    }
+
+    fn was_lost(&self) -> bool {
+        self.log.iter().any(|dated| matches!(dated.fact, Fact::HungUp { cause: Cause::NodeLost, .. }))
     }
 }
 
@@ -201,7 +223,14 @@ fn paid_until(log: &[Dated], last: Mono) -> Mono {
         Fact::SliceHeld { .. } => Some(None),
         _ => None,
     });
-    let began = log.iter().find(|dated| matches!(dated.fact, Fact::Answered)).map(|dated| dated.at);
+    let two_party = matches!(log.first(), Some(Dated { fact: Fact::Arrived(arrived), .. })
+        if arrived.charging_from == ChargingFrom::TwoParty);
+    let begins = |fact: &Fact| match fact {
+        Fact::Answered => !two_party,
+        Fact::Joined { .. } => two_party,
+        _ => false,
+    };
+    let began = log.iter().find(|dated| begins(&dated.fact)).map(|dated| dated.at);
     match (refused.flatten(), began) {
         (Some(until_ms), Some(began)) => last.min(began + until_ms),
         _ => last,

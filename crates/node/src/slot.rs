@@ -1,6 +1,9 @@
 //! One live call as the node holds it: the deciding machine, its SIP legs and its media legs.
 
-use hotline::call::{CALLER, Call, LegNo};
+use std::sync::Arc;
+
+use hotline::call::{CALLER, Call, LegNo, Sound};
+use hotline::rating::Tariffs;
 use hotline::{CallId, Mono};
 use sip::sdp::Sdp;
 
@@ -28,8 +31,8 @@ pub struct Side {
     pub theirs: Option<Sdp>,
     /// What we described.
     pub ours: Option<Sdp>,
-    /// When its session was last refreshed, or began.
-    pub refreshed: Option<Mono>,
+    /// A prompt that waits for the far end to say where it listens.
+    pub waiting: Option<(u32, Sound, bool)>,
 }
 
 /// A live call.
@@ -46,6 +49,10 @@ pub struct Slot {
     pub journalled: usize,
     /// Where its first fact, or its last checkpoint, begins in the journal.
     pub first_position: u64,
+    /// Where its newest fact ends in the journal.
+    pub end_position: u64,
+    /// The plans in force when it began.
+    pub tariffs: Arc<Tariffs>,
     /// Whether its first fact has been written: the INVITE is accepted.
     pub accepted: bool,
     /// The deadline it is in the wake heap for.

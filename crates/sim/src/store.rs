@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hotline::ledger::{self, Account as Book, Entry, Side};
-use hotline::settlement::{Settled, Settlement};
+use hotline::settlement::{Settled, Settlement, TenantState};
 use hotline::{CallId, HotlineNumber, Money, TenantId, Wall};
 use node::{Account, MonthOf};
 
@@ -134,7 +134,11 @@ impl Store {
             calls: *calls,
         });
         let states = self.states.iter().filter(|((owner, _), _)| owner == tenant);
-        let states = states.map(|((_, key), (_, value))| (key.clone(), value.clone()));
+        let states = states.map(|((_, key), (position, value))| TenantState {
+            key: key.clone(),
+            value: value.clone(),
+            position: *position,
+        });
         Account {
             balance: self.balance(tenant),
             months: months.collect(),

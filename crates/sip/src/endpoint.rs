@@ -263,7 +263,10 @@ impl Endpoint {
                 Deadline::RepeatProvisional => self.repeat_provisional(id, now_ms),
                 Deadline::CancelGivenUp => self.cancel_given_up(id, now_ms),
                 Deadline::RefreshSession => self.refresh_session(id, now_ms),
-                Deadline::SessionExpiry => self.emit(Event::SessionExpired { leg: id }),
+                Deadline::SessionExpiry => {
+                    let refreshed_ms = self.legs.get(id.0).map_or(0, |leg| leg.refreshed_ms);
+                    self.emit(Event::SessionExpired { leg: id, refreshed_ms });
+                }
                 Deadline::RetryReinvite => self.try_reinvite(id, now_ms),
             }
         }

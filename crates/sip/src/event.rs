@@ -114,6 +114,8 @@ pub enum Event {
     SessionExpired {
         /// The leg.
         leg: LegId,
+        /// When it began or was last refreshed.
+        refreshed_ms: u64,
     },
     /// An INFO inside the dialog; our 200 is already out.
     Info {

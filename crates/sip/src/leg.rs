@@ -162,6 +162,8 @@ pub(crate) struct Leg {
     pub(crate) bye_held: Option<Option<Reason>>,
     pub(crate) asked: Asked,
     pub(crate) session: Option<Session>,
+    /// When the session began or was last refreshed.
+    pub(crate) refreshed_ms: u64,
     pub(crate) local_sdp: Bytes,
     pub(crate) remote_sdp: Bytes,
     pub(crate) deadlines: Deadlines,
@@ -195,6 +197,7 @@ impl Leg {
             bye_held: None,
             asked: Asked::default(),
             session: None,
+            refreshed_ms: 0,
             local_sdp: Bytes::new(),
             remote_sdp: Bytes::new(),
             deadlines: Deadlines::default(),

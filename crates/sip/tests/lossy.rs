@@ -153,7 +153,7 @@ fn leg_of(event: &Event) -> Option<LegId> {
         | Event::Reinvited { leg, .. }
         | Event::ReinviteAnswered { leg, .. }
         | Event::ReinviteFailed { leg, .. }
-        | Event::SessionExpired { leg }
+        | Event::SessionExpired { leg, .. }
         | Event::Info { leg, .. }
         | Event::InfoDone { leg, .. }
         | Event::LateAnswer { leg }

@@ -163,8 +163,8 @@ fn a_session_without_refresh_is_reported_by_both_sides() {
     world.run(267_000);
     assert_eq!(world.seen(bob()), []);
     world.run(2_000);
-    assert_eq!(world.seen(bob()), [Event::SessionExpired { leg: theirs }]);
-    assert_eq!(world.seen(alice()), [Event::SessionExpired { leg: ours }]);
+    assert!(matches!(world.seen(bob())[..], [Event::SessionExpired { leg, .. }] if leg == theirs));
+    assert!(matches!(world.seen(alice())[..], [Event::SessionExpired { leg, .. }] if leg == ours));
     world.at(alice(), |alice, now| alice.bye(ours, None, now));
     world.at(bob(), |bob, now| bob.bye(theirs, None, now));
     world.assert_empty();

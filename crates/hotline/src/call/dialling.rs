@@ -2,6 +2,7 @@
 //! three (rows R05, R07, R12–R14; FAULTS F8).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer, forward_kind};
 use crate::Mono;
@@ -11,6 +12,8 @@ use crate::routing::{self, FORWARDS_MAX, Skip};
 
 /// A leg that gave no 18x is given up this long after its ring time.
 const RING_GRACE_MS: u64 = 8_000;
+/// Attempts of one call, members, trunks and forwards together.
+const LEGS_MAX: usize = 64;
 
 /// Where the search for somebody to answer stands.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub(super) struct Dialling {
     /// Members of the group still to be tried.
     left: VecDeque<u8>,
     /// Trunks still to be tried for the bound number being reached.
-    ways: VecDeque<Option<u8>>,
+    ways: VecDeque<Option<Arc<str>>>,
     place: u8,
     kind: AttemptKind,
     /// The leg being tried.
@@ -39,7 +42,8 @@ impl Call {
             route.order.first().and_then(|first| routing::member_of(&hotline, group, *first))
         {
             desk.tenant.point(hotline.number, group, member);
-            self.note(Fact::Pointed { group, member }, now);
+            let turn = desk.tenant.next_turn();
+            self.note(Fact::Pointed { group, member, turn }, now);
         }
         let dialling = Dialling {
             left: route.order.into(),
@@ -57,6 +61,9 @@ impl Call {
     /// Tries the next trunk, the next member or the next forward; with none left the call is refused.
     fn try_next(&mut self, mut dialling: Dialling, desk: &mut Desk<'_>, now: Mono) {
         loop {
+            if self.legs.len() >= LEGS_MAX {
+                return self.refuse(cause_of(dialling.last), None, desk, now);
+            }
             if let Some(way) = dialling.ways.pop_front() {
                 return self.dial(dialling, way, desk, now);
             }
@@ -104,26 +111,24 @@ impl Call {
                 }
             }
         }
-        Err(match last {
-            LegOutcome::Busy | LegOutcome::Rejected => Cause::AllBusy,
-            LegOutcome::TrunkFailed => Cause::TrunkFailed,
-            _ => Cause::NoAnswer,
-        })
+        Err(cause_of(Some(last)))
     }
 
-    fn dial(&mut self, mut dialling: Dialling, way: Option<u8>, desk: &mut Desk<'_>, now: Mono) {
+    fn dial(&mut self, mut dialling: Dialling, way: Option<Arc<str>>, desk: &mut Desk<'_>, now: Mono) {
         let destination = self.hotline.destination(dialling.place).clone();
         let leg = self.legs.len() as LegNo + 1;
-        self.legs.push(super::Leg { place: dialling.place, state: LegState::Trying });
+        self.legs.push(super::Leg { place: dialling.place, state: LegState::Trying, line: true });
         desk.tenant.take_line(&destination.number);
-        let trunk = way.and_then(|way| desk.trunks.rows.get(usize::from(way)));
+        let trunk = way.as_ref().and_then(|way| desk.trunks.rows.iter().find(|trunk| trunk.name == *way));
+        let cost_plan = trunk.and_then(|trunk| trunk.cost_plan.clone());
         self.note(
             Fact::Dialled(Box::new(Dialled {
                 leg,
                 destination: destination.name,
                 number: destination.number,
                 area_code: destination.area_code,
-                trunk: trunk.map_or_else(|| "".into(), |trunk| trunk.name.clone()),
+                trunk: way.clone().unwrap_or_else(|| "".into()),
+                cost_plan,
                 kind: dialling.kind,
             })),
             now,
@@ -147,6 +152,7 @@ impl Call {
                 self.try_after(dialling, outcome, desk, now);
             }
             Event::LegHungUp { leg } if leg == dialling.leg => {
+                self.disarm(Timer::Ring(leg));
                 self.leg_lost(leg, LegOutcome::Rejected, 0, None, desk, now);
                 self.try_after(dialling, LegOutcome::Rejected, desk, now);
             }
@@ -154,7 +160,7 @@ impl Call {
                 // The leg answered without a codec of ours: it is ended, and the search goes on.
                 self.disarm(Timer::Ring(leg));
                 self.actions.push_back(super::Action::Bye { leg });
-                self.leg_lost(leg, LegOutcome::TrunkFailed, 488, None, desk, now);
+                self.late_answer(leg, desk, now);
                 dialling.ways.clear();
                 self.try_after(dialling, LegOutcome::TrunkFailed, desk, now);
             }
@@ -194,7 +200,10 @@ impl Call {
     }
 
     pub(super) fn give_up_ringing(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
-        let State::Dialling(dialling) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let dialling = match std::mem::replace(&mut self.state, State::Over) {
+            State::Dialling(dialling) => dialling,
+            other => return self.state = other,
+        };
         self.leg_mut(leg).state = LegState::GivenUp;
         self.note(Fact::LegFailed { leg, outcome: LegOutcome::NoAnswer, status: 0, q850: None }, now);
         self.actions.push_back(super::Action::Cancel { leg });
@@ -223,7 +232,7 @@ impl Call {
         // A trunk that never answered stays open behind the scenes: its late word may still come.
         if outcome == LegOutcome::TrunkFailed && status == 0 && was == LegState::Trying {
             self.leg_mut(leg).state = LegState::GivenUp;
-            return;
+            return self.free_line(leg, desk);
         }
         self.release_leg(leg, desk);
     }
@@ -246,9 +255,15 @@ impl Call {
     }
 
     fn release_leg(&mut self, leg: LegNo, desk: &mut Desk<'_>) {
-        let digits = self.destination_of(leg).number.clone();
-        desk.tenant.free_line(&digits);
+        self.free_line(leg, desk);
         self.leg_mut(leg).state = LegState::Over;
+    }
+
+    fn free_line(&mut self, leg: LegNo, desk: &mut Desk<'_>) {
+        if std::mem::replace(&mut self.leg_mut(leg).line, false) {
+            let digits = self.destination_of(leg).number.clone();
+            desk.tenant.free_line(&digits);
+        }
     }
 
     fn has_failed(&self, leg: LegNo) -> bool {
@@ -264,16 +279,29 @@ impl Call {
         self.note(Fact::LegAnswered { leg }, now);
         self.actions.push_back(super::Action::StopPlay { leg: super::CALLER });
         self.answer_caller(desk, now);
+        self.zone_is_known(leg, desk, now);
+        if self.is_ending() {
+            return;
+        }
         match self.hotline.recording_notice.clone() {
             Some(notice) => self.give_notice(leg, notice.as_str().into(), now),
             None => self.join(leg, desk, now),
         }
-        debug_assert!(!matches!(self.state, State::Over), "an answered call is noticing or talking");
     }
 
     /// The target hung up: the call is over for both.
     pub(super) fn end_by_target(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.leg_over(leg, desk, now);
         self.hang_up(Cause::HangUp, Party::Target, now, desk, now);
+    }
+}
+
+/// What a search that found nobody ended with.
+fn cause_of(last: Option<LegOutcome>) -> Cause {
+    match last {
+        None => Cause::NoTarget,
+        Some(LegOutcome::Busy | LegOutcome::Rejected) => Cause::AllBusy,
+        Some(LegOutcome::TrunkFailed) => Cause::TrunkFailed,
+        Some(_) => Cause::NoAnswer,
     }
 }

@@ -70,12 +70,12 @@ pub enum Fact {
     Admitted { admission: Admission },
     /// A step of the flow was walked.
     Walked(Walked),
-    /// A percentage step dealt the call; the deal's state after it.
-    Dealt { step: StepNo, state: String },
+    /// A percentage step dealt the call; the deal's state after it. `turn` orders what the tenant remembers.
+    Dealt { step: StepNo, state: String, turn: u64 },
     /// Routing chose an order of bound numbers, by their names.
     Routed { why: RouteWhy, order: Vec<Arc<str>> },
     /// A group's pointer moved.
-    Pointed { group: u8, member: u8 },
+    Pointed { group: u8, member: u8, turn: u64 },
     /// A forward was passed over.
     ForwardSkipped { destination: Arc<str>, why: Skip },
     /// An INVITE left for a bound number. `trunk` is empty for a direct SIP address.
@@ -92,6 +92,8 @@ pub enum Fact {
     Prompted { prompt: Arc<str>, early: bool },
     /// Our 200 to the caller.
     Answered,
+    /// That 200 never left: the journal could not be written in its turn.
+    NotAnswered,
     /// Caller and target can talk.
     Joined { leg: LegNo },
     /// The recording notice was played to its end.
@@ -127,6 +129,8 @@ pub struct Dialled {
     pub area_code: Arc<str>,
     /// The trunk, empty for a direct SIP address.
     pub trunk: Arc<str>,
+    /// What the trunk's calls cost us.
+    pub cost_plan: Option<PlanId>,
     /// Target or forward.
     pub kind: AttemptKind,
 }

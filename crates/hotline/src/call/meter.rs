@@ -14,6 +14,8 @@ use crate::{Money, Mono, Wall};
 const LEAD_MS: u64 = 1_000;
 /// The tone comes this long before the money ends.
 const WARN_MS: u64 = 30_000;
+/// Time that is paid this far ahead is as good as free: no call lasts so long.
+const FREE_MS: u64 = 7 * 86_400_000;
 
 /// What is held and paid for one call.
 #[derive(Debug)]
@@ -30,14 +32,12 @@ pub(super) struct Meter {
 
 impl Meter {
     /// The meter of a call that begins now; `None` if its plan has no version today. Until the target is known the
-    /// dearer zone is assumed.
+    /// call is long distance, as its record would be.
     pub(super) fn new(hotline: &Hotline, tariffs: &Tariffs, at: Wall) -> Option<Self> {
         let version = tariffs.version_at(&hotline.plan, at)?.clone();
-        let dearer = |zone: &Zone| rating::slice(&version, *zone, 0).price_e4;
-        let zone = Zone::ALL.into_iter().max_by_key(dearer)?;
         Some(Self {
             version,
-            zone,
+            zone: Zone::LongDistance,
             admission: None,
             started: None,
             paid_ms: 0,
@@ -46,14 +46,20 @@ impl Meter {
         })
     }
 
-    /// The fee of the first unit.
+    /// The fee of the first unit, in whichever zone it is dearer.
     pub(super) fn first_price(&self) -> Money {
-        rating::slice(&self.version, self.zone, 0).price_e4
+        let price = |zone| rating::slice(&self.version, zone, 0).price_e4;
+        Zone::ALL.into_iter().map(price).max().unwrap_or_default()
+    }
+
+    /// No charged time has begun after all.
+    pub(super) fn stop(&mut self) {
+        self.started = None;
     }
 
     /// The meter of a call that was cleared; no other call has one that runs.
     pub(super) fn admitted(mut self, cleared: Cleared) -> Self {
-        self.paid_ms = rating::slice(&self.version, self.zone, 0).until_ms;
+        self.paid_ms = self.paid_by(self.zone, cleared.admission.reserved);
         self.admission = Some(cleared.admission);
         self
     }
@@ -75,26 +81,21 @@ impl Meter {
     }
 
     fn is_metered(&self) -> bool {
-        self.admission.is_some_and(|admission| admission.metered) && self.paid_ms != u64::MAX
+        self.admission.is_some_and(|admission| admission.metered)
     }
 
-    /// The charged time that `reserved` pays for in the zone.
+    /// The charged time that `reserved` pays for in the zone; [`u64::MAX`] where more time costs no more.
     fn paid_by(&self, zone: Zone, reserved: Money) -> u64 {
         let (mut paid_ms, mut held) = (0, Money::ZERO);
-        loop {
+        while paid_ms < FREE_MS {
             let slice = rating::slice(&self.version, zone, paid_ms);
-            if held + slice.price_e4 > reserved || slice.until_ms == u64::MAX {
-                return if slice.until_ms == u64::MAX { slice.until_ms } else { paid_ms };
-            }
-            if slice.price_e4.is_zero() && slice.until_ms.saturating_sub(paid_ms) == 0 {
+            held += slice.price_e4;
+            if held > reserved || slice.until_ms <= paid_ms {
                 return paid_ms;
             }
-            held += slice.price_e4;
             paid_ms = slice.until_ms;
-            if held == Money::ZERO && paid_ms > 86_400_000 {
-                return u64::MAX;
-            }
         }
+        u64::MAX
     }
 }
 
@@ -109,7 +110,9 @@ impl Call {
     fn arm_slice(&mut self) {
         let Some(meter) = &self.meter else { return };
         let (Some(paid_end), true) = (meter.paid_end(), meter.is_metered()) else { return };
-        self.arm(Timer::Slice, paid_end - LEAD_MS);
+        if meter.paid_ms != u64::MAX {
+            self.arm(Timer::Slice, paid_end - LEAD_MS);
+        }
     }
 
     /// The target is known, and with it the zone: what is held pays for more time, or less, than was thought.
@@ -123,7 +126,7 @@ impl Call {
         meter.paid_ms = meter.paid_by(zone, meter.admission.map_or(Money::ZERO, |a| a.reserved));
         self.arm_slice();
         self.arm_warning(desk);
-        if self.meter.as_ref().and_then(Meter::paid_end).is_some_and(|paid_end| paid_end <= now) {
+        if self.meter.as_ref().and_then(Meter::paid_end).is_some_and(|paid_end| paid_end <= now + LEAD_MS) {
             self.hold_next_slice(desk, now);
         }
     }

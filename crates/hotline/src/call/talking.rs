@@ -40,7 +40,6 @@ impl Call {
             ChargingFrom::TwoParty => self.start_meter(desk, now),
             ChargingFrom::Answer => {}
         }
-        self.zone_is_known(leg, desk, now);
     }
 
     fn record(&mut self, leg: LegNo, now: Mono) {

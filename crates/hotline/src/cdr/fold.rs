@@ -111,7 +111,7 @@ impl<'a> Folding<'a> {
                 self.answered = Some(at);
                 self.record.answered_at = Some(self.wall(at));
             }
-            Fact::Joined { leg } => self.joined(*leg, at),
+            Fact::Joined { .. } => self.joined(at),
             Fact::RecordingBegan { recording } => self.record.recording = Some(*recording),
             Fact::RecordingCut => self.record.recording_cut = true,
             Fact::QualityOf { leg, quality } if *leg == CALLER => self.record.quality = Some(*quality),
@@ -120,6 +120,7 @@ impl<'a> Folding<'a> {
                     leg.quality = Some(*quality);
                 }
             }
+            Fact::NotAnswered => self.not_answered(),
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)
             | Fact::Barred { .. }
@@ -196,10 +197,19 @@ impl<'a> Folding<'a> {
         if let Some(slot) = self.leg_answers.get_mut(usize::from(number).wrapping_sub(1)) {
             *slot = Some(at);
         }
-        if let Some(leg) = self.leg(number) {
-            (leg.outcome, leg.status, leg.answered_at, leg.ended_at) =
-                (LegOutcome::Answered, 200, Some(wall), wall);
-        }
+        let area = self.areas.get(usize::from(number).wrapping_sub(1)).copied().unwrap_or_default();
+        self.zone = zone_of(&self.arrived.region.area_code, area);
+        let Some(leg) = self.leg(number) else { return };
+        (leg.outcome, leg.status, leg.answered_at, leg.ended_at) =
+            (LegOutcome::Answered, 200, Some(wall), wall);
+        let (dialled, destination) = (leg.dialled.clone(), leg.destination.clone());
+        (self.record.answered_by, self.record.destination) = (dialled, destination);
+    }
+
+    fn not_answered(&mut self) {
+        (self.answered, self.joined) = (None, None);
+        (self.record.answered_at, self.record.joined_at) = (None, None);
+        (self.record.answered_by, self.record.destination) = (String::new(), String::new());
     }
 
     fn leg_over(&mut self, number: LegNo, at: Mono) {
@@ -211,14 +221,9 @@ impl<'a> Folding<'a> {
         }
     }
 
-    fn joined(&mut self, number: LegNo, at: Mono) {
+    fn joined(&mut self, at: Mono) {
         self.joined = Some(at);
         self.record.joined_at = Some(self.wall(at));
-        let area = self.areas.get(usize::from(number).wrapping_sub(1)).copied().unwrap_or_default();
-        self.zone = zone_of(&self.arrived.region.area_code, area);
-        if let Some(leg) = self.leg(number).cloned() {
-            (self.record.answered_by, self.record.destination) = (leg.dialled, leg.destination);
-        }
     }
 
     fn hung_up(&mut self, cause: Cause, by: Party, until: Mono) {
@@ -249,7 +254,7 @@ impl<'a> Folding<'a> {
 /// The answer status follows from the record: nothing sets it.
 fn status(record: &CallRecord) -> AnswerStatus {
     let reached = |outcome| record.legs.iter().any(|leg| leg.outcome == outcome);
-    if reached(LegOutcome::Answered) {
+    if record.answered_at.is_some() && reached(LegOutcome::Answered) {
         return AnswerStatus::Answered;
     }
     match record.cause {

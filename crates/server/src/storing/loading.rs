@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotline::settlement::TenantState;
 use hotline::{Hotline, HotlineNumber, TenantId, ledger};
 use node::{Account, Loaded, MonthOf};
 use store::MonthSpend;
@@ -99,7 +98,6 @@ async fn account(
         let months = months(work, tenant, hotline).await?;
         let states = work.store.tenant_state(tenant).await?;
         if work.store.journal_mark(&work.node).await? == mark {
-            let states = states.into_iter().map(|TenantState { key, value, .. }| (key, value)).collect();
             return Ok(Some(Account { balance, months, states, mark: mark.unwrap_or(0) }));
         }
     }

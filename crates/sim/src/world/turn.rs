@@ -159,8 +159,7 @@ impl World {
         let call = settlement.record.call;
         let log = settlement::read_log(&settlement.log)
             .ok_or(format!("call {call}: its log does not read back"))?;
-        let trunks = self.node.as_ref().map(|node| node.trunks().clone()).unwrap_or_default();
-        let again = settlement::settle(call, &log, &self.tariffs, &trunks, settlement.position);
+        let again = settlement::settle(call, &log, &self.tariffs, settlement.position);
         let Some(settled) = again.filter(|again| again.settlement == **settlement) else {
             return Err(format!("call {call}: its settlement is not the fold of its log"));
         };

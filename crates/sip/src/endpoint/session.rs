@@ -102,6 +102,7 @@ impl Endpoint {
     fn start_session(&mut self, id: LegId, session: Session, now_ms: u64) {
         let Some(leg) = self.legs.get_mut(id.0) else { return };
         leg.session = Some(session);
+        leg.refreshed_ms = now_ms;
         let interval_ms = u64::from(session.interval_s) * 1000;
         // RFC 4028 10: the side that does not refresh gives up a little before the end.
         let margin_ms = (interval_ms / 3).min(32_000);
