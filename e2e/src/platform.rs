@@ -1,0 +1,302 @@
+//! The process under test: its configuration, its lines, its end.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
+
+use farend::call::{CallConfig, HangUp, Outcome};
+use hotline::enterprise::Enterprise;
+use hotline::{TenantId, Wall};
+use serde_json::Value;
+use store::{CallFilter, Change, Put, Store, StoredCall};
+
+use crate::{LOOK, PATIENCE, block_on, eventually};
+
+/// What a platform is started with.
+pub struct Setup {
+    /// Names its directory.
+    pub name: &'static str,
+    /// Where its carrier listens.
+    pub carrier: SocketAddr,
+    /// Enterprises in its database.
+    pub enterprises: Vec<Enterprise>,
+    /// Money they paid ahead, in 1/10,000 yuan.
+    pub paid: Vec<(TenantId, i64)>,
+    /// Instead of SQLite in its directory.
+    pub database_url: Option<String>,
+    /// Lines of `sibai.toml` behind the usual ones.
+    pub more: String,
+}
+
+impl Setup {
+    /// A platform with these enterprises and a carrier.
+    pub fn new(name: &'static str, carrier: SocketAddr, enterprises: Vec<Enterprise>) -> Setup {
+        Setup { name, carrier, enterprises, paid: Vec::new(), database_url: None, more: String::new() }
+    }
+}
+
+/// A running `sibai serve`. Dropping it kills the process and removes its directory.
+pub struct Platform {
+    dir: PathBuf,
+    database_url: String,
+    carrier: SocketAddr,
+    more: String,
+    child: Child,
+    lines: Receiver<Value>,
+    /// Where it takes SIP.
+    pub sip: SocketAddr,
+    /// Where it shows figures.
+    pub http: SocketAddr,
+}
+
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+impl Platform {
+    /// Fills a fresh database, starts the process and returns when it takes calls.
+    ///
+    /// # Panics
+    /// Any of it fails.
+    pub fn start(setup: Setup) -> Platform {
+        let one = STARTED.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("sibai-e2e-{}-{}-{one}", setup.name, std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("a directory");
+        let url = setup.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
+        block_on(fill(&url, &setup));
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (child, lines) = spawn(&dir, &config(&dir, &url, setup.carrier, (any, any), &setup.more));
+        let mut platform = Platform {
+            dir,
+            database_url: url,
+            carrier: setup.carrier,
+            more: setup.more,
+            child,
+            lines,
+            sip: any,
+            http: any,
+        };
+        platform.await_ready();
+        platform
+    }
+
+    fn await_ready(&mut self) {
+        let line = self.await_line("calls are taken");
+        let address = |name: &str| line[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        (self.sip, self.http) = (address("sip"), address("http"));
+        eventually("readiness", || (self.get("/readyz").0 == 200).then_some(()));
+    }
+
+    /// Waits for a line of its log by its message.
+    ///
+    /// # Panics
+    /// It does not come.
+    pub fn await_line(&self, message: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("it never said {message:?}"));
+            if line["message"].as_str().is_some_and(|said| said.contains(message)) {
+                return line;
+            }
+        }
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// It was gone already.
+    pub fn kill(&mut self) {
+        assert!(self.child.try_wait().expect("a child").is_none(), "it had ended by itself");
+        self.child.kill().expect("killed");
+        self.child.wait().expect("waited for");
+    }
+
+    /// SIGTERM; the process goes on until it has ended.
+    ///
+    /// # Panics
+    /// It cannot be signalled.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill(1)");
+        assert!(sent.success(), "no such process");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// It does not end.
+    pub fn await_end(&mut self) -> ExitStatus {
+        eventually("its end", || self.child.try_wait().expect("a child"))
+    }
+
+    /// Starts it again on the same addresses and data.
+    pub fn restart(&mut self) {
+        let text = config(&self.dir, &self.database_url, self.carrier, (self.sip, self.http), &self.more);
+        (self.child, self.lines) = spawn(&self.dir, &text);
+        self.await_ready();
+    }
+
+    /// Its data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Status and body of a page.
+    pub fn get(&self, page: &str) -> (u16, String) {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(self.http)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            write!(stream, "GET {page} HTTP/1.1\r\nHost: sibai\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().unwrap_or_default();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+    }
+
+    /// A figure of `/metrics`; 0 if it is not there.
+    pub fn figure(&self, name: &str) -> u64 {
+        let (_, text) = self.get("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// A call to be placed.
+    pub fn call(&self, number: impl ToString, from: &str) -> CallConfig {
+        CallConfig::new(self.sip, number.to_string(), from)
+    }
+
+    /// Places a call and returns when it is over.
+    ///
+    /// # Panics
+    /// It cannot be placed at all.
+    pub fn place(&self, call: CallConfig) -> Outcome {
+        block_on(farend::call::place(call, HangUp::default(), |_| {})).expect("a call")
+    }
+
+    /// Every call in the database, oldest first, once there are `count`.
+    ///
+    /// # Panics
+    /// They do not come, or there are more.
+    pub fn await_calls(&self, count: usize) -> Vec<StoredCall> {
+        self.with_store(async |store| {
+            let until = Instant::now() + PATIENCE;
+            let mut looks = tokio::time::interval(LOOK);
+            let found = loop {
+                looks.tick().await;
+                let found = store.calls(&CallFilter::default(), 1_000).await.expect("calls");
+                if found.len() >= count {
+                    break found;
+                }
+                assert!(Instant::now() < until, "{} of {count} calls are in the database", found.len());
+            };
+            assert_eq!(found.len(), count, "calls in the database");
+            let mut calls = Vec::new();
+            for row in found.iter().rev() {
+                calls.push(store.call(row.call).await.expect("a call").expect("the one just listed"));
+            }
+            calls
+        })
+    }
+
+    /// Asks its database, opened a second time.
+    ///
+    /// # Panics
+    /// It cannot be opened.
+    pub fn with_store<T>(&self, ask: impl AsyncFnOnce(&Store) -> T) -> T {
+        block_on(async {
+            let store = Store::open(&self.database_url).await.expect("the database");
+            let answer = ask(&store).await;
+            store.close().await;
+            answer
+        })
+    }
+
+    /// What `verify` finds wrong with the database.
+    ///
+    /// # Panics
+    /// It cannot be read.
+    pub fn findings(&self) -> Vec<store::Finding> {
+        self.with_store(async |store| store.verify().await.expect("verified"))
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+async fn fill(url: &str, setup: &Setup) {
+    let store = Store::open(url).await.expect("a database");
+    store.migrate().await.expect("tables");
+    let change = Change { by: "test".into(), at: Wall(1_790_000_000_000) };
+    for enterprise in &setup.enterprises {
+        let put = store.put_enterprise(enterprise, 0, &change).await.expect("stored");
+        assert!(matches!(put, Put::Stored { version: 1 }), "{put:?}");
+    }
+    for (tenant, amount) in &setup.paid {
+        store.top_up(tenant, hotline::Money(*amount), "first", &change).await.expect("paid");
+    }
+    store.close().await;
+}
+
+fn config(
+    dir: &Path,
+    url: &str,
+    carrier: SocketAddr,
+    (sip, http): (SocketAddr, SocketAddr),
+    more: &str,
+) -> String {
+    let data = dir.join("data");
+    format!(
+        "data_dir = {data:?}\n[database]\nurl = {url:?}\n[sip]\nlisten = \"{sip}\"\n[media]\npool_per_shard = 32\n\
+         [http]\nlisten = \"{http}\"\n[log]\nformat = \"json\"\n[[trunk]]\nname = \"carrier\"\n\
+         address = \"{carrier}\"\narea_code = \"010\"\ncost_plan = \"C1\"\n{more}"
+    )
+}
+
+fn spawn(dir: &Path, config: &str) -> (Child, Receiver<Value>) {
+    let file = dir.join("sibai.toml");
+    fs::write(&file, config).expect("written");
+    let mut child = Command::new(binary())
+        .args(["serve", "--config"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sibai starts");
+    let stderr = child.stderr.take().expect("piped");
+    let (tell, lines) = channel();
+    let mut log = fs::File::options().create(true).append(true).open(dir.join("log")).expect("a log");
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let _ = writeln!(log, "{line}");
+            let value = serde_json::from_str(&line).unwrap_or_else(|_| serde_json::json!({ "message": line }));
+            // A test that does not listen any more has what it wanted.
+            let _ = tell.send(value);
+        }
+    });
+    (child, lines)
+}
+
+/// The program: `SIBAI_BIN`, or the one beside this test.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SIBAI_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a path");
+    let beside = test.parent().and_then(Path::parent).expect("target/PROFILE/deps").join("sibai");
+    assert!(beside.exists(), "{} is not built: cargo build -p server --bin sibai", beside.display());
+    beside
+}
