@@ -184,7 +184,8 @@ impl Call {
     fn end_of_money(&self, desk: &Desk<'_>) -> Option<Mono> {
         let meter = self.meter.as_ref()?;
         let admission = meter.admission.filter(|admission| admission.metered)?;
-        if meter.warned || !meter.is_metered() || self.hotline.balance_end != BalanceEnd::Strict {
+        let paid_for_good = meter.paid_ms == u64::MAX;
+        if meter.warned || paid_for_good || self.hotline.balance_end != BalanceEnd::Strict {
             return None;
         }
         let started = meter.started?;
