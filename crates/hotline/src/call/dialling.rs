@@ -280,9 +280,6 @@ impl Call {
         self.actions.push_back(super::Action::StopPlay { leg: super::CALLER });
         self.answer_caller(desk, now);
         self.zone_is_known(leg, desk, now);
-        if self.is_ending() {
-            return;
-        }
         match self.hotline.recording_notice.clone() {
             Some(notice) => self.give_notice(leg, notice.as_str().into(), now),
             None => self.join(leg, desk, now),
