@@ -1,0 +1,25 @@
+//! The fuzzer's corpus and seeded mutations of it, through the same functions that the fuzzer calls.
+
+mod fuzzed;
+#[path = "../../../fuzz/mutate.rs"]
+mod mutate;
+
+#[test]
+fn mutated_prefix_files_are_refused_or_answer() {
+    mutate::run("region_import", 600, fuzzed::region_import);
+}
+
+#[test]
+fn mutated_overrides_do_not_panic() {
+    mutate::run("region_overrides", 2_000, fuzzed::region_overrides);
+}
+
+#[test]
+fn fault_n1_mutated_callers_become_digits_or_nothing() {
+    mutate::run("caller", 2_000, fuzzed::caller);
+}
+
+#[test]
+fn fault_b6_mutated_logs_fold_or_are_refused() {
+    mutate::run("call_log", 3_000, fuzzed::call_log);
+}

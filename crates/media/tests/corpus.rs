@@ -1,0 +1,15 @@
+//! The fuzzer's corpus and seeded mutations of it, through the same functions that the fuzzer calls.
+
+mod fuzzed;
+#[path = "../../../fuzz/mutate.rs"]
+mod mutate;
+
+#[test]
+fn fault_n1_mutated_packets_stay_inside_their_datagram() {
+    mutate::run("rtp", 3_000, fuzzed::rtp);
+}
+
+#[test]
+fn fault_p5_mutated_sound_files_stay_inside_their_bound() {
+    mutate::run("wav", 3_000, fuzzed::wav);
+}
