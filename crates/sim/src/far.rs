@@ -257,6 +257,13 @@ impl FarEnds {
         self.legs.push(twin);
     }
 
+    /// The program at an address is gone, with all its legs.
+    pub fn vanish(&mut self, home: SocketAddr, out: &mut Doings) {
+        for leg in self.legs.iter_mut().filter(|leg| leg.home == home && leg.speaks()) {
+            leg.due(Timer::Vanish, out);
+        }
+    }
+
     /// The legs of a call of the node, as far as they are known.
     pub fn of_call(&self, call: CallId) -> impl Iterator<Item = usize> {
         (0..self.legs.len()).filter(move |place| self.legs[*place].call == Some(call))

@@ -40,6 +40,8 @@ pub struct Watch {
     settled: BTreeSet<CallId>,
     turns: BTreeMap<(HotlineNumber, u8), Turns>,
     deals: BTreeMap<(HotlineNumber, u16), (Vec<u8>, Turns)>,
+    /// Tenants whose account could not be had: what they owe is not known to the node.
+    pub provisional: BTreeSet<TenantId>,
     /// How calls ended, for the summary.
     pub causes: BTreeMap<Cause, u32>,
 }
@@ -48,6 +50,7 @@ impl Watch {
     /// The node died: what it had told the store, but the store has not, is told again.
     pub fn node_died(&mut self) {
         self.settled.clear();
+        self.provisional.clear();
         self.months.clear();
         for beyond in self.beyond.values_mut() {
             beyond.fees = Money::ZERO;
@@ -196,6 +199,9 @@ impl Watch {
     pub fn check_tenant(&self, id: &TenantId, tenant: &Tenant, store: &Store) -> Result<(), String> {
         let fail = |what: String| Err(format!("{id}: {what}"));
         tenant.check().or_else(fail)?;
+        if self.provisional.contains(id) {
+            return Ok(());
+        }
         let figures = tenant.figures();
         let hotlines = || self.hotlines.values().filter(|hotline| hotline.tenant == *id);
         let Some(any) = hotlines().next_back() else { return Ok(()) };
@@ -220,6 +226,9 @@ impl Watch {
         store: &Store,
         month: u32,
     ) -> Result<(), String> {
+        if self.provisional.contains(id) {
+            return Ok(());
+        }
         let newest: BTreeMap<HotlineNumber, &Arc<Hotline>> = self
             .hotlines
             .values()

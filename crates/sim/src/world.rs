@@ -33,6 +33,8 @@ pub const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
 const RECENT_MAX: usize = 60;
 /// A full sweep of all that must hold follows this many steps.
 const SWEEP_EVERY: u64 = 1_000;
+/// So many steps in one millisecond mean that the node wants to be asked again and again.
+const STEPS_AT_ONCE_MAX: u64 = 5_000;
 
 /// What a seed is run with.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +97,7 @@ enum Due {
 /// What the store tells the node, in the order of its work.
 #[derive(Debug)]
 enum Reply {
-    Loaded(Box<Loaded>),
+    Loaded(TenantId, Box<Loaded>),
     Committed(u64),
     Credit(TenantId, Money),
 }
@@ -227,9 +229,14 @@ impl World {
         let end = self.options.minutes * 60_000;
         let last_call = end.saturating_sub(10 * 60_000);
         self.plan_deeds(last_call);
+        let mut at_once = 0;
         while let Some(at) = self.next_instant() {
             if at > end {
                 break;
+            }
+            at_once = if at == self.clock { at_once + 1 } else { 0 };
+            if at_once > STEPS_AT_ONCE_MAX {
+                return Err("the node asks for time again and again, and time stands still".into());
             }
             self.clock = at;
             if !self.closing && at > last_call {

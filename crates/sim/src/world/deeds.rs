@@ -206,14 +206,7 @@ impl World {
                 }
                 Ok(())
             }
-            Deed::TrunkRefuses(trunk) => {
-                self.weather.refused = trunk.filter(|_| !self.closing);
-                if trunk.is_some() {
-                    let ms = self.dice.within(20_000, 200_000);
-                    self.later(ms, Due::Deed(Deed::TrunkRefuses(None)));
-                }
-                Ok(())
-            }
+            Deed::TrunkRefuses(trunk) => self.trunk_refuses(trunk),
             Deed::Drain(on) => {
                 if on {
                     let ms = self.dice.within(5_000, 40_000);
@@ -235,6 +228,18 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// The program behind a trunk's port is gone, with all its calls; for a while nobody listens there.
+    fn trunk_refuses(&mut self, trunk: Option<usize>) -> Result<(), String> {
+        self.weather.refused = trunk.filter(|_| !self.closing);
+        let Some(trunk) = self.weather.refused else { return Ok(()) };
+        let ms = self.dice.within(20_000, 200_000);
+        self.later(ms, Due::Deed(Deed::TrunkRefuses(None)));
+        let address = self.trunks[trunk].address;
+        let mut out = Doings::default();
+        self.far.vanish(address, &mut out);
+        self.far_did(out)
     }
 
     /// A person changes an enterprise's document: the next version, for the next call.
@@ -278,6 +283,8 @@ impl World {
         let host = *dice.pick(&[1u8, 2, 4]);
         let home = match dice.chance(8) {
             true => SocketAddr::from(([10, 0, 7, 7], 5060)),
+            // Nobody comes from a trunk whose program is gone.
+            false if self.weather.refused.is_some() => SocketAddr::from(([10, 0, 1, 4], 5060)),
             false => SocketAddr::from(([10, 0, 1, host], 5060)),
         };
         let number = match dice.within(0, 99) {

@@ -170,9 +170,10 @@ impl World {
         }
         if (node.calls_up(), node.unsettled()) != (0, 0) {
             return Err(format!(
-                "{} calls up, {} unsettled after the quiet",
+                "{} calls up, {} unsettled after the quiet: {:?}",
                 node.calls_up(),
-                node.unsettled()
+                node.unsettled(),
+                node.calls().next().map(|call| call.log())
             ));
         }
         if node.free_ports() != crate::media::PORTS {

@@ -116,7 +116,7 @@ impl World {
                 let account = (account && !away).then(|| self.store.account(&tenant));
                 let loaded = Loaded { number, hotline, account };
                 let ms = if away { self.dice.within(500, 5_000) } else { self.dice.within(1, 40) };
-                self.reply(ms, Reply::Loaded(Box::new(loaded)));
+                self.reply(ms, Reply::Loaded(tenant, Box::new(loaded)));
                 Ok(())
             }
             Output::Keep { from } => {
@@ -216,7 +216,16 @@ impl World {
             return Ok(());
         }
         match reply {
-            Reply::Loaded(loaded) => self.tell(Input::Loaded(*loaded)),
+            Reply::Loaded(tenant, loaded) => {
+                match loaded.account {
+                    Some(_) => self.watch.provisional.remove(&tenant),
+                    None if self.node.as_ref().is_some_and(|node| node.tenant(&tenant).is_none()) => {
+                        self.watch.provisional.insert(tenant)
+                    }
+                    None => false,
+                };
+                self.tell(Input::Loaded(*loaded))
+            }
             Reply::Committed(up_to) => self.tell(Input::Committed { up_to }),
             Reply::Credit(tenant, amount) => self.tell(Input::Change(Change::Credit { tenant, amount })),
         }
