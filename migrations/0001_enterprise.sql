@@ -1,5 +1,6 @@
 -- Enterprises and their numbers, and everything people change. Types are TEXT and BIGINT only; times are milliseconds
--- since 1970, money is 1/10,000 yuan (…_e4), flags are 0 or 1. Every unique key starts with tenant_id.
+-- since 1970, money is 1/10,000 yuan (…_e4), flags are 0 or 1. Every unique key starts with tenant_id. Where a table
+-- ends in the comment `clustered`, SQLite keeps its rows in the key's own tree (without rowid): half the page writes.
 
 -- An enterprise's whole configuration, one immutable row for each version; the highest version holds.
 create table enterprise (
@@ -20,7 +21,7 @@ create table number (
     version     bigint not null,
     enabled     bigint not null check (enabled in (0, 1)),
     primary key (tenant_id, number)
-);
+) /* clustered */;
 create index number_by_holder on number (holder_id, number);
 
 -- Monthly cost caps as of the latest version; number is empty for the cap over the whole enterprise.

@@ -70,7 +70,7 @@ create table leg (
     mos_e2        bigint,
     strangers     bigint,
     primary key (tenant_id, call_id, leg)
-);
+) /* clustered */;
 
 -- Revision 0 is the first charge, n the n-th adjustment; the fee is the sum over revisions.
 create table charge (
@@ -89,7 +89,7 @@ create table charge (
     posted_before_e4 bigint not null,
     terms            text   not null,
     primary key (tenant_id, call_id, leg, kind, revision)
-);
+) /* clustered */;
 
 -- Calls by the hour in which they began (hours since 1970, UTC).
 create table rollup (
@@ -108,7 +108,7 @@ create table rollup (
     sale_e4       bigint not null,
     cost_e4       bigint not null,
     primary key (tenant_id, number, province, hour)
-);
+) /* clustered */;
 create index rollup_by_hour on rollup (hour);
 
 -- What a number (or, with an empty number, the whole enterprise) spent in a billing month in Beijing, such as 202610.
@@ -120,7 +120,7 @@ create table month_spend (
     answered      bigint not null,
     spent_e4      bigint not null,
     primary key (tenant_id, number, month)
-);
+) /* clustered */;
 
 -- What a tenant must remember over a restart; a lower journal position never overwrites a higher one.
 create table tenant_state (
@@ -129,7 +129,7 @@ create table tenant_state (
     value         text   not null,
     position      bigint not null,
     primary key (tenant_id, key)
-);
+) /* clustered */;
 
 -- How far each node's journal is committed here.
 create table journal_mark (

@@ -10,7 +10,7 @@ create table entry (
     amount_e4   bigint not null check (amount_e4 >= 0),
     primary key (tenant_id, key),
     check (debit <> credit)
-);
+) /* clustered */;
 
 -- Entries summed by account and day in Beijing (days since 1970), kept in the transaction that posts them; it equals
 -- the sum of the entries at all times, which `verify` proves.
@@ -21,4 +21,4 @@ create table entry_sum (
     debit_e4    bigint not null,
     credit_e4   bigint not null,
     primary key (tenant_id, account, day)
-);
+) /* clustered */;

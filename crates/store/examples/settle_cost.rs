@@ -1,7 +1,8 @@
 //! What one settled call costs an SQLite database that holds a million records already: CPU of the whole process, at
 //! the shipped settings (WAL, `synchronous=FULL`), in batches as the journal feeds them.
 //!
-//! `cargo run --release -p store --example settle_cost -- [records there] [calls measured] [calls in a batch] [folder]`
+//! `cargo run --release -p store --example settle_cost -- [records there] [calls measured] [calls in a batch]
+//! [enterprises] [folder]`
 
 use std::time::Instant;
 
@@ -14,28 +15,26 @@ use store::{Settlement, Store};
 #[path = "../tests/store/sample.rs"]
 mod sample;
 
-/// Enterprises and numbers the calls belong to: a thousand of two numbers each.
-const TENANTS: u64 = 1_000;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut words = std::env::args().skip(1);
     let mut count = |unless: u64| words.next().and_then(|word| word.parse().ok()).unwrap_or(unless);
-    let (there, measured, batch) = (count(1_000_000), count(50_000), count(250));
-    let folder = std::env::args().nth(4).map_or_else(std::env::temp_dir, Into::into);
+    let (there, measured, batch, tenants) = (count(1_000_000), count(50_000), count(250), count(1_000));
+    let folder = std::env::args().nth(5).map_or_else(std::env::temp_dir, Into::into);
     let path = folder.join(format!("settle-cost-{}.db", std::process::id()));
     let store = Store::open(&format!("sqlite:{}", path.display())).await.expect("a database");
     store.migrate().await.expect("tables");
-    run(&store, 0..there, 4096).await;
+    run(&store, 0..there, 4096, tenants).await;
     let filled_bytes = std::fs::metadata(&path).expect("a file").len();
     println!("{there} records there, {} bytes each", filled_bytes / there.max(1));
     for round in 0..3 {
         let from = there + round * measured;
-        let made = cost_of_making(from..from + measured, batch);
+        let made = cost_of_making(from..from + measured, batch, tenants);
         let (cpu, began) = (cpu_us(), Instant::now());
-        run(&store, from..from + measured, batch).await;
+        run(&store, from..from + measured, batch, tenants).await;
         let cpu_each = (cpu_us() - cpu).saturating_sub(made) / measured;
         let wall_each = began.elapsed().as_micros() as u64 / measured;
+        println!("making the values took {} µs CPU a call", made / measured);
         println!("round {round}: {cpu_each} µs CPU, {wall_each} µs wall a call, batches of {batch}");
     }
     let began = Instant::now();
@@ -47,11 +46,11 @@ async fn main() {
     }
 }
 
-/// One answered call with two legs, a sale, a cost, their entries and a log of 700 bytes, 100 ms after the one before.
-fn call(n: u64) -> Settlement {
+/// One answered call of one of so many enterprises, each with two numbers: two legs, a sale, a cost, their entries and a log of 700 bytes, 100 ms after the one before.
+fn call(n: u64, tenants: u64) -> Settlement {
     let mut one = sample::answered_at(n, Wall(sample::morning().0 + n as i64 * 100));
     let scattered = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-    let tenant = scattered % TENANTS;
+    let tenant = scattered % tenants;
     one.record.tenant = TenantId::new(&format!("tenant-{tenant:04}"));
     let suffix = 6_000_000 + tenant as u32 * 2 + scattered as u32 / 4096 % 2;
     one.record.number = HotlineNumber::from_suffix(suffix).expect("seven digits");
@@ -68,21 +67,22 @@ fn call(n: u64) -> Settlement {
     one
 }
 
-async fn run(store: &Store, numbers: std::ops::Range<u64>, batch: u64) {
+async fn run(store: &Store, numbers: std::ops::Range<u64>, batch: u64, tenants: u64) {
     let mut from = numbers.start;
     while from < numbers.end {
         let to = (from + batch).min(numbers.end);
-        let settlements: Vec<Settlement> = (from..to).map(call).collect();
+        let settlements: Vec<Settlement> = (from..to).map(|n| call(n, tenants)).collect();
         store.settle(&settlements, "node-1").await.expect("settled");
         from = to;
     }
 }
 
 /// CPU that making the values takes, which is the core's cost and not the store's.
-fn cost_of_making(numbers: std::ops::Range<u64>, batch: u64) -> u64 {
+fn cost_of_making(numbers: std::ops::Range<u64>, batch: u64, tenants: u64) -> u64 {
     let before = cpu_us();
     for from in numbers.clone().step_by(batch as usize) {
-        let made: Vec<Settlement> = (from..(from + batch).min(numbers.end)).map(call).collect();
+        let made: Vec<Settlement> =
+            (from..(from + batch).min(numbers.end)).map(|n| call(n, tenants)).collect();
         std::hint::black_box(&made);
     }
     cpu_us() - before

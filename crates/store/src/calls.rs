@@ -13,11 +13,10 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::charges::charges_of;
-use crate::database::{Result, Store};
+use crate::database::{Error, Result, Store};
 use crate::ledger::entries_of;
 use crate::pack::{pack, unpack};
-use crate::rows::{Read, Rows, Value, arguments, code, unreadable};
-use crate::settle::CallKey;
+use crate::rows::{Among, Read, Rows, Value, arguments, code, unreadable};
 
 static CALL: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
@@ -25,9 +24,12 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log)",
-        "on conflict do nothing returning tenant_id, call_id",
+        "on conflict do nothing",
     )
 });
+
+static THERE: LazyLock<Among> =
+    LazyLock::new(|| Among::new("select tenant_id, call_id from call where call_id in", ""));
 
 static LEG: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
@@ -43,17 +45,20 @@ pub(crate) async fn insert_records<'a>(
     batch: Vec<&'a Settlement>,
     node: &str,
 ) -> Result<Vec<&'a Settlement>> {
-    let values = batch.iter().flat_map(|one| call_values(one, node)).collect();
-    let mut new: BTreeSet<CallKey> = BTreeSet::new();
-    for row in CALL.write_returning(connection, values).await? {
-        new.insert((TenantId::new(&row.text("tenant_id")?), row.parsed("call_id")?));
+    let ids = batch.iter().map(|one| one.record.call.to_string()).collect();
+    let mut there = BTreeSet::new();
+    for row in THERE.read(connection, ids).await? {
+        there.insert((row.text("tenant_id")?, row.parsed("call_id")?));
     }
-    let is_new = |one: &&Settlement| new.contains(&(one.record.tenant.clone(), one.record.call));
-    let batch: Vec<&Settlement> = batch.into_iter().filter(is_new).collect();
-    let legs =
-        batch.iter().flat_map(|one| one.record.legs.iter().flat_map(|leg| leg_values(&one.record, leg)));
+    let is_there = |one: &Settlement| there.contains(&(one.record.tenant.to_string(), one.record.call));
+    let new: Vec<&Settlement> = batch.into_iter().filter(|one| there.is_empty() || !is_there(one)).collect();
+    let written = CALL.write(connection, new.iter().flat_map(|one| call_values(one, node)).collect()).await?;
+    if written < new.len() as u64 {
+        return Err(Error::Raced);
+    }
+    let legs = new.iter().flat_map(|one| one.record.legs.iter().flat_map(|leg| leg_values(&one.record, leg)));
     LEG.write(connection, legs.collect()).await?;
-    Ok(batch)
+    Ok(new)
 }
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {

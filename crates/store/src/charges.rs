@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
-use crate::ledger::insert_entries;
+use crate::ledger::post_entry;
 use crate::rollups::{Place, Sums, add_sums};
 use crate::rows::{Read, Rows, Value, json_text};
 use crate::settle::CapPassed;
@@ -20,7 +20,7 @@ static CHARGE: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
         "insert into charge (tenant_id, call_id, leg, kind, revision, plan, tariff_version, zone, usage_ms, units, \
          unit_price_e4, amount_e4, posted_before_e4, terms)",
-        "on conflict do nothing returning tenant_id, call_id, leg, kind, revision",
+        "on conflict do nothing",
     )
 });
 
@@ -32,27 +32,9 @@ pub(crate) struct Charged<'a> {
     pub(crate) charge: &'a Charge,
 }
 
-/// Writes the charges that are not there yet and returns these.
-pub(crate) async fn insert_charges<'a>(
-    connection: &mut AnyConnection,
-    charges: Vec<Charged<'a>>,
-) -> Result<Vec<Charged<'a>>> {
-    let values = charges.iter().flat_map(charge_values).collect();
-    let returned = CHARGE.write_returning(connection, values).await?;
-    if returned.len() == charges.len() {
-        return Ok(charges);
-    }
-    let mut new = BTreeSet::new();
-    for row in &returned {
-        let leg: u8 = row.count("leg")?;
-        let revision: u32 = row.count("revision")?;
-        new.insert((row.text("tenant_id")?, row.parsed("call_id")?, leg, row.text("kind")?, revision));
-    }
-    let key = |one: &Charged<'_>| {
-        let kind = one.charge.kind.code().to_owned();
-        (one.place.tenant.to_string(), one.call, one.charge.leg, kind, one.charge.revision)
-    };
-    Ok(charges.into_iter().filter(|one| new.contains(&key(one))).collect())
+/// Writes the charges that are not there yet and says how many these were.
+pub(crate) async fn insert_charges(connection: &mut AnyConnection, charges: &[Charged<'_>]) -> Result<u64> {
+    CHARGE.write(connection, charges.iter().flat_map(charge_values).collect()).await
 }
 
 fn charge_values(charged: &Charged<'_>) -> [Value; 14] {
@@ -152,14 +134,17 @@ impl Store {
                 adjusted.unknown_calls.push(one.call);
                 continue;
             };
-            let all = one.charges.iter().map(|charge| Charged { place: &place, call: one.call, charge });
-            let new = insert_charges(&mut transaction, all.collect()).await?;
-            insert_entries(&mut transaction, one.entries.iter().collect()).await?;
-            for charged in &new {
-                sums.add_fee(&place, fee(charged.charge));
-                tenants.insert(&one.tenant);
+            for charge in &one.charges {
+                let charged = Charged { place: &place, call: one.call, charge };
+                if insert_charges(&mut transaction, &[charged]).await? > 0 {
+                    sums.add_fee(&place, fee(charge));
+                    tenants.insert(&one.tenant);
+                    adjusted.new_charges += 1;
+                }
             }
-            adjusted.new_charges += new.len();
+            for entry in &one.entries {
+                post_entry(&mut transaction, entry).await?;
+            }
         }
         adjusted.caps_passed = add_sums(&mut transaction, sums).await?;
         for tenant in tenants {

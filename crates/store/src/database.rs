@@ -41,6 +41,12 @@ pub enum Error {
         /// What stands there, cut to 200 characters.
         value: String,
     },
+    /// Another node wrote one of the calls of the batch at the same time; sent again, it is seen as written.
+    #[error("a call of the batch was written by another node at the same time")]
+    Raced,
+    /// Charges or entries of a call are there without its record: somebody deleted it. A person looks.
+    #[error("charges or entries are there of a call in the batch that has no record")]
+    Orphans,
     /// The engine has no such function; the text says what to use.
     #[error("{0}")]
     NotSupported(&'static str),
@@ -58,7 +64,9 @@ impl Error {
             Error::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) => {
                 true
             }
-            Error::Database(_)
+            Error::Raced => true,
+            Error::Orphans
+            | Error::Database(_)
             | Error::Address(_)
             | Error::Collation(_)
             | Error::EngineVersion(_)

@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use hotline::enterprise::Enterprise;
 use hotline::{HotlineNumber, TenantId};
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
 use crate::rollups::column_of;
-use crate::rows::{Read, Rows, Value, arguments, json_text};
+use crate::rows::{Among, Read, Rows, Value, json_text};
 
 static ENTERPRISE: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
@@ -30,6 +30,13 @@ static NUMBER: LazyLock<Rows> = LazyLock::new(|| {
 });
 
 static CAP: LazyLock<Rows> = LazyLock::new(|| Rows::new("insert into cap (tenant_id, number, cap_e4)", ""));
+
+static HELD: LazyLock<Among> = LazyLock::new(|| {
+    Among::new(
+        "select number, holder_id, version, enabled from number where tenant_id = 'provider' and number in",
+        "order by number",
+    )
+});
 
 /// What became of a change to an enterprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,21 +232,10 @@ async fn taken_numbers(
             }
         }
     }
-    let numbers: Vec<HotlineNumber> = wanted.keys().copied().collect();
-    for some in numbers.chunks(500) {
-        let places: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
-        let sql = format!(
-            "select number, holder_id, version, enabled from number \
-             where tenant_id = 'provider' and number in ({}) order by number",
-            places.join(",")
-        );
-        let values = some.iter().map(|number| number.to_string().into());
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)).persistent(false);
-        for row in query.fetch_all(&mut *connection).await? {
-            let held = read_number(&row)?;
-            if wanted.get(&held.number).is_some_and(|wants| **wants != held.holder) {
-                taken.push((held.number, held.holder));
-            }
+    for row in HELD.read(connection, wanted.keys().map(HotlineNumber::to_string).collect()).await? {
+        let held = read_number(&row)?;
+        if wanted.get(&held.number).is_some_and(|wants| **wants != held.holder) {
+            taken.push((held.number, held.holder));
         }
     }
     taken.sort();

@@ -1,22 +1,22 @@
 //! Entries, which are never changed, and what accounts hold: always the sum of entries. The sums by account and day are
 //! kept in the transaction that posts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use hotline::ledger::{Account, Entry, Side, TopUpRefused, top_up};
 use hotline::{CallId, Money, TenantId, Wall};
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
-use crate::rows::{Read, Rows, Value, arguments};
+use crate::rows::{Among, Read, Rows, Value};
 
 static ENTRY: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
         "insert into entry (tenant_id, key, kind, call_id, posted_at, debit, credit, amount_e4)",
-        "on conflict do nothing returning tenant_id, key",
+        "on conflict do nothing",
     )
 });
 
@@ -28,25 +28,29 @@ static ENTRY_SUM: LazyLock<Rows> = LazyLock::new(|| {
     )
 });
 
-/// Posts the entries that are not there yet, with their sums, and says how many these were.
-pub(crate) async fn insert_entries(
-    connection: &mut AnyConnection,
-    mut entries: Vec<&Entry>,
-) -> Result<usize> {
-    let values = entries.iter().flat_map(|entry| entry_values(entry)).collect();
-    let returned = ENTRY.write_returning(connection, values).await?;
-    if returned.len() < entries.len() {
-        let mut new = BTreeSet::new();
-        for row in &returned {
-            new.insert((row.text("tenant_id")?, row.text("key")?));
-        }
-        entries.retain(|entry| new.contains(&(entry.tenant.to_string(), entry.key.clone())));
-    }
-    add_entry_sums(connection, &entries).await?;
-    Ok(returned.len())
+static BALANCES: LazyLock<Among> = LazyLock::new(|| {
+    Among::new(
+        "select tenant_id, cast(sum(credit_e4 - debit_e4) as bigint) as balance_e4 from entry_sum where tenant_id in",
+        "and account = 'prepaid/' || tenant_id group by tenant_id",
+    )
+});
+
+/// Writes the entries that are not there yet and says how many these were; their sums are the caller's next step.
+pub(crate) async fn insert_entries(connection: &mut AnyConnection, entries: &[&Entry]) -> Result<u64> {
+    ENTRY.write(connection, entries.iter().flat_map(|entry| entry_values(entry)).collect()).await
 }
 
-async fn add_entry_sums(connection: &mut AnyConnection, entries: &[&Entry]) -> Result<()> {
+/// Posts one entry with its sums, unless it is there, and says whether it was posted.
+pub(crate) async fn post_entry(connection: &mut AnyConnection, entry: &Entry) -> Result<bool> {
+    let posted = insert_entries(connection, &[entry]).await? > 0;
+    if posted {
+        add_entry_sums(connection, &[entry]).await?;
+    }
+    Ok(posted)
+}
+
+/// Adds posted entries to the sums of their accounts and days.
+pub(crate) async fn add_entry_sums(connection: &mut AnyConnection, entries: &[&Entry]) -> Result<()> {
     let mut sums: BTreeMap<(&str, &Account, i64), (Money, Money)> = BTreeMap::new();
     for entry in entries {
         let day = entry.posted_at.beijing().day_number();
@@ -153,7 +157,7 @@ impl Store {
             Err(refused) => return Ok(TopUp::Refused(refused)),
         };
         let mut transaction = self.begin().await?;
-        if insert_entries(&mut transaction, vec![&entry]).await? == 0 {
+        if !post_entry(&mut transaction, &entry).await? {
             return posted_before(&mut transaction, &entry).await;
         }
         let amount = amount_e4.to_string();
@@ -170,19 +174,10 @@ impl Store {
 
     /// The prepaid balances of enterprises, zero for one without entries, in the order asked.
     pub async fn balances(&self, tenants: &[TenantId]) -> Result<Vec<(TenantId, Money)>> {
+        let mut connection = self.readers().acquire().await?;
         let mut found: BTreeMap<String, Money> = BTreeMap::new();
-        for some in tenants.chunks(500) {
-            let places: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
-            let sql = format!(
-                "select tenant_id, cast(sum(credit_e4 - debit_e4) as bigint) as balance_e4 from entry_sum \
-                 where tenant_id in ({}) and account = 'prepaid/' || tenant_id group by tenant_id",
-                places.join(",")
-            );
-            let values = some.iter().map(|tenant| tenant.as_str().into());
-            let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values));
-            for row in query.persistent(some.len() == 500).fetch_all(self.readers()).await? {
-                found.insert(row.text("tenant_id")?, Money(row.int("balance_e4")?));
-            }
+        for row in BALANCES.read(&mut connection, tenants.iter().map(TenantId::to_string).collect()).await? {
+            found.insert(row.text("tenant_id")?, Money(row.int("balance_e4")?));
         }
         let balance = |tenant: &TenantId| found.get(tenant.as_str()).copied().unwrap_or(Money::ZERO);
         Ok(tenants.iter().map(|tenant| (tenant.clone(), balance(tenant))).collect())

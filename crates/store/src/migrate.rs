@@ -1,9 +1,9 @@
 //! The numbered list of migrations and the runner that brings a database up to it. Forward only; a text that ran once
 //! is never edited.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use crate::database::{Error, Result, Store};
+use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
 pub const MIGRATIONS: [(i64, &str, &str); 5] = [
@@ -27,7 +27,7 @@ impl Store {
             match done.iter().find(|(version, _)| *version == number) {
                 Some((_, found)) if *found == checksum(text) => {}
                 Some(_) => return Err(Error::EditedMigration { number, name }),
-                None => run(&mut transaction, number, name, text).await?,
+                None => run(self.engine(), &mut transaction, number, name, text).await?,
             }
         }
         transaction.commit().await?;
@@ -37,8 +37,8 @@ impl Store {
     /// The number of the last migration that ran; 0 for a database without tables.
     pub async fn schema_version(&self) -> Result<i64> {
         let table = match self.engine() {
-            crate::Engine::Sqlite => "select count(*) from sqlite_schema where name = 'schema_version'",
-            crate::Engine::Postgres => {
+            Engine::Sqlite => "select count(*) from sqlite_schema where name = 'schema_version'",
+            Engine::Postgres => {
                 "select count(*) from information_schema.tables where table_name = 'schema_version' \
                  and table_schema = any (current_schemas(false))"
             }
@@ -57,8 +57,18 @@ async fn migrations_done(connection: &mut AnyConnection) -> Result<Vec<(i64, i64
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-async fn run(connection: &mut AnyConnection, number: i64, name: &str, text: &'static str) -> Result<()> {
-    sqlx::raw_sql(text).execute(&mut *connection).await?;
+async fn run(
+    engine: Engine,
+    connection: &mut AnyConnection,
+    number: i64,
+    name: &str,
+    text: &'static str,
+) -> Result<()> {
+    let sql = match engine {
+        Engine::Sqlite => text.replace("/* clustered */", "without rowid"),
+        Engine::Postgres => text.to_owned(),
+    };
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     let sql = "insert into schema_version (version, name, checksum) values ($1, $2, $3)";
     sqlx::query(sql).bind(number).bind(name.to_owned()).bind(checksum(text)).execute(connection).await?;
     Ok(())

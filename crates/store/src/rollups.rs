@@ -1,7 +1,7 @@
 //! Calls summed by tenant, number, province and hour, and spending by month: kept as calls settle, read by reports and
 //! by a node that starts. [`Store::recount`] is the same from the raw rows, for the proof.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use hotline::cdr::{AnswerStatus, CallRecord};
@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::database::{Result, Store};
-use crate::rows::{Read, Rows, Value, arguments, int};
+use crate::rows::{Among, Read, Rows, Value, arguments, int};
 use crate::settle::CapPassed;
 
 /// Milliseconds in an hour.
@@ -153,30 +153,38 @@ static MONTH: LazyLock<Rows> = LazyLock::new(|| {
         "insert into month_spend (tenant_id, number, month, calls, answered, spent_e4)",
         "on conflict (tenant_id, number, month) do update set \
          calls = month_spend.calls + excluded.calls, answered = month_spend.answered + excluded.answered, \
-         spent_e4 = month_spend.spent_e4 + excluded.spent_e4 \
-         returning tenant_id, number, month, spent_e4, (select cap_e4 from cap \
-            where cap.tenant_id = month_spend.tenant_id and cap.number = month_spend.number) as cap_e4",
+         spent_e4 = month_spend.spent_e4 + excluded.spent_e4",
     )
 });
 
-/// Adds the sums to what is there and says which caps stand passed.
+static PASSED: LazyLock<Among> = LazyLock::new(|| {
+    Among::new(
+        "select cap.tenant_id, cap.number, month, spent_e4, cap_e4 from cap join month_spend \
+            on month_spend.tenant_id = cap.tenant_id and month_spend.number = cap.number \
+         where spent_e4 > cap_e4 and cap.tenant_id in",
+        "order by cap.tenant_id, cap.number, month",
+    )
+});
+
+/// Adds the sums to what is there and says which caps of the months and numbers touched stand passed.
 pub(crate) async fn add_sums(connection: &mut AnyConnection, sums: Sums) -> Result<Vec<CapPassed>> {
+    let touched: BTreeSet<MonthKey> =
+        sums.months.iter().filter(|(_, sum)| !sum.2.is_zero()).map(|(key, _)| key.clone()).collect();
     ROLLUP.write(connection, sums.hours.into_iter().flat_map(hour_values).collect()).await?;
-    let returned =
-        MONTH.write_returning(connection, sums.months.into_iter().flat_map(month_values).collect()).await?;
+    MONTH.write(connection, sums.months.into_iter().flat_map(month_values).collect()).await?;
+    let mut tenants: Vec<String> = touched.iter().map(|(tenant, _, _)| tenant.to_string()).collect();
+    tenants.dedup();
     let mut passed = Vec::new();
-    for row in &returned {
-        let spent_e4 = row.int("spent_e4")?;
-        if let Some(cap_e4) = row.int_or_none("cap_e4")?
-            && spent_e4 > cap_e4
-        {
-            passed.push(CapPassed {
-                tenant: TenantId::new(&row.text("tenant_id")?),
-                number: number_or_whole(row)?,
-                month: row.count("month")?,
-                spent_e4: Money(spent_e4),
-                cap_e4: Money(cap_e4),
-            });
+    for row in PASSED.read(connection, tenants).await? {
+        let cap = CapPassed {
+            tenant: TenantId::new(&row.text("tenant_id")?),
+            number: number_or_whole(&row)?,
+            month: row.count("month")?,
+            spent_e4: Money(row.int("spent_e4")?),
+            cap_e4: Money(row.int("cap_e4")?),
+        };
+        if touched.contains(&(cap.tenant.clone(), cap.number, cap.month)) {
+            passed.push(cap);
         }
     }
     Ok(passed)
@@ -252,13 +260,11 @@ pub(crate) const RECOUNTED: &str = "\
         count(case when status = 'barred' then 1 end) as barred, \
         count(case when status = 'failed' then 1 end) as failed, \
         cast(sum(talk_ms) as bigint) as talk_ms, \
-        cast(sum(coalesce(fee.sale_e4, 0)) as bigint) as sale_e4, \
-        cast(sum(coalesce(fee.cost_e4, 0)) as bigint) as cost_e4 \
-    from call left join ( \
-        select tenant_id, call_id, sum(case when kind = 'sale' then amount_e4 else 0 end) as sale_e4, \
-            sum(case when kind = 'cost' then amount_e4 else 0 end) as cost_e4 \
-        from charge group by tenant_id, call_id \
-    ) fee on fee.tenant_id = call.tenant_id and fee.call_id = call.call_id \
+        cast(sum((select coalesce(sum(amount_e4), 0) from charge where charge.tenant_id = call.tenant_id \
+            and charge.call_id = call.call_id and kind = 'sale')) as bigint) as sale_e4, \
+        cast(sum((select coalesce(sum(amount_e4), 0) from charge where charge.tenant_id = call.tenant_id \
+            and charge.call_id = call.call_id and kind = 'cost')) as bigint) as cost_e4 \
+    from call \
     group by call.tenant_id, call.number, call.province, call.started_at / 3600000";
 
 impl Store {

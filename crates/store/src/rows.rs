@@ -84,70 +84,100 @@ pub(crate) fn code<T: Serialize>(value: &T) -> String {
 /// The sizes of a batch: a set of rows goes out as the largest that fit, so that each text is prepared once.
 const SHAPES: [usize; 4] = [512, 64, 8, 1];
 
-/// A statement `insert into t (a, b) values (…), (…) on conflict …` in every shape.
+/// One text in every shape and for each engine. PostgreSQL knows places of values only as `$1`; SQLite looks such
+/// names up one by one, at every parse and every bind, which takes longer than the rest of a batch, so it gets `?`.
+struct Texts {
+    named: [Arc<str>; SHAPES.len()],
+    plain: [Arc<str>; SHAPES.len()],
+}
+
+impl Texts {
+    fn new(text: impl Fn(usize, &dyn Fn(usize) -> String) -> String) -> Self {
+        let named = |place: usize| format!("${}", place + 1);
+        let plain = |_: usize| "?".to_owned();
+        Self {
+            named: SHAPES.map(|rows| text(rows, &named).into()),
+            plain: SHAPES.map(|rows| text(rows, &plain).into()),
+        }
+    }
+
+    fn of(&self, connection: &AnyConnection) -> &[Arc<str>; SHAPES.len()] {
+        if connection.backend_name() == "SQLite" { &self.plain } else { &self.named }
+    }
+}
+
+/// A statement `insert into t (a, b) values (…), (…) on conflict …`.
 pub(crate) struct Rows {
     columns: usize,
-    texts: [Arc<str>; SHAPES.len()],
+    texts: Texts,
 }
 
 impl Rows {
     /// From its head, `insert into leg (call_id, leg)`, and what follows the rows.
     pub(crate) fn new(head: &str, tail: &str) -> Self {
         let columns = head.matches(',').count() + 1;
-        Self { columns, texts: SHAPES.map(|rows| text(head, columns, rows, tail).into()) }
+        let texts = Texts::new(|rows, place| {
+            let row = |row: usize| {
+                let places: Vec<String> = (0..columns).map(|column| place(row * columns + column)).collect();
+                format!("({})", places.join(","))
+            };
+            let rows: Vec<String> = (0..rows).map(row).collect();
+            format!("{head} values {} {tail}", rows.join(","))
+        });
+        Self { columns, texts }
     }
 
     /// Writes the rows and says how many were written.
     pub(crate) async fn write(&self, connection: &mut AnyConnection, values: Vec<Value>) -> Result<u64> {
+        debug_assert!(values.len().is_multiple_of(self.columns), "whole rows come in");
+        let texts = self.texts.of(connection).clone();
+        let mut values = VecDeque::from(values);
         let mut written = 0;
-        for (text, arguments) in self.batches(values) {
-            let statement = sqlx::query_with(AssertSqlSafe(text), arguments);
-            written += statement.execute(&mut *connection).await?.rows_affected();
+        for (rows, text) in SHAPES.into_iter().zip(texts) {
+            while values.len() >= rows * self.columns {
+                let arguments = arguments(values.drain(..rows * self.columns));
+                let statement = sqlx::query_with(AssertSqlSafe(text.clone()), arguments);
+                written += statement.execute(&mut *connection).await?.rows_affected();
+            }
         }
         Ok(written)
     }
-
-    /// Writes the rows and reads what the statement returns.
-    pub(crate) async fn write_returning(
-        &self,
-        connection: &mut AnyConnection,
-        values: Vec<Value>,
-    ) -> Result<Vec<AnyRow>> {
-        let mut returned = Vec::new();
-        for (text, arguments) in self.batches(values) {
-            let statement = sqlx::query_with(AssertSqlSafe(text), arguments);
-            returned.extend(statement.fetch_all(&mut *connection).await?);
-        }
-        Ok(returned)
-    }
-
-    fn batches(&self, values: Vec<Value>) -> Vec<(Arc<str>, AnyArguments)> {
-        let mut values = VecDeque::from(values);
-        let mut batches = Vec::new();
-        for (rows, text) in SHAPES.iter().zip(&self.texts) {
-            let wanted = rows * self.columns;
-            while values.len() >= wanted && wanted > 0 {
-                batches.push((text.clone(), arguments(values.drain(..wanted))));
-            }
-        }
-        debug_assert!(values.is_empty(), "whole rows come in");
-        batches
-    }
 }
 
-fn text(head: &str, columns: usize, rows: usize, tail: &str) -> String {
-    let mut text = format!("{head} values ");
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 0..columns {
-            let place = row * columns + column + 1;
-            text.push_str(&if column == 0 { format!("${place}") } else { format!(",${place}") });
+/// A statement `select … where id in (…) …` about many texts at once.
+pub(crate) struct Among {
+    texts: Texts,
+}
+
+impl Among {
+    /// From what stands before and after the list.
+    pub(crate) fn new(head: &str, tail: &str) -> Self {
+        Self {
+            texts: Texts::new(|rows, place| {
+                let places: Vec<String> = (0..rows).map(place).collect();
+                format!("{head} ({}) {tail}", places.join(","))
+            }),
         }
-        text.push(')');
     }
-    text.push(' ');
-    text.push_str(tail);
-    text
+
+    /// Reads the rows for these texts; a list that fills no shape is filled up with its last text.
+    pub(crate) async fn read(
+        &self,
+        connection: &mut AnyConnection,
+        asked: Vec<String>,
+    ) -> Result<Vec<AnyRow>> {
+        let texts = self.texts.of(connection).clone();
+        let mut found = Vec::new();
+        for some in asked.chunks(SHAPES[0]) {
+            let shape =
+                SHAPES.iter().rposition(|shape| *shape >= some.len()).expect("a chunk fits the largest");
+            let fill = some.iter().chain(std::iter::repeat(&some[some.len() - 1])).take(SHAPES[shape]);
+            let arguments = arguments(fill.map(|text| text.as_str().into()));
+            let statement = sqlx::query_with(AssertSqlSafe(texts[shape].clone()), arguments);
+            found.extend(statement.fetch_all(&mut *connection).await?);
+        }
+        Ok(found)
+    }
 }
 
 /// Values as the arguments of one statement.

@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use hotline::ledger::Entry;
 use hotline::settlement::Settlement;
-use hotline::{CallId, HotlineNumber, Money, TenantId};
+use hotline::{HotlineNumber, Money, TenantId};
 use sqlx::AnyConnection;
 
 use crate::calls::insert_records;
 use crate::charges::{Charged, fee, insert_charges};
-use crate::database::{Result, Store};
-use crate::ledger::insert_entries;
+use crate::database::{Error, Result, Store};
+use crate::ledger::{add_entry_sums, insert_entries};
 use crate::rollups::{Place, Sums, add_sums};
 use crate::rows::{Read, Rows, int};
 
@@ -68,8 +69,12 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[Settlement], node:
     let charges = new.iter().zip(&places).flat_map(|(one, place)| {
         one.charges.iter().map(move |charge| Charged { place, call: one.record.call, charge })
     });
-    let charges = insert_charges(connection, charges.collect()).await?;
-    insert_entries(connection, new.iter().flat_map(|one| &one.entries).collect()).await?;
+    let charges: Vec<Charged<'_>> = charges.collect();
+    let entries: Vec<&Entry> = new.iter().flat_map(|one| &one.entries).collect();
+    let written = insert_charges(connection, &charges).await? + insert_entries(connection, &entries).await?;
+    if written < (charges.len() + entries.len()) as u64 {
+        return Err(Error::Orphans);
+    }
     let mut sums = Sums::default();
     for (one, place) in new.iter().zip(&places) {
         sums.add_call(&one.record, place);
@@ -77,6 +82,7 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[Settlement], node:
     for charged in charges {
         sums.add_fee(charged.place, fee(charged.charge));
     }
+    add_entry_sums(connection, &entries).await?;
     let caps_passed = add_sums(connection, sums).await?;
     write_states(connection, batch).await?;
     write_mark(connection, batch, node).await?;
@@ -118,6 +124,3 @@ async fn write_mark(connection: &mut AnyConnection, batch: &[Settlement], node: 
     sqlx::query(sql).bind(node.to_owned()).bind(int(position)).execute(connection).await?;
     Ok(())
 }
-
-/// A call's key in its table.
-pub(crate) type CallKey = (TenantId, CallId);

@@ -100,10 +100,8 @@ const CHECKS: [(FindingKind, &str); 12] = [
     ),
     (
         FindingKind::Legs,
-        "select call.tenant_id, call.call_id as subject from call \
-        left join (select tenant_id, call_id, count(*) as found from leg group by tenant_id, call_id) dialled \
-        on dialled.tenant_id = call.tenant_id and dialled.call_id = call.call_id \
-        where call.legs <> coalesce(dialled.found, 0)",
+        "select call.tenant_id, call.call_id as subject from call where call.legs <> (select count(*) from leg \
+        where leg.tenant_id = call.tenant_id and leg.call_id = call.call_id)",
     ),
     (
         FindingKind::Legs,
@@ -120,11 +118,10 @@ const CHECKS: [(FindingKind, &str); 12] = [
     ),
     (
         FindingKind::EntryWithoutCharge,
-        "select entry.tenant_id, entry.key as subject from entry left join ( \
-        select tenant_id, 'call/' || call_id || '/' || cast(leg as text) || '/' || kind || '/' \
-            || cast(revision as text) as key from charge \
-        ) charged on charged.tenant_id = entry.tenant_id and charged.key = entry.key \
-        where entry.kind = 'call' and charged.key is null",
+        "select entry.tenant_id, entry.key as subject from entry where entry.kind = 'call' and not exists ( \
+        select 1 from charge where charge.tenant_id = entry.tenant_id and charge.call_id = entry.call_id \
+        and entry.key = 'call/' || charge.call_id || '/' || cast(charge.leg as text) || '/' || charge.kind || '/' \
+            || cast(charge.revision as text))",
     ),
     (
         FindingKind::Revision,
