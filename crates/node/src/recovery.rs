@@ -11,6 +11,9 @@ use sip::{DialogState, Reason};
 use crate::journal::{self, Read, Record, SEGMENT_HEADER};
 use crate::node::{Node, Output};
 
+/// A BYE is repeated this long before it is given up: 64·T1 (RFC 3261 17.1.2).
+const BYE_MS_MAX: u64 = 32_000;
+
 /// What the segments of a journal held.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -129,13 +132,14 @@ impl Node {
         let last = found.mono();
         let (mut over, lost): (Vec<_>, Vec<_>) =
             found.calls.into_iter().partition(|(_, call)| call.is_over());
-        over.retain(|(_, call)| call.end > mark);
         // In the order they ended, as the store's mark moves.
         over.sort_by_key(|(_, call)| call.end);
         for (id, call) in over {
-            self.settle_again(id, &call.log, call.end, call.from);
-            if call.was_lost() {
-                // The node died again before it could be sure that its BYEs had left.
+            if call.end > mark {
+                self.settle_again(id, &call.log, call.end, call.from);
+            }
+            if call.ended_since(last - BYE_MS_MAX) {
+                // The node died before it could be sure that its BYEs had arrived.
                 self.end_dialogs(call.dialogs);
             }
         }
@@ -178,8 +182,8 @@ impl FoundCall {
         matches!(self.log.last(), Some(Dated { fact: Fact::Over, .. }))
     }
 
-    fn was_lost(&self) -> bool {
-        self.log.iter().any(|dated| matches!(dated.fact, Fact::HungUp { cause: Cause::NodeLost, .. }))
+    fn ended_since(&self, at: Mono) -> bool {
+        self.log.last().is_some_and(|dated| dated.at >= at)
     }
 }
 
