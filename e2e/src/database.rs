@@ -44,6 +44,11 @@ impl Postgres {
         format!("postgres://postgres@localhost/postgres?host={}", self.folder.display())
     }
 
+    /// Its Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
+    }
+
     /// Ends every connection at once and stops.
     ///
     /// # Panics

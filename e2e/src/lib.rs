@@ -3,11 +3,13 @@
 
 mod database;
 mod platform;
+mod proxy;
 mod sample;
 
 pub use database::Postgres;
 pub use platform::{Platform, Setup};
-pub use sample::{acme, number};
+pub use proxy::Wire;
+pub use sample::{acme, answers, carrier, number};
 
 use std::time::{Duration, Instant};
 

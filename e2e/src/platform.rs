@@ -66,7 +66,10 @@ impl Platform {
         let dir = std::env::temp_dir().join(format!("sibai-e2e-{}-{}-{one}", setup.name, std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).expect("a directory");
-        let url = setup.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
+        let url = setup
+            .database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
         block_on(fill(&url, &setup));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (child, lines) = spawn(&dir, &config(&dir, &url, setup.carrier, (any, any), &setup.more));
@@ -86,7 +89,8 @@ impl Platform {
 
     fn await_ready(&mut self) {
         let line = self.await_line("calls are taken");
-        let address = |name: &str| line[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let address =
+            |name: &str| line[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
         (self.sip, self.http) = (address("sip"), address("http"));
         eventually("readiness", || (self.get("/readyz").0 == 200).then_some(()));
     }
@@ -104,6 +108,11 @@ impl Platform {
                 return line;
             }
         }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`.
@@ -230,6 +239,10 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+            eprintln!("{log}\n{}", self.get("/metrics").1);
+        }
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -282,7 +295,8 @@ fn spawn(dir: &Path, config: &str) -> (Child, Receiver<Value>) {
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             let _ = writeln!(log, "{line}");
-            let value = serde_json::from_str(&line).unwrap_or_else(|_| serde_json::json!({ "message": line }));
+            let value =
+                serde_json::from_str(&line).unwrap_or_else(|_| serde_json::json!({ "message": line }));
             // A test that does not listen any more has what it wanted.
             let _ = tell.send(value);
         }

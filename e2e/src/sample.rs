@@ -1,5 +1,9 @@
-//! A small enterprise for tests: one number, answered by one phone behind the carrier, recorded, paid ahead.
+//! A small enterprise for tests and the phones behind its carrier.
 
+use std::sync::mpsc::{Receiver, channel};
+
+use farend::Says;
+use farend::world::{Behaviour, World, WorldConfig, WorldEvent};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Forwards, Group, Limits, Number,
@@ -53,4 +57,23 @@ fn destination(phone: &&str) -> Destination {
         lines: 100,
         ring_s: 20,
     }
+}
+
+/// A carrier behind which phones behave as said, and what happens there.
+///
+/// # Panics
+/// No port is free.
+pub fn carrier(phones: &[(&str, Behaviour)]) -> (World, Receiver<WorldEvent>) {
+    let any = ([127, 0, 0, 1], 0).into();
+    let mut config = WorldConfig::new(any, any);
+    config.behaviours = phones.iter().map(|(phone, does)| ((*phone).to_owned(), does.clone())).collect();
+    let (tell, told) = channel();
+    // A test that does not listen any more has what it wanted.
+    let world = World::start(config, move |event| _ = tell.send(event)).expect("a carrier");
+    (world, told)
+}
+
+/// A phone that answers after a tenth of a second and says a tone until the other side hangs up.
+pub fn answers(hz: u16) -> Behaviour {
+    Behaviour::Answers { ring_ms: (100, 100), talk_ms: None, says: Says::Tone { hz } }
 }

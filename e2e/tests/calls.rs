@@ -1,29 +1,14 @@
 //! Calls through the real process, from the first INVITE to the ledger.
 
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use e2e::{Platform, Setup, acme, eventually, number};
+use e2e::{Platform, Setup, acme, answers, carrier, eventually, number};
 use farend::Says;
-use farend::world::{Behaviour, World, WorldConfig, WorldEvent};
+use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, Cause};
 use hotline::rating::ChargeKind;
 use media::measure::tone;
 use media::wav::Wav;
-
-/// A carrier behind which one phone behaves as said, and what happens there.
-fn carrier(phones: &[(&str, Behaviour)]) -> (World, Receiver<WorldEvent>) {
-    let any = ([127, 0, 0, 1], 0).into();
-    let mut config = WorldConfig::new(any, any);
-    config.behaviours = phones.iter().map(|(phone, does)| ((*phone).to_owned(), does.clone())).collect();
-    let (tell, told) = channel();
-    let world = World::start(config, move |event| _ = tell.send(event)).expect("a carrier");
-    (world, told)
-}
-
-fn answers(hz: u16) -> Behaviour {
-    Behaviour::Answers { ring_ms: (100, 100), talk_ms: None, says: Says::Tone { hz } }
-}
 
 #[test]
 fn a_call_is_answered_heard_recorded_and_billed() {
@@ -54,4 +39,42 @@ fn a_call_is_answered_heard_recorded_and_billed() {
         assert!(said > 1_000.0 && leaked < said / 30.0, "channel {channel}: {said} against {leaked}");
     }
     assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn busy_rejected_and_unallocated_targets_and_unknown_numbers_leave_a_record_and_no_charge() {
+    let (world, _told) =
+        carrier(&[("01062345602", Behaviour::Busy), ("01062345609", Behaviour::Unallocated)]);
+    let platform =
+        Platform::start(Setup::new("refused", world.local(), vec![acme(&["01062345602", "01062345609"])]));
+    let outcome = platform.place(platform.call(number(), "13800138000"));
+    assert!(outcome.status >= 400, "{outcome:?}");
+    let outcome = platform.place(platform.call("4009999999", "13800138000"));
+    assert!(outcome.status >= 400, "{outcome:?}");
+    let calls = platform.await_calls(2);
+    assert_eq!(calls[0].record.legs.len(), 2, "{:?}", calls[0].record);
+    assert_eq!(calls[1].record.cause, Cause::NumberNotInService);
+    assert!(calls.iter().all(|call| call.charges.is_empty()));
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn a_caller_who_gives_up_is_not_charged_and_the_phone_stops_ringing() {
+    let (world, told) = carrier(&[("01062345603", Behaviour::NoAnswer)]);
+    let platform = Platform::start(Setup::new("given-up", world.local(), vec![acme(&["01062345603"])]));
+    let mut call = platform.call(number(), "13800138000");
+    call.ring_for = Duration::from_secs(2);
+    let outcome = platform.place(call);
+    assert_eq!(outcome.status, 487, "{outcome:?}");
+    let released = told.iter().find_map(|event| match event {
+        farend::world::WorldEvent::Released { status, .. } => Some(status),
+        _ => None,
+    });
+    assert_eq!(released, Some(487));
+    let calls = platform.await_calls(1);
+    assert_eq!(
+        (calls[0].record.status, calls[0].record.cause),
+        (AnswerStatus::Abandoned, Cause::CallerCancelled)
+    );
+    assert!(calls[0].charges.is_empty());
 }

@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line: words in, an operation asked, its answer shown. With a server running it asks that one over the
+//! socket in the data directory; without one it opens the database itself. Refuses to decide anything.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,45 +7,196 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::ops::Outcome;
 
+mod calls;
+mod demo;
+mod enterprise;
+mod explain;
+mod far;
+mod keep;
+mod place;
+mod provider;
+mod pure;
+mod say;
+mod show;
+
+pub use place::{Client, Need, Place};
+pub use show::Context;
+
+/// 四百：自建的 400 热线平台 / Sibai: a self-hosted 400-hotline platform.
 #[derive(Parser)]
-#[command(name = "sibai", version, about = "A 400-hotline platform")]
+#[command(name = "sibai", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Arguments {
+    /// 输出 JSON（一行一个对象）/ print JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// 提示的语言：zh 或 en；默认看 LANG / language of messages; by default from LANG
+    #[arg(long, global = true, value_name = "zh|en")]
+    lang: Option<show::Lang>,
+    /// 数据目录 / the data directory
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// 配置文件 / the configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// 写入审计记录的操作人，默认为系统用户 / who makes a change, for the audit; by default the system's user
+    #[arg(long, global = true, value_name = "NAME")]
+    by: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
 
+const EXIT_CODES: &str = "退出码 / exit codes:
+  0 成功 / done    1 被拒绝或失败 / refused or failed    2 用法错误 / usage
+  3 缺少数据或服务 / data or server missing    4 没有找到 / not found    5 与现有内容冲突 / conflict";
+
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the platform until a signal ends it.
-    Serve {
-        /// The configuration file.
-        #[arg(long, default_value = "sibai.toml")]
-        config: PathBuf,
-    },
+    /// 运行平台，直到收到信号 / runs the platform until a signal ends it
+    #[command(after_help = "例 / example: sibai serve --config sibai.toml")]
+    Serve,
+    /// 运行带模拟世界的演示 / runs the platform with a simulated world around it
+    Demo(demo::Demo),
+    /// 打一个真实的 SIP 电话并逐步说明 / places a real SIP call and tells each step
+    Call(far::Call),
+    /// 压测：主叫和被叫都由本进程扮演 / makes load, playing caller and callee
+    Load(far::Load),
+    /// 不打电话，说明一个来电会怎样处理 / says what would happen to a call, and why
+    Explain(explain::Words),
+    /// 按资费计算费用，列出算式 / prices a call and shows the sum
+    Rate(pure::Rate),
+    /// 号码的等级和号段 / class and segment of a 400 number
+    Number(pure::Number),
+    /// 主叫的归属地 / where a caller is from
+    Region(pure::Region),
+    /// 导入归属地数据或修正表 / imports region data, or own rows over it
+    RegionImport(pure::RegionImport),
+    /// 企业文件的 JSON schema / the JSON schema of an enterprise's document
+    #[command(after_help = "例 / example: sibai schema > enterprise.schema.json")]
+    Schema,
+    /// 导入一个企业的全部配置；不加 --apply 只检查 / imports an enterprise's document; a dry run without --apply
+    Import(enterprise::Import),
+    /// 导出一个企业的全部配置 / exports an enterprise's document
+    Export(enterprise::Export),
+    /// 企业列表 / lists enterprises
+    #[command(after_help = "例 / example: sibai enterprises")]
+    Enterprises,
+    /// 预存话费入账 / posts money that an enterprise paid ahead
+    TopUp(provider::TopUp),
+    /// 提高号码的绑定数上限；不带参数列出申请 / raises a number's limit; without arguments lists requests
+    Limit(provider::Limit),
+    /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
+    ReRate(provider::ReRate),
+    /// 变更审计 / who changed what
+    Audit(provider::Audit),
+    /// 中继 / carrier trunks
+    #[command(subcommand)]
+    Trunk(provider::Trunk),
+    /// 资费 / tariff plans
+    #[command(subcommand)]
+    Tariff(provider::Tariff),
+    /// 号段 / number segments
+    #[command(subcommand)]
+    Segment(provider::Segment),
+    /// 通话清单 / lists calls
+    Calls(calls::Calls),
+    /// 一次通话的全部：事实、各腿、费用、分录、信令 / one call whole
+    CallRecord(calls::CallRecord),
+    /// 核对账目、话单、录音和日志 / checks books, records, recordings and journal
+    Verify(keep::Verify),
+    /// 备份 / writes a copy of the data
+    Backup(keep::Backup),
+    /// 从备份恢复 / puts a copy back
+    Restore(keep::Restore),
+    /// 运行状态 / what the running server says
+    #[command(after_help = "例 / example: sibai status --json")]
+    Status,
+    /// 为性能测试填充数据 / fills a database for measurements
+    Fill(keep::Fill),
 }
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Serve { config } => serve(&config),
+    let arguments = Arguments::parse();
+    let config = arguments.config.clone();
+    let context = match Context::new(&arguments) {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
+    match dispatch(arguments.command, &context, config) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(refusal) => context.refuse(&refusal),
     }
 }
 
-fn serve(file: &std::path::Path) -> ExitCode {
+/// The exit code, or why nothing was done.
+type Ran = Outcome<u8>;
+
+fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran {
+    match command {
+        Command::Serve => Ok(serve(&config.unwrap_or_else(|| "sibai.toml".into()))),
+        Command::Demo(words) => demo::run(context, &words),
+        Command::Call(words) => far::call(context, &words),
+        Command::Load(words) => far::load(context, &words),
+        Command::Explain(words) => explain::run(context, &words),
+        Command::Rate(words) => pure::rate(context, &words),
+        Command::Number(words) => pure::number(context, &words),
+        Command::Region(words) => pure::region(context, &words),
+        Command::RegionImport(words) => pure::region_import(context, &words),
+        Command::Schema => pure::schema(context),
+        Command::Import(words) => enterprise::import(context, &words),
+        Command::Export(words) => enterprise::export(context, &words),
+        Command::Enterprises => enterprise::list(context),
+        Command::TopUp(words) => provider::top_up(context, &words),
+        Command::Limit(words) => provider::limit(context, &words),
+        Command::ReRate(words) => provider::re_rate(context, &words),
+        Command::Audit(words) => provider::audit(context, &words),
+        Command::Trunk(words) => provider::trunk(context, &words),
+        Command::Tariff(words) => provider::tariff(context, &words),
+        Command::Segment(words) => provider::segment(context, &words),
+        Command::Calls(words) => calls::list(context, &words),
+        Command::CallRecord(words) => calls::record(context, &words),
+        Command::Verify(words) => keep::verify(context, &words),
+        Command::Backup(words) => keep::backup(context, &words),
+        Command::Restore(words) => keep::restore(context, &words),
+        Command::Status => keep::status(context),
+        Command::Fill(words) => keep::fill(context, &words),
+    }
+}
+
+fn serve(file: &std::path::Path) -> u8 {
     let config = match Config::read(file) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");
-            return ExitCode::from(2);
+            return 2;
         }
     };
     crate::log::start(config.log.format, &config.log.level);
-    match crate::serve::serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
+    match crate::serve::serve_with(config, tell_own_regions) {
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("sibai: {error}");
-            ExitCode::FAILURE
+            crate::ops::Refusal::from(error).code.exit()
         }
+    }
+}
+
+/// Region files of the data directory, where there are any, come into force as soon as calls are taken.
+fn tell_own_regions(running: crate::running::Running) {
+    let dir = crate::ops::regions_dir(&running.config().data_dir);
+    if !crate::ops::regions::is_own(&dir) {
+        return;
+    }
+    let told = match (crate::ops::regions::table(&dir), show::runtime()) {
+        (Ok(table), Ok(runtime)) => {
+            let change = node::Change::Regions(std::sync::Arc::new(table));
+            runtime.block_on(running.apply(change)).map_err(|error| error.to_string())
+        }
+        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.en),
+    };
+    if let Err(error) = told {
+        tracing::error!(%error, "the imported region data are not in force; the shipped table is");
     }
 }

@@ -343,7 +343,7 @@ impl Checker<'_> {
             http_listen: http_listen?,
             log: Log {
                 format: written.log.format,
-                level: written.log.level.unwrap_or_else(|| "info".into()),
+                level: written.log.level.unwrap_or_else(|| "info,sqlx=warn".into()),
                 mask: if written.log.mask_numbers.unwrap_or(true) { Mask::On } else { Mask::Off },
             },
             journal: journal?,
@@ -400,9 +400,10 @@ impl Checker<'_> {
         let ports = match &written.ports {
             None => Some((20_000, 39_998)),
             Some(text) => {
-                let range = text.get_ref().split_once('-').and_then(|(first, last)| {
-                    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
-                });
+                let range = text
+                    .get_ref()
+                    .split_once('-')
+                    .and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
                 let range = range.filter(|(first, last)| *first > 0u16 && first < last);
                 if range.is_none() {
                     self.say(text.span().start, "media.ports: write a range such as \"20000-39998\"");

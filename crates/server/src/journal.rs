@@ -116,12 +116,16 @@ impl Ring {
         let failed = |error| OpenError::Files { dir: self.dir.clone(), error };
         fs::create_dir_all(&self.dir).map_err(failed)?;
         self.check_shape()?;
-        let files: Vec<File> =
-            (0..self.segments).map(|place| self.open_segment(place)).collect::<io::Result<_>>().map_err(failed)?;
+        let files: Vec<File> = (0..self.segments)
+            .map(|place| self.open_segment(place))
+            .collect::<io::Result<_>>()
+            .map_err(failed)?;
         sync_directory(&self.dir).map_err(failed)?;
-        let begun = files.iter().map(|file| read_begun(file, self.segment_bytes)).collect::<io::Result<Vec<_>>>();
+        let begun =
+            files.iter().map(|file| read_begun(file, self.segment_bytes)).collect::<io::Result<Vec<_>>>();
         let begun: Vec<Vec<u8>> = begun.map_err(failed)?.into_iter().flatten().collect();
-        let journal = Journal::start(files, self.segment_bytes, oldest(&begun, self.segment_bytes)).map_err(failed)?;
+        let journal =
+            Journal::start(files, self.segment_bytes, oldest(&begun, self.segment_bytes)).map_err(failed)?;
         Ok((journal, begun))
     }
 
@@ -284,4 +288,121 @@ fn sync_until_stopped(files: &[File], progress: &Progress) {
 fn sync_dirty(files: &[File], dirty: u64) -> io::Result<()> {
     let dirty_files = files.iter().enumerate().filter(|(place, _)| dirty >> place & 1 == 1);
     dirty_files.map(|(_, file)| file.sync_data()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotline::{Mono, Wall};
+    use node::journal::{Record, Writer};
+    use node::recovery;
+
+    const SEGMENT: u64 = 4_096;
+
+    /// A ring of four small segments in a directory of the test's own.
+    fn ring(name: &str) -> Ring {
+        let dir = std::env::temp_dir().join(format!("sibai-journal-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        Ring { dir, segment_bytes: SEGMENT, segments: 4 }
+    }
+
+    fn beat(writer: &mut Writer, at: u64) {
+        writer.append(&Record::Heartbeat { mono: Mono(at), wall: Wall(at as i64) });
+    }
+
+    fn found(segments: &[Vec<u8>]) -> recovery::Found {
+        recovery::find(segments.iter().map(Vec::as_slice), SEGMENT)
+    }
+
+    #[test]
+    fn what_was_written_is_found_by_the_next_start() {
+        let ring = ring("found");
+        let (mut journal, segments) = ring.open().expect("opened");
+        assert!(segments.is_empty(), "nothing was ever begun");
+        let mut writer = Writer::new(SEGMENT, 0);
+        for at in 0..200 {
+            beat(&mut writer, at);
+            journal.append(writer.chunks()).expect("written");
+            writer.clear();
+        }
+        let (progress, end) = (journal.progress(), writer.position());
+        drop(journal);
+        assert_eq!((progress.written(), progress.synced()), (end, end), "a drop syncs");
+        let (_journal, segments) = ring.open().expect("opened again");
+        let found = found(&segments);
+        assert_eq!(found.mono(), Mono(199));
+        assert_eq!(found.position, end.div_ceil(SEGMENT) * SEGMENT);
+        assert!(found.flipped.is_empty());
+        fs::remove_dir_all(ring.dir).expect("removed");
+    }
+
+    #[test]
+    fn fault_f4_what_is_needed_is_never_overwritten() {
+        let ring = ring("needed");
+        let (mut journal, _) = ring.open().expect("opened");
+        let mut writer = Writer::new(SEGMENT, 0);
+        let refused = loop {
+            beat(&mut writer, 1);
+            match journal.append(writer.chunks()) {
+                Ok(()) => writer.clear(),
+                Err(error) => break error,
+            }
+        };
+        let AppendError::Full { position, needed_from: 0 } = refused else { panic!("{refused}") };
+        assert_eq!(position, 4 * SEGMENT);
+        journal.free_below(SEGMENT - 1);
+        assert!(journal.append(writer.chunks()).is_err(), "its last byte is still needed");
+        journal.free_below(SEGMENT);
+        journal.append(writer.chunks()).expect("the same facts, once there is room");
+        drop(journal);
+        let (_journal, segments) = ring.open().expect("opened again");
+        assert_eq!(found(&segments).position, 5 * SEGMENT);
+        fs::remove_dir_all(ring.dir).expect("removed");
+    }
+
+    #[test]
+    fn fault_f4_a_write_the_system_refuses_is_said() {
+        let ring = ring("refused");
+        let (journal, _) = ring.open().expect("opened");
+        drop(journal);
+        let files = (0..4).map(|place| File::open(ring.path(place)).expect("for reading")).collect();
+        let mut journal = Journal::start(files, SEGMENT, 0).expect("started");
+        let mut writer = Writer::new(SEGMENT, 0);
+        beat(&mut writer, 1);
+        assert!(matches!(journal.append(writer.chunks()), Err(AppendError::Write(_))));
+        drop(journal);
+        fs::remove_dir_all(ring.dir).expect("removed");
+    }
+
+    #[test]
+    fn a_ring_of_another_shape_is_not_touched() {
+        let ring = ring("shape");
+        let (mut journal, _) = ring.open().expect("opened");
+        let mut writer = Writer::new(SEGMENT, 0);
+        beat(&mut writer, 1);
+        journal.append(writer.chunks()).expect("written");
+        drop(journal);
+        let other = Ring { segment_bytes: 2 * SEGMENT, ..ring.clone() };
+        let Err(error) = other.open() else { panic!("another shape") };
+        assert!(matches!(error, OpenError::OtherShape { found: 4, found_bytes: SEGMENT, .. }), "{error}");
+        fs::remove_dir_all(ring.dir).expect("removed");
+    }
+
+    #[test]
+    fn fault_b6_a_segment_with_a_flipped_bit_is_kept_aside() {
+        let ring = ring("flipped");
+        let (mut journal, _) = ring.open().expect("opened");
+        let mut writer = Writer::new(SEGMENT, 0);
+        (0..3).for_each(|at| beat(&mut writer, at));
+        journal.append(writer.chunks()).expect("written");
+        drop(journal);
+        let file = OpenOptions::new().write(true).open(ring.path(0)).expect("opened");
+        file.write_all_at(&[0xff], SEGMENT_HEADER as u64 + 9).expect("flipped");
+        let (_journal, segments) = ring.open().expect("opened again");
+        let found = found(&segments);
+        assert_eq!((found.flipped.as_slice(), found.mono()), ([SEGMENT_HEADER as u64].as_slice(), Mono(2)));
+        let copy = ring.quarantine(found.flipped[0]).expect("copied");
+        assert_eq!(fs::read(copy).expect("read"), segments[0]);
+        fs::remove_dir_all(ring.dir).expect("removed");
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use hotline::Money;
 use hotline::cdr::CallRecord;
 use hotline::rating::{Charge, ChargeKind};
-use hotline::Money;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 

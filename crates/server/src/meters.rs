@@ -4,8 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Upper bounds of the post-dial delay's classes, milliseconds; one more class has no bound.
-pub const POST_DIAL_MS: [u64; 14] =
-    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+pub const POST_DIAL_MS: [u64; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 /// A number that threads set or add to.
 #[derive(Debug, Default)]

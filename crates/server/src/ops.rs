@@ -1,10 +1,173 @@
-//! What people ask of the running process.
+//! What people ask and change, by noun: the same functions for the command line without a server, for the control
+//! socket of a running one and for pages to come. A change is validated by `hotline`, committed by the store and then
+//! told to the node. Refuses to know how an answer is shown.
 
+use std::path::{Path, PathBuf};
+
+use hotline::TenantId;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use store::{Change, Store};
 
+use crate::clock;
 use crate::running::Running;
 
+pub mod backup;
+pub mod calls;
+pub mod document;
+pub mod enterprises;
+pub mod explain;
+pub mod fill;
+pub mod money;
+pub mod provider;
+pub mod re_rate;
+pub mod refusal;
+pub mod regions;
+pub mod status;
+pub mod verify;
+
+mod difference;
+
+pub use refusal::{Code, Refusal};
+
+/// What an operation gives, or why it was refused.
+pub type Outcome<T> = Result<T, Refusal>;
+
+/// Where operations work: the database, the data directory, and the running node if there is one.
+#[derive(Clone)]
+pub struct Desk {
+    /// The database.
+    pub store: Store,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where recordings lie.
+    pub recordings: PathBuf,
+    /// The running process; `None` while nobody serves.
+    pub live: Option<Running>,
+}
+
+/// One thing asked. The tag `op` names it, as in `{"op": "top_up", …}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each variant is documented at its value")]
+pub enum Request {
+    Import(enterprises::Import),
+    Export(enterprises::Export),
+    Enterprises(enterprises::Page),
+    TopUp(money::TopUp),
+    Limit(money::Limit),
+    LimitRequests(money::LimitRequests),
+    Audit(money::Audit),
+    ReRate(re_rate::ReRate),
+    TrunkAdd(provider::TrunkAdd),
+    TrunkRemove(provider::TrunkRemove),
+    Trunks,
+    Tariffs,
+    TariffImport(provider::TariffImport),
+    Segments,
+    Regions(regions::Reload),
+    Calls(calls::List),
+    CallRecord(calls::One),
+    Explain(explain::Explain),
+    Verify(verify::Verify),
+    Backup(backup::Backup),
+    Status,
+}
+
+/// What the control socket sends back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reply {
+    Ok(Value),
+    Error(Refusal),
+}
+
 /// Answers one request of the control socket.
-pub async fn answer(_running: Running, _request: Value) -> Value {
-    json!({"error": {"code": "unknown_request"}})
+pub async fn answer(running: Running, request: Value) -> Value {
+    let config = running.config();
+    let desk = Desk {
+        store: running.store().clone(),
+        data: config.data_dir.clone(),
+        recordings: config.recordings_dir(),
+        live: Some(running.clone()),
+    };
+    let done = match serde_json::from_value::<Request>(request) {
+        Ok(request) => perform(&desk, request).await,
+        Err(error) => Err(Refusal::bad_request(error)),
+    };
+    let reply = match done {
+        Ok(value) => Reply::Ok(value),
+        Err(refusal) => Reply::Error(refusal),
+    };
+    serde_json::to_value(reply).unwrap_or_else(|error| json!({"error": Refusal::bad_request(error)}))
+}
+
+/// Reads what [`answer`] gave.
+///
+/// # Errors
+/// The refusal it holds, or that it is no answer.
+pub fn read_answer<T: DeserializeOwned>(answer: Value) -> Outcome<T> {
+    match serde_json::from_value::<Reply>(answer).map_err(Refusal::bad_request)? {
+        Reply::Ok(value) => serde_json::from_value(value).map_err(Refusal::bad_request),
+        Reply::Error(refusal) => Err(refusal),
+    }
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// A refusal with its stable code.
+pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
+    match request {
+        Request::Import(asked) => told(enterprises::import(desk, &asked).await),
+        Request::Export(asked) => told(enterprises::export(desk, &asked).await),
+        Request::Enterprises(asked) => told(enterprises::list(desk, &asked).await),
+        Request::TopUp(asked) => told(money::top_up(desk, &asked).await),
+        Request::Limit(asked) => told(money::limit(desk, &asked).await),
+        Request::LimitRequests(asked) => told(money::limit_requests(desk, &asked).await),
+        Request::Audit(asked) => told(money::audit(desk, &asked).await),
+        Request::ReRate(asked) => told(re_rate::re_rate(desk, &asked).await),
+        Request::TrunkAdd(asked) => told(provider::trunk_add(desk, &asked).await),
+        Request::TrunkRemove(asked) => told(provider::trunk_remove(desk, &asked).await),
+        Request::Trunks => told(provider::trunks(desk).await),
+        Request::Tariffs => told(provider::tariffs(desk).await),
+        Request::TariffImport(asked) => told(provider::tariff_import(desk, &asked).await),
+        Request::Segments => told(provider::segments(desk).await),
+        Request::Regions(asked) => told(regions::reload(desk, &asked).await),
+        Request::Calls(asked) => told(calls::list(desk, &asked).await),
+        Request::CallRecord(asked) => told(calls::one(desk, &asked).await),
+        Request::Explain(asked) => told(explain::explain(desk, &asked).await),
+        Request::Verify(asked) => told(verify::verify(desk, &asked).await),
+        Request::Backup(asked) => told(backup::backup(desk, &asked).await),
+        Request::Status => told(status::status(desk).await),
+    }
+}
+
+fn told<T: Serialize>(done: Outcome<T>) -> Outcome<Value> {
+    serde_json::to_value(done?).map_err(Refusal::bad_request)
+}
+
+impl Desk {
+    /// A change made now by somebody.
+    fn change(&self, by: &str) -> Change {
+        Change { by: by.to_owned(), at: clock::wall() }
+    }
+
+    /// Where region files lie.
+    fn regions_dir(&self) -> PathBuf {
+        regions_dir(&self.data)
+    }
+
+    /// An enterprise that must be there.
+    async fn enterprise(&self, tenant: &TenantId) -> Outcome<store::Stored> {
+        self.store.enterprise(tenant).await?.ok_or_else(|| {
+            Refusal::not_found(format!("没有企业 {tenant}"), format!("there is no enterprise {tenant}"))
+        })
+    }
+}
+
+/// Where region files lie in a data directory.
+pub fn regions_dir(data: &Path) -> PathBuf {
+    data.join("regions")
 }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::inbox::{Full, Inbox, Message};
 use crate::meters::Meters;
 use crate::snapshot::Snapshot;
+use crate::traces;
 
 /// A handle on the process; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ struct Parts {
     accounts: Arc<RwLock<()>>,
     stopping: Arc<Notify>,
     sip: SocketAddr,
+    traces: Option<traces::Door>,
 }
 
 /// Why the running node could not be asked.
@@ -60,8 +62,9 @@ impl Running {
         accounts: Arc<RwLock<()>>,
         stopping: Arc<Notify>,
         sip: SocketAddr,
+        traces: Option<traces::Door>,
     ) -> Running {
-        Running(Arc::new(Parts { config, inbox, meters, store, snapshot, accounts, stopping, sip }))
+        Running(Arc::new(Parts { config, inbox, meters, store, snapshot, accounts, stopping, sip, traces }))
     }
 
     /// The configuration it was started with.
@@ -77,6 +80,11 @@ impl Running {
     /// The figures.
     pub fn meters(&self) -> &Meters {
         &self.0.meters
+    }
+
+    /// The SIP messages of a call; `None` where no traces are kept.
+    pub fn traces(&self) -> Option<&traces::Door> {
+        self.0.traces.as_ref()
     }
 
     /// The address SIP is bound to.

@@ -151,11 +151,13 @@ impl Process {
         let socket = listen_sip(&config)?;
         let (store, work, opened) = open_data(&config, &inbox, &meters)?;
         let snapshot = Arc::new(opened.snapshot);
-        let (journal, segments) = config.ring().open()?;
+        let (mut journal, segments) = config.ring().open()?;
         let found = recovery::find(segments.iter().map(Vec::as_slice), config.journal.segment_bytes);
         drop(segments);
         quarantine(&config, &found);
-        let media_advertised = config.media.advertised.or_else(|| config.sip.advertised.map(|told| told.ip()));
+        journal.free_below(found.needed_from(opened.mark));
+        let media_advertised =
+            config.media.advertised.or_else(|| config.sip.advertised.map(|told| told.ip()));
         let bridge = Bridge::new(start_media(&config, &inbox, socket.local())?, inbox.clone());
         let traces = match config.trace.enabled {
             true => Some(TraceThread::start(&config.data_dir.join("traces"), config.trace.days)?),
@@ -207,8 +209,10 @@ impl Process {
             work.accounts.clone(),
             stopping.clone(),
             sip,
+            traces.as_ref().map(TraceThread::door),
         );
-        let shown = http::Shown { meters: meters.clone(), journal: progress, data_dir: config.data_dir.clone() };
+        let shown =
+            http::Shown { meters: meters.clone(), journal: progress, data_dir: config.data_dir.clone() };
         let web = WebThread::start(&config, shown, running.clone())?;
         let signalling_ended = Arc::new(Notify::new());
         let signalling = spawn_signalling(signalling, signalling_ended.clone())?;
@@ -230,6 +234,8 @@ impl Process {
 
     /// Waits for the first signal, then for the last call; a second signal waits for nothing.
     async fn wait(&self) -> Result<(), ServeError> {
+        // A write beyond a limit of the file size comes back as an error, as on a full disk, instead of ending us.
+        let _file_size = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
@@ -260,7 +266,8 @@ impl Process {
             match self.running.ask(idle).await {
                 Ok((0, 0)) | Err(_) => return,
                 Ok((0, _)) => {
-                    let since: &mut tokio::time::Instant = over_since.get_or_insert_with(tokio::time::Instant::now);
+                    let since: &mut tokio::time::Instant =
+                        over_since.get_or_insert_with(tokio::time::Instant::now);
                     if since.elapsed() >= SETTLE_MAX {
                         return;
                     }
@@ -363,10 +370,7 @@ fn start_media(config: &Config, inbox: &Arc<Inbox>, sip: SocketAddr) -> Result<m
     Ok(media::Engine::start(engine, move |events| inbox.push(Message::Media(events)))?)
 }
 
-fn spawn_signalling(
-    signalling: Signalling,
-    ended: Arc<Notify>,
-) -> io::Result<JoinHandle<io::Result<()>>> {
+fn spawn_signalling(signalling: Signalling, ended: Arc<Notify>) -> io::Result<JoinHandle<io::Result<()>>> {
     /// Says that the thread is over, also when it panicked.
     struct Over(Arc<Notify>);
     impl Drop for Over {
@@ -398,9 +402,11 @@ impl WebThread {
     fn start(config: &Config, shown: http::Shown, running: Running) -> Result<WebThread, ServeError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let address = config.http_listen;
-        let listener = runtime
-            .block_on(http::bind(address))
-            .map_err(|error| ServeError::Listen { what: "HTTP on", address, error })?;
+        let listener = runtime.block_on(http::bind(address)).map_err(|error| ServeError::Listen {
+            what: "HTTP on",
+            address,
+            error,
+        })?;
         let address = listener.local_addr()?;
         let socket = {
             let _within = runtime.enter();

@@ -84,7 +84,10 @@ impl Snapshot {
     ///
     /// # Errors
     /// The files or the database cannot be read or written.
-    pub async fn open(dir: &Path, store: &Store) -> Result<(Snapshot, Vec<(HotlineNumber, Entry)>, Start), Error> {
+    pub async fn open(
+        dir: &Path,
+        store: &Store,
+    ) -> Result<(Snapshot, Vec<(HotlineNumber, Entry)>, Start), Error> {
         let failed = |error| Error::Files { dir: dir.to_owned(), error };
         fs::create_dir_all(dir).map_err(failed)?;
         let (mut snapshot, mut found) = Self::read(dir).map_err(failed)?;
@@ -198,11 +201,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The files cannot be written; the next start compiles the version anew.
-    pub fn edit(
-        &self,
-        enterprise: &Enterprise,
-        version: u32,
-    ) -> io::Result<Vec<(HotlineNumber, Entry)>> {
+    pub fn edit(&self, enterprise: &Enterprise, version: u32) -> io::Result<Vec<(HotlineNumber, Entry)>> {
         let indexed = self.put(enterprise, version)?;
         Ok(indexed.entries().collect())
     }
@@ -248,7 +247,8 @@ impl Found {
         let mut rest = &bytes[MAGIC.len()..];
         while let Some((payload, next)) = unframe(rest) {
             let Ok(indexed) = postcard::from_bytes::<Indexed>(payload) else { break };
-            let there = |&(_, offset, length): &(HotlineNumber, u64, u32)| offset + u64::from(length) <= bodies_end;
+            let there =
+                |&(_, offset, length): &(HotlineNumber, u64, u32)| offset + u64::from(length) <= bodies_end;
             if !indexed.numbers.iter().all(there) {
                 break;
             }
@@ -294,4 +294,144 @@ fn unframe(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     let (payload, next) = rest.split_at_checked(length)?;
     (crc32fast::hash(payload).to_le_bytes() == head[4..]).then_some((payload, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotline::cdr::ChargingFrom;
+    use hotline::enterprise::{AccountKind, BalanceEnd, Forwards, Limits, Number, Recording, Ringback, Then};
+    use hotline::{PlanId, Wall};
+    use store::Change;
+
+    fn number(suffix: u32) -> Number {
+        Number {
+            number: HotlineNumber::from_suffix(suffix).expect("seven digits"),
+            enabled: true,
+            destinations: Vec::new(),
+            groups: Vec::new(),
+            rules: Vec::new(),
+            otherwise: Then::HangUp { prompt: Some("after_hours".into()) },
+            forwards: Forwards::default(),
+            block: Vec::new(),
+            limits: Limits::default(),
+            ringback: Ringback::Tone,
+            recording: Recording { enabled: false, notice: String::new() },
+            talk_s_max: 60,
+        }
+    }
+
+    fn enterprise(id: &str, suffixes: &[u32]) -> Enterprise {
+        Enterprise {
+            id: TenantId::new(id),
+            name: id.into(),
+            plan: PlanId::new("T1"),
+            account: AccountKind::Postpaid,
+            balance_end: BalanceEnd::FinishCall,
+            charging_from: ChargingFrom::Answer,
+            limits: Limits::default(),
+            schedules: Vec::new(),
+            region_sets: Vec::new(),
+            caller_lists: Vec::new(),
+            numbers: suffixes.iter().map(|suffix| number(*suffix)).collect(),
+        }
+    }
+
+    /// A database with these enterprises, and a directory, of the test's own.
+    async fn world(name: &str, enterprises: &[Enterprise]) -> (Store, PathBuf) {
+        let dir = std::env::temp_dir().join(format!("sibai-snapshot-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("made");
+        let store = Store::open(&format!("sqlite:{}", dir.join("db").display())).await.expect("opened");
+        store.migrate().await.expect("tables");
+        for enterprise in enterprises {
+            store.put_enterprise(enterprise, 0, &change()).await.expect("stored");
+        }
+        (store, dir)
+    }
+
+    fn change() -> Change {
+        Change { by: "test".into(), at: Wall(1_790_000_000_000) }
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(test);
+    }
+
+    fn body(snapshot: &Snapshot, entries: &[(HotlineNumber, Entry)], suffix: u32) -> Option<Arc<Hotline>> {
+        let (_, entry) = entries.iter().find(|(number, _)| number.suffix() == suffix)?;
+        snapshot.load(entry.place)
+    }
+
+    #[test]
+    fn compiled_once_and_read_back_whole() {
+        run(async {
+            let (one, two) = (enterprise("one", &[1, 2]), enterprise("two", &[3]));
+            let (store, dir) = world("once", &[one.clone(), two]).await;
+            let (_, entries, start) = Snapshot::open(&dir, &store).await.expect("opened");
+            assert_eq!(start, Start { numbers: 3, compiled_tenants: 2 });
+            assert_eq!(entries.len(), 3);
+            let (snapshot, entries, start) = Snapshot::open(&dir, &store).await.expect("opened again");
+            assert_eq!(start, Start { numbers: 3, compiled_tenants: 0 });
+            let read = body(&snapshot, &entries, 2).expect("whole");
+            assert_eq!(*read, compile(&one, 1)[1]);
+            fs::remove_dir_all(dir).expect("removed");
+        });
+    }
+
+    #[test]
+    fn an_edit_replaces_all_its_tenant_had_and_a_missed_one_is_caught_up() {
+        run(async {
+            let (store, dir) = world("edit", &[enterprise("one", &[1, 2])]).await;
+            let (snapshot, ..) = Snapshot::open(&dir, &store).await.expect("opened");
+            let edited = enterprise("one", &[2, 4]);
+            store.put_enterprise(&edited, 1, &change()).await.expect("stored");
+            let entries = snapshot.edit(&edited, 2).expect("appended");
+            assert_eq!(body(&snapshot, &entries, 4).expect("whole").version, 2);
+            // Told to the database alone, as by a process without this snapshot.
+            store.put_enterprise(&enterprise("one", &[5]), 2, &change()).await.expect("stored");
+            let (snapshot, entries, start) = Snapshot::open(&dir, &store).await.expect("opened again");
+            assert_eq!(start, Start { numbers: 1, compiled_tenants: 1 });
+            assert_eq!(body(&snapshot, &entries, 5).expect("whole").version, 3);
+            fs::remove_dir_all(dir).expect("removed");
+        });
+    }
+
+    #[test]
+    fn torn_files_are_noticed_and_compiled_anew() {
+        run(async {
+            let (store, dir) = world("torn", &[enterprise("one", &[1]), enterprise("two", &[2])]).await;
+            let (snapshot, entries, _) = Snapshot::open(&dir, &store).await.expect("opened");
+            drop(snapshot);
+            let index = OpenOptions::new().write(true).open(dir.join("numbers.index")).expect("opened");
+            index.set_len(index.metadata().expect("data").len() - 3).expect("torn");
+            let place = entries[0].1.place;
+            let bodies = OpenOptions::new().write(true).open(dir.join("numbers.bodies")).expect("opened");
+            bodies.write_all_at(&[0xff], place.offset + 12).expect("flipped");
+            let (snapshot, entries, start) = Snapshot::open(&dir, &store).await.expect("opened again");
+            assert_eq!(start, Start { numbers: 2, compiled_tenants: 1 });
+            assert!(snapshot.load(place).is_none(), "a flipped bit is noticed");
+            assert!(body(&snapshot, &entries, 2).is_some());
+            fs::remove_dir_all(dir).expect("removed");
+        });
+    }
+
+    #[test]
+    fn what_nobody_points_to_goes_when_the_files_are_rewritten() {
+        run(async {
+            let (store, dir) = world("waste", &[enterprise("one", &[1])]).await;
+            let (snapshot, ..) = Snapshot::open(&dir, &store).await.expect("opened");
+            for version in 2..50 {
+                snapshot.edit(&enterprise("one", &[1]), version).expect("appended");
+            }
+            let (snapshot, found) = Snapshot::read(&dir).expect("read");
+            let before = snapshot.locked().bodies_end;
+            let (snapshot, found) = snapshot.rewrite(&found).expect("rewritten");
+            assert!(snapshot.locked().bodies_end < before / 40);
+            assert_eq!(body(&snapshot, &found.entries(), 1).expect("whole").version, 49);
+            drop(store);
+            fs::remove_dir_all(dir).expect("removed");
+        });
+    }
 }

@@ -52,7 +52,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
             "INVITEs refused while draining or without journal room.",
             meters.refused_unready.value(),
         ),
-        ("sibai_cold_loads_total", Counter, "Numbers or tenants loaded for a call.", meters.cold_loads.value()),
+        (
+            "sibai_cold_loads_total",
+            Counter,
+            "Numbers or tenants loaded for a call.",
+            meters.cold_loads.value(),
+        ),
         ("sibai_strangers_total", Counter, "INVITEs from no trunk.", meters.strangers.value()),
         ("sibai_sip_received_total", Counter, "Datagrams received.", meters.sip_received.value()),
         ("sibai_sip_dropped_total", Counter, "Datagrams dropped in silence.", meters.sip_dropped.value()),
@@ -75,8 +80,18 @@ fn plain(meters: &Meters) -> Vec<Line> {
         ("sibai_store_oldest_ms", Gauge, "Age of the oldest of them, milliseconds.", age_ms),
         ("sibai_store_commits_total", Counter, "Batches committed.", meters.store_commits.value()),
         ("sibai_store_calls_total", Counter, "Calls committed.", meters.store_calls.value()),
-        ("sibai_store_failures_total", Counter, "Database errors and time-outs.", meters.store_failures.value()),
-        ("sibai_database_away", Gauge, "1 while the database does not answer.", meters.database_away.is_on().into()),
+        (
+            "sibai_store_failures_total",
+            Counter,
+            "Database errors and time-outs.",
+            meters.store_failures.value(),
+        ),
+        (
+            "sibai_database_away",
+            Gauge,
+            "1 while the database does not answer.",
+            meters.database_away.is_on().into(),
+        ),
         ("sibai_caps_passed_total", Counter, "Monthly caps found passed.", meters.caps_passed.value()),
         ("sibai_clock_steps_total", Counter, "Jumps of the wall clock.", meters.clock_steps.value()),
         ("sibai_traces_dropped_total", Counter, "SIP messages not traced.", meters.traces_dropped.value()),
@@ -95,8 +110,18 @@ fn journal(shown: &Shown) -> Vec<Line> {
             "Bytes a power cut would take.",
             progress.written().saturating_sub(progress.synced()),
         ),
-        ("sibai_journal_failures_total", Counter, "Turns whose facts were not written.", shown.meters.journal_failures.value()),
-        ("sibai_journal_sync_failures_total", Counter, "Failed calls of fdatasync.", progress.sync_failures()),
+        (
+            "sibai_journal_failures_total",
+            Counter,
+            "Turns whose facts were not written.",
+            shown.meters.journal_failures.value(),
+        ),
+        (
+            "sibai_journal_sync_failures_total",
+            Counter,
+            "Failed calls of fdatasync.",
+            progress.sync_failures(),
+        ),
         ("sibai_disk_free_bytes", Gauge, "Free room where the data lies.", free_bytes(shown)),
     ]
 }
@@ -107,7 +132,10 @@ fn free_bytes(shown: &Shown) -> u64 {
 
 fn post_dial(text: &mut String, meters: &Meters) {
     let name = "sibai_post_dial_ms";
-    let _ = writeln!(text, "# HELP {name} From INVITE to the first word of the target, milliseconds.\n# TYPE {name} histogram");
+    let _ = writeln!(
+        text,
+        "# HELP {name} From INVITE to the first word of the target, milliseconds.\n# TYPE {name} histogram"
+    );
     let mut sum = 0;
     let classes = meters.post_dial.classes();
     for (class, bound) in classes.iter().zip(POST_DIAL_MS) {

@@ -200,7 +200,8 @@ impl UdpSip {
     /// One entry of the error queue; the inner `None` is one without an address or of no interest to SIP.
     fn read_error(&self) -> Option<Option<SocketAddr>> {
         // SAFETY: zeros are valid for an address storage and for a header (null pointers, length 0).
-        let (mut address, mut header): (libc::sockaddr_storage, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
+        let (mut address, mut header): (libc::sockaddr_storage, libc::msghdr) =
+            unsafe { (zeroed(), zeroed()) };
         let mut datagram = [0u8; 1];
         let mut control = [0u64; 64];
         let mut vector = libc::iovec { iov_base: datagram.as_mut_ptr().cast(), iov_len: datagram.len() };
@@ -211,7 +212,8 @@ impl UdpSip {
         header.msg_control = control.as_mut_ptr().cast();
         header.msg_controllen = size_of::<[u64; 64]>() as _;
         // SAFETY: every pointer of the header is to a live local of the length given with it.
-        let read = unsafe { libc::recvmsg(self.raw(), &raw mut header, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
+        let read =
+            unsafe { libc::recvmsg(self.raw(), &raw mut header, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
         if read < 0 {
             return None;
         }

@@ -1,0 +1,331 @@
+//! `sibai demo`: the platform with a small world around it, so that a newcomer sees live calls without a phone. The
+//! data directory stays and may be used again.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use farend::Says;
+use farend::world::{Behaviour, CallerPlan, World, WorldConfig, WorldEvent};
+use hotline::{CallId, Money, TenantId};
+
+use super::place::Local;
+use super::show::{length, print, runtime};
+use super::{Context, Need, Ran, say};
+use crate::config::{Config, Trunk};
+use crate::ops::calls::{self, List, Row};
+use crate::ops::enterprises::{Import, ImportOutcome, Imported};
+use crate::ops::{self, Code, Desk, Outcome, Refusal, Request, money};
+use crate::running::Running;
+
+/// The words of `demo`.
+#[derive(Args)]
+#[command(
+    after_help = "例 / example: sibai demo --data sibai-data\n另开一个终端试：/ then, in another terminal: sibai call 4006010114 --from 13800138000"
+)]
+pub struct Demo {
+    /// 不逐条打印通话 / do not print a line for each call
+    #[arg(long)]
+    quiet: bool,
+    /// HTTP 地址 / where to serve HTTP
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8400")]
+    http: SocketAddr,
+    /// SIP 地址；端口被占用时另选 / where to take SIP; another port if it is taken
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5060")]
+    sip: SocketAddr,
+    /// 模拟运营商的地址 / where the simulated carrier is
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5080")]
+    carrier: SocketAddr,
+    /// 每分钟几个来电，0 为没有 / calls a minute; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 6.0)]
+    calls_per_minute: f64,
+}
+
+/// The sample enterprises.
+const EXAMPLES: [&str; 2] =
+    [include_str!("../../../../examples/huaxin.yaml"), include_str!("../../../../examples/lantian.yaml")];
+/// Their numbers, as callers dial them, and how often each is dialled against the other.
+const NUMBERS: [(&str, u32); 2] = [("4006010114", 2), ("4008123888", 1)];
+const CARRIER: &str = "carrier-a";
+const OPENING_BALANCE: Money = Money::from_fen(100_000);
+/// Calls that are up at Ctrl-C get so long to end; the world hangs up at once.
+const DRAIN_S_MAX: u64 = 5;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// `sibai demo`
+pub fn run(context: &Context, words: &Demo) -> Ran {
+    let mut config = context.place.config.clone();
+    config.sip.listen = free(words.sip)?;
+    config.http_listen = free_tcp(words.http);
+    config.drain_s_max = DRAIN_S_MAX;
+    let carrier = free(words.carrier)?;
+    config.trunks = vec![trunk(carrier)];
+    prepare(context, &config)?;
+    // A person reads the lines of calls; the log tells only what is wrong.
+    crate::log::start(config.log.format, "warn");
+    let world = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let kept = world.clone();
+    let served = crate::serve::serve_with(config, |running| {
+        super::tell_own_regions(running.clone());
+        match begin(context, words, &running, carrier) {
+            Ok(world) => *lock(&kept) = Some(world),
+            Err(refusal) => {
+                context.refuse(&refusal);
+                running.stop();
+            }
+        }
+        let world = kept.clone();
+        watch(context, words.quiet, running, world);
+    });
+    drop(lock(&world).take());
+    served.map_err(Refusal::from)?;
+    context
+        .say("演示已停止，数据保留在数据目录", "the demo has stopped; its data stay in the data directory");
+    Ok(0)
+}
+
+type Kept = std::sync::Arc<std::sync::Mutex<Option<World>>>;
+
+fn lock(world: &Kept) -> std::sync::MutexGuard<'_, Option<World>> {
+    // It holds a handle that is put in once and taken out once.
+    world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The address if nobody holds its UDP port, else one with a free port.
+fn free(address: SocketAddr) -> Outcome<SocketAddr> {
+    let bound = UdpSocket::bind(address).or_else(|_| UdpSocket::bind((address.ip(), 0)));
+    let local = bound.and_then(|socket| socket.local_addr());
+    local.map_err(|error| {
+        Refusal::new(Code::NodeBusy, format!("{address} 不可用：{error}"), format!("{address}: {error}"))
+    })
+}
+
+fn free_tcp(address: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(address) {
+        Ok(listener) => listener.local_addr().unwrap_or(address),
+        Err(_) => SocketAddr::new(address.ip(), 0),
+    }
+}
+
+fn trunk(address: SocketAddr) -> Trunk {
+    Trunk {
+        name: CARRIER.into(),
+        address,
+        incoming: true,
+        outgoing: true,
+        area_code: Some("010".into()),
+        priority: 10,
+        cost_plan: Some("C1".into()),
+    }
+}
+
+/// Sample data by the same operations as people use; a second time they change nothing.
+fn prepare(context: &Context, config: &Config) -> Outcome<()> {
+    let mut place = context.place.clone();
+    place.config = config.clone();
+    let local = Local::open(&place, Need::MakeData)?;
+    let by = "demo".to_owned();
+    local.run(async {
+        for text in EXAMPLES {
+            let import = Import { text: text.to_owned(), apply: true, by: by.clone() };
+            let imported: Imported = ops::enterprises::import(&local.desk, &import).await?;
+            if imported.outcome == ImportOutcome::Applied {
+                context.say(
+                    format!("已导入 {}（{}），版本 {}", imported.tenant, imported.name, imported.version),
+                    format!("imported {} ({}), version {}", imported.tenant, imported.name, imported.version),
+                );
+            }
+        }
+        let reference = "demo-opening".to_owned();
+        let tenant = TenantId::new("huaxin");
+        let top_up = money::TopUp { tenant, amount: OPENING_BALANCE, reference, by: by.clone() };
+        money::top_up(&local.desk, &top_up).await?;
+        Ok(())
+    })
+}
+
+/// Lets the world begin and says what to try.
+fn begin(context: &Context, words: &Demo, running: &Running, carrier: SocketAddr) -> Outcome<World> {
+    let mut config = WorldConfig::new(carrier, running.sip());
+    config.behaviours = behaviours();
+    if words.calls_per_minute > 0.0 {
+        let mut plan = CallerPlan::new(words.calls_per_minute, []);
+        plan.numbers = NUMBERS.map(|(number, weight)| (number.to_owned(), weight)).to_vec();
+        config.callers = Some(plan);
+    }
+    let world = World::start(config, |_: WorldEvent| {}).map_err(|error| {
+        Refusal::new(
+            Code::NodeBusy,
+            format!("模拟世界没有启动：{error}"),
+            format!("the world did not start: {error}"),
+        )
+    })?;
+    welcome(context, running, &world);
+    Ok(world)
+}
+
+/// What the phones of the sample enterprises do, as their documents say.
+fn behaviours() -> BTreeMap<String, Behaviour> {
+    let answers = |pitch_hz| Behaviour::Answers {
+        ring_ms: (1_500, 5_000),
+        talk_ms: None,
+        says: Says::Speech { pitch_hz },
+    };
+    let phones = [
+        ("01062345601", answers(120)),
+        ("01062345602", Behaviour::Busy),
+        ("01062345603", Behaviour::NoAnswer),
+        ("01062345604", Behaviour::Rejects),
+        ("02161234501", answers(210)),
+        ("075583456701", answers(150)),
+        ("13911112222", answers(180)),
+        ("13911113333", Behaviour::NoAnswer),
+    ];
+    phones.into_iter().map(|(number, behaviour)| (number.to_owned(), behaviour)).collect()
+}
+
+fn welcome(context: &Context, running: &Running, world: &World) {
+    let config = running.config();
+    let data = shown_path(&config.data_dir);
+    let option = if config.data_dir == Path::new(super::place::DATA_DIR) {
+        String::new()
+    } else {
+        format!(" --data {data}")
+    };
+    let (sip, http) = (running.sip(), config.http_listen);
+    context.say(
+        format!("四百演示运行中：SIP {sip}，模拟运营商 {}，HTTP http://{http}，数据 {data}\n另开一个终端试试：", world.local()),
+        format!("the demo runs: SIP {sip}, simulated carrier {}, HTTP http://{http}, data in {data}\ntry in another terminal:", world.local()),
+    );
+    let tries = [
+        (
+            "call 4006010114 --from 13800138000 --for 10s --record heard.wav",
+            "接听、录音、收费",
+            "answered, recorded, charged",
+        ),
+        ("call 4006010114 --from 01088880002", "遇忙前转", "busy, then forwarded"),
+        ("call 4008123888 --from 01088880004", "对方拒接", "rejected"),
+        (
+            "explain 4006010114 --from 13800138000 --at 2026-10-10T09:30 --busy 北京前台",
+            "为什么这样接",
+            "why it goes where it goes",
+        ),
+        ("calls --number 4006010114", "通话清单", "the list of calls"),
+        ("call-record ID", "一次通话的全部（编号见清单）", "one call whole (ids are in the list)"),
+        ("rate --plan T2a --seconds 61", "费用怎么算", "how a fee is made"),
+        ("number 4006128998", "号码等级", "the class of a number"),
+        ("verify", "核对账目和录音", "check books and recordings"),
+    ];
+    let rows: Vec<Vec<String>> = tries
+        .iter()
+        .map(|(command, zh, en)| {
+            let data =
+                if command.starts_with("rate") || command.starts_with("number") { "" } else { &option };
+            vec![format!("  sibai {command}{data}"), context.pick(zh, en).to_owned()]
+        })
+        .collect();
+    context.table(&[("", ""), ("", "")], &rows);
+    context.say("Ctrl-C 停止", "Ctrl-C stops it");
+}
+
+fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A thread that prints a line for each call that was settled, and lets the world hang up at the first signal.
+fn watch(context: &Context, quiet: bool, running: Running, world: Kept) {
+    let (json, language, place, by) =
+        (context.json, context.language, context.place.clone(), context.by.clone());
+    let watching = std::thread::Builder::new().name("demo".into()).spawn(move || {
+        let context = Context { json, language, place, by };
+        let Ok(runtime) = runtime() else { return };
+        runtime.block_on(async {
+            let told = async {
+                match quiet {
+                    true => std::future::pending().await,
+                    false => tell_calls(&context, &running).await,
+                }
+            };
+            tokio::select! {
+                () = told => {}
+                () = signalled() => {}
+            }
+        });
+        // Waits until the far ends have said BYE.
+        drop(lock(&world).take());
+    });
+    if let Err(error) = watching {
+        tracing::warn!(%error, "calls are not shown");
+    }
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+async fn tell_calls(context: &Context, running: &Running) {
+    let desk = Desk {
+        store: running.store().clone(),
+        data: running.config().data_dir.clone(),
+        recordings: running.config().recordings_dir(),
+        live: Some(running.clone()),
+    };
+    let mut seen: std::collections::BTreeSet<CallId> =
+        recent(&desk).await.iter().map(|row| row.call).collect();
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        let rows = recent(&desk).await;
+        for row in rows.iter().rev() {
+            if seen.insert(row.call) {
+                tell(context, row);
+            }
+        }
+        // Calls settle in the order they end; a few hundred remembered ids cover what is recent.
+        while seen.len() > 1_000 {
+            seen.pop_first();
+        }
+    }
+}
+
+/// The latest calls; none while the database is away.
+async fn recent(desk: &Desk) -> Vec<Row> {
+    let list = List { limit: 100, ..List::default() };
+    match ops::perform(desk, Request::Calls(list)).await {
+        Ok(value) => serde_json::from_value(value).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn tell(context: &Context, row: &calls::Row) {
+    if context.json {
+        return print(&serde_json::json!({"call": row}).to_string());
+    }
+    let number = row.number.grouped();
+    let (time, talk) = (row.started_at.get(11..).unwrap_or_default(), length(row.talk_ms));
+    let status = say::status(context, row.status);
+    let answered =
+        if row.answered_by.is_empty() { String::new() } else { format!(" → {}", row.answered_by) };
+    let recorded = if row.recording.is_some() { context.pick("，有录音", ", recorded") } else { "" };
+    context.say(
+        format!(
+            "{time} {}（{}）→ {number}{answered}：{status}，通话 {talk}，{} 元{recorded}  {}",
+            row.caller, row.region, row.fee, row.call
+        ),
+        format!(
+            "{time} {} ({}) → {number}{answered}: {status}, talk {talk}, {} yuan{recorded}  {}",
+            row.caller, row.region, row.fee, row.call
+        ),
+    );
+}

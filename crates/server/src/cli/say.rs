@@ -1,0 +1,450 @@
+//! Facts of a call as sentences, and its SIP messages as a ladder. The same sentences tell a real call and a dry run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hotline::call::{Dated, Fact, LegNo};
+use hotline::cdr::{AnswerStatus, AttemptKind, Cause, Party};
+use hotline::enterprise::Strategy;
+use hotline::flow::StepWhy;
+use hotline::routing::Skip;
+use hotline::{Mono, Wall};
+use unicode_width::UnicodeWidthStr;
+
+use super::Context;
+use super::show::code;
+use crate::ops::calls::{Direction, Message};
+
+/// How a call ended, in a word.
+pub fn status(context: &Context, status: AnswerStatus) -> &'static str {
+    let (zh, en) = match status {
+        AnswerStatus::Answered => ("接听", "answered"),
+        AnswerStatus::Busy => ("遇忙", "busy"),
+        AnswerStatus::NoAnswer => ("无应答", "no answer"),
+        AnswerStatus::Abandoned => ("主叫放弃", "abandoned"),
+        AnswerStatus::Barred => ("被限制", "barred"),
+        AnswerStatus::Failed => ("失败", "failed"),
+    };
+    context.pick(zh, en)
+}
+
+/// Why a call ended, in words.
+pub fn cause(context: &Context, cause: Cause) -> &'static str {
+    let zh = match cause {
+        Cause::HangUp => "正常挂机",
+        Cause::CallerCancelled => "主叫在接听前挂机",
+        Cause::NumberNotInService => "号码未启用",
+        Cause::FlowHangUp => "规则挂机",
+        Cause::Blocked => "主叫在黑名单",
+        Cause::MonthCostCap => "达到月费用上限",
+        Cause::MonthCallCap => "达到月次数上限",
+        Cause::ConcurrencyLimit => "达到并发上限",
+        Cause::BalanceTooLow => "余额不足",
+        Cause::BalanceEnded => "通话中余额用尽",
+        Cause::AllBusy => "全部遇忙",
+        Cause::NoAnswer => "无人接听",
+        Cause::ForwardLimit => "前转次数用尽",
+        Cause::NoTarget => "没有可用的接听号码",
+        Cause::TrunkFailed => "中继失败",
+        Cause::TalkLimit => "达到最长通话时间",
+        Cause::MediaSilent => "长时间没有语音",
+        Cause::SessionExpired => "会话没有刷新",
+        Cause::AckMissing => "没有收到 ACK",
+        Cause::NodeLost => "节点中断",
+        Cause::NoCapacity => "平台没有能力接入",
+        Cause::NoCommonCodec => "没有共同的编码",
+        Cause::NoTariff => "没有有效的资费",
+        Cause::FlowLoop => "流程死循环",
+    };
+    let en = match cause {
+        Cause::HangUp => "hung up",
+        Cause::CallerCancelled => "the caller left before the answer",
+        Cause::NumberNotInService => "the number is not in service",
+        Cause::FlowHangUp => "a rule ended it",
+        Cause::Blocked => "the caller is blocked",
+        Cause::MonthCostCap => "the month's cost cap is reached",
+        Cause::MonthCallCap => "the month's call cap is reached",
+        Cause::ConcurrencyLimit => "too many calls at once",
+        Cause::BalanceTooLow => "the balance is too low",
+        Cause::BalanceEnded => "the balance ended in the talk",
+        Cause::AllBusy => "all were busy",
+        Cause::NoAnswer => "nobody answered",
+        Cause::ForwardLimit => "no forward was left",
+        Cause::NoTarget => "nobody could be dialled",
+        Cause::TrunkFailed => "the trunks failed",
+        Cause::TalkLimit => "the longest talk was reached",
+        Cause::MediaSilent => "no voice came",
+        Cause::SessionExpired => "the session was not refreshed",
+        Cause::AckMissing => "no ACK came",
+        Cause::NodeLost => "the node was lost",
+        Cause::NoCapacity => "the platform had no capacity",
+        Cause::NoCommonCodec => "no codec in common",
+        Cause::NoTariff => "no tariff holds",
+        Cause::FlowLoop => "the flow loops",
+    };
+    context.pick(zh, en)
+}
+
+fn party(context: &Context, party: Party) -> &'static str {
+    let (zh, en) = match party {
+        Party::Caller => ("主叫", "the caller"),
+        Party::Target => ("接听方", "the target"),
+        Party::Platform => ("平台", "the platform"),
+    };
+    context.pick(zh, en)
+}
+
+/// Every fact on a line: Beijing time, seconds since the INVITE, the sentence.
+pub fn facts(context: &Context, facts: &[Dated], wall_offset_ms: i64) -> Vec<String> {
+    let mut teller = Teller { context, legs: BTreeMap::new() };
+    let began = facts.first().map_or(Mono(0), |first| first.at);
+    let line = |dated: &Dated| {
+        let wall = Wall::of(dated.at, wall_offset_ms).beijing().to_string();
+        let time = wall.get(11..).unwrap_or_default();
+        let since = dated.at.since_ms(began);
+        format!("{time} +{}.{:03}s  {}", since / 1000, since % 1000, teller.sentence(&dated.fact))
+    };
+    facts.iter().map(line).collect()
+}
+
+/// Tells facts one after another and remembers whose leg is whose.
+struct Teller<'c> {
+    context: &'c Context,
+    legs: BTreeMap<LegNo, Arc<str>>,
+}
+
+impl Teller<'_> {
+    fn pick(&self, zh: String, en: String) -> String {
+        self.context.pick(&zh, &en).to_owned()
+    }
+
+    fn leg(&self, leg: LegNo) -> String {
+        match self.legs.get(&leg) {
+            Some(name) => name.to_string(),
+            None => self.context.pick("主叫", "the caller").to_owned(),
+        }
+    }
+
+    fn sentence(&mut self, fact: &Fact) -> String {
+        match fact {
+            Fact::Arrived(arrived) => {
+                let region = format!("{}{}", arrived.region.province, arrived.region.city);
+                let region = if region.is_empty() { code(&arrived.region.kind) } else { region };
+                let (caller, number, source) =
+                    (&arrived.caller, arrived.number.grouped(), code(&arrived.region.source));
+                self.pick(
+                    format!(
+                        "{caller}（{region}，依据 {source}）经 {} 呼叫 {number}，规则版本 {}，资费 {}",
+                        arrived.trunk, arrived.version, arrived.plan
+                    ),
+                    format!(
+                        "{caller} ({region}, by {source}) calls {number} by {}; rules of version {}, plan {}",
+                        arrived.trunk, arrived.version, arrived.plan
+                    ),
+                )
+            }
+            Fact::Barred { cause: why, detail } => {
+                let why = cause(self.context, *why);
+                self.pick(format!("不予接入：{why}（{detail}）"), format!("barred: {why} ({detail})"))
+            }
+            Fact::Admitted { admission } => match admission.metered {
+                true => self.pick(
+                    format!("准许接入，先预留 {} 元", admission.reserved),
+                    format!("admitted, {} yuan reserved", admission.reserved),
+                ),
+                false => self.pick("准许接入".into(), "admitted".into()),
+            },
+            Fact::Walked(walked) => {
+                let why = self.why(&walked.why);
+                self.pick(format!("规则“{}”：{why}", walked.rule), format!("rule \"{}\": {why}", walked.rule))
+            }
+            Fact::Dealt { step, .. } => self
+                .pick(format!("第 {step} 步的比例已记下"), format!("the deal of step {step} is remembered")),
+            Fact::Routed { why, order } => self.routed(why, order),
+            Fact::Pointed { member, .. } => self.pick(
+                format!("下一个来电从第 {} 位之后开始", member + 1),
+                format!("the next call begins after member {}", member + 1),
+            ),
+            Fact::ForwardSkipped { destination, why } => {
+                let why = self.skip(*why);
+                self.pick(
+                    format!("不前转到 {destination}：{why}"),
+                    format!("no forward to {destination}: {why}"),
+                )
+            }
+            other => self.progress(other),
+        }
+    }
+
+    /// Facts of legs, talk and end.
+    fn progress(&mut self, fact: &Fact) -> String {
+        match fact {
+            Fact::Dialled(dialled) => {
+                self.legs.insert(dialled.leg, dialled.destination.clone());
+                let (zh, en) = match dialled.kind {
+                    AttemptKind::Target => ("呼叫", "dial"),
+                    AttemptKind::ForwardBusy => ("遇忙前转到", "forward after busy to"),
+                    AttemptKind::ForwardNoAnswer => ("无应答前转到", "forward after no answer to"),
+                };
+                let way = if dialled.trunk.is_empty() { "SIP" } else { &dialled.trunk };
+                self.pick(
+                    format!("{zh} {}（{}，经 {way}）", dialled.destination, dialled.number),
+                    format!("{en} {} ({}, by {way})", dialled.destination, dialled.number),
+                )
+            }
+            Fact::Rang { leg } => {
+                let leg = self.leg(*leg);
+                self.pick(format!("{leg} 振铃"), format!("{leg} rings"))
+            }
+            Fact::LegFailed { leg, outcome, status, q850 } => {
+                let (leg, outcome) = (self.leg(*leg), code(outcome));
+                let cause = q850.map(|cause| format!(", Q.850 {cause}")).unwrap_or_default();
+                self.pick(
+                    format!("{leg} 未接通：{outcome}（{status}{cause}）"),
+                    format!("{leg} came to nothing: {outcome} ({status}{cause})"),
+                )
+            }
+            Fact::LegAnswered { leg } => {
+                let leg = self.leg(*leg);
+                self.pick(format!("{leg} 接听"), format!("{leg} answers"))
+            }
+            Fact::LegOver { leg } => {
+                let leg = self.leg(*leg);
+                self.pick(format!("{leg} 的腿结束"), format!("the leg of {leg} is over"))
+            }
+            Fact::Prompted { prompt, early } => {
+                let (zh, en) = if *early {
+                    ("（应答前，不计费）", " (before the answer, uncharged)")
+                } else {
+                    ("", "")
+                };
+                self.pick(format!("向主叫播放 {prompt}{zh}"), format!("{prompt} is played to the caller{en}"))
+            }
+            Fact::Answered => self.pick(
+                "应答主叫（200），开始计费".into(),
+                "the caller is answered (200): charging begins".into(),
+            ),
+            Fact::Joined { leg } => {
+                let leg = self.leg(*leg);
+                self.pick(format!("主叫与 {leg} 通话"), format!("the caller and {leg} talk"))
+            }
+            other => self.rest(other),
+        }
+    }
+
+    fn rest(&self, fact: &Fact) -> String {
+        match fact {
+            Fact::Noticed { prompt } => {
+                self.pick(format!("录音告知 {prompt} 播放完毕"), format!("the notice {prompt} was played"))
+            }
+            Fact::RecordingBegan { .. } => self.pick("开始录音".into(), "recording begins".into()),
+            Fact::RecordingCut => self.pick("录音中断".into(), "recording stopped early".into()),
+            Fact::SliceHeld { until_ms, price_e4 } => self.pick(
+                format!("再预留 {price_e4} 元，可到第 {} 秒", until_ms / 1000),
+                format!("{price_e4} yuan more reserved, until second {}", until_ms / 1000),
+            ),
+            Fact::SliceRefused { until_ms } => self.pick(
+                format!("余额或上限不够，到第 {} 秒为止", until_ms / 1000),
+                format!("no money for more: it ends at second {}", until_ms / 1000),
+            ),
+            Fact::Warned => {
+                self.pick("播放余额将尽提示音".into(), "the tone before the end of the balance".into())
+            }
+            Fact::QualityOf { leg, quality } => {
+                let leg = self.leg(*leg);
+                let mos = f64::from(quality.mos_e2) / 100.0;
+                self.pick(
+                    format!("{leg} 语音：收 {} 包，丢 {}，MOS {mos:.2}", quality.received, quality.lost),
+                    format!(
+                        "voice of {leg}: {} packets, {} lost, MOS {mos:.2}",
+                        quality.received, quality.lost
+                    ),
+                )
+            }
+            Fact::HungUp { cause: why, by, .. } => {
+                let (why, by) = (cause(self.context, *why), party(self.context, *by));
+                self.pick(format!("结束：{why}（{by}）"), format!("ended: {why} (by {by})"))
+            }
+            Fact::Over => self.pick("全部释放".into(), "nothing of it is left".into()),
+            _ => String::new(),
+        }
+    }
+
+    fn why(&self, why: &StepWhy) -> String {
+        match why {
+            StepWhy::Hours { schedule, open, because } => {
+                let (zh, en) = if *open { ("开", "open") } else { ("关", "closed") };
+                self.pick(
+                    format!("时间表 {schedule} {zh}（{because}）"),
+                    format!("schedule {schedule} is {en} ({because})"),
+                )
+            }
+            StepWhy::Region { set, matched } => match matched {
+                Some(name) => {
+                    self.pick(format!("主叫属于 {set}（{name}）"), format!("the caller is in {set} ({name})"))
+                }
+                None => self.pick(format!("主叫不属于 {set}"), format!("the caller is not in {set}")),
+            },
+            StepWhy::Caller { list, matched } => match matched {
+                Some(pattern) => self.pick(
+                    format!("主叫在名单 {list}（{pattern}）"),
+                    format!("the caller is on {list} ({pattern})"),
+                ),
+                None => self.pick(format!("主叫不在名单 {list}"), format!("the caller is not on {list}")),
+            },
+            StepWhy::Percentage { mode, dealt, percents, closed } => {
+                let percents = percents.iter().map(u8::to_string).collect::<Vec<_>>().join(":");
+                let left = if closed.is_empty() { String::new() } else { format!(" {closed:?}") };
+                self.pick(
+                    format!("按比例 {percents}（{}）分到第 {} 份{left}", code(mode), dealt + 1),
+                    format!("by {percents} ({}) dealt to share {}{left}", code(mode), dealt + 1),
+                )
+            }
+            StepWhy::Play { prompt, answer } => {
+                let (zh, en) = if *answer { ("先应答再", "answer, then ") } else { ("", "") };
+                self.pick(format!("{zh}播放 {prompt}"), format!("{en}play {prompt}"))
+            }
+            StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
+            StepWhy::HangUp { prompt } => {
+                let prompt = prompt.as_deref().unwrap_or("");
+                self.pick(format!("挂机 {prompt}"), format!("hang up {prompt}")).trim_end().to_owned()
+            }
+        }
+    }
+
+    fn routed(&self, why: &hotline::routing::RouteWhy, order: &[Arc<str>]) -> String {
+        let order = if order.is_empty() { "—".to_owned() } else { order.join(" → ") };
+        let (zh, en) = match why.strategy {
+            Strategy::Sequential => ("顺序".to_owned(), "in order".to_owned()),
+            Strategy::RoundRobin => match why.after {
+                Some(last) => {
+                    (format!("轮询，上次第 {} 位", last + 1), format!("in turn after member {}", last + 1))
+                }
+                None => ("轮询，首次".to_owned(), "in turn, the first time".to_owned()),
+            },
+        };
+        let skipped = |(place, reason): &(u8, Skip)| format!("#{} {}", place + 1, self.skip(*reason));
+        let skipped: Vec<String> = why.skipped.iter().map(skipped).collect();
+        let (zh_skipped, en_skipped) = match skipped.is_empty() {
+            true => (String::new(), String::new()),
+            false => (format!("，跳过 {}", skipped.join("、")), format!(", skipped {}", skipped.join(", "))),
+        };
+        self.pick(
+            format!("{} 的次序：{order}（{zh}{zh_skipped}）", why.group),
+            format!("order of {}: {order} ({en}{en_skipped})", why.group),
+        )
+    }
+
+    fn skip(&self, skip: Skip) -> &'static str {
+        let (zh, en) = match skip {
+            Skip::Off => ("已停用", "switched off"),
+            Skip::LinesFull => ("线路占满", "its lines are full"),
+            Skip::AlreadyTried => ("本次已试过", "tried before"),
+        };
+        self.context.pick(zh, en)
+    }
+}
+
+/// A column of the ladder is so wide.
+const COLUMN: usize = 28;
+/// More far ends than this are drawn in the last column.
+const LANES_MAX: usize = 4;
+
+/// The messages between us and the far ends, one column each: the caller left, targets right.
+pub fn ladder(context: &Context, messages: &[Message]) -> String {
+    let mut lanes: Vec<&str> = Vec::new();
+    for message in messages {
+        let id = header(&message.text, "call-id", "i");
+        if !lanes.contains(&id) && lanes.len() < LANES_MAX {
+            lanes.push(id);
+        }
+    }
+    let mut text = heads(context, lanes.len());
+    for message in messages {
+        let id = header(&message.text, "call-id", "i");
+        let lane = lanes.iter().position(|lane| *lane == id).unwrap_or(LANES_MAX - 1);
+        text += &rung(message, lane, lanes.len());
+    }
+    text
+}
+
+fn heads(context: &Context, lanes: usize) -> String {
+    let mut line = format!("  {:<12} ", "");
+    for lane in 0..lanes {
+        if lane == 1 {
+            line += &pad("Sibai", COLUMN);
+        }
+        let name = match lane {
+            0 => context.pick("主叫", "caller").to_owned(),
+            _ => format!("{} {lane}", context.pick("腿", "leg")),
+        };
+        // The caller stands left of us, each target at the right end of its column.
+        if lane == 0 {
+            line += &pad(&name, COLUMN);
+        } else {
+            line += &pad(&name, COLUMN / 2);
+        }
+    }
+    if lanes == 1 {
+        line += "Sibai";
+    }
+    line.trim_end().to_owned() + "\n"
+}
+
+fn rung(message: &Message, lane: usize, _lanes: usize) -> String {
+    let time = message.at.beijing();
+    let clock = format!("{}.{:03}", &time.to_string()[11..], time.ms_of_day % 1000);
+    let what = first_words(&message.text);
+    // Away from the caller is right; from a target to us is left.
+    let right = (lane == 0) == (message.direction == Direction::In);
+    let width = COLUMN - 2;
+    let room = width.saturating_sub(what.width() + 3).max(1);
+    let arrow = match right {
+        true => format!("─{what}{}→", "─".repeat(room)),
+        false => format!("←{}{what}─", "─".repeat(room)),
+    };
+    let indent = if lane == 0 { 0 } else { COLUMN };
+    let name = if lane > 1 { format!("  ({lane})") } else { String::new() };
+    format!("  {clock:<12} {}|{arrow}|{name}\n", " ".repeat(indent))
+}
+
+fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// `INVITE`, `200 OK (INVITE)`.
+fn first_words(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.strip_prefix("SIP/2.0 ") {
+        Some(status) => {
+            let method = header(text, "cseq", "").split_whitespace().nth(1).unwrap_or_default();
+            let status: String = status.chars().take(14).collect();
+            format!("{} ({method})", status.trim_end())
+        }
+        None => line.split_whitespace().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// A header's value by its long or compact name (RFC 3261 7.3.3).
+fn header<'t>(text: &'t str, long: &str, compact: &str) -> &'t str {
+    let named = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default().trim();
+        name.eq_ignore_ascii_case(long) || (!compact.is_empty() && name.eq_ignore_ascii_case(compact))
+    };
+    let line = text.lines().take_while(|line| !line.is_empty()).skip(1).find(named);
+    line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_found_by_both_names_and_only_before_the_body() {
+        let text = "INVITE sip:a SIP/2.0\r\ni: one\r\nCSeq: 7 INVITE\r\n\r\nCall-ID: body\r\n";
+        assert_eq!(header(text, "call-id", "i"), "one");
+        assert_eq!(header("BYE sip:a SIP/2.0\r\n\r\nCall-ID: body", "call-id", "i"), "");
+        assert_eq!(first_words("SIP/2.0 200 OK\r\nCSeq: 7 INVITE\r\n\r\n"), "200 OK (INVITE)");
+        assert_eq!(first_words(text), "INVITE");
+    }
+}

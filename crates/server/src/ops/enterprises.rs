@@ -1,0 +1,317 @@
+//! An enterprise's document: read, compared with what is stored, committed as its next version and told to the node;
+//! and written out again. The same document twice is one version.
+
+use std::collections::BTreeMap;
+
+use hotline::enterprise::{
+    Allowed, BindingLimits, Enterprise, Fault, Problem as Wrong, Tree, Value, read, to_yaml, write,
+};
+use hotline::number::DestinationPolicy;
+use hotline::rating::{ChargeKind, Tariffs};
+use hotline::{HotlineNumber, TenantId};
+use serde::{Deserialize, Serialize};
+use store::{LimitKind, Put};
+
+use super::difference::differences;
+pub use super::difference::{Difference, Sort};
+use super::refusal::Problem;
+use super::{Code, Desk, Outcome, Refusal, document};
+
+/// Read a document; without `apply` nothing changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Import {
+    /// The text of the file.
+    pub text: String,
+    /// Whether to commit it.
+    pub apply: bool,
+    /// Who asks.
+    pub by: String,
+}
+
+/// What an import found, and did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Imported {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: ImportOutcome,
+    /// The version that holds now; 0 if there is none.
+    pub version: u32,
+    /// Numbers of the document.
+    pub numbers: usize,
+    /// What differs from the stored version.
+    pub differences: Vec<Difference>,
+    /// What a person should know; it stops nothing.
+    pub warnings: Vec<Problem>,
+}
+
+/// What became of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportOutcome {
+    /// It is what is stored: no new version.
+    Unchanged,
+    /// A dry run: it would be stored.
+    WouldChange,
+    /// It was stored as a new version and calls to come see it.
+    Applied,
+}
+
+/// Write an enterprise out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Export {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// An old version; the latest if absent.
+    #[serde(default)]
+    pub version: Option<u32>,
+}
+
+/// A document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Exported {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Its version.
+    pub version: u32,
+    /// Who wrote this version.
+    pub changed_by: String,
+    /// The document.
+    pub yaml: String,
+}
+
+/// List enterprises by id.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// After this one.
+    #[serde(default)]
+    pub after: Option<TenantId>,
+    /// At most.
+    pub limit: u32,
+}
+
+/// One enterprise in a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Its version.
+    pub version: u32,
+}
+
+/// Lists enterprises.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(desk: &Desk, asked: &Page) -> Outcome<Vec<Listed>> {
+    let found = desk.store.enterprises(asked.after.as_ref(), asked.limit).await?;
+    Ok(found.into_iter().map(|(tenant, version)| Listed { tenant, version }).collect())
+}
+
+/// Writes an enterprise out.
+///
+/// # Errors
+/// It is not there.
+pub async fn export(desk: &Desk, asked: &Export) -> Outcome<Exported> {
+    let stored = match asked.version {
+        None => desk.enterprise(&asked.tenant).await?,
+        Some(version) => desk.store.enterprise_at(&asked.tenant, version).await?.ok_or_else(|| {
+            Refusal::not_found(
+                format!("企业 {} 没有版本 {version}", asked.tenant),
+                format!("{} has no version {version}", asked.tenant),
+            )
+        })?,
+    };
+    Ok(Exported {
+        tenant: asked.tenant.clone(),
+        version: stored.version,
+        changed_by: stored.change.by,
+        yaml: to_yaml(&stored.enterprise),
+    })
+}
+
+/// Reads a document and, if asked, commits it.
+///
+/// # Errors
+/// Every problem of the document at once, or what stands against the commit.
+pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
+    let tree = document::read(&asked.text).map_err(|error| no_document(&error))?;
+    let (enterprise, warnings) = match check(desk, &tree).await? {
+        Ok(read) => read,
+        Err(problems) => return Err(refuse(desk, asked, &tree, &problems).await?),
+    };
+    let stored = desk.store.enterprise(&enterprise.id).await?;
+    let before = stored.as_ref().map(|stored| write(&stored.enterprise));
+    let mut imported = Imported {
+        tenant: enterprise.id.clone(),
+        name: enterprise.name.clone(),
+        outcome: ImportOutcome::Unchanged,
+        version: stored.as_ref().map_or(0, |stored| stored.version),
+        numbers: enterprise.numbers.len(),
+        differences: differences(before.as_ref(), &write(&enterprise)),
+        warnings: warnings.iter().map(Problem::of).collect(),
+    };
+    if stored.as_ref().is_some_and(|stored| stored.enterprise == enterprise) {
+        return Ok(imported);
+    }
+    imported.outcome = ImportOutcome::WouldChange;
+    if asked.apply {
+        let was = stored.as_ref().map(|stored| &stored.enterprise);
+        imported.version = commit(desk, &enterprise, was, imported.version, &asked.by).await?;
+        imported.outcome = ImportOutcome::Applied;
+    }
+    Ok(imported)
+}
+
+/// The document as an enterprise, or everything that is wrong with it.
+async fn check(desk: &Desk, tree: &Tree) -> Outcome<Result<(Enterprise, Vec<Wrong>), Vec<Wrong>>> {
+    let tariffs = super::provider::plans(&desk.store).await?;
+    let mut plans: Vec<&str> = sale_plans(&tariffs);
+    plans.dedup();
+    let prompts: Vec<&str> = media::prompts::FILES.iter().map(|(name, _)| *name).collect();
+    let bindings = BindingLimits { raised: raised_limits(desk, tree).await?, ..BindingLimits::default() };
+    let policy = DestinationPolicy::default();
+    Ok(read(tree, &Allowed { bindings, policy, prompts: &prompts, plans: &plans }))
+}
+
+fn sale_plans(tariffs: &Tariffs) -> Vec<&str> {
+    let sale = tariffs.versions().iter().filter(|version| version.kind == ChargeKind::Sale);
+    sale.map(|version| version.plan.as_str()).collect()
+}
+
+/// Limits raised for the numbers that the document names.
+async fn raised_limits(desk: &Desk, tree: &Tree) -> Outcome<BTreeMap<HotlineNumber, u16>> {
+    let mut raised = BTreeMap::new();
+    let Some(tenant) = named_tenant(tree) else { return Ok(raised) };
+    for number in named_numbers(tree).into_iter().flatten() {
+        if let Some(limit) = desk.store.raised_limit(&tenant, number, LimitKind::Bindings).await? {
+            raised.insert(number, u16::try_from(limit).unwrap_or(u16::MAX));
+        }
+    }
+    Ok(raised)
+}
+
+fn field<'t>(tree: &'t Tree, name: &str) -> Option<&'t Tree> {
+    let Value::Map(fields) = &tree.value else { return None };
+    fields.iter().find(|(key, _)| key.text == name).map(|(_, tree)| tree)
+}
+
+fn text_of(tree: &Tree) -> Option<&str> {
+    match &tree.value {
+        Value::Text(text) | Value::Number(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn named_tenant(tree: &Tree) -> Option<TenantId> {
+    Some(TenantId::new(text_of(field(field(tree, "enterprise")?, "id")?)?))
+}
+
+/// The 400 numbers in their places; `None` where none is written.
+fn named_numbers(tree: &Tree) -> Vec<Option<HotlineNumber>> {
+    let Some(Tree { value: Value::List(items), .. }) = field(tree, "numbers") else { return Vec::new() };
+    let number = |item: &Tree| {
+        let digits: String =
+            text_of(field(item, "number")?)?.chars().filter(|c| c.is_ascii_digit()).collect();
+        digits.parse().ok()
+    };
+    items.iter().map(number).collect()
+}
+
+fn no_document(error: &document::NoDocument) -> Refusal {
+    let problem = Problem {
+        line: error.line,
+        path: String::new(),
+        code: "yaml".into(),
+        zh: format!("不是有效的 YAML：{}", error.what),
+        en: format!("not a YAML document: {}", error.what),
+    };
+    let mut refusal = Refusal::new(Code::InvalidDocument, "文件无法读取", "the document cannot be read");
+    refusal.problems.push(problem);
+    refusal
+}
+
+/// The refusal of a document; a number beyond its limit of bound numbers also opens a request (row R01).
+async fn refuse(desk: &Desk, asked: &Import, tree: &Tree, problems: &[Wrong]) -> Outcome<Refusal> {
+    let beyond: Vec<(HotlineNumber, usize)> =
+        problems.iter().filter_map(|one| beyond_limit(one, tree)).collect();
+    let only_limits = problems.iter().all(|one| matches!(one.fault, Fault::BindingLimit { .. }));
+    let mut opened = false;
+    if let (true, Some(tenant)) = (asked.apply, named_tenant(tree)) {
+        for (number, wanted) in &beyond {
+            let (wanted, change) = (u32::try_from(*wanted).unwrap_or(u32::MAX), desk.change(&asked.by));
+            opened |=
+                desk.store.request_limit(&tenant, *number, LimitKind::Bindings, wanted, &change).await?;
+        }
+    }
+    let code = match problems {
+        _ if only_limits && !problems.is_empty() => Code::BindingLimit,
+        _ if problems.iter().all(|one| matches!(one.fault, Fault::NotAvailable { .. })) => Code::NotAvailable,
+        _ => Code::InvalidDocument,
+    };
+    let count = problems.len();
+    let (zh, en) = match opened {
+        true => ("，已提交提高上限的申请", "; a request to raise the limit was opened"),
+        false => ("", ""),
+    };
+    let mut refusal = Refusal::new(
+        code,
+        format!("文件有 {count} 处问题，没有任何改动{zh}"),
+        format!("the document has {count} problems; nothing was changed{en}"),
+    );
+    refusal.problems = problems.iter().map(Problem::of).collect();
+    Ok(refusal)
+}
+
+/// The number of a problem at `numbers[3].destinations`, with how many it wanted.
+fn beyond_limit(problem: &Wrong, tree: &Tree) -> Option<(HotlineNumber, usize)> {
+    let Fault::BindingLimit { found, .. } = problem.fault else { return None };
+    let place: usize = problem.path.strip_prefix("numbers[")?.split(']').next()?.parse().ok()?;
+    Some((named_numbers(tree).get(place).copied().flatten()?, found))
+}
+
+/// Commits the next version and tells the node.
+async fn commit(
+    desk: &Desk,
+    enterprise: &Enterprise,
+    was: Option<&Enterprise>,
+    expected: u32,
+    by: &str,
+) -> Outcome<u32> {
+    let version = match desk.store.put_enterprise(enterprise, expected, &desk.change(by)).await? {
+        Put::Stored { version } => version,
+        Put::Moved { current } => {
+            return Err(Refusal::new(
+                Code::VersionMoved,
+                format!("别人刚改过这个企业（现在是版本 {current}），请重试"),
+                format!("somebody else changed it meanwhile (version {current} holds now); try again"),
+            ));
+        }
+        Put::NumbersTaken { taken } => return Err(numbers_taken(&taken)),
+    };
+    if let Some(live) = &desk.live {
+        let kept = |number: &HotlineNumber| enterprise.numbers.iter().any(|one| one.number == *number);
+        let before = was.into_iter().flat_map(|was| was.numbers.iter().map(|one| one.number));
+        let dropped: Vec<HotlineNumber> = before.filter(|number| !kept(number)).collect();
+        live.enterprise_changed(enterprise, version, &dropped).await?;
+    }
+    Ok(version)
+}
+
+fn numbers_taken(taken: &[(HotlineNumber, TenantId)]) -> Refusal {
+    let mut refusal =
+        Refusal::new(Code::NumbersTaken, "有号码属于别的企业", "some numbers are held by other enterprises");
+    refusal.problems = taken
+        .iter()
+        .map(|(number, holder)| Problem {
+            line: 0,
+            path: number.to_string(),
+            code: "number_taken".into(),
+            zh: format!("{} 属于 {holder}", number.grouped()),
+            en: format!("{} is held by {holder}", number.grouped()),
+        })
+        .collect();
+    refusal
+}

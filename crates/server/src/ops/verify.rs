@@ -1,0 +1,197 @@
+//! Everything that is kept, checked against itself: books, records, recordings' files, the journal. It repairs nothing.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hotline::TenantId;
+use node::journal::segment_number;
+use serde::{Deserialize, Serialize};
+use store::Recording;
+
+use super::{Desk, Outcome, Refusal};
+
+/// Check everything.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verify {
+    /// Only what the database says, not the files.
+    #[serde(default)]
+    pub database_only: bool,
+}
+
+/// What was checked and found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verified {
+    /// Nothing was found.
+    pub clean: bool,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Files of recordings read.
+    pub recordings: usize,
+    /// Segments of the journal read.
+    pub journal_segments: usize,
+    /// Whether the server was running: what was just being written was looked at twice.
+    pub running: bool,
+}
+
+/// Something that does not agree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which check, as a stable code.
+    pub check: String,
+    /// The enterprise, or `provider`.
+    pub tenant: TenantId,
+    /// The row, key or file in question.
+    pub subject: String,
+}
+
+/// How often and how long a running server may take to finish what it is writing.
+const LOOKS: usize = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1_500);
+
+/// Checks everything.
+///
+/// # Errors
+/// Something cannot be read at all.
+pub async fn verify(desk: &Desk, asked: &Verify) -> Outcome<Verified> {
+    let mut verified = look(desk, asked).await?;
+    verified.running = desk.live.is_some();
+    // A call that ended a moment ago has its record before its recording is a file: only what stays is a finding.
+    for _ in 1..LOOKS {
+        if !verified.running || verified.findings.is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        let again = look(desk, asked).await?;
+        verified.findings.retain(|finding| again.findings.contains(finding));
+    }
+    verified.clean = verified.findings.is_empty();
+    Ok(verified)
+}
+
+async fn look(desk: &Desk, asked: &Verify) -> Outcome<Verified> {
+    let mut verified = Verified::default();
+    for found in desk.store.verify().await? {
+        let check = found.kind.code().to_owned();
+        verified.findings.push(Finding { check, tenant: found.tenant, subject: found.subject });
+    }
+    if asked.database_only {
+        return Ok(verified);
+    }
+    let rows = recordings(desk).await?;
+    verified.recordings = rows.len();
+    let (dir, journal) = (desk.recordings.clone(), desk.data.join("journal"));
+    let files = tokio::task::spawn_blocking(move || (check_files(&dir, &rows), check_journal(&journal)));
+    let (recordings, journal) = files.await.map_err(Refusal::bad_request)?;
+    verified.findings.extend(recordings);
+    let (segments, flipped) = journal?;
+    verified.journal_segments = segments;
+    verified.findings.extend(flipped);
+    verified.findings.sort();
+    Ok(verified)
+}
+
+async fn recordings(desk: &Desk) -> Outcome<Vec<Recording>> {
+    const PAGE: u32 = 1_000;
+    let mut rows: Vec<Recording> = Vec::new();
+    loop {
+        let after = rows.last().map(|row| row.recording);
+        let page = desk.store.recordings(None, after, PAGE).await?;
+        let last = page.len() < PAGE as usize;
+        rows.extend(page);
+        if last {
+            return Ok(rows);
+        }
+    }
+}
+
+fn check_files(dir: &Path, rows: &[Recording]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = rows.iter().filter_map(|row| check_file(dir, row)).collect();
+    let known: BTreeSet<PathBuf> = rows.iter().map(|row| dir.join(&row.path)).collect();
+    for file in wav_files(dir) {
+        if !known.contains(&file) {
+            findings.push(finding(
+                "recording_without_row",
+                TenantId::provider(),
+                &file.display().to_string(),
+            ));
+        }
+    }
+    findings
+}
+
+fn finding(check: &str, tenant: TenantId, subject: &str) -> Finding {
+    Finding { check: check.to_owned(), tenant, subject: subject.to_owned() }
+}
+
+/// What is wrong with a recording's file, if anything.
+fn check_file(dir: &Path, row: &Recording) -> Option<Finding> {
+    let fault = match read_sums(&dir.join(&row.path)) {
+        Err(_) => "recording_missing",
+        Ok(file) if file.bytes != row.bytes => "recording_length",
+        Ok(file) if !file.is_wav => "recording_header",
+        Ok(file) if format!("crc32c:{:08x}", file.crc32c) != row.checksum => "recording_checksum",
+        Ok(_) => return None,
+    };
+    Some(finding(fault, row.tenant.clone(), &row.path))
+}
+
+struct Sums {
+    bytes: u64,
+    is_wav: bool,
+    crc32c: u32,
+}
+
+fn read_sums(path: &Path) -> std::io::Result<Sums> {
+    let mut file = File::open(path)?;
+    let mut block = vec![0; 1 << 16];
+    let mut sums = Sums { bytes: 0, is_wav: false, crc32c: 0 };
+    loop {
+        let read = file.read(&mut block)?;
+        if read == 0 {
+            return Ok(sums);
+        }
+        if sums.bytes == 0 {
+            sums.is_wav = read > 12 && block.starts_with(b"RIFF") && &block[8..12] == b"WAVE";
+        }
+        sums.bytes += read as u64;
+        sums.crc32c = media::segment::crc32c(sums.crc32c, &block[..read]);
+    }
+}
+
+fn wav_files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in dir.read_dir().into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(wav_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "wav") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Segments read, and places among them that are no record though records follow (FAULTS B6).
+fn check_journal(dir: &Path) -> Outcome<(usize, Vec<Finding>)> {
+    let failed = |error: std::io::Error| Refusal::file(dir, error);
+    let mut segments = Vec::new();
+    let mut bytes_each = 0;
+    for place in 0..crate::journal::SEGMENTS_MAX {
+        let path = dir.join(format!("{place:03}.seg"));
+        if !path.exists() {
+            break;
+        }
+        let bytes = std::fs::read(&path).map_err(failed)?;
+        bytes_each = bytes.len() as u64;
+        if segment_number(&bytes).is_some() {
+            segments.push(bytes);
+        }
+    }
+    let found = node::recovery::find(segments.iter().map(Vec::as_slice), bytes_each.max(1));
+    let flipped =
+        |position: &u64| finding("journal_flip", TenantId::provider(), &format!("position {position}"));
+    Ok((segments.len(), found.flipped.iter().map(flipped).collect()))
+}

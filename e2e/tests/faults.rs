@@ -1,0 +1,179 @@
+//! Faults of the process, its disk and its database, against the real binary. The ids are those of the list of faults.
+
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use e2e::{PATIENCE, Platform, Postgres, Setup, Wire, acme, answers, block_on, carrier, eventually, number};
+use farend::call::{CallConfig, EndedBy, HangUp, Outcome, Press, What, place};
+use farend::world::WorldEvent;
+use hotline::cdr::Cause;
+use hotline::rating::ChargeKind;
+
+const PHONE: &str = "01062345601";
+
+/// A call on a thread of its own, with its steps as they happen.
+fn begin(call: CallConfig) -> (JoinHandle<Outcome>, Receiver<What>, HangUp) {
+    let (tell, told) = channel();
+    let hang_up = HangUp::default();
+    let its = hang_up.clone();
+    let thread = thread::spawn(move || {
+        block_on(place(call, its, move |step| _ = tell.send(step.what))).expect("a call")
+    });
+    (thread, told, hang_up)
+}
+
+fn await_step(steps: &Receiver<What>, wanted: impl Fn(&What) -> bool) {
+    while !wanted(&steps.recv_timeout(PATIENCE).expect("a step")) {}
+}
+
+/// A short call that is answered.
+fn short(platform: &Platform) -> CallConfig {
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_millis(500);
+    call
+}
+
+#[test]
+fn fault_f1_after_kill_9_a_call_is_ended_on_both_sides_and_billed_once() {
+    let (world, told) = carrier(&[(PHONE, answers(880))]);
+    let mut platform = Platform::start(Setup::new("f1", world.local(), vec![acme(&[PHONE])]));
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(600);
+    // A key pressed well into the talk says that it has lasted for some heartbeats.
+    (call.press, call.press_after) = (vec![Press::Key(b'1')], Duration::from_secs(6));
+    let (caller, steps, _) = begin(call);
+    await_step(&steps, |step| matches!(step, What::DigitSent { .. }));
+    platform.kill();
+    platform.restart();
+    let outcome = caller.join().expect("the caller");
+    assert_eq!((outcome.ended_by, outcome.q850), (EndedBy::FarEnd, Some(41)), "{outcome:?}");
+    let released = told.iter().find(|event| matches!(event, WorldEvent::Released { .. }));
+    assert!(released.is_some(), "the phone got a BYE");
+    let calls = platform.await_calls(1);
+    let record = &calls[0].record;
+    assert_eq!(record.cause, Cause::NodeLost);
+    assert!((4_000..9_000).contains(&record.sale_ms), "billed to the last heartbeat: {record:?}");
+    assert_eq!(calls[0].charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).count(), 1);
+    let recording = record.recording.expect("it was being recorded");
+    let row = eventually("the recording's row", || {
+        platform.with_store(async |store| store.recording(recording).await.expect("read"))
+    });
+    assert!(row.interrupted);
+    // Once more: what is settled stays settled, and the platform goes on.
+    platform.kill();
+    platform.restart();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    let calls = platform.await_calls(2);
+    assert_eq!(calls[1].record.cause, Cause::HangUp);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f2_a_signal_lets_calls_end_and_takes_no_new_ones() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let mut platform = Platform::start(Setup::new("f2", world.local(), vec![acme(&[PHONE])]));
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(600);
+    let (caller, steps, hang_up) = begin(call);
+    await_step(&steps, |step| matches!(step, What::Answered { .. }));
+    platform.terminate();
+    platform.await_line("stopping");
+    assert_eq!(platform.get("/readyz").0, 503);
+    let refused = platform.place(short(&platform));
+    assert_eq!(refused.status, 503, "{refused:?}");
+    hang_up.now();
+    assert_eq!(caller.join().expect("the caller").status, 200);
+    assert!(platform.await_end().success());
+    let calls = platform.await_calls(1);
+    assert_eq!(calls[0].record.cause, Cause::HangUp);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f3_with_the_database_away_calls_go_on_and_none_is_lost() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("f3", world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(database.url());
+    let platform = Platform::start(setup);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(1);
+    database.stop();
+    for _ in 0..3 {
+        assert_eq!(platform.place(short(&platform)).status, 200);
+    }
+    eventually("the word that it is away", || (platform.figure("sibai_database_away") == 1).then_some(()));
+    let (status, page) = platform.get("/readyz");
+    assert!(status == 200 && page.contains("database: away, read-only"), "{status} {page}");
+    eventually("three calls that wait", || (platform.figure("sibai_unsettled") >= 3).then_some(()));
+    database.go_on();
+    let calls = platform.await_calls(4);
+    assert!(calls.iter().all(|call| call.record.cause == Cause::HangUp));
+    eventually("nothing left to settle", || (platform.figure("sibai_unsettled") == 0).then_some(()));
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f3_killed_with_the_database_away_none_is_lost_either() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("f3-killed", world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(1);
+    database.stop();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.kill();
+    database.go_on();
+    platform.restart();
+    let calls = platform.await_calls(3);
+    assert!(calls.iter().all(|call| call.charges.iter().any(|charge| charge.kind == ChargeKind::Sale)));
+    assert_eq!(platform.findings(), []);
+}
+
+/// Limits the size of files the process may write: every write to the journal fails while it is 0.
+fn limit_files(platform: &Platform, bytes: &str) {
+    let pid = platform.pid().to_string();
+    let limit = format!("--fsize={bytes}:unlimited");
+    let set = Command::new("prlimit").args(["--pid", &pid, &limit]).status().expect("prlimit(1)");
+    assert!(set.success());
+}
+
+#[test]
+fn fault_f4_without_its_journal_no_call_is_answered() {
+    let (world, told) = carrier(&[(PHONE, answers(880))]);
+    let platform = Platform::start(Setup::new("f4", world.local(), vec![acme(&[PHONE])]));
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(1);
+    limit_files(&platform, "0");
+    let refused = platform.place(short(&platform));
+    assert_eq!(refused.status, 503, "{refused:?}");
+    let called = told.try_iter().filter(|event| matches!(event, WorldEvent::Called { .. })).count();
+    assert_eq!(called, 1, "nobody was rung for the second call");
+    limit_files(&platform, "unlimited");
+    eventually("an answered call", || (platform.place(short(&platform)).status == 200).then_some(()));
+    assert!(platform.figure("sibai_journal_failures_total") > 0);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f6_a_commit_whose_answer_was_lost_is_read_back_and_not_repeated() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let database = Postgres::start();
+    let wire = Wire::to(database.socket());
+    let mut setup = Setup::new("f6", world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(wire.url());
+    let platform = Platform::start(setup);
+    wire.lose_next_commit();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    eventually("a lost answer", || (wire.lost() == 1).then_some(()));
+    eventually("nothing left to settle", || (platform.figure("sibai_unsettled") == 0).then_some(()));
+    assert!(platform.figure("sibai_store_failures_total") >= 1);
+    assert_eq!(platform.figure("sibai_store_calls_total"), 0, "it was found there, not written again");
+    platform.await_calls(1);
+    assert_eq!(platform.findings(), []);
+}
