@@ -18,7 +18,7 @@ pub fn number() -> HotlineNumber {
 
 /// The enterprise `acme`, whose number rings the phones given, one after another. Paid later, plan T1.
 pub fn acme(phones: &[&str]) -> Enterprise {
-    let destinations: Vec<Destination> = phones.iter().map(|phone| destination(phone)).collect();
+    let destinations: Vec<Destination> = phones.iter().copied().map(destination).collect();
     let members = destinations.iter().map(|destination| destination.name.clone()).collect();
     Enterprise {
         id: TenantId::new("acme"),
@@ -48,11 +48,11 @@ pub fn acme(phones: &[&str]) -> Enterprise {
     }
 }
 
-fn destination(phone: &&str) -> Destination {
+fn destination(phone: &str) -> Destination {
     Destination {
         name: format!("phone {phone}"),
         kind: DestinationKind::Landline,
-        number: (*phone).to_owned(),
+        number: phone.to_owned(),
         enabled: true,
         lines: 100,
         ring_s: 20,

@@ -13,6 +13,9 @@ use node::{Change, Loaded, Node};
 /// Things people may have waiting. What media and store tell is bounded by the legs and loads that asked for it.
 const COMMANDS_MAX: usize = 1_024;
 
+/// A look at the node between two of its turns.
+pub type Look = Box<dyn FnOnce(&Node, Now) + Send>;
+
 /// Something for the signalling thread.
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Message {
@@ -27,7 +30,7 @@ pub enum Message {
     /// People changed something; `done` is called once the node has taken it.
     Change { change: Change, done: Box<dyn FnOnce() + Send> },
     /// Look at the node.
-    Ask(Box<dyn FnOnce(&Node, Now) + Send>),
+    Ask(Look),
     /// Take no new calls, or take them again.
     Drain(bool),
     /// End the thread.

@@ -286,8 +286,8 @@ fn sync_until_stopped(files: &[File], progress: &Progress) {
 }
 
 fn sync_dirty(files: &[File], dirty: u64) -> io::Result<()> {
-    let dirty_files = files.iter().enumerate().filter(|(place, _)| dirty >> place & 1 == 1);
-    dirty_files.map(|(_, file)| file.sync_data()).collect()
+    let mut dirty_files = files.iter().enumerate().filter(|(place, _)| dirty >> place & 1 == 1);
+    dirty_files.try_for_each(|(_, file)| file.sync_data())
 }
 
 #[cfg(test)]
