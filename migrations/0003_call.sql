@@ -109,7 +109,6 @@ create table rollup (
     cost_e4       bigint not null,
     primary key (tenant_id, number, province, hour)
 ) /* clustered */;
-create index rollup_by_hour on rollup (hour);
 
 -- What a number (or, with an empty number, the whole enterprise) spent in a billing month in Beijing, such as 202610.
 create table month_spend (

@@ -105,10 +105,10 @@ pub struct Store {
     readers: AnyPool,
 }
 
-/// Runs on each new SQLite connection. The page cache holds the hot ends of the indexes; a checkpoint every 32 MB
+/// Runs on each new SQLite connection. The page cache holds the hot ends of the indexes; a checkpoint every 128 MB
 /// writes a page that many commits changed once.
 const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 10000; \
-    pragma cache_size = -65536; pragma wal_autocheckpoint = 8000; pragma temp_store = memory;";
+    pragma cache_size = -65536; pragma wal_autocheckpoint = 32000; pragma temp_store = memory;";
 
 impl Store {
     /// Opens `sqlite:PATH` (made if it is not there) or `postgres://…`. Tables are made by [`Store::migrate`].

@@ -189,14 +189,15 @@ async fn run(connection: &mut AnyConnection, kind: FindingKind, sql: &str) -> Re
 
 type Months = BTreeMap<(String, String, i64), (i64, i64, Money)>;
 
-/// A billing month is Beijing's, which no SQL here knows: hours are put into months in this function.
+/// A billing month is Beijing's, which no SQL here knows: days are put into months in this function.
 async fn months(connection: &mut AnyConnection) -> Result<Vec<Finding>> {
-    let by_hour = "select tenant_id, number, hour, cast(sum(calls) as bigint) as calls, \
-                   cast(sum(answered) as bigint) as answered, cast(sum(sale_e4) as bigint) as spent_e4 \
-                   from rollup group by tenant_id, number, hour";
+    let by_day = "select tenant_id, number, (hour + 8) / 24 as day, cast(sum(calls) as bigint) as calls, \
+                  cast(sum(answered) as bigint) as answered, cast(sum(sale_e4) as bigint) as spent_e4 \
+                  from rollup group by tenant_id, number, (hour + 8) / 24";
     let mut counted = Months::new();
-    for row in sqlx::query(by_hour).fetch_all(&mut *connection).await? {
-        let month = i64::from(Wall(row.int("hour")? * HOUR_MS).beijing().billing_month());
+    for row in sqlx::query(by_day).fetch_all(&mut *connection).await? {
+        let midnight = Wall((row.int("day")? * 24 - 8) * HOUR_MS);
+        let month = i64::from(midnight.beijing().billing_month());
         for number in [String::new(), row.text("number")?] {
             let sum = counted.entry((row.text("tenant_id")?, number, month)).or_default();
             sum.0 += row.int("calls")?;
