@@ -30,7 +30,7 @@ use life::{Crash, Life};
 /// Where the node listens.
 pub const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
 /// Events kept for the report of a failure.
-const RECENT_MAX: usize = 60;
+const RECENT_MAX: usize = 80;
 /// A full sweep of all that must hold follows this many steps.
 const SWEEP_EVERY: u64 = 1_000;
 /// So many steps in one millisecond mean that the node wants to be asked again and again.

@@ -304,8 +304,14 @@ impl Leg {
     }
 
     fn said_bye(&mut self, message: &Message<'_>, out: &mut Doings) {
+        if message.from_tag() != self.remote_tag {
+            // A dialog of an earlier life of the node, which this end never had.
+            let bytes = wire::respond(message, 481, &self.tag, self.home, "", "");
+            return self.send(bytes, out);
+        }
         if message.cseq <= self.remote_cseq {
-            out.faults.push(format!("BYE with CSeq {} after {}", message.cseq, self.remote_cseq));
+            // RFC 3261 12.2.2: a request of an earlier life of the node, late on its way.
+            return self.say(message, 500, "", out);
         }
         self.remote_cseq = message.cseq;
         match self.phase {
