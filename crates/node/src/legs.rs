@@ -143,7 +143,9 @@ impl Node {
     /// Tells media where a side wants its packets.
     pub(crate) fn connect(&mut self, id: SlotId, number: LegNo) {
         let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
-        let (Some((leg, _)), Some(theirs)) = (side.media, &side.theirs) else { return };
+        // Its media may be closing: the caller's ACK can be later than the end of its call.
+        let open = side.media.filter(|_| !side.closing);
+        let (Some((leg, _)), Some(theirs)) = (open, &side.theirs) else { return };
         // What both named: our answer narrows their offer, their answer narrows ours.
         let spoken =
             side.ours.as_ref().filter(|ours| ours.formats.len() < theirs.formats.len()).unwrap_or(theirs);
