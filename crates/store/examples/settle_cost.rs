@@ -51,6 +51,7 @@ fn call(n: u64, tenants: u64) -> Settlement {
     let mut one = sample::answered_at(n, Wall(sample::morning().0 + n as i64 * 100));
     let scattered = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     let tenant = scattered % tenants;
+    one.record.recording = None;
     one.record.tenant = TenantId::new(&format!("tenant-{tenant:04}"));
     let suffix = 6_000_000 + tenant as u32 * 2 + scattered as u32 / 4096 % 2;
     one.record.number = HotlineNumber::from_suffix(suffix).expect("seven digits");
