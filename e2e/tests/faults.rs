@@ -154,6 +154,7 @@ fn fault_f4_without_its_journal_no_call_is_answered() {
     assert_eq!(refused.status, 503, "{refused:?}");
     let called = told.try_iter().filter(|event| matches!(event, WorldEvent::Called { .. })).count();
     assert_eq!(called, 1, "nobody was rung for the second call");
+    assert_eq!(platform.get("/readyz").0, 503);
     limit_files(&platform, "unlimited");
     eventually("an answered call", || (platform.place(short(&platform)).status == 200).then_some(()));
     assert!(platform.figure("sibai_journal_failures_total") > 0);

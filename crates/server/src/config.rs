@@ -62,8 +62,11 @@ pub struct Media {
     pub ports: (u16, u16),
     /// Threads.
     pub shards: usize,
-    /// Ports each thread opens ahead.
+    /// Ports each thread opens ahead: two for each call, and those at rest.
     pub pool_per_shard: usize,
+    /// How long a port rests after its leg, milliseconds. A leg learns its source anew, so that late packets of the one
+    /// before are strangers; a longer rest needs more ports: two for each call of so much time.
+    pub rest_ms: u64,
 }
 
 /// Recordings.
@@ -258,6 +261,7 @@ mod written {
         pub ports: Option<Spanned<String>>,
         pub shards: Option<Spanned<usize>>,
         pub pool_per_shard: Option<Spanned<usize>>,
+        pub rest_ms: Option<Spanned<u64>>,
     }
 
     #[derive(Default, Deserialize)]
@@ -412,13 +416,15 @@ impl Checker<'_> {
             }
         };
         let shards = self.count(written.shards.as_ref(), 1, 1..=256, "media.shards");
-        let pool = self.count(written.pool_per_shard.as_ref(), 256, 2..=65_536, "media.pool_per_shard");
+        let pool = self.count(written.pool_per_shard.as_ref(), 1_024, 2..=65_536, "media.pool_per_shard");
+        let rest_ms = self.count(written.rest_ms.as_ref(), 5_000, 0..=600_000, "media.rest_ms");
         Some(Media {
             address: address?,
             advertised: advertised?,
             ports: ports?,
             shards: shards?,
             pool_per_shard: pool?,
+            rest_ms: rest_ms?,
         })
     }
 

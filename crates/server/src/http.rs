@@ -61,9 +61,14 @@ async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
 /// calls go on and pages are read-only (FAULTS F3).
 async fn readiness(State(shown): State<Shown>) -> impl IntoResponse {
     let meters = &shown.meters;
+    let journal = match (meters.journal_failing.is_on(), meters.journal_low.is_on()) {
+        (true, _) => "cannot be written",
+        (false, true) => "low",
+        (false, false) => "ok",
+    };
     let states = [
         ("signalling", if meters.started.is_on() { "ok" } else { "starting" }, meters.started.is_on()),
-        ("journal", if meters.journal_low.is_on() { "low" } else { "ok" }, !meters.journal_low.is_on()),
+        ("journal", journal, journal == "ok"),
         ("drain", if meters.draining.is_on() { "draining" } else { "ok" }, !meters.draining.is_on()),
         ("database", if meters.database_away.is_on() { "away, read-only" } else { "ok" }, true),
     ];

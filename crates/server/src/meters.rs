@@ -91,6 +91,7 @@ pub struct Meters {
     pub caps_passed: Figure,
     pub database_away: Flag,
     pub journal_low: Flag,
+    pub journal_failing: Flag,
     pub draining: Flag,
     pub started: Flag,
 }

@@ -363,6 +363,7 @@ fn start_media(config: &Config, inbox: &Arc<Inbox>, sip: SocketAddr) -> Result<m
         shards: config.media.shards,
         ports: first..=last,
         pool_per_shard: config.media.pool_per_shard,
+        quarantine_ms: config.media.rest_ms,
         recording: config.recording.enabled.then_some(recordings),
         ..media::Config::local(address)
     };

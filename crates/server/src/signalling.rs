@@ -243,12 +243,14 @@ impl Turns {
             Ok(()) => {
                 node.facts_written();
                 if std::mem::take(&mut self.failing) {
+                    meters.journal_failing.set(false);
                     tracing::info!("the journal is written again");
                 }
             }
             Err(error) => {
                 meters.journal_failures.add(1);
                 if !std::mem::replace(&mut self.failing, true) {
+                    meters.journal_failing.set(true);
                     tracing::error!(%error, "the journal cannot be written; calls are refused");
                 }
                 node.handle(Input::JournalFailed, clock.now());
