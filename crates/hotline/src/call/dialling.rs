@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer, forward_kind};
 use crate::Mono;
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
-use crate::enterprise::Ringback;
+use crate::enterprise::{Ringback, Strategy};
 use crate::routing::{self, FORWARDS_MAX, Skip};
 
 /// A leg that gave no 18x is given up this long after its ring time.
@@ -37,10 +37,10 @@ impl Call {
         let route = routing::choose_route(&hotline, group, desk.tenant);
         let order = route.order.iter().map(|place| hotline.destination(*place).name.clone()).collect();
         let full = route.why.skipped.iter().any(|(_, why)| *why == Skip::LinesFull);
+        let remembers = route.why.strategy == Strategy::RoundRobin;
         self.note(Fact::Routed { why: route.why, order }, now);
-        if let Some(member) =
-            route.order.first().and_then(|first| routing::member_of(&hotline, group, *first))
-        {
+        let first = route.order.first().filter(|_| remembers);
+        if let Some(member) = first.and_then(|first| routing::member_of(&hotline, group, *first)) {
             desk.tenant.point(hotline.number, group, member);
             let turn = desk.tenant.next_turn();
             self.note(Fact::Pointed { group, member, turn }, now);
