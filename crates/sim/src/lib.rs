@@ -5,6 +5,7 @@ pub mod dice;
 pub mod disk;
 pub mod far;
 pub mod media;
+pub mod scenario;
 pub mod store;
 pub mod tenants;
 pub mod watch;

@@ -110,10 +110,11 @@ impl Watch {
         if record.talk_ms > hotline.talk_ms_max {
             return Err(format!("{} ms talked, {} allowed", record.talk_ms, hotline.talk_ms_max));
         }
-        if let Some(admission) = settled.admission.filter(|admission| admission.metered) {
-            if hotline.balance_end == BalanceEnd::Strict && settled.fee > admission.reserved {
-                return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
-            }
+        let strict = hotline.balance_end == BalanceEnd::Strict;
+        if let Some(admission) = settled.admission.filter(|admission| admission.metered && strict)
+            && settled.fee > admission.reserved
+        {
+            return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
         }
         check_recording(record, &hotline, log)?;
         self.check_route(record, &hotline, log)

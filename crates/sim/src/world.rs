@@ -3,6 +3,7 @@
 
 mod deeds;
 mod life;
+mod stage;
 mod turn;
 
 use std::cmp::Reverse;
@@ -26,6 +27,7 @@ use crate::watch::Watch;
 
 pub use deeds::Weather;
 use life::{Crash, Life};
+pub use stage::Stage;
 
 /// Where the node listens.
 pub const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
@@ -161,6 +163,8 @@ pub struct World {
     invites: u64,
     answered: u64,
     closing: bool,
+    /// What a scenario's people see, if this is one.
+    words: Option<stage::Words>,
 }
 
 /// Lives a seed through.
@@ -185,10 +189,22 @@ impl World {
     fn new(seed: u64, options: Options) -> Self {
         let mut dice = Dice::new(seed);
         let weather = Weather::of(seed, &mut dice);
-        let trunks = deeds::trunks();
         let enterprises = crate::tenants::enterprises(&mut dice);
+        let mut world = Self::build(seed, options, dice, weather, enterprises, deeds::trunks());
+        world.furnish();
+        world
+    }
+
+    fn build(
+        seed: u64,
+        options: Options,
+        mut dice: Dice,
+        weather: Weather,
+        enterprises: Vec<Enterprise>,
+        trunks: Vec<TrunkConfig>,
+    ) -> Self {
         let (segment_bytes, segments) = *dice.pick(&[(32 << 10, 24), (64 << 10, 16), (1 << 20, 4)]);
-        let mut world = Self {
+        Self {
             seed,
             options,
             clock: 0,
@@ -218,10 +234,9 @@ impl World {
             invites: 0,
             answered: 0,
             closing: false,
+            words: None,
             dice,
-        };
-        world.furnish();
-        world
+        }
     }
 
     fn live(&mut self) -> Result<(), String> {
@@ -229,18 +244,24 @@ impl World {
         let end = self.options.minutes * 60_000;
         let last_call = end.saturating_sub(10 * 60_000);
         self.plan_deeds(last_call);
+        self.live_until(last_call)?;
+        self.close_up();
+        self.live_until(end)?;
+        self.sweep()?;
+        self.check_quiet()
+    }
+
+    /// Lives through all that happens up to an instant.
+    fn live_until(&mut self, end: u64) -> Result<(), String> {
         let mut at_once = 0;
-        while let Some(at) = self.next_instant() {
-            if at > end {
-                break;
-            }
+        while let Some(at) = self.next_instant().filter(|at| *at <= end) {
             at_once = if at == self.clock { at_once + 1 } else { 0 };
             if at_once > STEPS_AT_ONCE_MAX {
                 return Err("the node asks for time again and again, and time stands still".into());
             }
             self.clock = at;
-            if !self.closing && at > last_call {
-                self.close_up();
+            if let Some(words) = &mut self.words {
+                words.now = at;
             }
             self.step()?;
             self.faults()?;
@@ -248,9 +269,8 @@ impl World {
                 self.sweep()?;
             }
         }
-        self.clock = end;
-        self.sweep()?;
-        self.check_quiet()
+        self.clock = end.max(self.clock);
+        Ok(())
     }
 
     fn next_instant(&self) -> Option<u64> {

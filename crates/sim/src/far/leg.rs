@@ -292,7 +292,7 @@ impl Leg {
     }
 
     /// A response of ours, kept for repetitions of its request.
-    pub(super) fn say(&mut self, to: &Message<'_>, status: u16, body: &str, out: &mut Doings) -> () {
+    pub(super) fn say(&mut self, to: &Message<'_>, status: u16, body: &str, out: &mut Doings) {
         let bytes = wire::respond(to, status, &self.tag, self.home, "", body);
         self.keep_said(to.method, to.cseq, bytes, out);
     }

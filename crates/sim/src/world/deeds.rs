@@ -10,6 +10,7 @@ use node::directory::{Entry, Place};
 use node::{Change, Input, TrunkConfig};
 
 use super::life::Crash;
+use super::stage::obedient;
 use super::{Due, Reply, World};
 use crate::dice::Dice;
 use crate::far::{CalleePlan, CallerPlan, Doings, Note, Outcome, Phase, TalkPlan, Timer};
@@ -22,6 +23,11 @@ pub struct Weather {
     loss: u64,
     doubled: u64,
     delay_ms: (u64, u64),
+    /// How long a prompt plays, and how late media tells.
+    pub(super) prompt_ms: (u64, u64),
+    pub(super) lag_ms: (u64, u64),
+    /// How long a dead node stays away.
+    pub(super) down_ms: (u64, u64),
     crashes: u64,
     disk_failures: u64,
     store_absences: u64,
@@ -52,6 +58,9 @@ impl Weather {
             loss: some(network, dice, 5, 120),
             doubled: some(network, dice, 0, 80),
             delay_ms: if network { (2, dice.within(5, 400)) } else { (8, 8) },
+            prompt_ms: (1_500, 7_000),
+            lag_ms: (0, 30),
+            down_ms: (100, 9_000),
             crashes: some(crashes, dice, 1, 6),
             disk_failures: some(crashes, dice, 0, 3),
             store_absences: dice.within(0, 2),
@@ -61,6 +70,28 @@ impl Weather {
             drains: dice.within(0, 1),
             answers_lost: dice.within(0, 100),
             begins_at: Beijing::parse(begins).expect("a date").wall(),
+            refused: None,
+        }
+    }
+
+    /// No weather at all, for scenarios: 5 ms to anywhere, prompts of 3 s, and nothing happens by itself.
+    pub(super) fn calm(begins_at: Wall) -> Self {
+        Self {
+            loss: 0,
+            doubled: 0,
+            delay_ms: (5, 5),
+            prompt_ms: (3_000, 3_000),
+            lag_ms: (10, 10),
+            down_ms: (1_000, 1_000),
+            crashes: 0,
+            disk_failures: 0,
+            store_absences: 0,
+            clock_jumps: 0,
+            edits: 0,
+            trunk_troubles: 0,
+            drains: 0,
+            answers_lost: 0,
+            begins_at,
             refused: None,
         }
     }
@@ -126,12 +157,18 @@ impl World {
     /// Documents become rules, prepaid tenants pay in.
     pub(super) fn furnish(&mut self) {
         for place in 0..self.enterprises.len() {
-            let (enterprise, version) = self.enterprises[place].clone();
-            for hotline in compile(&enterprise, version) {
-                self.watch.hotlines.insert((hotline.number, version), Arc::new(hotline));
-            }
+            self.remember_rules(place);
+            let enterprise = &self.enterprises[place].0;
             let amount = Money::from_fen(self.dice.within(50, 8_000) as i64);
             self.store.top_up(&enterprise.id, amount, "first", Wall(self.wall_ms));
+        }
+    }
+
+    /// The rules of a document as it stands, for whoever loads or checks them.
+    pub(super) fn remember_rules(&mut self, place: usize) {
+        let (enterprise, version) = &self.enterprises[place];
+        for hotline in compile(enterprise, *version) {
+            self.watch.hotlines.insert((hotline.number, *version), Arc::new(hotline));
         }
     }
 
@@ -319,6 +356,9 @@ impl World {
     pub(super) fn plan_callee(&mut self, to: SocketAddr, datagram: &[u8]) -> CalleePlan {
         let trunk = self.trunks.iter().position(|trunk| trunk.address == to);
         let mood = trunk.map_or(Mood::Good, |trunk| self.trunk_moods[trunk]);
+        if self.words.is_some() {
+            return obedient(mood);
+        }
         let flaky = trunk == Some(0);
         let dice = &mut self.dice;
         let ring = dice.chance(880).then(|| (dice.within(20, 2_500), *dice.pick(&[180, 180, 180, 183])));
@@ -343,6 +383,9 @@ impl World {
 
     /// What one side does tempts another to do something at the same moment (FAULTS F9).
     pub(super) fn nudge(&mut self, note: Note) -> Result<(), String> {
+        if self.words.is_some() {
+            return Ok(());
+        }
         let (of, per_mille) = match note {
             Note::Answered(leg) => (leg, 40),
             Note::SaidBye(leg) => (leg, 60),

@@ -106,7 +106,8 @@ impl World {
         self.store.forget_queue();
         self.disk.accepted.clear();
         self.disk.touched.clear();
-        let ms = self.dice.within(100, 9_000);
+        let down = self.weather.down_ms;
+        let ms = self.dice.within(down.0, down.1);
         self.later(ms, Due::Restart);
     }
 

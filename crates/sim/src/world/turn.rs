@@ -86,11 +86,11 @@ impl World {
     fn perform_outputs(&mut self) -> Result<(), String> {
         let mut performed = 0;
         loop {
-            if let Some(Crash::AfterOutputs(count)) = self.crash.filter(|_| performed > 0) {
-                if performed > count {
-                    self.die(Crash::AfterOutputs(count));
-                    return Ok(());
-                }
+            if let Some(crash @ Crash::AfterOutputs(count)) = self.crash
+                && performed > count
+            {
+                self.die(crash);
+                return Ok(());
             }
             let Some(output) = self.node.as_mut().and_then(node::Node::poll_output) else { return Ok(()) };
             performed += 1;
@@ -103,7 +103,12 @@ impl World {
             Output::Transmit { to, bytes, call } => self.transmit(to, &bytes, call),
             Output::Heard { .. } => Ok(()),
             Output::Media(command) => {
-                let (prompt_ms, lag_ms) = (self.dice.within(1_500, 7_000), self.dice.within(0, 30));
+                let (prompt, lag) = (self.weather.prompt_ms, self.weather.lag_ms);
+                let (prompt_ms, lag_ms) =
+                    (self.dice.within(prompt.0, prompt.1), self.dice.within(lag.0, lag.1));
+                if let Some(words) = &mut self.words {
+                    words.heard(&command);
+                }
                 self.note(|| format!("media {command:?}"));
                 self.media.take(command, prompt_ms, lag_ms);
                 self.media_goes_on();
@@ -136,6 +141,9 @@ impl World {
     /// A datagram leaves. What it promises must be on the disk.
     fn transmit(&mut self, to: SocketAddr, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
         self.note(|| format!("says {} to {to}", first_line(bytes)));
+        if let Some(words) = &mut self.words {
+            words.sent(to, bytes);
+        }
         if let Some(call) = call.filter(|_| bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes)) {
             if let Some(known) = self.disk.calls.get(&call) {
                 if !known.answered || !known.caller_dialog {

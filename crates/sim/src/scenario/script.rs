@@ -1,0 +1,343 @@
+//! The text of a scenario as values: what there is, the lines of time, the claims about records at the end.
+
+use hotline::calendar::{Interval, Schedule};
+use hotline::cdr::ChargingFrom;
+use hotline::enterprise::{
+    AccountKind, BalanceEnd, Condition, Destination, DestinationKind, Enterprise, Forwards, Group, Limits,
+    NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule, Share, ShareMode, Strategy,
+    Then,
+};
+use hotline::{Beijing, Money, PlanId, TenantId};
+
+use super::Broken;
+
+/// A scenario.
+#[derive(Debug)]
+pub struct Script {
+    /// The one enterprise of a scenario, with its one number.
+    pub enterprise: Enterprise,
+    /// The same after all edits so far.
+    edited: Option<Enterprise>,
+    /// What it paid in.
+    pub balance: Money,
+    /// The carriers, in order of preference.
+    pub trunks: Vec<String>,
+    /// When it begins, in Beijing.
+    pub begins_at: Beijing,
+    /// What happens.
+    pub lines: Vec<Line>,
+    /// What must be true at the end.
+    pub claims: Vec<Claim>,
+}
+
+/// One instant of a scenario.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The line of the text, from 1.
+    pub number: usize,
+    /// When, since the beginning.
+    pub at_ms: u64,
+    /// What happens.
+    pub what: What,
+    /// What is seen from here to the next line, in this order.
+    pub expected: Vec<String>,
+}
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum What {
+    /// Somebody calls the number.
+    Call { name: String, from: String },
+    /// Somebody does something: `alice`, `answers`.
+    Does { name: String, deed: String },
+    /// A line of the setting again: the enterprise's document at its next version.
+    Edit(Box<Enterprise>),
+    /// The enterprise pays in.
+    TopUp(Money),
+    /// Time passes.
+    Nothing,
+}
+
+/// Something about the end, such as `cdr talk=61s`.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The line of the text, from 1.
+    pub number: usize,
+    /// Its words.
+    pub words: Vec<String>,
+}
+
+impl Script {
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// The first line that is none.
+    pub fn read(text: &str) -> Result<Self, Broken> {
+        let mut script = Self {
+            enterprise: blank(),
+            edited: None,
+            balance: Money::ZERO,
+            trunks: Vec::new(),
+            begins_at: Beijing::parse("2026-10-12T10:00:00").unwrap_or(Beijing::date(2026, 10, 12)),
+            lines: Vec::new(),
+            claims: Vec::new(),
+        };
+        for (place, line) in text.lines().enumerate() {
+            let number = place + 1;
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                let read = script.take(line, number);
+                read.ok_or_else(|| Broken {
+                    line: number,
+                    what: format!("`{line}` is no line of a scenario"),
+                })?;
+            }
+        }
+        if script.trunks.is_empty() {
+            script.trunks.push("north".into());
+        }
+        Ok(script)
+    }
+
+    fn take(&mut self, line: &str, number: usize) -> Option<()> {
+        let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim();
+        if let Some(at) = first.strip_prefix('+') {
+            return self.take_time(milliseconds(at)?, rest, number);
+        }
+        match first {
+            "cdr" | "records" | "balance" => {
+                let words = line.split_whitespace().map(str::to_owned).collect();
+                self.claims.push(Claim { number, words });
+            }
+            "at" => self.begins_at = Beijing::parse(rest)?,
+            "trunk" => self.trunks.push(rest.to_owned()),
+            _ => self.balance += set(&mut self.enterprise, first, rest)?,
+        }
+        Some(())
+    }
+
+    fn take_time(&mut self, at_ms: u64, rest: &str, number: usize) -> Option<()> {
+        // The last arrow is the expectation's; an edited rule has one of its own before it.
+        let (event, expected) = rest.rsplit_once("->").unwrap_or((rest, ""));
+        let expected = expected.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
+        let what = self.event(event.trim())?;
+        self.lines.push(Line { number, at_ms, what, expected: expected.collect() });
+        Some(())
+    }
+
+    fn event(&mut self, event: &str) -> Option<What> {
+        if event == "nothing" {
+            return Some(What::Nothing);
+        }
+        if let Some(edit) = event.strip_prefix("edit ") {
+            let (first, rest) = edit.split_once(char::is_whitespace)?;
+            let edited = self.edited.get_or_insert_with(|| self.enterprise.clone());
+            set(edited, first, rest.trim())?;
+            return Some(What::Edit(Box::new(edited.clone())));
+        }
+        if let Some(amount) = event.strip_prefix("top up ") {
+            return Some(What::TopUp(amount.parse().ok()?));
+        }
+        let (name, deed) = event.split_once(' ')?;
+        let name = name.to_owned();
+        Some(match deed.trim().strip_prefix("calls from=") {
+            Some(from) => What::Call { name, from: from.to_owned() },
+            None => What::Does { name, deed: deed.trim().to_owned() },
+        })
+    }
+}
+
+/// `+1.5s`, `40ms`, `2m`, `4h` without their plus.
+pub fn milliseconds(text: &str) -> Option<u64> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let factor = match unit {
+        "ms" => 1.0,
+        "s" => 1_000.0,
+        "m" => 60_000.0,
+        "h" => 3_600_000.0,
+        _ => return None,
+    };
+    let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+    Some((number * factor).round() as u64)
+}
+
+fn blank() -> Enterprise {
+    let number = Number {
+        number: hotline::HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
+        enabled: true,
+        destinations: Vec::new(),
+        groups: Vec::new(),
+        rules: Vec::new(),
+        otherwise: Then::HangUp { prompt: None },
+        forwards: Forwards::default(),
+        block: Vec::new(),
+        limits: Limits::default(),
+        ringback: Ringback::Tone,
+        recording: Recording { enabled: false, notice: "recording_notice".into() },
+        talk_s_max: 14_400,
+    };
+    Enterprise {
+        id: TenantId::new("acme"),
+        name: "Acme".into(),
+        plan: PlanId::new("T1"),
+        account: AccountKind::Postpaid,
+        balance_end: BalanceEnd::Strict,
+        charging_from: ChargingFrom::Answer,
+        limits: Limits::default(),
+        schedules: Vec::new(),
+        region_sets: Vec::new(),
+        caller_lists: Vec::new(),
+        numbers: vec![number],
+    }
+}
+
+/// One line of the setting. Returns what was paid in.
+fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
+    match first {
+        "number" => return set_number(enterprise, rest),
+        "phone" => set_phone(enterprise, rest)?,
+        "hours" => {
+            let (name, hours) = rest.split_once(' ')?;
+            let mut schedule = Schedule::always();
+            let interval: Interval = hours.trim().parse().ok()?;
+            schedule.weekly.iter_mut().for_each(|day| *day = vec![interval]);
+            enterprise.schedules.push(NamedSchedule { name: name.into(), schedule });
+        }
+        "group" => {
+            let mut members: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+            let in_turn = members.last().is_some_and(|last| last == "round_robin");
+            members.truncate(members.len() - usize::from(in_turn));
+            let name = (!members.is_empty()).then(|| members.remove(0))?;
+            let strategy = if in_turn { Strategy::RoundRobin } else { Strategy::Sequential };
+            enterprise.numbers[0].groups.push(Group { name, strategy, members });
+        }
+        "rule" => set_rule(enterprise, rest)?,
+        "otherwise" => enterprise.numbers[0].otherwise = action(rest)?,
+        "forward" => {
+            let mut words = rest.split_whitespace();
+            let forwards = &mut enterprise.numbers[0].forwards;
+            let list = match words.next()? {
+                "busy" => &mut forwards.on_busy,
+                "no_answer" => &mut forwards.on_no_answer,
+                _ => return None,
+            };
+            *list = words.map(str::to_owned).collect();
+        }
+        "block" => enterprise.numbers[0].block = rest.split_whitespace().map(str::to_owned).collect(),
+        _ => return None,
+    }
+    Some(Money::ZERO)
+}
+
+fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
+    let mut balance = Money::ZERO;
+    let mut words = rest.split_whitespace();
+    enterprise.numbers[0].number = words.next()?.parse().ok()?;
+    for word in words {
+        let (key, value) = word.split_once('=')?;
+        let number = &mut enterprise.numbers[0];
+        match (key, value) {
+            ("plan", plan) => enterprise.plan = PlanId::new(plan),
+            ("balance", paid) => {
+                enterprise.account = AccountKind::Prepaid;
+                balance = paid.parse().ok()?;
+            }
+            ("end", "strict") => enterprise.balance_end = BalanceEnd::Strict,
+            ("end", "finish_call") => enterprise.balance_end = BalanceEnd::FinishCall,
+            ("charging", "two_party") => enterprise.charging_from = ChargingFrom::TwoParty,
+            ("charging", "answer") => enterprise.charging_from = ChargingFrom::Answer,
+            ("month_cost_cap", cap) => number.limits.month_cost_cap_e4 = Some(cap.parse().ok()?),
+            ("month_calls_cap", cap) => number.limits.month_calls_cap = Some(cap.parse().ok()?),
+            ("count_unanswered", "yes") => number.limits.count_unanswered = true,
+            ("concurrent", most) => number.limits.concurrent_calls_max = Some(most.parse().ok()?),
+            ("concurrent_per_caller", most) => {
+                number.limits.concurrent_calls_per_caller_max = Some(most.parse().ok()?);
+            }
+            ("record", "yes") => number.recording.enabled = true,
+            ("ring", prompt) => number.ringback = Ringback::Prompt(prompt.into()),
+            ("talk_max", most) => number.talk_s_max = (milliseconds(most)? / 1_000) as u32,
+            ("enabled", "no") => number.enabled = false,
+            _ => return None,
+        }
+    }
+    Some(balance)
+}
+
+fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
+    let mut words = rest.split_whitespace();
+    let (name, digits) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let kind = match digits.as_bytes() {
+        [b's', ..] => DestinationKind::SipUri,
+        [b'0', ..] => DestinationKind::Landline,
+        _ => DestinationKind::Mobile,
+    };
+    let mut phone = Destination { name, kind, number: digits, enabled: true, lines: 1, ring_s: 20 };
+    for word in words {
+        match word.split_once('=') {
+            Some(("lines", lines)) => phone.lines = lines.parse().ok()?,
+            Some(("ring", ring)) => phone.ring_s = (milliseconds(ring)? / 1_000) as u16,
+            None if word == "off" => phone.enabled = false,
+            _ => return None,
+        }
+    }
+    let phones = &mut enterprise.numbers[0].destinations;
+    match phones.iter_mut().find(|known| known.name == phone.name) {
+        Some(known) => *known = phone,
+        None => phones.push(phone),
+    }
+    Some(())
+}
+
+/// `NAME when CONDITION [and CONDITION] -> ACTION`.
+fn set_rule(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
+    let (head, then) = rest.split_once("->")?;
+    let (name, when) = head.split_once(" when ")?;
+    let mut conditions = Vec::new();
+    for condition in when.split(" and ") {
+        let (kind, what) = condition.trim().split_once(' ')?;
+        let what = what.trim().to_owned();
+        conditions.push(match kind {
+            "open" => Condition::Open(what),
+            "closed" => Condition::Closed(what),
+            "from" => {
+                let includes = what.split_whitespace().map(str::to_owned).collect();
+                enterprise.region_sets.push(NamedRegions { name: what.clone(), includes });
+                Condition::From(what)
+            }
+            "caller" => {
+                let callers = what.split_whitespace().map(str::to_owned).collect();
+                enterprise.caller_lists.push(NamedCallers { name: what.clone(), callers });
+                Condition::Caller(what)
+            }
+            _ => return None,
+        });
+    }
+    let then = action(then.trim())?;
+    enterprise.numbers[0].rules.push(Rule { name: name.trim().to_owned(), when: conditions, then });
+    Some(())
+}
+
+/// `dial X`, `play P then …`, `answer P then …`, `share 60 A 40 B`, `hang up [P]`.
+fn action(text: &str) -> Option<Then> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Some(match words.as_slice() {
+        ["dial", name] => Then::Dial((*name).to_owned()),
+        [kind @ ("play" | "answer"), prompt, "then", ..] => {
+            let rest = text.split_once(" then ")?.1;
+            let then = Box::new(action(rest)?);
+            Then::Play { prompt: (*prompt).to_owned(), answer: *kind == "answer", then }
+        }
+        ["share", shares @ ..] => {
+            let share = |pair: &[&str]| {
+                Some(Share { percent: pair[0].parse().ok()?, dial: (*pair.get(1)?).to_owned() })
+            };
+            let shares = shares.chunks(2).map(share).collect::<Option<Vec<_>>>()?;
+            Then::Percentage { mode: ShareMode::Exact, shares }
+        }
+        ["hang", "up"] => Then::HangUp { prompt: None },
+        ["hang", "up", prompt] => Then::HangUp { prompt: Some((*prompt).to_owned()) },
+        _ => return None,
+    })
+}

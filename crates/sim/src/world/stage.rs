@@ -1,0 +1,400 @@
+//! A world without chance, in which a script's people do what they are told to and what the node does is put into words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::call::Sound;
+use hotline::cdr::CallRecord;
+use hotline::enterprise::{Enterprise, compile};
+use hotline::rating::ChargeKind;
+use hotline::settlement::Settlement;
+use hotline::{Money, PlanId, Wall};
+use node::directory::{Entry, Place};
+use node::media::Command;
+use node::{Change, Input, TrunkConfig};
+
+use super::deeds::Mood;
+use super::life::Crash;
+use super::{Due, Options, Reply, Weather, World};
+use crate::dice::Dice;
+use crate::far::{CalleePlan, CallerPlan, Doings, Outcome, TalkPlan, Timer};
+use crate::scenario::{Script, What};
+use crate::wire::{Message, Method};
+
+/// What is kept to put a scenario's world into words.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    seen: BTreeSet<String>,
+    said: Vec<(u64, String)>,
+    /// The instant that is put into words.
+    pub(super) now: u64,
+    /// Names of phones by what is dialled.
+    phones: BTreeMap<String, String>,
+    /// Names by Call-ID: callers, and phones once they are dialled.
+    names: BTreeMap<String, String>,
+    /// More than one trunk: the way is worth a word.
+    trunks: Vec<(SocketAddr, String)>,
+    acks_lost: u32,
+}
+
+impl Words {
+    fn say(&mut self, word: String) {
+        self.said.push((self.now, word));
+    }
+
+    /// A datagram of the node, in words, once.
+    pub(super) fn sent(&mut self, to: SocketAddr, bytes: &[u8]) {
+        let Some(message) = Message::read(bytes) else { return };
+        let key = format!("{} {:?} {} {}", message.call_id, message.method, message.cseq, message.status);
+        let inside = message.status == 0 && !message.to_tag().is_empty();
+        let worth = match (message.method, message.status) {
+            (Method::Invite, 0) => !inside,
+            (Method::Invite, status) => status > 100 && message.cseq == 1,
+            (Method::Bye | Method::Cancel, 0) => true,
+            _ => false,
+        };
+        if !worth || !self.seen.insert(key) {
+            return;
+        }
+        if message.method == Method::Invite && message.status == 0 {
+            return self.dialled(to, &message);
+        }
+        let name = self.names.get(message.call_id).cloned().unwrap_or_else(|| "nobody".into());
+        let of = if name == "caller" { String::new() } else { format!(" {name}") };
+        self.say(match (message.method, message.status) {
+            (Method::Bye, _) => format!("bye {name}"),
+            (Method::Cancel, _) => format!("cancel {name}"),
+            (_, 183) => format!("early{of}"),
+            (_, 180) => format!("ringing{of}"),
+            (_, 200) => format!("answer{of}"),
+            (_, status) => format!("refuse{of} {status}"),
+        });
+    }
+
+    fn dialled(&mut self, to: SocketAddr, message: &Message<'_>) {
+        let user = message.uri.split_once('@').map_or(message.uri, |(user, _)| user);
+        let user = user.strip_prefix("sip:").unwrap_or(user);
+        let name = self.phones.get(user).cloned().unwrap_or_else(|| user.to_owned());
+        self.names.insert(message.call_id.to_owned(), name.clone());
+        let way = self.trunks.iter().find(|(address, _)| *address == to).map(|(_, trunk)| trunk);
+        match way.filter(|_| self.trunks.len() > 1) {
+            Some(trunk) => self.say(format!("dial {name} by {trunk}")),
+            None => self.say(format!("dial {name}")),
+        }
+    }
+
+    /// What a person would hear.
+    pub(super) fn heard(&mut self, command: &Command) {
+        match command {
+            Command::Play { leg, sound, .. } => {
+                let what = match sound {
+                    Sound::Prompt(name) => name.to_string(),
+                    Sound::Ringback => "ringback".into(),
+                    Sound::Warning => "warning".into(),
+                };
+                let to = if leg.0 & 0xff == 0 { "" } else { " to target" };
+                self.say(format!("play {what}{to}"));
+            }
+            Command::Bridge { .. } => self.say("join".into()),
+            Command::Record { .. } => self.say("record".into()),
+            _ => {}
+        }
+    }
+}
+
+/// A scenario's world.
+pub struct Stage {
+    world: World,
+    began: Vec<usize>,
+}
+
+impl Stage {
+    /// How long after the last line its expectation is waited for.
+    pub const AFTERMATH_MS: u64 = 100_000;
+    /// When nothing may be left of any call.
+    pub const QUIET_MS: u64 = 300_000;
+
+    /// Sets the stage.
+    ///
+    /// # Errors
+    /// What must always hold and does not from the start.
+    pub fn new(script: &Script) -> Result<Self, String> {
+        let trunks: Vec<TrunkConfig> =
+            script.trunks.iter().enumerate().map(|(n, name)| trunk(n, name)).collect();
+        let words = Words {
+            phones: phones(&script.enterprise),
+            trunks: trunks.iter().map(|trunk| (trunk.address, trunk.name.clone())).collect(),
+            ..Words::default()
+        };
+        let weather = Weather::calm(script.begins_at.wall());
+        let options = Options { minutes: 0, trace: false };
+        let mut world =
+            World::build(0, options, Dice::new(0), weather, vec![script.enterprise.clone()], trunks);
+        world.words = Some(words);
+        world.remember_rules(0);
+        if script.balance > Money::ZERO {
+            world.store.top_up(&script.enterprise.id, script.balance, "first", Wall(world.wall_ms));
+        }
+        world.restart()?;
+        Ok(Self { world, began: Vec::new() })
+    }
+
+    /// Lives up to an instant.
+    ///
+    /// # Errors
+    /// What must always hold and did not.
+    pub fn wait(&mut self, until: u64) -> Result<(), String> {
+        self.world.live_until(until)
+    }
+
+    /// What was seen since words were last forgotten, and when.
+    pub fn words(&self) -> &[(u64, String)] {
+        self.world.words.as_ref().map_or(&[], |words| &words.said)
+    }
+
+    /// Forgets what was seen.
+    pub fn forget_words(&mut self) {
+        if let Some(words) = &mut self.world.words {
+            words.said.clear();
+        }
+    }
+
+    /// Nothing may be left of any call.
+    ///
+    /// # Errors
+    /// What is left.
+    pub fn check_quiet(&mut self) -> Result<(), String> {
+        self.world.sweep()?;
+        self.world.check_quiet()
+    }
+
+    /// Something happens.
+    ///
+    /// # Errors
+    /// Nobody of that name can do that now, or what must always hold broke.
+    pub fn act(&mut self, what: &What) -> Result<(), String> {
+        match what {
+            What::Nothing => Ok(()),
+            What::Call { name, from } => self.call(name, from),
+            What::Edit(after) => self.edit(after),
+            What::TopUp(amount) => {
+                let tenant = self.world.enterprises[0].0.id.clone();
+                let wall = self.world.now().wall;
+                let reference = format!("at {}", self.world.clock);
+                self.world.store.top_up(&tenant, *amount, &reference, wall);
+                self.world.watch.credit_leaves(&tenant, *amount);
+                self.world.reply(1, Reply::Credit(tenant, *amount));
+                Ok(())
+            }
+            What::Does { name, deed } => self.does(name, deed),
+        }
+    }
+
+    fn call(&mut self, name: &str, from: &str) -> Result<(), String> {
+        let number = self.world.enterprises[0].0.numbers[0].number.to_string();
+        let acks_lost = self.world.words.as_ref().map_or(0, |words| words.acks_lost);
+        let plan = CallerPlan { acks_lost, withheld: from == "nobody", ..CallerPlan::default() };
+        let home = SocketAddr::from(([10, 0, 1, 1], 5060));
+        let mut out = Doings::default();
+        let leg = self.world.far.call(home, from, &number, plan, &mut out);
+        self.began.push(leg);
+        let call_id = self.world.far.legs[leg].call_id.clone();
+        if let Some(words) = &mut self.world.words {
+            words.names.insert(call_id, name.to_owned());
+        }
+        self.world.far_did(out)
+    }
+
+    fn edit(&mut self, after: &Enterprise) -> Result<(), String> {
+        let version = self.world.enterprises[0].1 + 1;
+        self.world.enterprises[0] = (after.clone(), version);
+        self.world.remember_rules(0);
+        if let Some(words) = &mut self.world.words {
+            words.phones = phones(after);
+        }
+        let entry = Entry { tenant: after.id.clone(), version, place: Place::default() };
+        let numbers = vec![(after.numbers[0].number, Some(entry))];
+        let bodies = compile(after, version).into_iter().map(Arc::new).collect();
+        self.world.tell(Input::Change(Change::Enterprise { numbers, bodies }))
+    }
+
+    fn does(&mut self, name: &str, deed: &str) -> Result<(), String> {
+        let world = &mut self.world;
+        match (name, deed) {
+            ("node", "dies") => world.die(Crash::AfterFacts),
+            ("node", "drains") => return world.tell(Input::Drain(true)),
+            ("store", "leaves") => world.store.away_until = u64::MAX,
+            ("store", "returns") => {
+                world.store.away_until = 0;
+                world.later(1, Due::Store);
+            }
+            ("disk", "fails") => world.disk_fails = true,
+            ("clock", jump) => world.wall_ms += jump_ms(jump).ok_or(format!("`{jump}` is no jump"))?,
+            ("acks", "get lost") => world.words.iter_mut().for_each(|words| words.acks_lost = 1_000),
+            (trunk, "goes silent" | "is full" | "works again")
+                if world.trunks.iter().any(|known| known.name == trunk) =>
+            {
+                let place = world.trunks.iter().position(|known| known.name == trunk).unwrap_or_default();
+                world.trunk_moods[place] = match deed {
+                    "goes silent" => Mood::Dead,
+                    "is full" => Mood::Full,
+                    _ => Mood::Good,
+                };
+            }
+            (name, deed) => return self.person_does(name, deed),
+        }
+        Ok(())
+    }
+
+    fn person_does(&mut self, name: &str, deed: &str) -> Result<(), String> {
+        let world = &mut self.world;
+        let Some(words) = &mut world.words else { return Ok(()) };
+        let named = |call_id: &String| words.names.get(call_id).is_some_and(|known| known == name);
+        let place =
+            world.far.legs.iter().rposition(|leg| named(&leg.call_id)).ok_or(format!("nobody is {name}"))?;
+        let mut out = Doings::default();
+        let leg = &mut world.far.legs[place];
+        match deed {
+            "rings" => leg.ring(&mut out),
+            "answers" => leg.answer(&mut out),
+            "answers twice" => {
+                leg.answer(&mut out);
+                out.timers.push((300, place, Timer::Fork));
+            }
+            "is busy" => leg.refuse(486, 0, &mut out),
+            "rejects" => leg.refuse(603, 21, &mut out),
+            "is unknown" => leg.refuse(404, 1, &mut out),
+            "does not answer" => leg.refuse(480, 19, &mut out),
+            "fails" => leg.refuse(503, 0, &mut out),
+            "hangs up" => leg.leave(&mut out),
+            "hangs up twice" => {
+                leg.leave(&mut out);
+                out.timers.push((40, place, Timer::SecondBye));
+            }
+            "gives up" => leg.cancel(&mut out),
+            "holds" => leg.hold(true, &mut out),
+            "comes back" => leg.hold(false, &mut out),
+            "falls silent" => out.timers.push((0, place, Timer::Vanish)),
+            deed => return Err(format!("`{deed}` is nothing to do")),
+        }
+        world.far_did(out)
+    }
+
+    /// A claim about the end: `cdr NAME key=value …`, `records N`, `balance 1.00`.
+    ///
+    /// # Errors
+    /// What is so instead.
+    pub fn check(&self, words: &[String]) -> Result<(), String> {
+        let store = &self.world.store;
+        match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["records", count] if *count == store.records.len().to_string() => Ok(()),
+            ["records", ..] => Err(format!("there are {} records", store.records.len())),
+            ["balance", amount] => {
+                let kept = store.balance(&self.world.enterprises[0].0.id);
+                let same = amount.parse::<Money>().is_ok_and(|amount| amount == kept);
+                if same { Ok(()) } else { Err(format!("the balance is {kept}")) }
+            }
+            ["cdr", rest @ ..] => self.check_record(rest),
+            _ => Err("no claim".into()),
+        }
+    }
+
+    fn check_record(&self, rest: &[&str]) -> Result<(), String> {
+        let (place, claims) = match rest {
+            [place, claims @ ..] if !place.contains('=') => (place.parse().unwrap_or(1), claims),
+            claims => (1usize, claims),
+        };
+        let mut all: Vec<&Arc<Settlement>> = self.world.store.records.values().collect();
+        all.sort_by_key(|settlement| settlement.record.started_at);
+        let settlement = all.get(place.wrapping_sub(1)).ok_or(format!("there are {} records", all.len()))?;
+        for claim in claims {
+            let (key, value) = claim.split_once('=').ok_or(format!("`{claim}` claims nothing"))?;
+            let is = figure(settlement, key).ok_or(format!("a record has no {key}"))?;
+            if is != value {
+                return Err(format!("{key} is {is}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A figure of a record in a scenario's words.
+fn figure(settlement: &Settlement, key: &str) -> Option<String> {
+    let record: &CallRecord = &settlement.record;
+    let sum = |kind: ChargeKind| -> Money {
+        settlement.charges.iter().filter(|charge| charge.kind == kind).map(|charge| charge.amount_e4).sum()
+    };
+    Some(match key {
+        "talk" => seconds(record.talk_ms),
+        "sale" => seconds(record.sale_ms),
+        "cause" => record.cause.code().to_owned(),
+        "by" => format!("{:?}", record.ended_by).to_lowercase(),
+        "status" => format!("{:?}", record.status).to_lowercase(),
+        "fee" => sum(ChargeKind::Sale).to_string(),
+        "cost" => sum(ChargeKind::Cost).to_string(),
+        "forwards" => record.forwards.to_string(),
+        "legs" => record.legs.len().to_string(),
+        "answered" => record.destination.clone(),
+        "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
+        "caller" => record.caller.clone(),
+        "province" => record.region.province.to_string(),
+        "version" => record.version.to_string(),
+        "month" => record.started_at.beijing().billing_month().to_string(),
+        "outcomes" => {
+            let outcomes = record.legs.iter().map(|leg| format!("{:?}", leg.outcome));
+            outcomes.collect::<Vec<_>>().join("+")
+        }
+        _ => return None,
+    })
+}
+
+/// Whole seconds as `61s`, others as `60.25s`.
+fn seconds(ms: u64) -> String {
+    format!("{}s", ms as f64 / 1_000.0)
+}
+
+fn jump_ms(jump: &str) -> Option<i64> {
+    let (sign, rest) = match jump.strip_prefix("jumps -") {
+        Some(rest) => (-1, rest),
+        None => (1, jump.strip_prefix("jumps +")?),
+    };
+    Some(sign * crate::scenario::milliseconds(rest)? as i64)
+}
+
+fn phones(enterprise: &Enterprise) -> BTreeMap<String, String> {
+    let destinations = enterprise.numbers.iter().flat_map(|number| &number.destinations);
+    let user = |number: &str| {
+        let user = number.split_once('@').map_or(number, |(user, _)| user);
+        user.strip_prefix("sip:").unwrap_or(user).to_owned()
+    };
+    destinations.map(|phone| (user(&phone.number), phone.name.clone())).collect()
+}
+
+fn trunk(place: usize, name: &str) -> TrunkConfig {
+    TrunkConfig {
+        name: name.to_owned(),
+        address: SocketAddr::from(([10, 0, 1, place as u8 + 1], 5060)),
+        area_code: Some("010".into()),
+        outgoing: true,
+        cost_plan: Some(PlanId::new("C1")),
+    }
+}
+
+/// A callee that does nothing but say 100 until its script tells it.
+pub(super) fn obedient(mood: Mood) -> CalleePlan {
+    let outcome = match mood {
+        Mood::Good => Outcome::Silence,
+        Mood::Dead => Outcome::Dead,
+        Mood::Full => Outcome::Refuse(5, 503, 0),
+    };
+    CalleePlan {
+        ring: None,
+        outcome,
+        trying: true,
+        fork_ms: None,
+        deaf_to_cancel: false,
+        strange: false,
+        talk: TalkPlan::default(),
+    }
+}

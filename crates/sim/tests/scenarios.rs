@@ -1,0 +1,79 @@
+//! Every `.call` file of `scenarios/` is a test of its own name; none is left out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
+}
+
+fn play(name: &str) {
+    let path = folder().join(format!("{name}.call"));
+    let text = fs::read_to_string(&path).expect("the scenario is there");
+    if let Err(broken) = sim::scenario::play(&text) {
+        panic!("scenarios/{name}.call, {broken}");
+    }
+}
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            play(stringify!($name));
+        })*
+
+        const LISTED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+scenarios! {
+    a_caller_falls_silent
+    b05_month_cost_cap
+    b06_month_call_cap
+    b08_calls_at_once
+    b09_no_money_no_call
+    f17_charged_from_the_answer
+    f17_charged_from_two_parties
+    fault_b2_a_race_for_the_last_slice
+    fault_b3_the_call_may_finish
+    fault_b3_the_money_ends_in_the_talk
+    fault_b4_a_dead_nodes_hold_comes_back
+    fault_b5_a_call_of_no_length
+    fault_b5_longer_than_a_day
+    fault_f1_the_node_dies_in_a_talk
+    fault_f1_the_node_dies_while_ringing
+    fault_f2_drain
+    fault_f3_the_store_is_away
+    fault_f4_the_disk_refuses
+    fault_f7_the_clock_jumps
+    fault_f8_a_full_trunk_is_passed_over
+    fault_f8_a_silent_trunk_is_passed_over
+    fault_f9_both_hang_up
+    fault_f9_cancel_crosses_the_answer
+    fault_f9_the_ack_is_lost
+    fault_f9_two_forks_answer
+    first_call
+    i03_colour_ring
+    i07_the_notice_before_the_recording
+    r04_an_edit_touches_the_next_call
+    r05_in_the_order_written
+    r07_in_turn
+    r08_by_the_callers_region
+    r09_by_the_hour
+    r11_shares_are_exact
+    r12_forward_on_busy
+    r13_forward_on_no_answer
+    r14_three_forwards_at_most
+}
+
+#[test]
+fn every_file_is_listed() {
+    let listed: BTreeSet<String> = LISTED.iter().map(|name| (*name).to_owned()).collect();
+    let files = fs::read_dir(folder()).expect("the folder is there").filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let call = path.extension().is_some_and(|extension| extension == "call");
+        call.then(|| path.file_stem()?.to_str().map(str::to_owned)).flatten()
+    });
+    assert_eq!(files.collect::<BTreeSet<_>>(), listed);
+}
