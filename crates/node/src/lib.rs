@@ -9,6 +9,7 @@ mod node;
 pub mod recovery;
 
 mod acting;
+mod arriving;
 mod books;
 mod carriers;
 mod legs;

@@ -1,0 +1,265 @@
+//! From an INVITE to a call: whose number is it, is all at hand to decide, may it begin? An INVITE whose number or
+//! tenant is cold waits at 100 until it is loaded, for a bounded time.
+
+use std::sync::Arc;
+
+use hotline::call::{Arrival, CALLER, Call, Desk};
+use hotline::cdr::Cause;
+use hotline::rating::Tariffs;
+use hotline::region::{self, Region};
+use hotline::tenant::Tenant;
+use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
+use sip::Arriving;
+use sip::sdp::Sdp;
+
+use crate::directory::{Entry, Found, Place};
+use crate::node::{Node, Notice, Output};
+use crate::people::Loaded;
+use crate::slot::{Side, Slot};
+
+/// A cold number or tenant that is not told within this time is refused.
+pub(crate) const LOAD_MS_MAX: u64 = 3_000;
+
+/// An INVITE that waits for its number's body or its tenant's account.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    leg: sip::LegId,
+    arriving: Box<Arriving>,
+    trunk: Arc<str>,
+    area_code: Option<Arc<str>>,
+    pub(crate) since: Mono,
+    cancelled: bool,
+    /// Whether its number was asked for twice: a third time would not help.
+    asked_again: bool,
+}
+
+impl Node {
+    /// A new INVITE: whose is it, which number, may it begin now?
+    pub(crate) fn invited(&mut self, leg: sip::LegId, arriving: Box<Arriving>) {
+        self.totals.invites += 1;
+        let now = self.now.mono;
+        let Some(trunk) =
+            self.carriers.of_source(arriving.from).and_then(|place| self.carriers.config(place))
+        else {
+            self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
+            return self.endpoint.reject(leg, 403, None, None, now.0);
+        };
+        let trunk_name: Arc<str> = trunk.name.as_str().into();
+        let area_code: Option<Arc<str>> = trunk.area_code.as_deref().map(Arc::from);
+        let Ok(number) = arriving.request_uri_user.parse::<HotlineNumber>() else {
+            return self.endpoint.reject(leg, 404, None, None, now.0);
+        };
+        if self.drained || self.journal_low {
+            self.totals.refused_unready += 1;
+            return self.endpoint.reject(leg, 503, None, Some(5), now.0);
+        }
+        self.endpoint.trying(leg, now.0);
+        let parked = Parked {
+            leg,
+            arriving,
+            trunk: trunk_name,
+            area_code,
+            since: now,
+            cancelled: false,
+            asked_again: false,
+        };
+        self.begin_or_park(number, parked);
+    }
+
+    fn begin_or_park(&mut self, number: HotlineNumber, parked: Parked) {
+        match self.directory.find(number) {
+            Found::Warm(hotline) if self.books.is_open_for(&hotline) => self.begin(parked, hotline, None),
+            Found::Warm(hotline) => {
+                let (tenant, version) = (hotline.tenant.clone(), hotline.version);
+                self.park(number, parked, tenant, version, Place::default(), false);
+            }
+            Found::Cold(entry) => self.park(number, parked, entry.tenant, entry.version, entry.place, true),
+            Found::Unassigned => {
+                self.begin(parked, Arc::new(unassigned(number, TenantId::provider())), None);
+            }
+        }
+    }
+
+    fn park(
+        &mut self,
+        number: HotlineNumber,
+        parked: Parked,
+        tenant: TenantId,
+        version: u32,
+        place: Place,
+        body: bool,
+    ) {
+        let waiting = self.parked.entry(number).or_default();
+        waiting.push(parked);
+        if waiting.len() == 1 {
+            self.totals.cold_loads += 1;
+            let account = self.books.tenant(&tenant).is_none();
+            self.outputs.push_back(Output::Load { number, tenant, version, place, body, account });
+        }
+    }
+
+    pub(crate) fn loaded(&mut self, loaded: Loaded) {
+        let number = loaded.number;
+        if let Some(hotline) = loaded.hotline {
+            let is_current = |found: &Entry| found.version == hotline.version;
+            if matches!(self.directory.find(number), Found::Cold(entry) if is_current(&entry)) {
+                self.directory.keep(hotline);
+            }
+        }
+        if let Found::Warm(hotline) = self.directory.find(number) {
+            match &loaded.account {
+                Some(account) => self.books.open(&hotline.tenant, account),
+                None if Tenant::needs_no_account(&hotline) => self.books.open_provisional(&hotline.tenant),
+                None => {}
+            }
+        }
+        for parked in self.parked.remove(&number).unwrap_or_default() {
+            self.begin_parked(number, parked);
+        }
+    }
+
+    /// Begins a call whose number was asked for. One that is still cold was edited meanwhile and is asked for once
+    /// more; then it is refused.
+    fn begin_parked(&mut self, number: HotlineNumber, mut parked: Parked) {
+        match self.directory.find(number) {
+            Found::Warm(hotline) if self.books.peek(&hotline.tenant).is_some() => {
+                self.begin(parked, hotline, None)
+            }
+            Found::Unassigned => self.begin_or_park(number, parked),
+            Found::Cold(_) if !std::mem::replace(&mut parked.asked_again, true) => {
+                self.begin_or_park(number, parked)
+            }
+            Found::Warm(_) | Found::Cold(_) => self.refuse_parked(number, parked),
+        }
+    }
+
+    pub(crate) fn refuse_stale_parked(&mut self) {
+        let now = self.now.mono;
+        if self.parked.values().flatten().all(|parked| parked.since + LOAD_MS_MAX > now) {
+            return;
+        }
+        for (number, waiting) in std::mem::take(&mut self.parked) {
+            let (stale, fresh): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|parked| parked.since + LOAD_MS_MAX <= now);
+            if !fresh.is_empty() {
+                self.parked.insert(number, fresh);
+            }
+            for parked in stale {
+                self.refuse_parked(number, parked);
+            }
+        }
+    }
+
+    /// A record is kept of a call whose rules could not be had, too.
+    fn refuse_parked(&mut self, number: HotlineNumber, parked: Parked) {
+        let hotline = match self.directory.find(number) {
+            Found::Warm(hotline) => hotline,
+            Found::Cold(entry) => Arc::new(unassigned(number, entry.tenant)),
+            Found::Unassigned => Arc::new(unassigned(number, TenantId::provider())),
+        };
+        self.begin(parked, hotline, Some(Cause::NoCapacity));
+    }
+
+    fn begin(&mut self, parked: Parked, hotline: Arc<Hotline>, refused: Option<Cause>) {
+        let now = self.now;
+        let low = u128::from(self.chance.draw()) << 64 | u128::from(self.chance.draw());
+        let id = CallId::at(now.wall.0, low);
+        let raw = parked.arriving.asserted.as_deref().unwrap_or(&parked.arriving.from_user);
+        let caller = region::normalise(raw, parked.area_code.as_deref()).number;
+        let region = if caller.is_empty() { Region::unknown() } else { self.regions.locate(&caller) };
+        let trunk = parked.trunk.clone();
+        self.outputs.push_back(Output::Notice(Notice::Began {
+            call: id,
+            number: hotline.number,
+            caller: caller.clone(),
+            trunk: trunk.clone(),
+        }));
+        let offer = parked.arriving.sdp.as_deref().map(Sdp::parse);
+        let refused = refused.or_else(|| self.hopeless(&parked, offer.as_ref()));
+        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw(), refused };
+        let own = arrival.hotline.tenant.clone();
+        let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
+        let tariffs = self.tariffs.clone();
+        let Some(tenant) = self.books.tenant(&owner) else { return };
+        let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &tariffs };
+        let call = Call::begin(arrival, &mut desk, now);
+        self.settle_in(id, call, parked, offer.and_then(Result::ok), tariffs);
+    }
+
+    /// Why a call cannot come to anything, as far as its INVITE tells.
+    fn hopeless(&self, parked: &Parked, offer: Option<&Result<Sdp, sip::sdp::SdpError>>) -> Option<Cause> {
+        let speaks = |offer: &Sdp| offer.voice().is_some() && offer.audio.port() != 0;
+        if parked.cancelled {
+            return Some(Cause::CallerCancelled);
+        }
+        if offer.is_some_and(|offer| !offer.as_ref().is_ok_and(speaks)) {
+            return Some(Cause::NoCommonCodec);
+        }
+        // Caller and target need a port each.
+        self.ports.iter().all(|shard| shard.len() < 2).then_some(Cause::NoCapacity)
+    }
+
+    fn settle_in(
+        &mut self,
+        id: CallId,
+        call: Call,
+        parked: Parked,
+        theirs: Option<Sdp>,
+        tariffs: Arc<Tariffs>,
+    ) {
+        let leg = parked.leg;
+        let place = self.slots.insert(|slot| Slot {
+            id,
+            call,
+            generation: slot.generation,
+            sides: vec![Side { sip: Some(leg), theirs, ..Side::default() }],
+            shard: None,
+            journalled: 0,
+            first_position: 0,
+            end_position: 0,
+            tariffs,
+            accepted: false,
+            wake: None,
+            max_forwards: parked.arriving.max_forwards.saturating_sub(1),
+            media_closing: 0,
+            closing: false,
+        });
+        self.by_leg.insert(leg, (place, CALLER));
+        self.by_call.insert(id, place);
+        // The first facts are journalled and the first actions queued as with any other event.
+        self.with_call(place, |_, _, _| {});
+        self.outputs.push_back(Output::Heard { call: id });
+    }
+
+    /// The caller of a parked INVITE gave up; the call still begins, and its record says so.
+    pub(crate) fn cancel_parked(&mut self, leg: sip::LegId) {
+        for parked in self.parked.values_mut().flatten().filter(|parked| parked.leg == leg) {
+            parked.cancelled = true;
+        }
+    }
+}
+
+/// The rules of a number that nobody holds.
+fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
+    Hotline {
+        tenant,
+        number,
+        version: 0,
+        enabled: false,
+        flow: Default::default(),
+        destinations: Vec::new(),
+        groups: Vec::new(),
+        forward_on_busy: Vec::new(),
+        forward_on_no_answer: Vec::new(),
+        block: Default::default(),
+        limits: Default::default(),
+        tenant_limits: Default::default(),
+        ringback: hotline::enterprise::Ringback::Tone,
+        recording_notice: None,
+        talk_ms_max: 0,
+        charging_from: Default::default(),
+        plan: hotline::PlanId::new(""),
+        account: hotline::enterprise::AccountKind::Postpaid,
+        balance_end: hotline::enterprise::BalanceEnd::Strict,
+    }
+}
