@@ -272,8 +272,8 @@ pub fn region(context: &Context, words: &Region) -> Ran {
     context.show(&located, |located| {
         let Located { caller, form, region, table } = located;
         let carrier = region.carrier.as_ref().map(code).unwrap_or_default();
-        let place = format!("{}{} {} {carrier}", region.province, region.city, region.area_code);
-        let place = if place.trim().is_empty() { code(&region.kind) } else { place.trim().to_owned() };
+        let place = format!("{} {} {carrier}", super::say::place(region), region.area_code);
+        let place = place.trim();
         context.say(
             format!(
                 "{caller}（{}）：{place}（依据 {}，数据 {table}；运营商为发号时的）",

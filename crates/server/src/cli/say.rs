@@ -7,6 +7,7 @@ use hotline::call::{Dated, Fact, LegNo};
 use hotline::cdr::{AnswerStatus, AttemptKind, Cause, Party};
 use hotline::enterprise::Strategy;
 use hotline::flow::StepWhy;
+use hotline::region::Region;
 use hotline::routing::Skip;
 use hotline::{Mono, Wall};
 use unicode_width::UnicodeWidthStr;
@@ -85,6 +86,15 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
     context.pick(zh, en)
 }
 
+/// `广东深圳`, `北京`, or the kind of a place that has no name.
+pub fn place(region: &Region) -> String {
+    match (&*region.province, &*region.city) {
+        ("", "") => code(&region.kind),
+        (province, city) if province == city => province.to_owned(),
+        (province, city) => format!("{province}{city}"),
+    }
+}
+
 fn party(context: &Context, party: Party) -> &'static str {
     let (zh, en) = match party {
         Party::Caller => ("主叫", "the caller"),
@@ -128,8 +138,7 @@ impl Teller<'_> {
     fn sentence(&mut self, fact: &Fact) -> String {
         match fact {
             Fact::Arrived(arrived) => {
-                let region = format!("{}{}", arrived.region.province, arrived.region.city);
-                let region = if region.is_empty() { code(&arrived.region.kind) } else { region };
+                let region = place(&arrived.region);
                 let (caller, number, source) =
                     (&arrived.caller, arrived.number.grouped(), code(&arrived.region.source));
                 self.pick(
@@ -346,11 +355,14 @@ impl Teller<'_> {
 }
 
 /// A column of the ladder is so wide.
-const COLUMN: usize = 28;
+const COLUMN: usize = 30;
+/// And the time before it.
+const CLOCK: usize = 12;
 /// More far ends than this are drawn in the last column.
 const LANES_MAX: usize = 4;
 
-/// The messages between us and the far ends, one column each: the caller left, targets right.
+/// The messages between us and the far ends: the caller's left of us, those of outgoing legs right, with the leg's
+/// number from the second on.
 pub fn ladder(context: &Context, messages: &[Message]) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for message in messages {
@@ -363,35 +375,25 @@ pub fn ladder(context: &Context, messages: &[Message]) -> String {
     for message in messages {
         let id = header(&message.text, "call-id", "i");
         let lane = lanes.iter().position(|lane| *lane == id).unwrap_or(LANES_MAX - 1);
-        text += &rung(message, lane, lanes.len());
+        text += &rung(message, lane);
     }
     text
 }
 
 fn heads(context: &Context, lanes: usize) -> String {
-    let mut line = format!("  {:<12} ", "");
-    for lane in 0..lanes {
-        if lane == 1 {
-            line += &pad("Sibai", COLUMN);
-        }
-        let name = match lane {
-            0 => context.pick("主叫", "caller").to_owned(),
-            _ => format!("{} {lane}", context.pick("腿", "leg")),
-        };
-        // The caller stands left of us, each target at the right end of its column.
-        if lane == 0 {
-            line += &pad(&name, COLUMN);
-        } else {
-            line += &pad(&name, COLUMN / 2);
-        }
-    }
-    if lanes == 1 {
-        line += "Sibai";
-    }
+    let legs: Vec<String> = (1..lanes).map(|lane| lane.to_string()).collect();
+    let legs = if legs.is_empty() {
+        String::new()
+    } else {
+        format!("{} {}", context.pick("腿", "leg"), legs.join(", "))
+    };
+    let clock = " ".repeat(CLOCK);
+    let line =
+        format!("  {clock} {}{}{legs}", pad(context.pick("主叫", "caller"), COLUMN), pad("Sibai", COLUMN));
     line.trim_end().to_owned() + "\n"
 }
 
-fn rung(message: &Message, lane: usize, _lanes: usize) -> String {
+fn rung(message: &Message, lane: usize) -> String {
     let time = message.at.beijing();
     let clock = format!("{}.{:03}", &time.to_string()[11..], time.ms_of_day % 1000);
     let what = first_words(&message.text);
@@ -404,8 +406,8 @@ fn rung(message: &Message, lane: usize, _lanes: usize) -> String {
         false => format!("←{}{what}─", "─".repeat(room)),
     };
     let indent = if lane == 0 { 0 } else { COLUMN };
-    let name = if lane > 1 { format!("  ({lane})") } else { String::new() };
-    format!("  {clock:<12} {}|{arrow}|{name}\n", " ".repeat(indent))
+    let name = if lane > 1 { format!(" {lane}") } else { String::new() };
+    format!("  {clock:<CLOCK$} {}|{arrow}|{name}\n", " ".repeat(indent))
 }
 
 fn pad(text: &str, width: usize) -> String {
