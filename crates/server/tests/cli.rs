@@ -1,0 +1,457 @@
+//! The command line as people use it: the real binary, a data directory of its own, answers by `--json`, exit codes.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+/// A directory of one test, removed at its end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Dir {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("sibai-cli-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a directory");
+        Dir(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    /// Runs `sibai` with these words in this directory; data lie in `data` there.
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("the binary runs")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sibai"));
+        command.args(words).args(["--data", "data", "--lang", "en", "--by", "tester"]).current_dir(&self.0);
+        command
+    }
+
+    /// The JSON of a command that must end well.
+    fn json(&self, words: &[&str]) -> Value {
+        let (code, value) = self.json_and_code(words);
+        assert_eq!(code, 0, "{words:?}: {value}");
+        value
+    }
+
+    fn json_and_code(&self, words: &[&str]) -> (i32, Value) {
+        let output = self.run(&[words, &["--json"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let value = serde_json::from_str(text.trim()).unwrap_or_else(|error| {
+            panic!("{words:?}: {error}: {text}{}", String::from_utf8_lossy(&output.stderr))
+        });
+        (output.status.code().expect("an exit code"), value)
+    }
+
+    fn refusal(&self, words: &[&str]) -> (i32, String) {
+        let (code, value) = self.json_and_code(words);
+        (code, value["error"]["code"].as_str().expect("a code").to_owned())
+    }
+
+    fn import_samples(&self) {
+        for name in ["huaxin", "lantian"] {
+            assert_eq!(self.json(&["import", &example(name), "--apply"])["outcome"], "applied");
+        }
+        self.json(&[
+            "trunk",
+            "add",
+            "carrier-a",
+            "--address",
+            "127.0.0.1:5080",
+            "--area-code",
+            "010",
+            "--cost-plan",
+            "C1",
+        ]);
+        self.json(&["top-up", "huaxin", "1000.00", "--reference", "opening"]);
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn example(name: &str) -> String {
+    let file = format!("../../examples/{name}.yaml");
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file).display().to_string()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn f11_a_fee_is_shown_with_the_steps_of_its_sum() {
+    let dir = Dir::new();
+    let rated = dir.json(&["rate", "--plan", "T2a", "--seconds", "61"]);
+    assert_eq!((rated["fee"].as_str(), rated["units"].as_u64()), (Some("0.66"), Some(11)));
+    let steps: Vec<&str> =
+        rated["steps"].as_array().expect("steps").iter().filter_map(Value::as_str).collect();
+    assert_eq!(steps.last().copied(), Some("11 × 0.06 = 0.66"), "{steps:?}");
+    let text = stdout(&dir.run(&["rate", "--plan", "T2a", "--ms", "60001"]));
+    assert!(text.starts_with("0.66 yuan (plan T2a version 1"), "{text}");
+    assert_eq!(dir.refusal(&["rate", "--plan", "T9", "--seconds", "1"]), (4, "not_found".into()));
+    assert_eq!(dir.run(&["rate", "--plan", "T1"]).status.code(), Some(2), "neither seconds nor ms");
+    assert!(!dir.0.join("data").exists(), "asking makes no data");
+}
+
+#[test]
+fn n04_a_number_shows_class_winner_and_every_rule_hit() {
+    let dir = Dir::new();
+    let shown = dir.json(&["number", "400-612-8998"]);
+    assert_eq!((shown["number"].as_str(), shown["class"].as_str()), (Some("4006128998"), Some("B")));
+    assert_eq!(shown["hits"][0], shown["winner"]);
+    assert_eq!(shown["segment"]["operator_name"], "联通");
+    let before = dir.json(&["number", "4007000000", "--at", "2008-12-31"]);
+    let after = dir.json(&["number", "4007000000", "--at", "2009-01-01"]);
+    assert_eq!(
+        (&before["segment"]["operator_name"], &after["segment"]["operator_name"]),
+        (&"铁通".into(), &"移动".into())
+    );
+    assert_eq!(dir.json(&["number", "4002000000"])["segment"], Value::Null);
+    for wrong in ["400612345", "40061234567", "4106123456"] {
+        assert_eq!(dir.refusal(&["number", wrong]).0, 2, "{wrong}");
+    }
+}
+
+#[test]
+fn r36_a_caller_has_a_region_and_overrides_come_into_force() {
+    let dir = Dir::new();
+    let region = dir.json(&["region", "13800138000"]);
+    assert_eq!(
+        (region["province"].as_str(), region["source"].as_str()),
+        (Some("北京"), Some("mobile_prefix"))
+    );
+    let wrong = dir.write("wrong.csv", "1380013,广东\n");
+    assert_eq!(dir.refusal(&["region-import", &wrong]), (1, "invalid_document".into()));
+    let own = dir.write("own.csv", "prefix,province,city,area_code\n13800138000,海南,三亚,0898\n");
+    assert_eq!(dir.json(&["region-import", &own])["applied"], false);
+    assert_eq!(dir.json(&["region", "13800138000"])["city"], "北京", "a dry run changes nothing");
+    assert_eq!(dir.json(&["region-import", &own, "--apply"])["after"]["overrides"], 1);
+    let region = dir.json(&["region", "13800138000"]);
+    assert_eq!((region["city"].as_str(), region["source"].as_str()), (Some("三亚"), Some("override")));
+}
+
+#[test]
+fn an_import_reports_every_problem_with_its_line_and_changes_nothing() {
+    let dir = Dir::new();
+    let file = dir.write(
+        "wrong.yaml",
+        "sibai: 1\nenterprise: {id: acme, name: Acme}\nplan: T99\nnumbers:\n  - number: 400123\n    destinations: \
+         [{name: a, number: 110}]\n    otherwise: {dial: b}\n",
+    );
+    let (code, answer) = dir.json_and_code(&["import", &file, "--apply"]);
+    let problems = answer["error"]["problems"].as_array().expect("problems");
+    let found: Vec<(u64, &str)> = problems
+        .iter()
+        .map(|one| (one["line"].as_u64().expect("a line"), one["code"].as_str().expect("a code")))
+        .collect();
+    assert_eq!(code, 1);
+    for wanted in [(3, "unknown_name"), (5, "not_a_number_400"), (6, "special_number"), (7, "unknown_name")] {
+        assert!(found.contains(&wanted), "{wanted:?} in {found:?}");
+    }
+    let text = String::from_utf8_lossy(&dir.run(&["import", &file]).stderr).into_owned();
+    assert!(text.contains("line 5: numbers[0].number:"), "{text}");
+    assert_eq!(dir.refusal(&["export", "acme"]), (4, "not_found".into()));
+    let broken = dir.write("broken.yaml", "a: [1, 2\n");
+    assert_eq!(dir.refusal(&["import", &broken]), (1, "invalid_document".into()));
+}
+
+#[test]
+fn an_import_is_idempotent_and_an_export_imports_without_a_change() {
+    let dir = Dir::new();
+    let file = example("huaxin");
+    let dry = dir.json(&["import", &file]);
+    assert_eq!((dry["outcome"].as_str(), dry["version"].as_u64()), (Some("would_change"), Some(0)));
+    assert_eq!(dir.json(&["import", &file, "--apply"])["version"], 1);
+    let again = dir.json(&["import", &file, "--apply"]);
+    assert_eq!((again["outcome"].as_str(), again["version"].as_u64()), (Some("unchanged"), Some(1)));
+    let out = dir.path("out.yaml");
+    dir.json(&["export", "huaxin", "--out", &out]);
+    let back = dir.json(&["import", &out]);
+    assert_eq!(
+        (back["outcome"].as_str(), &back["differences"]),
+        (Some("unchanged"), &Value::Array(Vec::new()))
+    );
+    let text = std::fs::read_to_string(&out).expect("exported");
+    let changed = dir.write("changed.yaml", &text.replace("plan: T1", "plan: T2a"));
+    let changed = dir.json(&["import", &changed, "--apply"]);
+    assert_eq!(
+        (changed["version"].as_u64(), changed["differences"][0]["path"].as_str()),
+        (Some(2), Some("plan"))
+    );
+    assert_eq!(dir.json(&["export", "huaxin", "--version", "1"])["version"], 1);
+    assert_eq!(dir.json(&["verify"])["clean"], true);
+}
+
+#[test]
+fn a_number_has_one_holder() {
+    let dir = Dir::new();
+    dir.json(&["import", &example("huaxin"), "--apply"]);
+    let text = std::fs::read_to_string(example("huaxin")).expect("the example");
+    let other = dir.write("other.yaml", &text.replace("{id: huaxin,", "{id: other,"));
+    assert_eq!(dir.refusal(&["import", &other, "--apply"]), (5, "numbers_taken".into()));
+}
+
+fn with_destinations(count: usize) -> String {
+    let destinations: String =
+        (0..count).map(|place| format!("      - {{name: d{place}, number: 010-6234{place:04}}}\n")).collect();
+    format!(
+        "sibai: 1\nenterprise: {{id: many, name: Many}}\nplan: T1\nnumbers:\n  - number: 4006000001\n    destinations:\n\
+         {destinations}    otherwise: {{dial: d0}}\n"
+    )
+}
+
+#[test]
+fn r01_the_21st_bound_number_waits_for_a_raised_limit() {
+    let dir = Dir::new();
+    let (twenty, more) =
+        (dir.write("20.yaml", &with_destinations(20)), dir.write("21.yaml", &with_destinations(21)));
+    dir.json(&["import", &twenty, "--apply"]);
+    assert_eq!(dir.refusal(&["import", &more, "--apply"]), (1, "binding_limit".into()));
+    let waiting = dir.json(&["limit"]);
+    assert_eq!(
+        (waiting[0]["number"].as_str(), waiting[0]["wanted"].as_u64()),
+        (Some("4006000001"), Some(21))
+    );
+    dir.json(&["limit", "many", "--number", "4006000001", "--bindings", "30"]);
+    assert_eq!(dir.json(&["limit"]), Value::Array(Vec::new()), "the request is resolved");
+    assert_eq!(dir.json(&["import", &more, "--apply"])["version"], 2);
+    let audit = dir.json(&["audit", "many"]);
+    let actions: Vec<&str> =
+        audit.as_array().expect("rows").iter().filter_map(|row| row["action"].as_str()).collect();
+    assert!(actions.contains(&"raise_limit"), "{actions:?}");
+    assert_eq!(audit[0]["by"], "tester");
+}
+
+#[test]
+fn f09_a_payment_is_posted_once() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let words = ["top-up", "huaxin", "100.00", "--reference", "bank-1"];
+    let done = dir.json(&words);
+    assert_eq!((done["posted"].as_bool(), done["balance"].as_str()), (Some(true), Some("1100.00")));
+    let again = dir.json(&words);
+    assert_eq!((again["posted"].as_bool(), again["balance"].as_str()), (Some(false), Some("1100.00")));
+    assert_eq!(
+        dir.refusal(&["top-up", "huaxin", "7.00", "--reference", "bank-1"]),
+        (5, "reference_used".into())
+    );
+    assert_eq!(dir.refusal(&["top-up", "nobody", "7.00", "--reference", "bank-2"]), (4, "not_found".into()));
+    assert_eq!(dir.refusal(&["top-up", "huaxin", "0.00", "--reference", "bank-2"]).0, 2);
+}
+
+#[test]
+fn an_empty_place_is_told_from_empty_data() {
+    let dir = Dir::new();
+    assert_eq!(dir.refusal(&["calls"]), (3, "no_data".into()));
+    dir.import_samples();
+    assert_eq!(dir.json(&["calls"]), Value::Array(Vec::new()));
+    let csv = stdout(&dir.run(&["calls", "--csv", "--lang", "zh"]));
+    let zh = Command::new(env!("CARGO_BIN_EXE_sibai"))
+        .args(["calls", "--csv", "--data", "data", "--lang", "zh"])
+        .current_dir(&dir.0)
+        .output()
+        .expect("the binary runs");
+    assert!(csv.is_empty(), "a word said twice is a usage error: {csv}");
+    assert_eq!(
+        stdout(&zh),
+        "\u{feff}呼入号码区号,呼入号码地区,呼入号码,接听号码,起始时间,接听状况,通话时长,通话费用,录音\r\n"
+    );
+    assert_eq!(dir.refusal(&["call-record", "00000000000000000000000000"]), (4, "not_found".into()));
+    assert_eq!(dir.refusal(&["call", "4006010114", "--from", "13800138000"]), (3, "no_server".into()));
+    assert_eq!(dir.json_and_code(&["status"]).0, 3);
+}
+
+#[test]
+fn r26_an_explanation_names_every_decision_and_changes_nothing() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let at = ["--at", "2026-10-12T09:30"];
+    let words = [&["explain", "4006010114", "--from", "13800138000", "--busy", "北京二线,北京前台"][..], &at]
+        .concat();
+    let explained = dir.json(&words);
+    assert_eq!(explained["region"]["province"], "北京");
+    let facts: Vec<String> =
+        explained["facts"].as_array().expect("facts").iter().map(Value::to_string).collect();
+    for wanted in ["北方来电", "北京前台", "busy", "值班手机"] {
+        assert!(facts.iter().any(|fact| fact.contains(wanted)), "{wanted} in {facts:#?}");
+    }
+    assert_eq!(explained["record"]["status"], "answered");
+    assert_eq!(explained["facts"], dir.json(&words)["facts"], "the same again");
+    let text = stdout(&dir.run(&words));
+    assert!(text.contains("forward after busy to 值班手机"), "{text}");
+    assert_eq!(dir.refusal(&["explain", "4009999999", "--from", "13800138000"]), (4, "not_found".into()));
+}
+
+#[test]
+fn finished_calls_are_listed_shown_whole_rated_again_and_verified() {
+    let dir = Dir::new();
+    dir.import_samples();
+    assert_eq!(dir.json(&["fill", "--records", "120", "--number", "4006010114"])["records"], 120);
+    let all = dir.json(&["calls", "--limit", "1000"]);
+    let rows = all.as_array().expect("rows");
+    assert_eq!(rows.len(), 120);
+    let page =
+        dir.json(&["calls", "--limit", "50", "--older-than", rows[99]["call"].as_str().expect("an id")]);
+    assert_eq!(page.as_array().expect("rows").len(), 20);
+    let answered = rows.iter().find(|row| row["status"] == "answered").expect("an answered one");
+    let whole = dir.json(&["call-record", answered["call"].as_str().expect("an id")]);
+    assert_eq!(whole["charges"][0]["fee"], answered["fee"]);
+    assert!(!whole["charges"][0]["steps"].as_array().expect("steps").is_empty());
+    let (mut debits, mut credits) = (0, 0);
+    for entry in whole["entries"].as_array().expect("entries") {
+        debits += usize::from(entry["debit"].is_object() || entry["debit"].is_string());
+        credits += usize::from(entry["credit"].is_object() || entry["credit"].is_string());
+    }
+    assert!(debits > 0 && debits == credits);
+    let csv = stdout(&dir.run(&["calls", "--csv", "--limit", "7"]));
+    assert_eq!(csv.lines().count(), 8, "{csv}");
+    assert_eq!(dir.json(&["verify"])["clean"], true);
+    re_rate(&dir);
+}
+
+fn re_rate(dir: &Dir) {
+    let words = ["re-rate", "--tenant", "huaxin", "--plan", "T2b", "--reason", "wrong plan"];
+    let same = dir.json(&["re-rate", "--tenant", "huaxin"]);
+    assert_eq!((same["looked_at"].as_u64(), same["adjusted"].as_u64()), (Some(120), Some(0)));
+    let dry = dir.json(&words);
+    assert!(dry["adjusted"].as_u64() > Some(0), "{dry}");
+    let apply = [&words[..], &["--apply"]].concat();
+    assert_eq!(dir.json(&apply)["sale_difference"], dry["sale_difference"]);
+    assert_eq!(dir.json(&apply)["adjusted"], 0, "twice is once");
+    assert_eq!(dir.json(&["verify"])["clean"], true);
+    assert_eq!(dir.refusal(&["re-rate", "--tenant", "huaxin", "--plan", "C1"]), (4, "not_found".into()));
+}
+
+#[test]
+fn a_copy_is_put_back_and_never_over_data_by_mistake() {
+    let dir = Dir::new();
+    dir.import_samples();
+    dir.json(&["fill", "--records", "20", "--number", "4006010114"]);
+    let copy = dir.path("copy");
+    assert_eq!(dir.json(&["backup", "--to", &copy])["recordings"], 0);
+    assert_eq!(dir.refusal(&["backup", "--to", &copy]), (5, "already_there".into()));
+    dir.json(&["top-up", "huaxin", "5.00", "--reference", "later"]);
+    assert_eq!(dir.refusal(&["restore", "--from", &copy]), (5, "already_there".into()));
+    let restored = dir.json(&["restore", "--from", &copy, "--force"]);
+    assert_eq!(restored["verified"]["clean"], true);
+    let again = dir.json(&["top-up", "huaxin", "5.00", "--reference", "later"]);
+    assert_eq!(again["posted"], true, "the later payment is not in the copy");
+    std::fs::write(Path::new(&copy).join("sibai.db"), b"not a database").expect("written");
+    assert_eq!(dir.refusal(&["restore", "--from", &copy, "--force"]), (1, "findings".into()));
+}
+
+#[test]
+fn tariffs_and_trunks_are_checked_before_they_are_stored() {
+    let dir = Dir::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/tariffs.json").display().to_string();
+    assert_eq!(dir.json(&["tariff", "import", &shipped, "--apply"])["new"], Value::Array(Vec::new()));
+    let text = std::fs::read_to_string(&shipped).expect("shipped");
+    let edited = dir.write("edited.json", &text.replacen("\"title\": \"", "\"title\": \"x", 1));
+    assert_eq!(dir.refusal(&["tariff", "import", &edited]), (5, "tariff_differs".into()));
+    assert_eq!(dir.refusal(&["trunk", "add", "a", "--address", "nowhere"]).0, 2);
+    assert_eq!(dir.refusal(&["trunk", "remove", "a"]), (4, "not_found".into()));
+    dir.json(&["trunk", "add", "a", "--address", "127.0.0.1:5080"]);
+    assert_eq!(dir.json(&["trunk", "remove", "a"])["enabled"], false);
+    assert_eq!(dir.json(&["segment", "list"]).as_array().expect("rows").len(), 8);
+}
+
+/// The running demo, ended by its own id.
+struct Demo(Child);
+
+impl Demo {
+    fn start(dir: &Dir) -> Demo {
+        let words = [
+            "demo",
+            "--quiet",
+            "--calls-per-minute",
+            "0",
+            "--sip",
+            "127.0.0.1:0",
+            "--carrier",
+            "127.0.0.1:0",
+        ];
+        let mut command = dir.command(&[&words[..], &["--http", "127.0.0.1:0"]].concat());
+        let mut demo = Demo(command.stdout(Stdio::piped()).spawn().expect("the demo starts"));
+        let out = demo.0.stdout.take().expect("piped");
+        let ready =
+            BufReader::new(out).lines().map_while(Result::ok).any(|line| line.contains("Ctrl-C stops it"));
+        assert!(ready, "the demo said nothing");
+        demo
+    }
+
+    fn stop(mut self) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
+        assert!(self.0.wait().expect("ended").success());
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The calls once there are so many: each look is a process of its own, and the store commits within its interval.
+fn calls_when(dir: &Dir, count: usize) -> Value {
+    for _ in 0..200 {
+        let calls = dir.json(&["calls"]);
+        if calls.as_array().is_some_and(|rows| rows.len() >= count) {
+            return calls;
+        }
+    }
+    panic!("{count} calls never came");
+}
+
+#[test]
+fn a_newcomer_calls_the_demo_and_sees_record_fee_entries_and_recording() {
+    let dir = Dir::new();
+    let demo = Demo::start(&dir);
+    assert_eq!(dir.json(&["status"])["running"], true);
+    // The list of callers that a rule sends to a phone that is busy, at any hour; it is forwarded and answered.
+    let call = dir.run(&["call", "4006010114", "--from", "01088880002", "--for", "8s"]);
+    assert!(call.status.success(), "{}", stdout(&call));
+    let rejected = dir.run(&["call", "4008123888", "--from", "01088880004"]);
+    assert_eq!(rejected.status.code(), Some(1), "{}", stdout(&rejected));
+    let calls = calls_when(&dir, 2);
+    let row = calls.as_array().expect("rows").iter().find(|row| row["number"] == "4006010114").expect("ours");
+    assert_eq!((row["status"].as_str(), row["fee"].as_str()), (Some("answered"), Some("0.30")), "{row}");
+    assert!(row["recording"].is_string(), "{row}");
+    let words = ["call-record", row["call"].as_str().expect("an id")];
+    let whole = dir.json(&words);
+    assert!(whole["messages"].as_array().is_some_and(|messages| messages.len() >= 10), "the SIP of the call");
+    let text = stdout(&dir.run(&words));
+    assert!(text.contains("forward after busy to") && text.contains("INVITE"), "{text}");
+    let verified = dir.json(&["verify"]);
+    assert_eq!(
+        (verified["clean"].as_bool(), verified["running"].as_bool()),
+        (Some(true), Some(true)),
+        "{verified}"
+    );
+    let top_up = dir.json(&["top-up", "huaxin", "1.00", "--reference", "while running"]);
+    assert_eq!(top_up["posted"], true);
+    assert_eq!(dir.json(&["explain", "4006010114", "--from", "13800138000"])["state"], "node");
+    demo.stop();
+    assert_eq!(dir.json(&["verify"])["clean"], true);
+    let again = Demo::start(&dir);
+    assert_eq!(dir.json(&["calls"]).as_array().expect("rows").len(), 2);
+    again.stop();
+}
