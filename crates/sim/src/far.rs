@@ -30,6 +30,8 @@ pub struct CallerPlan {
     pub acks_lost: u32,
     /// A number shown as withheld.
     pub withheld: bool,
+    /// A codec that nobody else has.
+    pub strange: bool,
     /// What it does once the call is up.
     pub talk: TalkPlan,
 }

@@ -41,11 +41,24 @@ fn main() -> ExitCode {
             println!("{} of {} seeds, {:.1} s", done + 1, asked.seeds.len(), began.elapsed().as_secs_f64());
         }
     }
-    close(&asked, failed, &total, began.elapsed().as_secs_f64());
+    let elapsed_s = began.elapsed().as_secs_f64();
+    close(&asked, failed, &total, cpu_s().unwrap_or(elapsed_s), elapsed_s);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Seconds of one core that this process used, where the system tells (Linux: nanoseconds in `schedstat`).
+fn cpu_s() -> Option<f64> {
+    let told = std::fs::read_to_string("/proc/self/schedstat").ok()?;
+    Some(told.split(' ').next()?.parse::<f64>().ok()? / 1e9).filter(|seconds| *seconds > 0.0)
+}
+
 fn add(total: &mut Summary, one: &Summary) {
+    for (cause, count) in &one.causes {
+        match total.causes.iter_mut().find(|(known, _)| known == cause) {
+            Some((_, sum)) => *sum += count,
+            None => total.causes.push((*cause, *count)),
+        }
+    }
     total.invites += one.invites;
     total.records += one.records;
     total.answered += one.answered;
@@ -53,20 +66,25 @@ fn add(total: &mut Summary, one: &Summary) {
     total.crashes += one.crashes;
 }
 
-fn close(asked: &Asked, failed: u32, total: &Summary, seconds: f64) {
+fn close(asked: &Asked, failed: u32, total: &Summary, cpu_s: f64, elapsed_s: f64) {
     let passed = asked.seeds.len() as u32 - failed;
-    let a_minute = total.invites as f64 * 60.0 / seconds;
+    let Summary { invites, records, answered, steps, crashes, .. } = total;
+    let a_minute = *invites as f64 * 60.0 / cpu_s;
     if asked.json {
         println!(
-            "{{\"passed\":{passed},\"failed\":{failed},\"calls\":{},\"seconds\":{seconds:.2},\"calls_a_minute\":{a_minute:.0}}}",
-            total.invites
+            "{{\"passed\":{passed},\"failed\":{failed},\"calls\":{invites},\"cpu_s\":{cpu_s:.2},\"elapsed_s\":\
+             {elapsed_s:.2},\"calls_per_cpu_minute\":{a_minute:.0}}}"
         );
         return;
     }
+    let mut causes = total.causes.clone();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let causes: Vec<_> = causes.iter().map(|(cause, count)| format!("{count} {}", cause.code())).collect();
+    println!("ended: {}", causes.join(", "));
     println!(
-        "{} calls ({} answered), {} records, {} crashes, {} steps in {seconds:.1} s: {a_minute:.0} calls a minute",
-        total.invites, total.answered, total.records, total.crashes, total.steps
+        "{invites} calls, {answered} answered, {records} records, {crashes} deaths of the node, {steps} steps"
     );
+    println!("{elapsed_s:.1} s, {cpu_s:.1} s of CPU: {a_minute:.0} calls per minute of CPU");
     println!("{passed} passed, {failed} failed");
 }
 

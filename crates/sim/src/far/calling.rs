@@ -19,8 +19,8 @@ impl Leg {
         if let Some(ms) = plan.give_up_ms {
             self.later(ms, Timer::GiveUp, out);
         }
-        let body = if plan.late_offer { String::new() } else { self.description(Voice::Both) };
         self.caller_plan = plan;
+        let body = if self.caller_plan.late_offer { String::new() } else { self.description(Voice::Both) };
         self.ask(Method::Invite, &body, out);
     }
 

@@ -194,7 +194,8 @@ impl Leg {
 
     pub(super) fn description(&mut self, voice: Voice) -> String {
         self.version += 1;
-        let strange = self.callee_plan.as_ref().is_some_and(|plan| plan.strange);
+        let callee_strange = self.callee_plan.as_ref().is_some_and(|plan| plan.strange);
+        let strange = callee_strange || self.caller_plan.strange;
         let voice = if strange { Voice::Strange } else { voice };
         wire::describe(FarEnds::rtp_of(self.place), self.version, voice)
     }

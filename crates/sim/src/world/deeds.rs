@@ -347,6 +347,7 @@ impl World {
                 _ => 0,
             },
             withheld: dice.chance(40),
+            strange: dice.chance(6),
             talk: talk(dice, 600),
         };
         self.far.call(home, &caller, &number, plan, out);
