@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hotline::call::{Dated, Fact, LegNo};
-use hotline::cdr::{AnswerStatus, AttemptKind, Cause, Party};
+use hotline::cdr::{AnswerStatus, AttemptKind, Cause, ChargingFrom, Party};
 use hotline::enterprise::Strategy;
 use hotline::flow::StepWhy;
 use hotline::region::Region;
@@ -106,7 +106,7 @@ fn party(context: &Context, party: Party) -> &'static str {
 
 /// Every fact on a line: Beijing time, seconds since the INVITE, the sentence.
 pub fn facts(context: &Context, facts: &[Dated], wall_offset_ms: i64) -> Vec<String> {
-    let mut teller = Teller { context, legs: BTreeMap::new() };
+    let mut teller = Teller { context, legs: BTreeMap::new(), charging: ChargingFrom::Answer };
     let began = facts.first().map_or(Mono(0), |first| first.at);
     let line = |dated: &Dated| {
         let wall = Wall::of(dated.at, wall_offset_ms).beijing().to_string();
@@ -121,6 +121,7 @@ pub fn facts(context: &Context, facts: &[Dated], wall_offset_ms: i64) -> Vec<Str
 struct Teller<'c> {
     context: &'c Context,
     legs: BTreeMap<LegNo, Arc<str>>,
+    charging: ChargingFrom,
 }
 
 impl Teller<'_> {
@@ -138,6 +139,7 @@ impl Teller<'_> {
     fn sentence(&mut self, fact: &Fact) -> String {
         match fact {
             Fact::Arrived(arrived) => {
+                self.charging = arrived.charging_from;
                 let region = place(&arrived.region);
                 let (caller, number, source) =
                     (&arrived.caller, arrived.number.grouped(), code(&arrived.region.source));
@@ -229,16 +231,22 @@ impl Teller<'_> {
                 };
                 self.pick(format!("向主叫播放 {prompt}{zh}"), format!("{prompt} is played to the caller{en}"))
             }
-            Fact::Answered => self.pick(
-                "应答主叫（200），开始计费".into(),
-                "the caller is answered (200): charging begins".into(),
-            ),
+            Fact::Answered => {
+                let (zh, en) = self.charged(ChargingFrom::Answer);
+                self.pick(format!("应答主叫（200）{zh}"), format!("the caller is answered (200){en}"))
+            }
             Fact::Joined { leg } => {
                 let leg = self.leg(*leg);
-                self.pick(format!("主叫与 {leg} 通话"), format!("the caller and {leg} talk"))
+                let (zh, en) = self.charged(ChargingFrom::TwoParty);
+                self.pick(format!("主叫与 {leg} 通话{zh}"), format!("the caller and {leg} talk{en}"))
             }
             other => self.rest(other),
         }
+    }
+
+    /// What is said where the sale begins.
+    fn charged(&self, from: ChargingFrom) -> (&'static str, &'static str) {
+        if self.charging == from { ("，开始计费", ": charging begins") } else { ("", "") }
     }
 
     fn rest(&self, fact: &Fact) -> String {
