@@ -122,9 +122,7 @@ impl Node {
     /// more; then it is refused.
     fn begin_parked(&mut self, number: HotlineNumber, mut parked: Parked) {
         match self.directory.find(number) {
-            Found::Warm(hotline) if self.books.peek(&hotline.tenant).is_some() => {
-                self.begin(parked, hotline, None)
-            }
+            Found::Warm(hotline) if self.books.suffices_for(&hotline) => self.begin(parked, hotline, None),
             Found::Unassigned => self.begin_or_park(number, parked),
             Found::Cold(_) if !std::mem::replace(&mut parked.asked_again, true) => {
                 self.begin_or_park(number, parked)

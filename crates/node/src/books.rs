@@ -144,6 +144,13 @@ impl Books {
         }
     }
 
+    /// Whether what is known of a number's tenant is enough for its calls: a provisional tenant has no caps and no
+    /// balance, so only calls that need none of them go on with it.
+    pub fn suffices_for(&self, hotline: &Hotline) -> bool {
+        let known = self.tenants.get(&hotline.tenant);
+        known.is_some_and(|known| !known.provisional || Tenant::needs_no_account(hotline))
+    }
+
     fn make_room(&mut self) {
         if self.tenants.len() < TENANTS_MAX {
             return;
