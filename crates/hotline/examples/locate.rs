@@ -1,6 +1,8 @@
 //! Nanoseconds of one region lookup, over a million callers in random order (row R36: at most 50):
 //! `cargo run --release -p hotline --example locate`.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

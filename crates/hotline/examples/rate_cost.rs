@@ -1,6 +1,8 @@
 //! What rating and posting a call costs: calls per second on one core, in memory. `cargo run --release -p hotline
 //! --example rate_cost`.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
 //! An enterprise's whole configuration as people write it: numbers, bound numbers, rules, lists, limits, plan. One
-//! readable document, validated here and compiled to [`Hotline`]s; YAML and JSON are the business of others.
+//! readable document, validated here and compiled to [`Hotline`](crate::Hotline)s; YAML and JSON are the business of others.
 
 use serde::{Deserialize, Serialize};
 

@@ -162,7 +162,7 @@ pub struct CallFilter {
 pub struct CallRow {
     /// 呼入号码区号
     pub area_code: String,
-    /// 呼入号码地区: province and city.
+    /// 呼入号码地区: province and city; a municipality is named once.
     pub region: String,
     /// 呼入号码
     pub caller: String,
@@ -282,10 +282,15 @@ impl Store {
     }
 }
 
+/// Province and city as one word, 北京 and not 北京北京.
+fn place(province: String, city: &str) -> String {
+    if province == city { province } else { province + city }
+}
+
 fn read_list_row(row: &AnyRow) -> Result<CallRow> {
     Ok(CallRow {
         area_code: row.text("area_code")?,
-        region: row.text("province")? + &row.text("city")?,
+        region: place(row.text("province")?, &row.text("city")?),
         caller: row.text("caller")?,
         answered_by: row.text("answered_by")?,
         started_at: Wall(row.int("started_at")?),
