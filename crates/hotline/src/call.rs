@@ -348,7 +348,11 @@ impl Call {
             Timer::Slice => self.hold_next_slice(desk, now),
             Timer::PaidEnd => self.end_of_paid(desk, now),
             Timer::Warn => self.warn(desk, now),
-            Timer::TalkLimit => self.hang_up(Cause::TalkLimit, Party::Platform, now, desk, now),
+            Timer::TalkLimit => {
+                // However late this thread is, nobody pays for it.
+                let limit = self.answered.map_or(now, |answered| answered + self.hotline.talk_ms_max);
+                self.hang_up(Cause::TalkLimit, Party::Platform, limit, desk, now);
+            }
             Timer::Ending => {
                 self.media_open = false;
                 for leg in 0..self.legs.len() {
