@@ -62,7 +62,7 @@ fn limits(dice: &mut Dice, scale: u64) -> Limits {
 }
 
 fn number(place: u32, dice: &mut Dice) -> Number {
-    let count = dice.within(2, 6) as u32;
+    let count = dice.within(2, 8) as u32;
     let destinations: Vec<_> = (0..count).map(|at| destination(place, at, dice)).collect();
     let name = |at: u64| format!("d{at}");
     let (half, all) = (u64::from(count / 2).max(1), u64::from(count));
@@ -146,6 +146,11 @@ fn otherwise(dice: &mut Dice) -> Then {
 }
 
 fn forwards(count: u64, dice: &mut Dice) -> Forwards {
+    if count >= 6 && dice.chance(500) {
+        // Four that the first group has not: enough to run into the limit of three.
+        let name = |back: u64| format!("d{}", count - back);
+        return Forwards { on_busy: vec![name(1), name(2)], on_no_answer: vec![name(3), name(4)] };
+    }
     let mut pair = |chance| -> Vec<String> {
         if !dice.chance(chance) {
             return Vec::new();

@@ -163,6 +163,8 @@ pub struct World {
     invites: u64,
     answered: u64,
     closing: bool,
+    /// The node's thread does not run until then: what comes waits.
+    asleep_until: u64,
     /// What a scenario's people see, if this is one.
     words: Option<stage::Words>,
 }
@@ -203,7 +205,8 @@ impl World {
         enterprises: Vec<Enterprise>,
         trunks: Vec<TrunkConfig>,
     ) -> Self {
-        let (segment_bytes, segments) = *dice.pick(&[(32 << 10, 24), (64 << 10, 16), (1 << 20, 4)]);
+        let (segment_bytes, segments) =
+            *dice.pick(&[(16 << 10, 8), (32 << 10, 12), (64 << 10, 16), (1 << 20, 4)]);
         Self {
             seed,
             options,
@@ -234,6 +237,7 @@ impl World {
             invites: 0,
             answered: 0,
             closing: false,
+            asleep_until: 0,
             words: None,
             dice,
         }
@@ -274,7 +278,8 @@ impl World {
     }
 
     fn next_instant(&self) -> Option<u64> {
-        let node = self.node.as_ref().map(|node| self.life.instant(node.next_timeout()).max(self.clock));
+        let asleep = self.asleep_until.max(self.clock);
+        let node = self.node.as_ref().map(|node| self.life.instant(node.next_timeout()).max(asleep));
         let event = self.heap.peek().map(|Reverse(entry)| entry.at);
         node.into_iter().chain(event).min()
     }
@@ -290,6 +295,18 @@ impl World {
     }
 
     fn happen(&mut self, due: Due) -> Result<(), String> {
+        let is_for_node = matches!(
+            due,
+            Due::ToNode { .. }
+                | Due::Unreachable { .. }
+                | Due::Media { .. }
+                | Due::Reply { .. }
+                | Due::Silence { .. }
+        );
+        if is_for_node && self.clock < self.asleep_until {
+            self.later(self.asleep_until - self.clock, due);
+            return Ok(());
+        }
         match due {
             Due::ToNode { from, bytes } => self.tell(node::Input::Datagram { from, bytes: &bytes }),
             Due::Unreachable { to } => self.tell(node::Input::Unreachable { to }),

@@ -35,10 +35,14 @@ pub struct Weather {
     edits: u64,
     trunk_troubles: u64,
     drains: u64,
+    /// How often the machine does not let the node run.
+    sleeps: u64,
     /// Per mille of commits whose answer is lost.
     pub(super) answers_lost: u64,
     /// When the world begins.
     pub(super) begins_at: Wall,
+    /// Nothing passes at all.
+    pub(super) cut: bool,
     /// A trunk whose port is closed: ICMP tells.
     pub(super) refused: Option<usize>,
 }
@@ -68,8 +72,10 @@ impl Weather {
             edits: dice.within(0, 6),
             trunk_troubles: dice.within(0, 3),
             drains: dice.within(0, 1),
+            sleeps: some(crashes || network, dice, 0, 40),
             answers_lost: dice.within(0, 100),
             begins_at: Beijing::parse(begins).expect("a date").wall(),
+            cut: false,
             refused: None,
         }
     }
@@ -90,8 +96,10 @@ impl Weather {
             edits: 0,
             trunk_troubles: 0,
             drains: 0,
+            sleeps: 0,
             answers_lost: 0,
             begins_at,
+            cut: false,
             refused: None,
         }
     }
@@ -103,7 +111,7 @@ impl Weather {
 
     /// When the copies of a datagram arrive; none if it is lost.
     pub(super) fn passages(&self, dice: &mut Dice) -> Vec<u64> {
-        if self.loss > 0 && dice.chance(self.loss) {
+        if self.cut || self.loss > 0 && dice.chance(self.loss) {
             return Vec::new();
         }
         let (low, high) = self.delay_ms;
@@ -138,6 +146,7 @@ pub enum Deed {
     TrunkRefuses(Option<usize>),
     Drain(bool),
     DiskFails,
+    Sleep,
     Die,
 }
 
@@ -183,6 +192,7 @@ impl World {
             (weather.edits, Deed::Edit),
             (3, Deed::TopUp),
             (weather.drains, Deed::Drain(true)),
+            (weather.sleeps, Deed::Sleep),
         ];
         for _ in 0..weather.trunk_troubles {
             let trunk = self.dice.within(0, 2) as usize;
@@ -232,7 +242,8 @@ impl World {
                 Ok(())
             }
             Deed::StoreLeaves => {
-                self.store.away_until = self.clock + self.dice.within(2_000, 60_000);
+                let longest = *self.dice.pick(&[10_000, 60_000, 400_000]);
+                self.store.away_until = self.clock + self.dice.within(2_000, longest);
                 Ok(())
             }
             Deed::TrunkTurns(trunk, mood) => {
@@ -253,6 +264,10 @@ impl World {
             }
             Deed::DiskFails => {
                 self.disk_fails = true;
+                Ok(())
+            }
+            Deed::Sleep => {
+                self.asleep_until = self.clock + self.dice.around(700);
                 Ok(())
             }
             Deed::Die => {

@@ -5,6 +5,7 @@ use node::directory::{Entry, Place};
 use node::media::Event as MediaEvent;
 use node::{Config, Input, Node, recovery};
 
+use super::deeds::Deed;
 use super::{Due, NODE, World};
 use crate::far::Phase;
 use crate::media::Media;
@@ -92,9 +93,18 @@ impl World {
         let legs: Vec<usize> =
             self.far.legs.iter().filter(|leg| leg.phase == Phase::Up).map(|leg| leg.place).collect();
         if self.life.number > 1 {
+            self.maybe_die_again();
             self.later(DOWN_MS, Due::CheckLegs { life, legs });
         }
         Ok(())
+    }
+
+    /// What killed a node is often still there.
+    fn maybe_die_again(&mut self) {
+        if self.words.is_none() && self.dice.chance(250) {
+            let ms = self.dice.around(900);
+            self.later(ms, Due::Deed(Deed::Die));
+        }
     }
 
     /// kill -9: whatever was only in memory is gone.

@@ -229,6 +229,8 @@ impl Stage {
                 world.store.away_until = 0;
                 world.later(1, Due::Store);
             }
+            ("wire", "is cut") => world.weather.cut = true,
+            ("wire", "works") => world.weather.cut = false,
             ("disk", "fails") => world.disk_fails = true,
             ("clock", jump) => world.wall_ms += jump_ms(jump).ok_or(format!("`{jump}` is no jump"))?,
             ("acks", "get lost") => world.words.iter_mut().for_each(|words| words.acks_lost = 1_000),

@@ -225,13 +225,15 @@ impl World {
         }
         match reply {
             Reply::Loaded(tenant, loaded) => {
-                match loaded.account {
-                    Some(_) => self.watch.provisional.remove(&tenant),
-                    None if self.node.as_ref().is_some_and(|node| node.tenant(&tenant).is_none()) => {
-                        self.watch.provisional.insert(tenant)
-                    }
-                    None => false,
-                };
+                let is_open =
+                    |world: &Self| world.node.as_ref().is_some_and(|node| node.tenant(&tenant).is_some());
+                let (was_open, told) = (is_open(self), loaded.account.is_some());
+                if !was_open && !told {
+                    self.watch.provisional.insert(tenant.clone());
+                }
+                if !was_open && told {
+                    self.watch.provisional.remove(&tenant);
+                }
                 self.tell(Input::Loaded(*loaded))
             }
             Reply::Committed(up_to) => self.tell(Input::Committed { up_to }),
