@@ -1,0 +1,141 @@
+//! Calls whose far ends are SIPp: it checks every message it gets against its scenario and ends with 0 only if all
+//! came as written in `e2e/sipp`.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use e2e::{Platform, Setup, acme, answers, carrier, eventually, number};
+use farend::world::Behaviour;
+use hotline::cdr::{AnswerStatus, CallRecord, Cause, LegOutcome, Party};
+
+const PHONE: &str = "01062345601";
+
+/// SIPp with one scenario and one call.
+struct Sipp(Child);
+
+impl Sipp {
+    fn start(scenario: &str, words: &[&str]) -> Sipp {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sipp").join(format!("{scenario}.xml"));
+        let child = Command::new("sipp")
+            .arg("-sf")
+            .arg(file)
+            .args(["-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "40s", "-timeout_error"])
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sipp is installed by `cargo xtask test` (package sip-tester)");
+        Sipp(child)
+    }
+
+    /// A caller of the sample number.
+    fn caller(scenario: &str, platform: &Platform) -> Sipp {
+        let number = number().to_string();
+        let target = platform.call(&number, "13800138000").target.to_string();
+        let (sip, media) = (free_port().to_string(), free_port().to_string());
+        Sipp::start(scenario, &["-s", &number, "-p", &sip, "-mp", &media, &target])
+    }
+
+    /// A carrier with one phone, at an address of its own.
+    fn phone(scenario: &str, at: SocketAddr) -> Sipp {
+        Sipp::start(scenario, &["-p", &at.port().to_string(), "-mp", &free_port().to_string()])
+    }
+
+    fn agrees(self) {
+        let output = self.0.wait_with_output().expect("sipp ends by its own time limit");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{:?}: {said}", output.status.code());
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("bound").port()
+}
+
+/// The one record of a platform whose books are clean.
+fn record_of(platform: &Platform) -> CallRecord {
+    let record = platform.await_calls(1).remove(0).record;
+    // The recording's file and row follow the record by a moment.
+    eventually("clean books", || platform.findings().is_empty().then_some(()));
+    record
+}
+
+/// A SIPp caller and a phone of ours that answers.
+fn called_by(scenario: &str, name: &'static str) -> CallRecord {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let platform = Platform::start(Setup::new(name, world.local(), vec![acme(&[PHONE])]));
+    Sipp::caller(scenario, &platform).agrees();
+    record_of(&platform)
+}
+
+/// A caller of ours who stays `hold` and a SIPp phone.
+fn answered_by(scenario: &str, name: &'static str, ring_s: u64) -> (u16, CallRecord) {
+    let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let phone = Sipp::phone(scenario, at);
+    eventually("the phone listens", || UdpSocket::bind(at).is_err().then_some(()));
+    let platform = Platform::start(Setup::new(name, at, vec![acme(&[PHONE])]));
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = std::time::Duration::from_secs(7);
+    call.ring_for = std::time::Duration::from_secs(ring_s);
+    let outcome = platform.place(call);
+    phone.agrees();
+    (outcome.status, record_of(&platform))
+}
+
+#[test]
+fn a_caller_talks_and_hangs_up() {
+    let record = called_by("caller_talks", "sipp-talks");
+    assert_eq!(
+        (record.status, record.cause, record.ended_by),
+        (AnswerStatus::Answered, Cause::HangUp, Party::Caller)
+    );
+}
+
+#[test]
+fn fault_f9_a_call_whose_ack_never_comes_is_ended_by_us() {
+    let record = called_by("caller_never_acks", "sipp-no-ack");
+    assert_eq!((record.cause, record.ended_by), (Cause::AckMissing, Party::Platform));
+}
+
+#[test]
+fn a_phone_that_hangs_up_ends_the_callers_side() {
+    let (world, _told) = carrier(&[(
+        PHONE,
+        Behaviour::Answers {
+            ring_ms: (100, 100),
+            talk_ms: Some((6_000, 6_000)),
+            says: farend::Says::Silence,
+        },
+    )]);
+    let platform = Platform::start(Setup::new("sipp-waits", world.local(), vec![acme(&[PHONE])]));
+    Sipp::caller("caller_waits", &platform).agrees();
+    let record = record_of(&platform);
+    assert_eq!((record.cause, record.ended_by), (Cause::HangUp, Party::Target));
+}
+
+#[test]
+fn a_sipp_phone_answers_and_is_hung_up_on() {
+    let (status, record) = answered_by("phone_answers", "sipp-answers", 30);
+    assert_eq!((status, record.status, record.ended_by), (200, AnswerStatus::Answered, Party::Caller));
+}
+
+#[test]
+fn a_sipp_phone_is_busy() {
+    let (status, record) = answered_by("phone_busy", "sipp-busy", 30);
+    assert_eq!((status, record.status, record.legs[0].outcome), (486, AnswerStatus::Busy, LegOutcome::Busy));
+}
+
+#[test]
+fn a_sipp_phone_rejects() {
+    let (status, record) = answered_by("phone_rejects", "sipp-rejects", 30);
+    assert_eq!((status, record.legs[0].outcome), (486, LegOutcome::Rejected));
+}
+
+#[test]
+fn a_sipp_phone_that_rings_is_cancelled_with_its_caller() {
+    let (status, record) = answered_by("phone_keeps_ringing", "sipp-cancel", 2);
+    assert_eq!((status, record.status, record.cause), (487, AnswerStatus::Abandoned, Cause::CallerCancelled));
+}
