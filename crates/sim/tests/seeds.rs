@@ -2,11 +2,13 @@
 
 use sim::{Options, run};
 
-/// Seeds that did not hold once, and what they found.
-const FOUND: [(u64, &str); 3] = [
-    (2071, "a BYE lost before the node died within 64·T1 was not repeated after the restart (F1)"),
-    (2387, "the same, to a caller whose call the store had already"),
-    (2663, "the caller's late ACK connected media that was closing"),
+/// Seeds that do not hold where a fault that was found is put back, and the fault. They live the same lives as long as
+/// nothing in the world draws otherwise; scenarios say what must not be forgotten.
+const FOUND: [(u64, &str); 4] = [
+    (19, "a BYE lost before the node died within 64·T1 was not repeated after the restart (F1)"),
+    (170, "words to media that was closing: the caller's ACK came after the end of its call"),
+    (591, "with the store away a capped number was held to an account that nobody knew (B2, F3)"),
+    (7, "a node that overslept charged its sleep beyond the talk limit (F7)"),
 ];
 
 #[test]
