@@ -358,6 +358,6 @@ callers:
   - {name: try-busy, includes: [\"01088880002\"]}
 ";
         assert!(written.starts_with(wanted), "{written}");
-        assert!(written.contains("\n  - number: 4008123888\n    destinations:\n      - {name: 上海, number: \"02161234501\", lines: 2}\n"), "{written}");
+        assert!(written.contains("\n  - number: 4008123888\n    destinations:\n      - {name: 上海, number: \"02161234501\", lines: 5}\n"), "{written}");
     }
 }
