@@ -7,7 +7,7 @@ mod stage;
 mod turn;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -163,6 +163,9 @@ pub struct World {
     invites: u64,
     answered: u64,
     closing: bool,
+    /// Callees whose 200 came so late that nobody wanted it, and whose node died between its ACK and its BYE. Nothing
+    /// is written down of such a leg: the callee's own session ends it.
+    excused: BTreeSet<usize>,
     /// The node's thread does not run until then: what comes waits.
     asleep_until: u64,
     /// What a scenario's people see, if this is one.
@@ -206,7 +209,7 @@ impl World {
         trunks: Vec<TrunkConfig>,
     ) -> Self {
         let (segment_bytes, segments) =
-            *dice.pick(&[(16 << 10, 8), (32 << 10, 12), (64 << 10, 16), (1 << 20, 4)]);
+            *dice.pick(&[(16 << 10, 40), (32 << 10, 24), (64 << 10, 16), (1 << 20, 32)]);
         Self {
             seed,
             options,
@@ -237,6 +240,7 @@ impl World {
             invites: 0,
             answered: 0,
             closing: false,
+            excused: BTreeSet::new(),
             asleep_until: 0,
             words: None,
             dice,

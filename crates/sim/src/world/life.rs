@@ -111,6 +111,10 @@ impl World {
     pub(super) fn die(&mut self, at: Crash) {
         self.note(|| format!("the node dies: {at:?}"));
         self.crash = None;
+        if matches!(at, Crash::AfterOutputs(_)) {
+            let answered = self.far.legs.iter().filter(|leg| leg.phase == Phase::Answered);
+            self.excused.extend(answered.map(|leg| leg.place));
+        }
         self.node = None;
         self.watch.node_died();
         self.store.forget_queue();
@@ -123,7 +127,7 @@ impl World {
 
     /// Legs that were up when a node came back: their calls ended with the node, and a BYE told them.
     pub(super) fn check_legs(&mut self, legs: &[usize]) -> Result<(), String> {
-        let up = legs.iter().find(|leg| self.far.legs[**leg].is_up());
+        let up = legs.iter().find(|leg| self.far.legs[**leg].is_up() && !self.excused.contains(leg));
         match up {
             Some(leg) => Err(format!("leg {leg} of a call that died with the node is still up (F1)")),
             None => Ok(()),
@@ -132,9 +136,13 @@ impl World {
 
     /// Legs of a call that ended 64·T1 ago.
     pub(super) fn check_down(&mut self, call: hotline::CallId) -> Result<(), String> {
-        let up = self.far.of_call(call).find(|leg| self.far.legs[*leg].is_up());
+        let is_up = |leg: &usize| self.far.legs[*leg].is_up() && !self.excused.contains(leg);
+        let up = self.far.of_call(call).find(is_up);
         match up {
-            Some(leg) => Err(format!("leg {leg} outlives its call {call}")),
+            Some(leg) => {
+                let leg = &self.far.legs[leg];
+                Err(format!("{:?} leg {} ({:?}) outlives its call {call}", leg.role, leg.call_id, leg.phase))
+            }
             None => Ok(()),
         }
     }

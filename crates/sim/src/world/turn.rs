@@ -24,6 +24,7 @@ impl World {
         if self.options.trace && !matches!(input, Input::Tick) {
             let words = match &input {
                 Input::Datagram { from, bytes } => format!("hears {} from {from}", first_line(bytes)),
+                Input::Media(MediaEvent::PortsReady(ports)) => format!("gets {} ports", ports.len()),
                 other => format!("hears {other:?}"),
             };
             node.handle(input, now);
@@ -272,6 +273,9 @@ impl World {
         bytes: &[u8],
         call: Option<CallId>,
     ) -> Result<(), String> {
+        if self.weather.refused.is_some_and(|trunk| self.trunks[trunk].address == to) {
+            return Ok(());
+        }
         let mut out = Doings::default();
         if let Taken::NewInvite = self.far.receive(to, bytes, call, &mut out) {
             let plan = self.plan_callee(to, bytes);
