@@ -108,14 +108,26 @@ impl Node {
         }
         if let Found::Warm(hotline) = self.directory.find(number) {
             match &loaded.account {
-                Some(account) => self.books.open(&hotline.tenant, account),
+                Some(account) if !self.books.open(&hotline.tenant, account) => return self.ask_again(number),
                 None if Tenant::needs_no_account(&hotline) => self.books.open_provisional(&hotline.tenant),
-                None => {}
+                Some(_) | None => {}
             }
         }
         for parked in self.parked.remove(&number).unwrap_or_default() {
             self.begin_parked(number, parked);
         }
+    }
+
+    /// What was told is too old. It is asked for until a newer answer comes or the callers have waited long enough.
+    fn ask_again(&mut self, number: HotlineNumber) {
+        for parked in self.parked.remove(&number).unwrap_or_default() {
+            self.begin_or_park(number, parked);
+        }
+    }
+
+    /// Whether INVITEs wait for this number.
+    pub fn awaits(&self, number: HotlineNumber) -> bool {
+        self.parked.contains_key(&number)
     }
 
     /// Begins a call whose number was asked for. One that is still cold was edited meanwhile and is asked for once

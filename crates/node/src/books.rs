@@ -1,5 +1,6 @@
 //! Tenants in memory and calls on their way to the store: what a tenant knows is what the store told at some mark,
-//! with everything settled behind that mark on top.
+//! with everything settled behind that mark on top. What the store has committed is kept no longer, so an account read
+//! before its last commit is not believed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -59,6 +60,8 @@ impl Unsettled {
 pub struct Books {
     tenants: BTreeMap<TenantId, Known>,
     unsettled: VecDeque<Unsettled>,
+    /// The journal position up to which the store said it has committed.
+    committed: u64,
     turn: u64,
 }
 
@@ -92,11 +95,21 @@ impl Books {
         self.tenants.iter().map(|(id, known)| (id, &known.tenant))
     }
 
-    /// Takes in a tenant as the store tells it; one that is in memory already knows better.
-    pub fn open(&mut self, id: &TenantId, account: &Account) {
+    /// Takes in a tenant as the store tells it; one that is in memory already knows better. `false` if it was read
+    /// before a commit that was told since: fees of that commit are neither in it nor here any more.
+    #[must_use]
+    pub fn open(&mut self, id: &TenantId, account: &Account) -> bool {
         if self.tenants.contains_key(id) {
-            return;
+            return true;
         }
+        let is_current = account.mark >= self.committed;
+        if is_current {
+            self.take_in(id, account, false);
+        }
+        is_current
+    }
+
+    fn take_in(&mut self, id: &TenantId, account: &Account, provisional: bool) {
         let mut tenant = Tenant::default();
         tenant.tell_balance(account.balance);
         for used in &account.months {
@@ -117,16 +130,18 @@ impl Books {
         }
         self.make_room();
         self.turn += 1;
-        self.tenants.insert(id.clone(), Known { tenant, used: self.turn, provisional: false });
+        self.tenants.insert(id.clone(), Known { tenant, used: self.turn, provisional });
+    }
+
+    /// Takes in a tenant that has no account: the provider itself.
+    pub fn open_own(&mut self, id: &TenantId) {
+        self.take_in(id, &Account::default(), false);
     }
 
     /// Takes in a tenant whose account cannot be had: its unmetered calls go on (FAULTS F3).
     pub fn open_provisional(&mut self, id: &TenantId) {
         if !self.tenants.contains_key(id) {
-            self.open(id, &Account::default());
-            if let Some(known) = self.tenants.get_mut(id) {
-                known.provisional = true;
-            }
+            self.take_in(id, &Account::default(), true);
         }
     }
 
@@ -195,6 +210,7 @@ impl Books {
 
     /// The store has committed everything up to a position.
     pub fn committed(&mut self, up_to: u64) {
+        self.committed = self.committed.max(up_to);
         while self.unsettled.front().is_some_and(|first| first.settlement.position <= up_to) {
             self.unsettled.pop_front();
         }

@@ -170,7 +170,7 @@ impl Node {
     /// A node without calls. [`Node::recover`] follows where a journal was found.
     pub fn new(config: Config) -> Self {
         let mut books = Books::default();
-        books.open(&TenantId::provider(), &crate::books::Account::default());
+        books.open_own(&TenantId::provider());
         Self {
             endpoint: Endpoint::new(config.sip),
             directory: Directory::new(config.warm_max),

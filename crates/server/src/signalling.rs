@@ -203,7 +203,10 @@ impl Turns {
     fn loaded(&mut self, loaded: Loaded) {
         let number = loaded.number;
         self.turn(Input::Loaded(loaded), About::Loaded(number));
-        self.parked.remove(&number);
+        // Asked for once more, it is still to begin.
+        if !self.parts.node.awaits(number) {
+            self.parked.remove(&number);
+        }
     }
 
     fn hear_media(&mut self, event: media::Event) {

@@ -96,7 +96,8 @@ enum Due {
     Silence { leg: usize },
 }
 
-/// What the store tells the node, in the order of its work.
+/// What the store tells the node. Commits have one order, accounts and credits another: an account may be read before
+/// a commit and told behind it.
 #[derive(Debug)]
 enum Reply {
     Loaded(TenantId, Box<Loaded>),
@@ -149,7 +150,10 @@ pub struct World {
     disk: Disk,
     store: Store,
     store_busy: bool,
-    replied_at: u64,
+    /// When the store's last word of each lane arrives.
+    lanes: [u64; 2],
+    /// How long an account is on its way from its reading to the node, at least.
+    reads_ms: u64,
     media: Media,
     far: FarEnds,
     watch: Watch,
@@ -226,7 +230,8 @@ impl World {
             disk: Disk::new(segment_bytes, segments),
             store: Store::default(),
             store_busy: false,
-            replied_at: 0,
+            lanes: [0; 2],
+            reads_ms: 0,
             media: Media::default(),
             far: FarEnds::new(SocketAddr::from(NODE)),
             watch: Watch::default(),

@@ -41,6 +41,7 @@ scenarios! {
     fault_b4_a_dead_nodes_hold_comes_back
     fault_b5_a_call_of_no_length
     fault_b5_longer_than_a_day
+    fault_b4_an_account_older_than_a_commit
     fault_f1_a_bye_that_got_lost
     fault_f1_the_node_dies_in_a_talk
     fault_f1_the_node_dies_while_ringing

@@ -225,6 +225,7 @@ impl Stage {
             ("node", "dies") => world.die(Crash::AfterFacts),
             ("node", "drains") => return world.tell(Input::Drain(true)),
             ("store", "leaves") => world.store.away_until = u64::MAX,
+            ("store", "reads slowly") => world.reads_ms = 400,
             ("store", "returns") => {
                 world.store.away_until = 0;
                 world.later(1, Due::Store);

@@ -121,7 +121,9 @@ impl World {
                 let hotline = self.watch.hotlines.get(&(number, version)).filter(|_| body).cloned();
                 let account = (account && !away).then(|| self.store.account(&tenant));
                 let loaded = Loaded { number, hotline, account };
-                let ms = if away { self.dice.within(500, 5_000) } else { self.dice.within(1, 40) };
+                let slow =
+                    self.reads_ms + if self.dice.chance(100) { self.dice.within(100, 1_500) } else { 0 };
+                let ms = if away { self.dice.within(500, 5_000) } else { slow + self.dice.within(1, 40) };
                 self.reply(ms, Reply::Loaded(tenant, Box::new(loaded)));
                 Ok(())
             }
@@ -209,10 +211,12 @@ impl World {
         self.later(250, Due::Store);
     }
 
-    /// One thread of the store answers in the order of its work.
+    /// The one writer tells its commits in their order; whoever reads or changes an account tells it before the next
+    /// change of one (the server's lock on accounts).
     pub(super) fn reply(&mut self, ms: u64, reply: Reply) {
-        let at = (self.clock + ms).max(self.replied_at);
-        self.replied_at = at;
+        let lane = &mut self.lanes[usize::from(!matches!(reply, Reply::Committed(_)))];
+        let at = (self.clock + ms).max(*lane);
+        *lane = at;
         let life = self.life.number;
         self.later(at - self.clock, Due::Reply { life, reply });
     }
@@ -232,10 +236,12 @@ impl World {
                 if !was_open && !told {
                     self.watch.provisional.insert(tenant.clone());
                 }
-                if !was_open && told {
+                self.tell(Input::Loaded(*loaded))?;
+                // An account that was too old when it came is not taken in.
+                if !was_open && told && is_open(self) {
                     self.watch.provisional.remove(&tenant);
                 }
-                self.tell(Input::Loaded(*loaded))
+                Ok(())
             }
             Reply::Committed(up_to) => self.tell(Input::Committed { up_to }),
             Reply::Credit(tenant, amount) => self.tell(Input::Change(Change::Credit { tenant, amount })),
