@@ -99,22 +99,26 @@ impl Node {
     }
 
     pub(crate) fn loaded(&mut self, loaded: Loaded) {
-        let number = loaded.number;
-        if let Some(hotline) = loaded.hotline {
+        let Loaded { number, tenant, hotline, account } = loaded;
+        if let Some(hotline) = hotline {
             let is_current = |found: &Entry| found.version == hotline.version;
             if matches!(self.directory.find(number), Found::Cold(entry) if is_current(&entry)) {
                 self.directory.keep(hotline);
             }
         }
-        if let Found::Warm(hotline) = self.directory.find(number) {
-            match &loaded.account {
-                Some(account) if !self.books.open(&hotline.tenant, account) => return self.ask_again(number),
-                None if Tenant::needs_no_account(&hotline) => self.books.open_provisional(&hotline.tenant),
-                Some(_) | None => {}
-            }
+        if let Some(account) = &account
+            && !self.books.open(&tenant, account)
+        {
+            return self.ask_again(number);
+        }
+        if account.is_none()
+            && let Found::Warm(hotline) = self.directory.find(number)
+            && Tenant::needs_no_account(&hotline)
+        {
+            self.books.open_provisional(&hotline.tenant);
         }
         for parked in self.parked.remove(&number).unwrap_or_default() {
-            self.begin_parked(number, parked);
+            self.begin_parked(number, &tenant, parked);
         }
     }
 
@@ -130,12 +134,16 @@ impl Node {
         self.parked.contains_key(&number)
     }
 
-    /// Begins a call whose number was asked for. One that is still cold was edited meanwhile and is asked for once
-    /// more; then it is refused.
-    fn begin_parked(&mut self, number: HotlineNumber, mut parked: Parked) {
+    /// Begins a call whose number was asked for with the account of `told`. One that is still cold, or somebody else's
+    /// by now, was edited meanwhile and is asked for once more; then it is refused.
+    fn begin_parked(&mut self, number: HotlineNumber, told: &TenantId, mut parked: Parked) {
         match self.directory.find(number) {
             Found::Warm(hotline) if self.books.suffices_for(&hotline) => self.begin(parked, hotline, None),
             Found::Unassigned => self.begin_or_park(number, parked),
+            Found::Warm(hotline) if hotline.tenant != *told && !parked.asked_again => {
+                parked.asked_again = true;
+                self.begin_or_park(number, parked);
+            }
             Found::Cold(_) if !std::mem::replace(&mut parked.asked_again, true) => {
                 self.begin_or_park(number, parked)
             }

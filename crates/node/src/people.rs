@@ -34,6 +34,8 @@ pub enum Change {
 pub struct Loaded {
     /// The number asked for.
     pub number: HotlineNumber,
+    /// The tenant asked for with it: whose account this is, whoever holds the number by now.
+    pub tenant: TenantId,
     /// Its body; `None` if it could not be read.
     pub hotline: Option<Arc<Hotline>>,
     /// Its tenant's account; `None` if the store cannot be reached.

@@ -277,7 +277,7 @@ impl Turns {
                 let here = if body { self.parts.snapshot.load(place) } else { None };
                 let here = here.filter(|hotline| hotline.number == number && hotline.version == version);
                 if here.is_some() && !account {
-                    let loaded = Loaded { number, hotline: here, account: None };
+                    let loaded = Loaded { number, tenant, hotline: here, account: None };
                     return self.parts.inbox.push(Message::Loaded(loaded));
                 }
                 let body = if body && here.is_none() { Body::Compile } else { Body::Here(here) };

@@ -61,7 +61,7 @@ fn nothing(load: Load) -> Loaded {
         Body::Here(hotline) => hotline,
         Body::Compile => None,
     };
-    Loaded { number: load.number, hotline, account: None }
+    Loaded { number: load.number, tenant: load.tenant, hotline, account: None }
 }
 
 async fn read(work: &Work, load: &Load) -> store::Result<Loaded> {
@@ -70,7 +70,7 @@ async fn read(work: &Work, load: &Load) -> store::Result<Loaded> {
         Body::Compile => compile(work, &load.tenant, load.number, load.version).await?,
     };
     let account = if load.account { account(work, &load.tenant, hotline.as_deref()).await? } else { None };
-    Ok(Loaded { number: load.number, hotline, account })
+    Ok(Loaded { number: load.number, tenant: load.tenant.clone(), hotline, account })
 }
 
 async fn compile(

@@ -120,7 +120,7 @@ impl World {
                 let away = self.clock < self.store.away_until;
                 let hotline = self.watch.hotlines.get(&(number, version)).filter(|_| body).cloned();
                 let account = (account && !away).then(|| self.store.account(&tenant));
-                let loaded = Loaded { number, hotline, account };
+                let loaded = Loaded { number, tenant: tenant.clone(), hotline, account };
                 let slow =
                     self.reads_ms + if self.dice.chance(100) { self.dice.within(100, 1_500) } else { 0 };
                 let ms = if away { self.dice.within(500, 5_000) } else { slow + self.dice.within(1, 40) };
