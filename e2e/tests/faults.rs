@@ -6,8 +6,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use e2e::{PATIENCE, Platform, Postgres, Setup, Wire, acme, answers, block_on, carrier, eventually, number};
+use farend::Says;
 use farend::call::{CallConfig, EndedBy, HangUp, Outcome, Press, What, place};
-use farend::world::WorldEvent;
+use farend::world::{Behaviour, WorldEvent};
 use hotline::cdr::Cause;
 use hotline::rating::ChargeKind;
 
@@ -132,6 +133,38 @@ fn fault_f3_killed_with_the_database_away_none_is_lost_either() {
     platform.restart();
     let calls = platform.await_calls(3);
     assert!(calls.iter().all(|call| call.charges.iter().any(|charge| charge.kind == ChargeKind::Sale)));
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn b06_a_months_calls_are_counted_the_same_after_kill_9() {
+    // Slow enough to give up before it answers.
+    let phone = Behaviour::Answers { ring_ms: (1_500, 1_500), talk_ms: None, says: Says::Silence };
+    let (world, _told) = carrier(&[(PHONE, phone)]);
+    let mut enterprise = acme(&[PHONE]);
+    enterprise.numbers[0].recording.enabled = false;
+    enterprise.numbers[0].block = vec!["13900000000".into()];
+    enterprise.numbers[0].limits.count_unanswered = true;
+    enterprise.numbers[0].limits.month_calls_cap = Some(4);
+    let mut platform = Platform::start(Setup::new("b06", world.local(), vec![enterprise]));
+    // Two that are barred do not count; one that was given up and one that was answered do.
+    for _ in 0..2 {
+        assert_eq!(platform.place(platform.call(number(), "13900000000")).status, 603);
+    }
+    let (caller, steps, give_up) = begin(short(&platform));
+    await_step(&steps, |step| matches!(step, What::Provisional { status: 180.., .. }));
+    give_up.now();
+    assert_eq!(caller.join().expect("the caller").status, 487);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(4);
+    platform.kill();
+    platform.restart();
+    // So two more go through and no third.
+    for status in [200, 200, 480] {
+        assert_eq!(platform.place(short(&platform)).status, status);
+    }
+    let calls = platform.await_calls(7);
+    assert_eq!(calls[6].record.cause, Cause::MonthCallCap);
     assert_eq!(platform.findings(), []);
 }
 

@@ -17,6 +17,8 @@ pub struct Settlement {
     pub position: u64,
     /// The record.
     pub record: CallRecord,
+    /// Whether it counts against the month's calls (row B06), by the rules it began with.
+    pub counts: bool,
     /// Its charges: at most one sale, one cost for each outgoing leg that answered.
     pub charges: Vec<Charge>,
     /// The balanced entries of these charges.
@@ -49,8 +51,6 @@ pub struct Settled {
     pub fee: Money,
     /// The billing month the call began in.
     pub month: u32,
-    /// Whether it counts against the month's calls (row B06).
-    pub counts: bool,
     /// How the enterprise paid when the call began.
     pub account: AccountKind,
 }
@@ -75,8 +75,8 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let month = record.started_at.beijing().billing_month();
     let states = states(log, &arrived);
     let log = postcard::to_allocvec(log).unwrap_or_default();
-    let settlement = Settlement { position, record, charges, entries, log, states };
-    Some(Settled { settlement, admission: folded.admission, fee, month, counts, account: arrived.account })
+    let settlement = Settlement { position, record, counts, charges, entries, log, states };
+    Some(Settled { settlement, admission: folded.admission, fee, month, account: arrived.account })
 }
 
 /// Reads back a log as a settlement stores it; `None` if it is not one.

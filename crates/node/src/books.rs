@@ -42,7 +42,6 @@ struct Unsettled {
     settlement: Arc<Settlement>,
     fee: Money,
     month: u32,
-    counts: bool,
     account: AccountKind,
     /// Where its call's oldest needed fact begins in the journal.
     from: u64,
@@ -50,8 +49,8 @@ struct Unsettled {
 
 impl Unsettled {
     fn new(settled: &Settled, from: u64) -> Self {
-        let Settled { fee, month, counts, account, .. } = *settled;
-        Self { settlement: Arc::new(settled.settlement.clone()), fee, month, counts, account, from }
+        let Settled { fee, month, account, .. } = *settled;
+        Self { settlement: Arc::new(settled.settlement.clone()), fee, month, account, from }
     }
 }
 
@@ -121,7 +120,8 @@ impl Books {
         for unsettled in self.unsettled.iter().filter(|u| u.settlement.position > account.mark) {
             let record = &unsettled.settlement.record;
             if record.tenant == *id {
-                let Unsettled { fee, month, counts, account, .. } = *unsettled;
+                let Unsettled { fee, month, account, .. } = *unsettled;
+                let counts = unsettled.settlement.counts;
                 tenant.replay_settled(record.number, month, fee, counts, account);
                 for state in &unsettled.settlement.states {
                     tenant.remember(state);
@@ -187,11 +187,12 @@ impl Books {
                     number: record.number,
                     admission,
                     fee: settled.fee,
-                    counts: settled.counts,
+                    counts: settlement.counts,
                     account: settled.account,
                 }),
                 None => {
-                    let Settled { fee, month, counts, account, .. } = settled;
+                    let Settled { fee, month, account, .. } = settled;
+                    let counts = settlement.counts;
                     known.tenant.replay_settled(record.number, month, fee, counts, account);
                 }
             }

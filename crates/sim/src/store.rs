@@ -84,7 +84,7 @@ impl Store {
         }
         let used = self.months.entry((record.tenant.clone(), record.number, settled.month)).or_default();
         used.0 += settled.fee;
-        used.1 += u32::from(settled.counts);
+        used.1 += u32::from(settlement.counts);
         for state in &settlement.states {
             let held = self.states.entry((record.tenant.clone(), state.key.clone())).or_default();
             if state.position >= held.0 {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use hotline::cdr::{AnswerStatus, CallRecord};
+use hotline::settlement::Settlement;
 use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -57,6 +58,8 @@ pub struct MonthSpend {
     pub calls: u64,
     /// Those of them that were answered.
     pub answered: u64,
+    /// Those of them that count against a cap of the month's calls (row B06), each by the rules it began with.
+    pub counted: u64,
     /// Their sale charges with adjustments.
     pub spent_e4: Money,
 }
@@ -84,16 +87,25 @@ impl Place {
 type HourKey = (TenantId, HotlineNumber, String, i64);
 type MonthKey = (TenantId, Option<HotlineNumber>, u32);
 
+#[derive(Clone, Copy, Default)]
+struct MonthSums {
+    calls: u64,
+    answered: u64,
+    counted: u64,
+    spent: Money,
+}
+
 /// What a transaction adds, summed by key so that each row is touched once and always in the same order.
 #[derive(Default)]
 pub(crate) struct Sums {
     hours: BTreeMap<HourKey, Counts>,
-    months: BTreeMap<MonthKey, (u64, u64, Money)>,
+    months: BTreeMap<MonthKey, MonthSums>,
 }
 
 impl Sums {
     /// Counts a new call.
-    pub(crate) fn add_call(&mut self, record: &CallRecord, place: &Place) {
+    pub(crate) fn add_call(&mut self, settlement: &Settlement, place: &Place) {
+        let record = &settlement.record;
         let counts = self.hour(place);
         counts.calls += 1;
         counts.talk_ms += record.talk_ms;
@@ -107,8 +119,9 @@ impl Sums {
         } += 1;
         let answered = u64::from(record.status == AnswerStatus::Answered);
         self.each_month(place, |month| {
-            month.0 += 1;
-            month.1 += answered;
+            month.calls += 1;
+            month.answered += answered;
+            month.counted += u64::from(settlement.counts);
         });
     }
 
@@ -118,7 +131,7 @@ impl Sums {
         counts.sale_e4 += sale;
         counts.cost_e4 += cost;
         if !sale.is_zero() {
-            self.each_month(place, |month| month.2 += sale);
+            self.each_month(place, |month| month.spent += sale);
         }
     }
 
@@ -127,7 +140,7 @@ impl Sums {
         self.hours.entry((place.tenant.clone(), place.number, place.province.clone(), hour)).or_default()
     }
 
-    fn each_month(&mut self, place: &Place, mut change: impl FnMut(&mut (u64, u64, Money))) {
+    fn each_month(&mut self, place: &Place, mut change: impl FnMut(&mut MonthSums)) {
         let month = place.started_at.beijing().billing_month();
         for number in [None, Some(place.number)] {
             change(self.months.entry((place.tenant.clone(), number, month)).or_default());
@@ -150,10 +163,10 @@ static ROLLUP: LazyLock<Rows> = LazyLock::new(|| {
 
 static MONTH: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
-        "insert into month_spend (tenant_id, number, month, calls, answered, spent_e4)",
+        "insert into month_spend (tenant_id, number, month, calls, answered, counted, spent_e4)",
         "on conflict (tenant_id, number, month) do update set \
          calls = month_spend.calls + excluded.calls, answered = month_spend.answered + excluded.answered, \
-         spent_e4 = month_spend.spent_e4 + excluded.spent_e4",
+         counted = month_spend.counted + excluded.counted, spent_e4 = month_spend.spent_e4 + excluded.spent_e4",
     )
 });
 
@@ -169,7 +182,7 @@ static PASSED: LazyLock<Among> = LazyLock::new(|| {
 /// Adds the sums to what is there and says which caps of the months and numbers touched stand passed.
 pub(crate) async fn add_sums(connection: &mut AnyConnection, sums: Sums) -> Result<Vec<CapPassed>> {
     let touched: BTreeSet<MonthKey> =
-        sums.months.iter().filter(|(_, sum)| !sum.2.is_zero()).map(|(key, _)| key.clone()).collect();
+        sums.months.iter().filter(|(_, sum)| !sum.spent.is_zero()).map(|(key, _)| key.clone()).collect();
     ROLLUP.write(connection, sums.hours.into_iter().flat_map(hour_values).collect()).await?;
     MONTH.write(connection, sums.months.into_iter().flat_map(month_values).collect()).await?;
     let mut tenants: Vec<String> = touched.iter().map(|(tenant, _, _)| tenant.to_string()).collect();
@@ -209,16 +222,15 @@ fn hour_values(((tenant, number, province, hour), counts): (HourKey, Counts)) ->
     ]
 }
 
-fn month_values(
-    ((tenant, number, month), (calls, answered, spent)): (MonthKey, (u64, u64, Money)),
-) -> [Value; 6] {
+fn month_values(((tenant, number, month), sums): (MonthKey, MonthSums)) -> [Value; 7] {
     [
         tenant.as_str().into(),
         column_of(number).into(),
         month.into(),
-        calls.into(),
-        answered.into(),
-        spent.0.into(),
+        sums.calls.into(),
+        sums.answered.into(),
+        sums.counted.into(),
+        sums.spent.0.into(),
     ]
 }
 
@@ -301,7 +313,7 @@ impl Store {
 
     /// What an enterprise used of a billing month in Beijing, such as 202610: the whole first, then by number.
     pub async fn month_spend(&self, tenant: &TenantId, month: u32) -> Result<Vec<MonthSpend>> {
-        let sql = "select number, calls, answered, spent_e4 from month_spend where tenant_id = $1 and month = $2 \
+        let sql = "select number, calls, answered, counted, spent_e4 from month_spend where tenant_id = $1 and month = $2 \
                    order by number";
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(int(u64::from(month)));
         query.fetch_all(self.readers()).await?.iter().map(read_month).collect()
@@ -334,6 +346,7 @@ fn read_month(row: &AnyRow) -> Result<MonthSpend> {
         number: number_or_whole(row)?,
         calls: row.count("calls")?,
         answered: row.count("answered")?,
+        counted: row.count("counted")?,
         spent_e4: Money(row.int("spent_e4")?),
     })
 }

@@ -77,7 +77,7 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[Settlement], node:
     }
     let mut sums = Sums::default();
     for (one, place) in new.iter().zip(&places) {
-        sums.add_call(&one.record, place);
+        sums.add_call(one, place);
     }
     for charged in charges {
         sums.add_fee(charged.place, fee(charged.charge));

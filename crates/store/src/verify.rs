@@ -205,15 +205,29 @@ async fn months(connection: &mut AnyConnection) -> Result<Vec<Finding>> {
             sum.2 += Money(row.int("spent_e4")?);
         }
     }
-    let kept = "select tenant_id, number, month, calls, answered, spent_e4 from month_spend";
+    let kept = "select tenant_id, number, month, calls, answered, counted, spent_e4 from month_spend";
     let mut found = Months::new();
+    let mut findings = Vec::new();
+    let mut beyond_whole: BTreeMap<(String, i64), i64> = BTreeMap::new();
     for row in sqlx::query(kept).fetch_all(connection).await? {
+        let (tenant, number, month) = (row.text("tenant_id")?, row.text("number")?, row.int("month")?);
         let sum = (row.int("calls")?, row.int("answered")?, Money(row.int("spent_e4")?));
-        found.insert((row.text("tenant_id")?, row.text("number")?, row.int("month")?), sum);
+        // What counts against a cap was decided call by call: more than was answered, no more than was called.
+        let counted = row.int("counted")?;
+        if counted < sum.1 || counted > sum.0 {
+            findings.push(month_finding(&tenant, &number, month));
+        }
+        let signed = if number.is_empty() { -counted } else { counted };
+        *beyond_whole.entry((tenant.clone(), month)).or_default() += signed;
+        found.insert((tenant, number, month), sum);
     }
+    let unequal = beyond_whole.iter().filter(|(_, beyond)| **beyond != 0);
+    findings.extend(unequal.map(|((tenant, month), _)| month_finding(tenant, "", *month)));
     let differ = |key: &&(String, String, i64)| counted.get(*key) != found.get(*key);
-    let keys = counted.keys().chain(found.keys()).filter(differ).take(FINDINGS_MAX);
-    Ok(keys.map(|(tenant, number, month)| month_finding(tenant, number, *month)).collect())
+    let keys = counted.keys().chain(found.keys()).filter(differ);
+    findings.extend(keys.map(|(tenant, number, month)| month_finding(tenant, number, *month)));
+    findings.truncate(FINDINGS_MAX);
+    Ok(findings)
 }
 
 fn month_finding(tenant: &str, number: &str, month: i64) -> Finding {

@@ -194,8 +194,7 @@ async fn stored_tenant(desk: &Desk, hotline: &Hotline, at: Wall) -> Outcome<Tena
     let month = at.beijing().billing_month();
     for row in desk.store.month_spend(id, month).await? {
         let Some(number) = row.number else { continue };
-        let calls = if hotline.limits.count_unanswered { row.calls } else { row.answered };
-        tenant.tell_month(number, month, row.spent_e4, u32::try_from(calls).unwrap_or(u32::MAX));
+        tenant.tell_month(number, month, row.spent_e4, u32::try_from(row.counted).unwrap_or(u32::MAX));
     }
     let mut states = desk.store.tenant_state(id).await?;
     states.sort_by_key(|state| state.position);

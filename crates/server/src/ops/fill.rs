@@ -214,7 +214,7 @@ impl Maker {
                 number: record.number,
                 admission,
                 fee: settled.fee,
-                counts: settled.counts,
+                counts: settled.settlement.counts,
                 account: settled.account,
             });
         }

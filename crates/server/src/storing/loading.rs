@@ -69,7 +69,7 @@ async fn read(work: &Work, load: &Load) -> store::Result<Loaded> {
         Body::Here(hotline) => hotline.clone(),
         Body::Compile => compile(work, &load.tenant, load.number, load.version).await?,
     };
-    let account = if load.account { account(work, &load.tenant, hotline.as_deref()).await? } else { None };
+    let account = if load.account { account(work, &load.tenant).await? } else { None };
     Ok(Loaded { number: load.number, tenant: load.tenant.clone(), hotline, account })
 }
 
@@ -87,15 +87,11 @@ async fn compile(
 }
 
 /// A tenant's sums as of one mark: if a batch was committed while they were read, they are read again.
-async fn account(
-    work: &Work,
-    tenant: &TenantId,
-    hotline: Option<&Hotline>,
-) -> store::Result<Option<Account>> {
+async fn account(work: &Work, tenant: &TenantId) -> store::Result<Option<Account>> {
     for _ in 0..TRIES {
         let mark = work.store.journal_mark(&work.node).await?;
         let balance = work.store.balance(tenant, &ledger::Account::Prepaid(tenant.clone())).await?;
-        let months = months(work, tenant, hotline).await?;
+        let months = months(work, tenant).await?;
         let states = work.store.tenant_state(tenant).await?;
         if work.store.journal_mark(&work.node).await? == mark {
             return Ok(Some(Account { balance, months, states, mark: mark.unwrap_or(0) }));
@@ -104,20 +100,18 @@ async fn account(
     Ok(None)
 }
 
-async fn months(work: &Work, tenant: &TenantId, hotline: Option<&Hotline>) -> store::Result<Vec<MonthOf>> {
+async fn months(work: &Work, tenant: &TenantId) -> store::Result<Vec<MonthOf>> {
     let this = clock::wall().beijing().billing_month();
     let before = if this % 100 == 1 { this - 89 } else { this - 1 };
     let mut months = Vec::new();
     for month in [before, this] {
         let spent = work.store.month_spend(tenant, month).await?;
-        months.extend(spent.iter().filter_map(|row| month_of(row, month, hotline)));
+        months.extend(spent.iter().filter_map(|row| month_of(row, month)));
     }
     Ok(months)
 }
 
-fn month_of(row: &MonthSpend, month: u32, hotline: Option<&Hotline>) -> Option<MonthOf> {
-    let number = row.number?;
-    let all = hotline.is_some_and(|hotline| hotline.number == number && hotline.limits.count_unanswered);
-    let calls = if all { row.calls } else { row.answered };
-    Some(MonthOf { number, month, spent: row.spent_e4, calls: u32::try_from(calls).unwrap_or(u32::MAX) })
+fn month_of(row: &MonthSpend, month: u32) -> Option<MonthOf> {
+    let calls = u32::try_from(row.counted).unwrap_or(u32::MAX);
+    Some(MonthOf { number: row.number?, month, spent: row.spent_e4, calls })
 }

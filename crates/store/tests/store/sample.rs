@@ -89,7 +89,9 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
     let pointer =
         TenantState { key: format!("pointer/{}/sales", record.number), value: n.to_string(), position: n };
     let log = format!("invite {n} from {} to {}; ", record.caller, record.number).repeat(6).into_bytes();
-    Settlement { position: n, record, charges, entries, log, states: vec![pointer] }
+    // As with an enterprise that counts all calls it admits, not only those answered.
+    let counts = record.status != AnswerStatus::Barred;
+    Settlement { position: n, record, counts, charges, entries, log, states: vec![pointer] }
 }
 
 fn region(n: u64) -> Region {

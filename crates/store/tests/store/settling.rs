@@ -18,6 +18,7 @@ crate::on_both_engines!(
     batches_of_every_size_are_written_whole,
     fault_b2_a_passed_cap_is_told_and_the_record_kept,
     a_month_is_beijings,
+    b06_what_counts_against_a_cap_is_what_each_call_said,
 );
 
 /// Everything the books say, to compare two of them.
@@ -196,4 +197,19 @@ async fn a_month_is_beijings(case: Case) {
         assert_eq!(spend[1].number, Some(number(0)));
     }
     is_clean(&case.store).await;
+}
+
+async fn b06_what_counts_against_a_cap_is_what_each_call_said(case: Case) {
+    let journal = settlements(60);
+    case.store.settle(&journal, "node-1").await.unwrap();
+    for n in 0..3 {
+        let own = |one: &&Settlement| one.record.tenant == tenant(n) && one.counts;
+        let said = journal.iter().filter(own).count() as u64;
+        let spend = case.store.month_spend(&tenant(n), 202_610).await.unwrap();
+        let by_numbers: u64 = spend[1..].iter().map(|month| month.counted).sum();
+        assert_eq!((spend[0].number, spend[0].counted, by_numbers), (None, said, said));
+        assert!(spend[0].counted <= spend[0].calls);
+    }
+    let barred = journal.iter().filter(|one| !one.counts).count();
+    assert!(barred > 5, "some were barred, and none of those counts");
 }

@@ -28,7 +28,7 @@ async fn each_damage_is_found_and_nothing_else(case: Case) {
     fill(&case.store).await;
     let call = settlements(1)[0].record.call;
     let sale = format!("call/{call}/0/sale/0");
-    let damages: [(String, String, &[FindingKind]); 11] = [
+    let damages: [(String, String, &[FindingKind]); 12] = [
         (
             format!("update entry set amount_e4 = amount_e4 + 1 where key = '{sale}'"),
             format!("update entry set amount_e4 = amount_e4 - 1 where key = '{sale}'"),
@@ -62,6 +62,11 @@ async fn each_damage_is_found_and_nothing_else(case: Case) {
         (
             "update month_spend set calls = calls + 1 where number = ''".into(),
             "update month_spend set calls = calls - 1 where number = ''".into(),
+            &[FindingKind::MonthSpend],
+        ),
+        (
+            "update month_spend set counted = counted - 1 where number = ''".into(),
+            "update month_spend set counted = counted + 1 where number = ''".into(),
             &[FindingKind::MonthSpend],
         ),
         (
