@@ -39,8 +39,10 @@ scenarios! {
     fault_b3_the_call_may_finish
     fault_b3_the_money_ends_in_the_talk
     fault_b4_a_dead_nodes_hold_comes_back
+    fault_b5_a_call_lost_behind_a_tariffs_change
     fault_b5_a_call_of_no_length
     fault_b5_longer_than_a_day
+    fault_b5_the_tariff_changes_in_mid_call
     fault_b4_an_account_older_than_a_commit
     fault_f1_a_bye_that_got_lost
     fault_f1_the_node_dies_in_a_talk

@@ -7,7 +7,7 @@ use hotline::enterprise::{
     NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule, Share, ShareMode, Strategy,
     Then,
 };
-use hotline::{Beijing, Money, PlanId, TenantId};
+use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
 use super::Broken;
 
@@ -55,6 +55,8 @@ pub enum What {
     Edit(Box<Enterprise>),
     /// The enterprise pays in.
     TopUp(Money),
+    /// The provider gives a plan a version with another price of a minute, which holds from an instant on.
+    Tariff { plan: PlanId, price: Money, from: Wall },
     /// Time passes.
     Nothing,
 }
@@ -139,6 +141,12 @@ impl Script {
         }
         if let Some(amount) = event.strip_prefix("top up ") {
             return Some(What::TopUp(amount.parse().ok()?));
+        }
+        if let Some(version) = event.strip_prefix("tariff ") {
+            let mut words = version.split_whitespace();
+            let (plan, price, from) = (words.next()?, words.next()?, words.next()?.strip_prefix("from=")?);
+            let (plan, price) = (PlanId::new(plan), price.parse().ok()?);
+            return Some(What::Tariff { plan, price, from: Beijing::parse(from)?.wall() });
         }
         let (name, deed) = event.split_once(' ')?;
         let name = name.to_owned();

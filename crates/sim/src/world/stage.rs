@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hotline::call::Sound;
 use hotline::cdr::CallRecord;
 use hotline::enterprise::{Enterprise, compile};
-use hotline::rating::ChargeKind;
+use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
@@ -187,8 +187,29 @@ impl Stage {
                 self.world.reply(1, Reply::Credit(tenant, *amount));
                 Ok(())
             }
+            What::Tariff { plan, price, from } => self.price(plan, *price, *from),
             What::Does { name, deed } => self.does(name, deed),
         }
+    }
+
+    /// The version in force ends and one with another price of a minute follows.
+    fn price(&mut self, plan: &PlanId, price: Money, from: Wall) -> Result<(), String> {
+        let before =
+            self.world.tariffs.version_at(plan, Wall(from.0 - 1)).ok_or(format!("no plan {plan}"))?;
+        let (mut ends, mut next) = (before.clone(), before.clone());
+        (ends.valid_to, next.valid_from, next.version) = (Some(from), from, before.version + 1);
+        for rule in next.components.iter_mut().filter_map(|component| component.price.as_mut()) {
+            if let Per::Time { price_e4, .. } = &mut rule.per {
+                *price_e4 = price;
+            }
+        }
+        let others = self.world.tariffs.versions().iter().filter(|one| *one != before).cloned();
+        let tariffs: Tariffs = others.chain([ends, next]).collect::<Vec<_>>().into();
+        if let Some(fault) = tariffs.validate().first() {
+            return Err(fault.to_string());
+        }
+        self.world.tariffs = tariffs.clone();
+        self.world.tell(Input::Change(Change::Tariffs(tariffs)))
     }
 
     fn call(&mut self, name: &str, from: &str) -> Result<(), String> {
