@@ -2,6 +2,7 @@
 //! that is summed from them, the tenants' states and the journal's mark. Writing any part of it again, in any order,
 //! changes nothing (FAULTS B1, F6): only a record that was not there yet brings anything with it.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -45,9 +46,11 @@ pub struct CapPassed {
 impl Store {
     /// Writes a batch of one node's journal. After an error nothing of it or all of it is there (a commit may have
     /// been done before the answer was lost): the same batch is sent again, or [`Store::journal_mark`] is asked first.
-    pub async fn settle(&self, batch: &[Settlement], node: &str) -> Result<Settled> {
+    /// A batch is of settlements or of anything that shares them.
+    pub async fn settle<S: Borrow<Settlement>>(&self, batch: &[S], node: &str) -> Result<Settled> {
+        let batch: Vec<&Settlement> = batch.iter().map(Borrow::borrow).collect();
         let mut transaction = self.begin().await?;
-        let settled = write_batch(&mut transaction, batch, node).await?;
+        let settled = write_batch(&mut transaction, &batch, node).await?;
         transaction.commit().await?;
         Ok(settled)
     }
@@ -60,10 +63,13 @@ impl Store {
     }
 }
 
-async fn write_batch(connection: &mut AnyConnection, batch: &[Settlement], node: &str) -> Result<Settled> {
+async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node: &str) -> Result<Settled> {
     let mut once = BTreeSet::new();
-    let distinct =
-        batch.iter().filter(|one| once.insert((one.record.tenant.as_str(), one.record.call))).collect();
+    let distinct = batch
+        .iter()
+        .copied()
+        .filter(|one| once.insert((one.record.tenant.as_str(), one.record.call)))
+        .collect();
     let new = insert_records(connection, distinct, node).await?;
     let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();
     let charges = new.iter().zip(&places).flat_map(|(one, place)| {
@@ -98,7 +104,7 @@ static STATE: LazyLock<Rows> = LazyLock::new(|| {
 });
 
 /// The latest value of each key in the batch; an older one never overwrites a newer one that is there.
-async fn write_states(connection: &mut AnyConnection, batch: &[Settlement]) -> Result<()> {
+async fn write_states(connection: &mut AnyConnection, batch: &[&Settlement]) -> Result<()> {
     let mut latest = BTreeMap::new();
     for one in batch {
         for state in &one.states {
@@ -116,7 +122,7 @@ async fn write_states(connection: &mut AnyConnection, batch: &[Settlement]) -> R
     Ok(())
 }
 
-async fn write_mark(connection: &mut AnyConnection, batch: &[Settlement], node: &str) -> Result<()> {
+async fn write_mark(connection: &mut AnyConnection, batch: &[&Settlement], node: &str) -> Result<()> {
     let Some(position) = batch.iter().map(|one| one.position).max() else { return Ok(()) };
     let sql = "insert into journal_mark (tenant_id, node, position) values ('provider', $1, $2) \
                on conflict (tenant_id, node) do update set position = excluded.position \

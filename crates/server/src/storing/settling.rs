@@ -118,8 +118,7 @@ impl Writer {
 
     /// Writes the oldest calls; says whether to go on.
     async fn write_some(&mut self) -> bool {
-        let some: Vec<Settlement> =
-            self.batch.iter().take(self.at_once).map(|settlement| (**settlement).clone()).collect();
+        let some: Vec<Arc<Settlement>> = self.batch.iter().take(self.at_once).cloned().collect();
         self.asked_at = Instant::now();
         match timeout(WRITE_MAX, self.work.store.settle(&some, &self.work.node)).await {
             Ok(Ok(settled)) => {

@@ -136,7 +136,7 @@ async fn the_mark_never_goes_back(case: Case) {
     store.settle(&[settlement(9)], "node-1").await.unwrap();
     store.settle(&[settlement(4)], "node-1").await.unwrap();
     store.settle(&[settlement(5)], "node-2").await.unwrap();
-    store.settle(&[], "node-1").await.unwrap();
+    store.settle::<Settlement>(&[], "node-1").await.unwrap();
     assert_eq!(store.journal_mark("node-1").await.unwrap(), Some(9));
     assert_eq!(store.journal_mark("node-2").await.unwrap(), Some(5));
 }
