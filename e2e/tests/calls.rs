@@ -1,8 +1,9 @@
 //! Calls through the real process, from the first INVITE to the ledger.
 
-use std::time::Duration;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
 
-use e2e::{Platform, Setup, acme, answers, carrier, eventually, number};
+use e2e::{LOOK, PATIENCE, Platform, Setup, acme, answers, carrier, eventually, number};
 use farend::Says;
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, Cause};
@@ -77,4 +78,42 @@ fn a_caller_who_gives_up_is_not_charged_and_the_phone_stops_ringing() {
         (AnswerStatus::Abandoned, Cause::CallerCancelled)
     );
     assert!(calls[0].charges.is_empty());
+}
+
+#[test]
+fn r36_imported_regions_are_in_force_for_the_first_call() {
+    const CALLER: &str = "13800138000";
+    let (world, _told) = carrier(&[]);
+    let mut platform = Platform::start(Setup::new("regions", world.local(), Vec::new()));
+    platform.terminate();
+    assert!(platform.await_end().success());
+    let rows = "prefix,province,city,area_code\n1380013,海南,三亚,0898\n";
+    let regions = platform.data_dir().join("regions");
+    std::fs::create_dir_all(&regions).expect("a folder");
+    std::fs::write(regions.join("overrides.csv"), rows).expect("written");
+    // One INVITE, repeated until it is answered: it waits at the socket before the node takes its first turn. Nobody
+    // holds its number, so nothing has to be loaded before its call begins.
+    let to = platform.sip;
+    let caller = std::thread::spawn(move || {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
+        socket.set_read_timeout(Some(LOOK)).expect("a time-out");
+        let own = socket.local_addr().expect("an address");
+        let number = "4009999999";
+        let invite = format!(
+            "INVITE sip:{number}@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKfirst\r\n\
+             From: <sip:{CALLER}@{own}>;tag=first\r\nTo: <sip:{number}@{to}>\r\nCall-ID: first\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:{own}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        let mut heard = [0; 2_048];
+        let until = Instant::now() + PATIENCE;
+        while socket.recv_from(&mut heard).is_err() {
+            assert!(Instant::now() < until, "nobody answers");
+            // Refused by the system while nobody listens there.
+            let _ = socket.send_to(invite.as_bytes(), to);
+        }
+    });
+    platform.restart();
+    caller.join().expect("the caller");
+    let record = &platform.await_calls(1)[0].record;
+    assert_eq!((record.region.province.as_ref(), record.region.city.as_ref()), ("海南", "三亚"));
 }

@@ -174,29 +174,11 @@ fn serve(file: &std::path::Path) -> u8 {
         }
     };
     crate::log::start(config.log.format, &config.log.level);
-    match crate::serve::serve_with(config, tell_own_regions) {
+    match crate::serve::serve(config) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("sibai: {error}");
             crate::ops::Refusal::from(error).code.exit()
         }
-    }
-}
-
-/// Region files of the data directory, where there are any, come into force as soon as calls are taken.
-fn tell_own_regions(running: crate::running::Running) {
-    let dir = crate::ops::regions_dir(&running.config().data_dir);
-    if !crate::ops::regions::is_own(&dir) {
-        return;
-    }
-    let told = match (crate::ops::regions::table(&dir), show::runtime()) {
-        (Ok(table), Ok(runtime)) => {
-            let change = node::Change::Regions(std::sync::Arc::new(table));
-            runtime.block_on(running.apply(change)).map_err(|error| error.to_string())
-        }
-        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.en),
-    };
-    if let Err(error) = told {
-        tracing::error!(%error, "the imported region data are not in force; the shipped table is");
     }
 }

@@ -31,7 +31,7 @@ use crate::signalling::Signalling;
 use crate::snapshot::{self, Snapshot};
 use crate::storing::{StoreThread, Work};
 use crate::traces::TraceThread;
-use crate::{control, http};
+use crate::{control, http, ops};
 
 /// Between two looks at whether the last call is over.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
@@ -172,7 +172,7 @@ impl Process {
             sip: sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) },
             trunks: opened.provider.trunks,
             tariffs: opened.provider.tariffs,
-            regions: Arc::new(RegionTable::shipped().clone()),
+            regions: Arc::new(regions(&config)),
             warm_max: config.warm_numbers_max,
             segment_bytes: segment,
             segments: config.journal.segments,
@@ -339,6 +339,15 @@ fn open_data(
     let (thread, work) = StoreThread::start(open)?;
     let opened = opened.recv().map_err(|_| io::Error::other("the store thread told nothing"))?;
     Ok((thread, work, opened))
+}
+
+/// The table of regions in force: imported files that cannot be read leave calls to the shipped one, and are said.
+fn regions(config: &Config) -> RegionTable {
+    ops::regions::table(&ops::regions_dir(&config.data_dir)).unwrap_or_else(|refusal| {
+        let error = refusal.en;
+        tracing::error!(%error, "the imported region data are not in force; the shipped table is");
+        RegionTable::shipped().clone()
+    })
 }
 
 /// Segments with places that cannot be read are kept for a person to look at (FAULTS B6).

@@ -68,7 +68,6 @@ pub fn run(context: &Context, words: &Demo) -> Ran {
     let world = std::sync::Arc::new(std::sync::Mutex::new(None));
     let kept = world.clone();
     let served = crate::serve::serve_with(config, |running| {
-        super::tell_own_regions(running.clone());
         match begin(context, words, &running, carrier) {
             Ok(world) => *lock(&kept) = Some(world),
             Err(refusal) => {

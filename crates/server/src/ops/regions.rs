@@ -51,11 +51,6 @@ pub fn table(dir: &Path) -> Outcome<RegionTable> {
     Ok(if rows.is_empty() { table } else { table.with_overrides(rows) })
 }
 
-/// Whether anything but the shipped table is in force.
-pub fn is_own(dir: &Path) -> bool {
-    dir.join(TABLE).exists() || dir.join(OVERRIDES).exists()
-}
-
 fn overrides(dir: &Path) -> Outcome<Vec<Override>> {
     let path = dir.join(OVERRIDES);
     match std::fs::read_to_string(&path) {
