@@ -29,6 +29,8 @@ pub struct Setup {
     pub paid: Vec<(TenantId, i64)>,
     /// Instead of SQLite in its directory.
     pub database_url: Option<String>,
+    /// How long live calls are waited for at the end, in seconds.
+    pub drain_s_max: u64,
     /// Lines of `sibai.toml` behind the usual ones.
     pub more: String,
 }
@@ -36,16 +38,23 @@ pub struct Setup {
 impl Setup {
     /// A platform with these enterprises and a carrier.
     pub fn new(name: &'static str, carrier: SocketAddr, enterprises: Vec<Enterprise>) -> Setup {
-        Setup { name, carrier, enterprises, paid: Vec::new(), database_url: None, more: String::new() }
+        let (paid, more) = (Vec::new(), String::new());
+        Setup { name, carrier, enterprises, paid, database_url: None, drain_s_max: 7_200, more }
     }
+}
+
+/// What stands in its `sibai.toml` beside its addresses.
+struct Written {
+    database_url: String,
+    carrier: SocketAddr,
+    drain_s_max: u64,
+    more: String,
 }
 
 /// A running `sibai serve`. Dropping it kills the process and removes its directory.
 pub struct Platform {
     dir: PathBuf,
-    database_url: String,
-    carrier: SocketAddr,
-    more: String,
+    written: Written,
     child: Child,
     lines: Receiver<Value>,
     /// Where it takes SIP.
@@ -72,22 +81,19 @@ impl Platform {
             .unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
         block_on(fill(&url, &setup));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (child, lines) = spawn(&dir, &config(&dir, &url, setup.carrier, (any, any), &setup.more));
-        let mut platform = Platform {
-            dir,
-            database_url: url,
-            carrier: setup.carrier,
-            more: setup.more,
-            child,
-            lines,
-            sip: any,
-            http: any,
-        };
+        let Setup { carrier, drain_s_max, more, .. } = setup;
+        let written = Written { database_url: url, carrier, drain_s_max, more };
+        let (child, lines) = spawn(&dir, &config(&dir, &written, (any, any)));
+        let mut platform = Platform { dir, written, child, lines, sip: any, http: any };
         platform.await_ready();
         platform
     }
 
-    fn await_ready(&mut self) {
+    /// Waits until it takes calls.
+    ///
+    /// # Panics
+    /// It does not.
+    pub fn await_ready(&mut self) {
         let line = self.await_line("calls are taken");
         let address =
             |name: &str| line[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
@@ -145,9 +151,20 @@ impl Platform {
 
     /// Starts it again on the same addresses and data.
     pub fn restart(&mut self) {
-        let text = config(&self.dir, &self.database_url, self.carrier, (self.sip, self.http), &self.more);
-        (self.child, self.lines) = spawn(&self.dir, &text);
+        self.begin();
         self.await_ready();
+    }
+
+    /// Starts it again without waiting until it takes calls.
+    pub fn begin(&mut self) {
+        let text = config(&self.dir, &self.written, (self.sip, self.http));
+        (self.child, self.lines) = spawn(&self.dir, &text);
+    }
+
+    /// Starts it again with another database.
+    pub fn begin_with(&mut self, database_url: &str) {
+        self.written.database_url = database_url.to_owned();
+        self.begin();
     }
 
     /// Its data directory.
@@ -221,7 +238,7 @@ impl Platform {
     /// It cannot be opened.
     pub fn with_store<T>(&self, ask: impl AsyncFnOnce(&Store) -> T) -> T {
         block_on(async {
-            let store = Store::open(&self.database_url).await.expect("the database");
+            let store = Store::open(&self.written.database_url).await.expect("the database");
             let answer = ask(&store).await;
             store.close().await;
             answer
@@ -264,18 +281,14 @@ async fn fill(url: &str, setup: &Setup) {
     store.close().await;
 }
 
-fn config(
-    dir: &Path,
-    url: &str,
-    carrier: SocketAddr,
-    (sip, http): (SocketAddr, SocketAddr),
-    more: &str,
-) -> String {
+fn config(dir: &Path, written: &Written, (sip, http): (SocketAddr, SocketAddr)) -> String {
     let data = dir.join("data");
+    let Written { database_url, carrier, drain_s_max, more } = written;
     format!(
-        "data_dir = {data:?}\n[database]\nurl = {url:?}\n[sip]\nlisten = \"{sip}\"\n[media]\npool_per_shard = 32\n\
-         [http]\nlisten = \"{http}\"\n[log]\nformat = \"json\"\n[[trunk]]\nname = \"carrier\"\n\
-         address = \"{carrier}\"\narea_code = \"010\"\ncost_plan = \"C1\"\n{more}"
+        "data_dir = {data:?}\ndrain_s_max = {drain_s_max}\n[database]\nurl = {database_url:?}\n\
+         [sip]\nlisten = \"{sip}\"\n[media]\npool_per_shard = 32\n[http]\nlisten = \"{http}\"\n\
+         [log]\nformat = \"json\"\n[[trunk]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
+         area_code = \"010\"\ncost_plan = \"C1\"\n{more}"
     )
 }
 

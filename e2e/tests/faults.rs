@@ -9,7 +9,7 @@ use e2e::{PATIENCE, Platform, Postgres, Setup, Wire, acme, answers, block_on, ca
 use farend::Says;
 use farend::call::{CallConfig, EndedBy, HangUp, Outcome, Press, What, place};
 use farend::world::{Behaviour, WorldEvent};
-use hotline::cdr::Cause;
+use hotline::cdr::{Cause, Party};
 use hotline::rating::ChargeKind;
 
 const PHONE: &str = "01062345601";
@@ -89,6 +89,52 @@ fn fault_f2_a_signal_lets_calls_end_and_takes_no_new_ones() {
     assert!(platform.await_end().success());
     let calls = platform.await_calls(1);
     assert_eq!(calls[0].record.cause, Cause::HangUp);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f2_who_is_still_up_at_a_second_signal_is_ended_on_both_sides_and_billed() {
+    let (world, told) = carrier(&[(PHONE, answers(880))]);
+    let mut platform = Platform::start(Setup::new("f2-stragglers", world.local(), vec![acme(&[PHONE])]));
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(600);
+    // A key pressed in the talk says that the notice is over.
+    (call.press, call.press_after) = (vec![Press::Key(b'1')], Duration::from_secs(4));
+    let (caller, steps, _) = begin(call);
+    await_step(&steps, |step| matches!(step, What::DigitSent { .. }));
+    platform.terminate();
+    platform.await_line("stopping");
+    assert!(!caller.is_finished(), "the first signal lets it go on");
+    platform.terminate();
+    platform.await_line("calls that are still up are ended");
+    let outcome = caller.join().expect("the caller");
+    assert_eq!((outcome.status, outcome.ended_by), (200, EndedBy::FarEnd), "{outcome:?}");
+    let released = told.iter().find(|event| matches!(event, WorldEvent::Released { .. }));
+    assert!(released.is_some(), "the phone got a BYE");
+    assert!(platform.await_end().success());
+    // All of it was settled before the end: nothing is left for another start.
+    let calls = platform.await_calls(1);
+    let record = &calls[0].record;
+    assert_eq!((record.cause, record.ended_by), (Cause::NodeStopped, Party::Platform));
+    assert!(record.sale_ms >= 4_000 && record.sale_ms == record.talk_ms, "billed to its end: {record:?}");
+    assert_eq!(calls[0].charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).count(), 1);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f2_at_the_limit_of_the_drain_calls_are_ended_too() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let mut setup = Setup::new("f2-limit", world.local(), vec![acme(&[PHONE])]);
+    setup.drain_s_max = 1;
+    let mut platform = Platform::start(setup);
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(600);
+    let (caller, steps, _) = begin(call);
+    await_step(&steps, |step| matches!(step, What::Answered { .. }));
+    platform.terminate();
+    assert_eq!(caller.join().expect("the caller").ended_by, EndedBy::FarEnd);
+    assert!(platform.await_end().success());
+    assert_eq!(platform.await_calls(1)[0].record.cause, Cause::NodeStopped);
     assert_eq!(platform.findings(), []);
 }
 

@@ -99,6 +99,8 @@ pub enum Event {
     NoCapacity,
     /// Our 200 did not leave: the journal failed in its turn.
     AnswerLost,
+    /// The node is being stopped and waits for this call no longer (FAULTS F2).
+    Stopped,
     /// A deadline of [`Call::next_timeout`] passed.
     Timeout,
 }
@@ -321,6 +323,7 @@ impl Call {
             Event::MediaClosed => self.media_open = false,
             Event::NoCapacity => self.end_or_refuse(Cause::NoCapacity, desk, now),
             Event::AnswerLost => self.answer_lost(desk, now),
+            Event::Stopped => self.end_or_refuse(Cause::NodeStopped, desk, now),
             other => self.take(other, desk, now),
         }
         self.finish_if_over(now);
@@ -421,6 +424,7 @@ impl Call {
             | Event::MediaClosed
             | Event::NoCapacity
             | Event::AnswerLost
+            | Event::Stopped
             | Event::Timeout => {}
         }
     }
@@ -698,7 +702,7 @@ fn treatment(cause: Cause) -> Treatment {
         Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow => of(Some("cap_reached"), 480, 21),
         Cause::ConcurrencyLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
         Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),
-        Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity => of(None, 503, 41),
+        Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity | Cause::NodeStopped => of(None, 503, 41),
         Cause::NoCommonCodec => of(None, 488, 88),
         Cause::FlowHangUp => of(None, 480, 31),
         Cause::FlowLoop => of(None, 500, 41),

@@ -90,6 +90,8 @@ pub enum Cause {
     NoTariff,
     /// A dead loop in the flow was cut.
     FlowLoop,
+    /// The node was stopped and did not wait for the call any longer (FAULTS F2).
+    NodeStopped,
 }
 
 impl Cause {
@@ -120,6 +122,7 @@ impl Cause {
             Cause::NoCommonCodec => "no_common_codec",
             Cause::NoTariff => "no_tariff",
             Cause::FlowLoop => "flow_loop",
+            Cause::NodeStopped => "node_stopped",
         }
     }
 }

@@ -156,13 +156,16 @@ impl Node {
         if self.parked.values().flatten().all(|parked| parked.since + LOAD_MS_MAX > now) {
             return;
         }
+        self.refuse_parked_where(|parked| parked.since + LOAD_MS_MAX <= now);
+    }
+
+    pub(crate) fn refuse_parked_where(&mut self, is_meant: impl Fn(&Parked) -> bool) {
         for (number, waiting) in std::mem::take(&mut self.parked) {
-            let (stale, fresh): (Vec<_>, Vec<_>) =
-                waiting.into_iter().partition(|parked| parked.since + LOAD_MS_MAX <= now);
-            if !fresh.is_empty() {
-                self.parked.insert(number, fresh);
+            let (meant, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|parked| is_meant(parked));
+            if !others.is_empty() {
+                self.parked.insert(number, others);
             }
-            for parked in stale {
+            for parked in meant {
                 self.refuse_parked(number, parked);
             }
         }

@@ -75,6 +75,8 @@ pub enum Input<'a> {
     Change(Change),
     /// Take no new calls, or take them again.
     Drain(bool),
+    /// End every call now: both legs are told and each is billed to this instant (FAULTS F2).
+    EndAll,
     /// Time passed.
     Tick,
 }
@@ -218,6 +220,7 @@ impl Node {
             Input::JournalFailed => return self.journal_failed(),
             Input::Change(change) => self.change(change),
             Input::Drain(on) => self.drain(on),
+            Input::EndAll => self.end_all(),
             Input::Tick => {}
         }
         self.turn();
@@ -443,6 +446,14 @@ impl Node {
     fn drain(&mut self, on: bool) {
         self.drained = on;
         self.endpoint.set_ready(!on && !self.journal_low);
+    }
+
+    fn end_all(&mut self) {
+        self.refuse_parked_where(|_| true);
+        let live: Vec<SlotId> = self.slots.iter().map(|(id, _)| id).collect();
+        for id in live {
+            self.tell(id, Event::Stopped);
+        }
     }
 
     /// Once a second: the node lives; the journal is told what it may forget, and live calls move on in it.

@@ -33,6 +33,8 @@ pub enum Message {
     Ask(Look),
     /// Take no new calls, or take them again.
     Drain(bool),
+    /// End every call now.
+    EndAll,
     /// End the thread.
     Stop,
 }

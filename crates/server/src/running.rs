@@ -173,6 +173,11 @@ impl Running {
         self.0.inbox.push(Message::Drain(on));
     }
 
+    /// Ends every call that is up: both legs are told, each is billed to now.
+    pub fn end_calls(&self) {
+        self.0.inbox.push(Message::EndAll);
+    }
+
     /// Ends the process as the first SIGTERM does.
     pub fn stop(&self) {
         self.0.stopping.notify_one();

@@ -35,7 +35,10 @@ use crate::{control, http, ops};
 
 /// Between two looks at whether the last call is over.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
-/// How long the database is waited for once the last call is over; what it does not take stays in the journal.
+/// How long calls that are ended are waited for: a leg that says nothing more is given up after 35 s.
+const END_MAX: Duration = Duration::from_secs(45);
+/// How long the database and far ends are waited for once the last call is over: what the database does not take stays
+/// in the journal, and a BYE that nobody answered is sent again at the next start.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// Why the process did not start, or ended badly.
@@ -232,7 +235,8 @@ impl Process {
         })
     }
 
-    /// Waits for the first signal, then for the last call; a second signal waits for nothing.
+    /// Waits for the first signal, then for the last call. At the limit, or at a second signal, calls that are still up
+    /// are ended (FAULTS F2); a third signal waits for nothing.
     async fn wait(&self) -> Result<(), ServeError> {
         // A write beyond a limit of the file size comes back as an error, as on a full disk, instead of ending us.
         let _file_size = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
@@ -245,20 +249,32 @@ impl Process {
             () = self.signalling_ended.notified() => return Ok(()),
         }
         let calls = self.running.meters().calls_up.value();
-        tracing::info!(calls, "stopping: no new calls are taken; a second signal ends at once");
+        tracing::info!(calls, "stopping: no new calls are taken; a second signal ends those that are up");
         self.running.drain(true);
         let most = Duration::from_secs(self.running.config().drain_s_max);
         tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            drained = tokio::time::timeout(most, self.drained()) => {
+                if drained.is_ok() {
+                    return Ok(());
+                }
+            }
+        }
+        let calls = self.running.meters().calls_up.value();
+        tracing::warn!(calls, "calls that are still up are ended; a further signal does not wait for it");
+        self.running.end_calls();
+        tokio::select! {
             _ = terminate.recv() => tracing::warn!("forced to end; calls that are up end with node_lost at the next start"),
             _ = interrupt.recv() => tracing::warn!("forced to end; calls that are up end with node_lost at the next start"),
-            _ = tokio::time::timeout(most, self.drained()) => {}
+            _ = tokio::time::timeout(END_MAX, self.drained()) => {}
         }
         Ok(())
     }
 
-    /// Returns once no call is up and the database has all of them, or is given up.
+    /// Returns once no call is up, its far ends know it and the database has all of them, or these are given up.
     async fn drained(&self) {
-        let idle = |node: &Node, _| (node.calls_up(), node.unsettled());
+        let idle = |node: &Node, _| (node.calls_up(), node.unsettled() + node.sip_counts().legs);
         let mut looks = tokio::time::interval(DRAIN_LOOK);
         let mut over_since = None;
         loop {

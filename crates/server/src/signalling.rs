@@ -196,6 +196,7 @@ impl Turns {
             }
             Message::Ask(look) => look(&self.parts.node, self.parts.clock.now()),
             Message::Drain(on) => self.turn(Input::Drain(on), About::Other),
+            Message::EndAll => self.turn(Input::EndAll, About::Other),
             Message::Stop => self.stop = true,
         }
     }

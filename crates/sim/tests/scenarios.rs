@@ -48,6 +48,7 @@ scenarios! {
     fault_f1_the_node_dies_in_a_talk
     fault_f1_the_node_dies_while_ringing
     fault_f2_drain
+    fault_f2_stragglers_are_ended
     fault_f3_the_store_is_away
     fault_f4_the_disk_refuses
     fault_f7_the_clock_jumps

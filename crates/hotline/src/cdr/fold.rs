@@ -285,6 +285,7 @@ fn status(record: &CallRecord) -> AnswerStatus {
         | Cause::NoCapacity
         | Cause::NoCommonCodec
         | Cause::NoTariff
-        | Cause::FlowLoop => AnswerStatus::Failed,
+        | Cause::FlowLoop
+        | Cause::NodeStopped => AnswerStatus::Failed,
     }
 }

@@ -56,6 +56,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::NoCommonCodec => "没有共同的编码",
         Cause::NoTariff => "没有有效的资费",
         Cause::FlowLoop => "流程死循环",
+        Cause::NodeStopped => "节点停机",
     };
     let en = match cause {
         Cause::HangUp => "hung up",
@@ -82,6 +83,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::NoCommonCodec => "no codec in common",
         Cause::NoTariff => "no tariff holds",
         Cause::FlowLoop => "the flow loops",
+        Cause::NodeStopped => "the node was stopped",
     };
     context.pick(zh, en)
 }

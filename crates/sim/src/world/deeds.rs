@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hotline::enterprise::compile;
 use hotline::{Beijing, Money, PlanId, Wall};
 use node::directory::{Entry, Place};
-use node::{Change, Input, TrunkConfig};
+use node::{Change, Input, Node, TrunkConfig};
 
 use super::life::Crash;
 use super::stage::obedient;
@@ -145,6 +145,7 @@ pub enum Deed {
     TrunkTurns(usize, Mood),
     TrunkRefuses(Option<usize>),
     Drain(bool),
+    EndAll,
     DiskFails,
     Sleep,
     Die,
@@ -259,9 +260,14 @@ impl World {
                 if on {
                     let ms = self.dice.within(5_000, 40_000);
                     self.later(ms, Due::Deed(Deed::Drain(false)));
+                    if self.dice.chance(500) {
+                        let ms = self.dice.within(0, ms);
+                        self.later(ms, Due::Deed(Deed::EndAll));
+                    }
                 }
                 self.tell(Input::Drain(on))
             }
+            Deed::EndAll => self.end_all(),
             Deed::DiskFails => {
                 self.disk_fails = true;
                 Ok(())
@@ -280,6 +286,13 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// Whoever is up is told at once: nothing goes on but the ends of calls.
+    fn end_all(&mut self) -> Result<(), String> {
+        self.tell(Input::EndAll)?;
+        let up = self.node.iter().flat_map(Node::calls).find(|call| !call.is_ending());
+        up.map_or(Ok(()), |call| Err(format!("call {} is up though all were to end (F2)", call.id())))
     }
 
     /// The program behind a trunk's port is gone, with all its calls; for a while nobody listens there.

@@ -244,6 +244,7 @@ impl Stage {
         let world = &mut self.world;
         match (name, deed) {
             ("node", "dies") => world.die(Crash::AfterFacts),
+            ("node", "ends all calls") => return world.tell(Input::EndAll),
             ("node", "drains") => return world.tell(Input::Drain(true)),
             ("store", "leaves") => world.store.away_until = u64::MAX,
             ("store", "reads slowly") => world.reads_ms = 400,
