@@ -44,6 +44,21 @@ impl Postgres {
         format!("postgres://postgres@localhost/postgres?host={}", self.folder.display())
     }
 
+    /// The same for a user it does not know.
+    pub fn url_of_a_stranger(&self) -> String {
+        self.url().replace("//postgres@", "//stranger@")
+    }
+
+    /// Runs a statement past the process under test.
+    ///
+    /// # Panics
+    /// The server refuses it.
+    pub fn run_sql(&self, sql: &str) {
+        let folder = self.folder.to_string_lossy();
+        let done = self.run("psql", &["-h", &folder, "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// Its Unix socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join(".s.PGSQL.5432")

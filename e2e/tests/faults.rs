@@ -214,6 +214,81 @@ fn b06_a_months_calls_are_counted_the_same_after_kill_9() {
     assert_eq!(platform.findings(), []);
 }
 
+#[test]
+fn fault_f3_a_start_waits_for_a_database_that_is_away() {
+    let database = Postgres::start();
+    a_start_waits("f3-cold", &database, database.url());
+}
+
+#[test]
+fn fault_f3_a_start_waits_for_a_database_that_breaks_its_connections() {
+    let database = Postgres::start();
+    let wire = Wire::to(database.socket());
+    a_start_waits("f3-cold-wire", &database, wire.url());
+}
+
+fn a_start_waits(name: &'static str, database: &Postgres, url: String) {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let mut setup = Setup::new(name, world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(url);
+    let mut platform = Platform::start(setup);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(1);
+    platform.kill();
+    database.stop();
+    platform.begin();
+    platform.await_line("the database is away");
+    assert_eq!(platform.get("/healthz").0, 200);
+    let (status, page) = platform.get("/readyz");
+    assert!(status == 503 && page.contains("database: awaited"), "{status} {page}");
+    assert_eq!(platform.figure("sibai_database_away"), 1);
+    database.go_on();
+    platform.await_ready();
+    assert_eq!(platform.figure("sibai_database_away"), 0);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(2);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f3_a_signal_ends_a_start_that_waits() {
+    let (world, _told) = carrier(&[]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("f3-signal", world.local(), Vec::new());
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    platform.kill();
+    database.stop();
+    platform.begin();
+    platform.await_line("the database is away");
+    platform.terminate();
+    platform.await_end();
+}
+
+#[test]
+fn fault_f3_a_database_that_refuses_ends_the_start_at_once() {
+    let (world, _told) = carrier(&[]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("f3-refused", world.local(), Vec::new());
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    platform.kill();
+    let refused = [
+        (database.url_of_a_stranger(), "role \"stranger\" does not exist"),
+        ("postgres://postgres@localhost:port/postgres".to_owned(), "port"),
+        ("mysql://localhost/sibai".to_owned(), "write sqlite:PATH or postgres://user@host/name"),
+    ];
+    for (url, said) in refused {
+        platform.begin_with(&url);
+        assert!(!platform.await_end().success(), "{url}");
+        platform.await_line(said);
+    }
+    database.run_sql("update schema_version set checksum = checksum + 1 where version = 3");
+    platform.begin_with(&database.url());
+    assert!(!platform.await_end().success());
+    platform.await_line("migrations are never edited");
+}
+
 /// Limits the size of files the process may write: every write to the journal fails while it is 0.
 fn limit_files(platform: &Platform, bytes: &str) {
     let pid = platform.pid().to_string();

@@ -3,7 +3,7 @@
 mod figures;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -16,11 +16,24 @@ use crate::meters::Meters;
 
 /// What the pages are made from.
 #[derive(Clone)]
-#[allow(missing_docs)]
 pub struct Shown {
-    pub meters: Arc<Meters>,
-    pub journal: Arc<Progress>,
-    pub data_dir: std::path::PathBuf,
+    meters: Arc<Meters>,
+    /// Not there before the journal is opened.
+    journal: Arc<OnceLock<Arc<Progress>>>,
+    data_dir: std::path::PathBuf,
+}
+
+impl Shown {
+    /// Pages of a process that starts.
+    pub fn new(meters: Arc<Meters>, data_dir: std::path::PathBuf) -> Shown {
+        Shown { meters, journal: Arc::default(), data_dir }
+    }
+
+    /// From here on the journal is shown.
+    pub fn journal_opened(&self, progress: Arc<Progress>) {
+        // It is opened once.
+        let _ = self.journal.set(progress);
+    }
 }
 
 /// Serves until `stop` is done.
@@ -58,7 +71,7 @@ async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
 }
 
 /// One line a dependency. New calls are taken while every line but the database's says ok: with the database away
-/// calls go on and pages are read-only (FAULTS F3).
+/// calls go on and pages are read-only (FAULTS F3). Only a start waits for the database: `awaited`.
 async fn readiness(State(shown): State<Shown>) -> impl IntoResponse {
     let meters = &shown.meters;
     let journal = match (meters.journal_failing.is_on(), meters.journal_low.is_on()) {
@@ -66,11 +79,16 @@ async fn readiness(State(shown): State<Shown>) -> impl IntoResponse {
         (false, true) => "low",
         (false, false) => "ok",
     };
+    let database = match (meters.database_away.is_on(), meters.started.is_on()) {
+        (true, false) => "awaited",
+        (true, true) => "away, read-only",
+        (false, _) => "ok",
+    };
     let states = [
         ("signalling", if meters.started.is_on() { "ok" } else { "starting" }, meters.started.is_on()),
         ("journal", journal, journal == "ok"),
         ("drain", if meters.draining.is_on() { "draining" } else { "ok" }, !meters.draining.is_on()),
-        ("database", if meters.database_away.is_on() { "away, read-only" } else { "ok" }, true),
+        ("database", database, database != "awaited"),
     ];
     let ready = states.iter().all(|(_, _, good)| *good);
     let text: String = states.iter().map(|(name, state, _)| format!("{name}: {state}\n")).collect();

@@ -33,6 +33,10 @@ use crate::storing::{StoreThread, Work};
 use crate::traces::TraceThread;
 use crate::{control, http, ops};
 
+/// How long one attempt to reach the database may take.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Between two attempts to reach a database that is away at the start: at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Between two looks at whether the last call is over.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
 /// How long calls that are ended are waited for: a leg that says nothing more is given up after 35 s.
@@ -53,6 +57,8 @@ pub enum ServeError {
     DataDir { dir: PathBuf, error: io::Error },
     #[error("{0}")]
     Store(#[from] store::Error),
+    #[error("the database does not answer within {} s", CONNECT_MAX.as_secs())]
+    DatabaseSilent,
     #[error("{0}")]
     Snapshot(#[from] snapshot::Error),
     #[error("{0}")]
@@ -65,6 +71,28 @@ pub enum ServeError {
     Trunk { name: String, address: String },
     #[error("{0}")]
     System(#[from] io::Error),
+}
+
+impl ServeError {
+    /// Whether it is only that the database is away: it may come, so the start waits for it (FAULTS F3). An address that
+    /// is none, an authentication refused or a schema of somebody else's is for a person, at once.
+    fn is_database_away(&self) -> bool {
+        match self {
+            ServeError::DatabaseSilent => true,
+            ServeError::Store(error) | ServeError::Snapshot(snapshot::Error::Store(error)) => {
+                error.is_passing()
+            }
+            ServeError::Config(_)
+            | ServeError::Locked(_)
+            | ServeError::DataDir { .. }
+            | ServeError::Snapshot(snapshot::Error::Files { .. })
+            | ServeError::Journal(_)
+            | ServeError::Listen { .. }
+            | ServeError::Media(_)
+            | ServeError::Trunk { .. }
+            | ServeError::System(_) => false,
+        }
+    }
 }
 
 /// The lock on a data directory; whoever holds it may write there.
@@ -98,7 +126,15 @@ pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
     {
         std::fs::create_dir_all(dir)?;
     }
-    let store = Store::open(&config.database_url).await?;
+    let opening = Store::open(&config.database_url);
+    // A file answers when it can: what its last process left in the log is folded in first.
+    let store = match config.database_url.starts_with("sqlite:") {
+        true => opening.await?,
+        false => match tokio::time::timeout(CONNECT_MAX, opening).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(ServeError::DatabaseSilent),
+        },
+    };
     store.migrate().await?;
     Ok(store)
 }
@@ -151,8 +187,12 @@ impl Process {
         let lock = DataLock::take(&config.data_dir)?;
         let inbox = Arc::new(Inbox::new()?);
         let meters = Arc::new(Meters::default());
-        let socket = listen_sip(&config)?;
+        // An address that cannot be had is said before anything is waited for; INVITEs do not pile up meanwhile.
+        drop(listen_sip(&config)?);
+        let shown = http::Shown::new(meters.clone(), config.data_dir.clone());
+        let web = WebThread::start(&config, shown.clone())?;
         let (store, work, opened) = open_data(&config, &inbox, &meters)?;
+        let socket = listen_sip(&config)?;
         let snapshot = Arc::new(opened.snapshot);
         let (mut journal, segments) = config.ring().open()?;
         let found = recovery::find(segments.iter().map(Vec::as_slice), config.journal.segment_bytes);
@@ -202,7 +242,7 @@ impl Process {
         };
         let stopping = Arc::new(Notify::new());
         let sip = signalling.socket.local();
-        let progress = signalling.journal.progress();
+        shown.journal_opened(signalling.journal.progress());
         let running = Running::new(
             config.clone(),
             inbox.clone(),
@@ -214,9 +254,7 @@ impl Process {
             sip,
             traces.as_ref().map(TraceThread::door),
         );
-        let shown =
-            http::Shown { meters: meters.clone(), journal: progress, data_dir: config.data_dir.clone() };
-        let web = WebThread::start(&config, shown, running.clone())?;
+        web.answer_control(&config, running.clone())?;
         let signalling_ended = Arc::new(Notify::new());
         let signalling = spawn_signalling(signalling, signalling_ended.clone())?;
         meters.started.set(true);
@@ -332,15 +370,9 @@ fn open_data(
     let (told, opened) = std::sync::mpsc::sync_channel(1);
     let (config, inbox, meters) = (config.clone(), inbox.clone(), meters.clone());
     let open = move || async move {
-        let store = open_store(&config).await?;
-        let provider = provider::Provider::open(&store, &config).await?;
-        let mark = store.journal_mark(&config.node).await?.unwrap_or(0);
-        let (snapshot, entries, found) = Snapshot::open(&config.data_dir.join("snapshot"), &store).await?;
-        if found.compiled_tenants > 0 {
-            tracing::info!(tenants = found.compiled_tenants, "compiled into the snapshot");
-        }
+        let (store, found) = await_data(&config, &meters).await?;
         // The receiver waits below for as long as this thread lives.
-        let _ = told.send(Opened { snapshot, entries, provider, mark });
+        let _ = told.send(found);
         Ok::<Work, ServeError>(Work {
             store,
             node: config.node.clone(),
@@ -355,6 +387,44 @@ fn open_data(
     let (thread, work) = StoreThread::start(open)?;
     let opened = opened.recv().map_err(|_| io::Error::other("the store thread told nothing"))?;
     Ok((thread, work, opened))
+}
+
+/// Reads what a start needs; a database that is away is waited for.
+async fn await_data(config: &Config, meters: &Meters) -> Result<(Store, Opened), ServeError> {
+    let began = std::time::Instant::now();
+    let mut pause = RETRY.0;
+    loop {
+        match read_data(config).await {
+            Err(error) if error.is_database_away() => {
+                meters.store_failures.add(1);
+                if meters.database_away.set(true) {
+                    tracing::error!(%error, "the database is away; calls are taken once it is there");
+                } else {
+                    tracing::debug!(%error, "the database is still away");
+                }
+            }
+            read => {
+                if meters.database_away.set(false) {
+                    let waited_ms = began.elapsed().as_millis() as u64;
+                    tracing::info!(waited_ms, good = read.is_ok(), "the database answers");
+                }
+                return read;
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY.1);
+    }
+}
+
+async fn read_data(config: &Config) -> Result<(Store, Opened), ServeError> {
+    let store = open_store(config).await?;
+    let provider = provider::Provider::open(&store, config).await?;
+    let mark = store.journal_mark(&config.node).await?.unwrap_or(0);
+    let (snapshot, entries, found) = Snapshot::open(&config.data_dir.join("snapshot"), &store).await?;
+    if found.compiled_tenants > 0 {
+        tracing::info!(tenants = found.compiled_tenants, "compiled into the snapshot");
+    }
+    Ok((store, Opened { snapshot, entries, provider, mark }))
 }
 
 /// The table of regions in force: imported files that cannot be read leave calls to the shipped one, and are said.
@@ -417,15 +487,17 @@ fn seed() -> io::Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// The thread of HTTP and of the control socket.
+/// The thread of HTTP and of the control socket. HTTP answers from the first moment on; the control socket once there
+/// is something to control.
 struct WebThread {
     address: SocketAddr,
+    runtime: tokio::runtime::Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl WebThread {
-    fn start(config: &Config, shown: http::Shown, running: Running) -> Result<WebThread, ServeError> {
+    fn start(config: &Config, shown: http::Shown) -> Result<WebThread, ServeError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let address = config.http_listen;
         let listener = runtime.block_on(http::bind(address)).map_err(|error| ServeError::Listen {
@@ -434,24 +506,27 @@ impl WebThread {
             error,
         })?;
         let address = listener.local_addr()?;
-        let socket = {
-            let _within = runtime.enter();
-            control::listen(&control::path_in(&config.data_dir))?
-        };
+        let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
             let until_stopped = async { _ = stopped.await };
-            let handler = move |request| crate::ops::answer(running.clone(), request);
             runtime.block_on(async move {
-                let asked = tokio::spawn(control::serve(socket, handler));
                 if let Err(error) = http::serve(listener, shown, until_stopped).await {
                     tracing::error!(%error, "HTTP ended");
                 }
-                asked.abort();
             });
+            // Ends the control socket's task too.
             runtime.shutdown_timeout(Duration::from_secs(1));
         })?;
-        Ok(WebThread { address, stop: Some(stop), thread: Some(thread) })
+        Ok(WebThread { address, runtime: handle, stop: Some(stop), thread: Some(thread) })
+    }
+
+    fn answer_control(&self, config: &Config, running: Running) -> Result<(), ServeError> {
+        let _within = self.runtime.enter();
+        let socket = control::listen(&control::path_in(&config.data_dir))?;
+        let handler = move |request| crate::ops::answer(running.clone(), request);
+        self.runtime.spawn(control::serve(socket, handler));
+        Ok(())
     }
 }
 

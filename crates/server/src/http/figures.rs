@@ -101,7 +101,7 @@ fn plain(meters: &Meters) -> Vec<Line> {
 
 fn journal(shown: &Shown) -> Vec<Line> {
     use Kind::{Counter, Gauge};
-    let progress = &shown.journal;
+    let progress = shown.journal.get().cloned().unwrap_or_default();
     vec![
         ("sibai_journal_room_bytes", Gauge, "Bytes the ring still takes.", shown.meters.journal_room.value()),
         (
