@@ -289,6 +289,42 @@ fn fault_f3_a_database_that_refuses_ends_the_start_at_once() {
     platform.await_line("migrations are never edited");
 }
 
+#[test]
+fn a_call_that_the_database_refuses_for_good_stops_no_other_and_is_not_lost() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("set-aside", world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    database.run_sql("alter table call add constraint refused check (caller <> '13900000000')");
+    let mut refused = short(&platform);
+    refused.from = "13900000000".into();
+    assert_eq!(platform.place(refused).status, 200);
+    for _ in 0..2 {
+        assert_eq!(platform.place(short(&platform)).status, 200);
+    }
+    eventually("nothing left to settle", || (platform.figure("sibai_unsettled") == 0).then_some(()));
+    platform.await_calls(2);
+    assert_eq!(platform.figure("sibai_calls_set_aside"), 1);
+    let folder = platform.data_dir().join("set_aside");
+    let files = || std::fs::read_dir(&folder).expect("a folder").count();
+    assert_eq!(files(), 1);
+    // Still refused at the next start, it stays; when what stood against it is gone, it is taken.
+    platform.kill();
+    platform.restart();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(3);
+    assert_eq!((platform.figure("sibai_calls_set_aside"), files()), (1, 1));
+    database.run_sql("alter table call drop constraint refused");
+    platform.kill();
+    platform.restart();
+    let calls = platform.await_calls(4);
+    assert!(calls.iter().all(|call| call.charges.iter().any(|charge| charge.kind == ChargeKind::Sale)));
+    eventually("nothing set aside", || (platform.figure("sibai_calls_set_aside") == 0).then_some(()));
+    assert_eq!(files(), 0);
+    assert_eq!(platform.findings(), []);
+}
+
 /// Limits the size of files the process may write: every write to the journal fails while it is 0.
 fn limit_files(platform: &Platform, bytes: &str) {
     let pid = platform.pid().to_string();

@@ -89,6 +89,7 @@ pub struct Meters {
     /// When the oldest settlement the store does not have yet came to it, wall milliseconds; 0 without one.
     pub store_oldest_ms: Figure,
     pub caps_passed: Figure,
+    pub set_aside: Figure,
     pub database_away: Flag,
     pub journal_low: Flag,
     pub journal_failing: Flag,

@@ -29,6 +29,7 @@ use crate::net::{UdpSip, outward_address};
 use crate::running::Running;
 use crate::signalling::Signalling;
 use crate::snapshot::{self, Snapshot};
+use crate::storing::aside::Aside;
 use crate::storing::{StoreThread, Work};
 use crate::traces::TraceThread;
 use crate::{control, http, ops};
@@ -380,6 +381,7 @@ fn open_data(
             meters,
             accounts: Arc::new(RwLock::new(())),
             recordings_dir: config.recordings_dir(),
+            aside: Arc::new(Aside::in_data(&config.data_dir)),
             retention_ms: i64::from(config.recording.retention_days) * 86_400_000,
             mask: config.log.mask,
         })

@@ -1,6 +1,7 @@
 //! The store thread: settlements in batches, accounts on demand, rows of recordings. With the database away it keeps
 //! what it was given and tries again; it never writes twice what a read-back shows to be there (FAULTS F3, F6).
 
+pub mod aside;
 mod loading;
 mod recordings;
 mod settling;
@@ -105,6 +106,8 @@ pub struct Work {
     pub accounts: Arc<tokio::sync::RwLock<()>>,
     /// The recordings' directory; rows hold paths below it.
     pub recordings_dir: std::path::PathBuf,
+    /// Where calls go that the database refuses for good.
+    pub aside: Arc<aside::Aside>,
     /// How long recordings are kept.
     pub retention_ms: i64,
     /// Whether numbers are masked in log lines.

@@ -75,6 +75,33 @@ impl Error {
             | Error::NotSupported(_) => false,
         }
     }
+
+    /// Whether the database refuses what is in a row: it will refuse it again. Anything else that is not passing, such
+    /// as a table that is gone or a right that was taken, stands against every row and is for a person first.
+    pub fn is_of_content(&self) -> bool {
+        match self {
+            Error::Database(sqlx::Error::Database(refused)) => content_code(refused.code().as_deref()),
+            Error::Database(sqlx::Error::Encode(_)) | Error::Orphans => true,
+            Error::Database(_)
+            | Error::Raced
+            | Error::Address(_)
+            | Error::Collation(_)
+            | Error::EngineVersion(_)
+            | Error::EditedMigration { .. }
+            | Error::Unreadable { .. }
+            | Error::NotSupported(_) => false,
+        }
+    }
+}
+
+/// SQLite: too big (18), constraint (19) and mismatch (20), extended codes included. PostgreSQL: data (22) and
+/// integrity (23) classes.
+fn content_code(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    if code.len() == 5 {
+        return ["22", "23"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20))
 }
 
 /// SQLite: busy (5), locked (6), I/O error (10) and full (13), extended codes included. PostgreSQL: connection (08),
@@ -215,4 +242,24 @@ async fn connect(engine: Engine, address: &str, connections: u32, read_only: boo
         })
     });
     Ok(options.connect(address).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_row_is_told_from_a_database_in_trouble() {
+        // A check, a unique key, a text that is none; SQLite's trigger and NOT NULL, extended and plain.
+        for code in ["23514", "23505", "22021", "1811", "1299", "19", "18"] {
+            assert!(content_code(Some(code)) && !passing_code(Some(code)), "{code}");
+        }
+        for code in ["08006", "40001", "53100", "57P01", "5", "517", "13"] {
+            assert!(passing_code(Some(code)) && !content_code(Some(code)), "{code}");
+        }
+        // A table that is gone, a right or a password that was taken: neither passes by itself nor lies in the row.
+        for code in [Some("42P01"), Some("42501"), Some("28P01"), Some("1"), None] {
+            assert!(!passing_code(code) && !content_code(code), "{code:?}");
+        }
+    }
 }

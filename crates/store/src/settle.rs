@@ -55,6 +55,15 @@ impl Store {
         Ok(settled)
     }
 
+    /// Moves a node's mark past a call that is kept elsewhere: the journal need not hold it, and reads after it are
+    /// newer than what the node was told. It never goes back.
+    pub async fn pass_journal(&self, position: u64, node: &str) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        write_mark(&mut transaction, position, node).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// How far a node's journal is committed here; `None` if nothing of it ever was.
     pub async fn journal_mark(&self, node: &str) -> Result<Option<u64>> {
         let sql = "select position from journal_mark where tenant_id = 'provider' and node = $1";
@@ -91,7 +100,9 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
     add_entry_sums(connection, &entries).await?;
     let caps_passed = add_sums(connection, sums).await?;
     write_states(connection, batch).await?;
-    write_mark(connection, batch, node).await?;
+    if let Some(position) = batch.iter().map(|one| one.position).max() {
+        write_mark(connection, position, node).await?;
+    }
     Ok(Settled { new_calls: new.len(), caps_passed })
 }
 
@@ -122,8 +133,7 @@ async fn write_states(connection: &mut AnyConnection, batch: &[&Settlement]) -> 
     Ok(())
 }
 
-async fn write_mark(connection: &mut AnyConnection, batch: &[&Settlement], node: &str) -> Result<()> {
-    let Some(position) = batch.iter().map(|one| one.position).max() else { return Ok(()) };
+async fn write_mark(connection: &mut AnyConnection, position: u64, node: &str) -> Result<()> {
     let sql = "insert into journal_mark (tenant_id, node, position) values ('provider', $1, $2) \
                on conflict (tenant_id, node) do update set position = excluded.position \
                where excluded.position > journal_mark.position";

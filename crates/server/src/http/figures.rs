@@ -92,6 +92,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
             "1 while the database does not answer.",
             meters.database_away.is_on().into(),
         ),
+        (
+            "sibai_calls_set_aside",
+            Gauge,
+            "Calls whose books the database refuses for good.",
+            meters.set_aside.value(),
+        ),
         ("sibai_caps_passed_total", Counter, "Monthly caps found passed.", meters.caps_passed.value()),
         ("sibai_clock_steps_total", Counter, "Jumps of the wall clock.", meters.clock_steps.value()),
         ("sibai_traces_dropped_total", Counter, "SIP messages not traced.", meters.traces_dropped.value()),

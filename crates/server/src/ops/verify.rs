@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::Recording;
 
 use super::{Desk, Outcome, Refusal};
+use crate::storing::aside::Aside;
 
 /// Check everything.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -86,11 +87,21 @@ async fn look(desk: &Desk, asked: &Verify) -> Outcome<Verified> {
     let files = tokio::task::spawn_blocking(move || (check_files(&dir, &rows), check_journal(&journal)));
     let (recordings, journal) = files.await.map_err(Refusal::bad_request)?;
     verified.findings.extend(recordings);
+    verified.findings.extend(set_aside(&desk.data));
     let (segments, flipped) = journal?;
     verified.journal_segments = segments;
     verified.findings.extend(flipped);
     verified.findings.sort();
     Ok(verified)
+}
+
+/// Calls that the database refused for good.
+fn set_aside(data: &Path) -> Vec<Finding> {
+    let found = |file: PathBuf| {
+        let tenant = Aside::read(&file).map_or(TenantId::provider(), |call| call.record.tenant);
+        finding("call_set_aside", tenant, &file.display().to_string())
+    };
+    Aside::in_data(data).files().into_iter().map(found).collect()
 }
 
 async fn recordings(desk: &Desk) -> Outcome<Vec<Recording>> {

@@ -1,14 +1,16 @@
 //! Finished calls into the database: a batch every 250 ms or 2,000 calls, whichever comes first, and after an error
-//! only what a read-back shows to be missing.
+//! only what a read-back shows to be missing. A call that the database refuses for what is in it is set aside.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotline::CallId;
 use hotline::settlement::Settlement;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::aside::Aside;
 use super::recordings::Recordings;
 use super::{BATCH_CALLS, Shared, Work};
 use crate::bridge::RecordingFile;
@@ -28,6 +30,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     /// What the database does not have yet, by journal position.
     batch: VecDeque<Arc<Settlement>>,
+    /// Calls that were set aside in an earlier life and are tried once more.
+    tried_again: BTreeSet<CallId>,
     recordings: Recordings,
     files: mpsc::UnboundedReceiver<RecordingFile>,
     /// The last write went wrong: nothing is known of what it did.
@@ -49,6 +53,7 @@ impl Writer {
             work,
             shared,
             batch: VecDeque::new(),
+            tried_again: BTreeSet::new(),
             files,
             in_doubt: false,
             at_once: BATCH_CALLS,
@@ -60,6 +65,7 @@ impl Writer {
     /// Works until it is told to stop; then writes what it has, once.
     pub(super) async fn run(&mut self, mut stopped: oneshot::Receiver<()>) {
         let shared = self.shared.clone();
+        self.try_set_aside_again();
         let mut ticks = interval(COMMIT_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -72,6 +78,23 @@ impl Writer {
                 }
             }
             self.turn().await;
+        }
+    }
+
+    /// What stopped a call once may be mended by now.
+    fn try_set_aside_again(&mut self) {
+        let files = self.work.aside.files();
+        self.work.meters.set_aside.set(files.len() as u64);
+        for file in files {
+            match Aside::read(&file) {
+                Ok(settlement) => {
+                    self.tried_again.insert(settlement.record.call);
+                    self.batch.push_back(Arc::new(settlement));
+                }
+                Err(error) => {
+                    tracing::error!(%error, file = %file.display(), "a call that was set aside cannot be read")
+                }
+            }
         }
     }
 
@@ -129,20 +152,53 @@ impl Writer {
                 }
                 true
             }
-            Ok(Err(error)) if !error.is_passing() && some.len() > 1 => {
+            Ok(Err(error)) if error.is_of_content() && some.len() > 1 => {
                 // One of them is at fault: find it, so that the others get through.
                 self.at_once = some.len() / 2;
                 tracing::error!(%error, calls = some.len(), "the database refused a batch; it is tried in halves");
                 self.in_doubt = true;
                 self.read_back().await
             }
+            Ok(Err(error)) if error.is_of_content() => self.set_aside(&some[0], &error).await,
             Ok(Err(error)) => self.failed(&error),
             Err(_) => self.failed(&"no answer in time"),
         }
     }
 
+    /// The database will not take this call as it is, ever: it goes to a file of its own, and the mark passes it.
+    async fn set_aside(&mut self, refused: &Settlement, error: &store::Error) -> bool {
+        let call = refused.record.call;
+        let file = match self.work.aside.put(refused, &error.to_string()) {
+            Ok(file) => file,
+            Err(error) => {
+                tracing::error!(%call, %error, "a call that the database refuses cannot be set aside; it is tried again");
+                self.wait();
+                return false;
+            }
+        };
+        match timeout(WRITE_MAX, self.work.store.pass_journal(refused.position, &self.work.node)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return self.failed(&error),
+            Err(_) => return self.failed(&"no answer in time"),
+        }
+        tracing::error!(%call, %error, file = %file.display(), "the database refuses a call for good; it is set aside");
+        self.batch.pop_front();
+        self.tried_again.remove(&call);
+        self.work.meters.set_aside.set(self.work.aside.files().len() as u64);
+        self.is_there();
+        self.note();
+        self.work.inbox.push(Message::Committed { up_to: refused.position });
+        true
+    }
+
     fn written(&mut self, calls: usize) {
-        let up_to = self.batch.drain(..calls).next_back().map_or(0, |last| last.position);
+        let written: Vec<_> = self.batch.drain(..calls).collect();
+        let up_to = written.last().map_or(0, |last| last.position);
+        for call in written.iter().map(|settlement| settlement.record.call) {
+            if self.tried_again.remove(&call) {
+                self.taken_after_all(call);
+            }
+        }
         self.at_once = (self.at_once * 2).min(BATCH_CALLS);
         self.work.meters.store_commits.add(1);
         self.work.meters.store_calls.add(calls as u64);
@@ -151,13 +207,24 @@ impl Writer {
         self.work.inbox.push(Message::Committed { up_to });
     }
 
+    fn taken_after_all(&self, call: CallId) {
+        match self.work.aside.remove(call) {
+            Ok(()) => tracing::info!(%call, "the database took a call that was set aside"),
+            Err(error) => tracing::error!(%call, %error, "the file of a call that the database took"),
+        }
+        self.work.meters.set_aside.set(self.work.aside.files().len() as u64);
+    }
+
     /// Nothing is known of what the last write did: ask how far the journal is committed and drop what is behind it.
     async fn read_back(&mut self) -> bool {
         match timeout(WRITE_MAX, self.work.store.journal_mark(&self.work.node)).await {
             Ok(Ok(mark)) => {
                 let mark = mark.unwrap_or(0);
-                let there = self.batch.iter().take_while(|settlement| settlement.position <= mark).count();
-                self.batch.drain(..there);
+                // The mark has long passed what was set aside; whether that is there is seen when it is written.
+                let tried_again = &self.tried_again;
+                let before = self.batch.len();
+                self.batch.retain(|one| one.position > mark || tried_again.contains(&one.record.call));
+                let there = before - self.batch.len();
                 self.in_doubt = false;
                 self.is_there();
                 if there > 0 {

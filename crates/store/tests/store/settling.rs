@@ -139,6 +139,12 @@ async fn the_mark_never_goes_back(case: Case) {
     store.settle::<Settlement>(&[], "node-1").await.unwrap();
     assert_eq!(store.journal_mark("node-1").await.unwrap(), Some(9));
     assert_eq!(store.journal_mark("node-2").await.unwrap(), Some(5));
+    store.pass_journal(8, "node-1").await.unwrap();
+    store.pass_journal(11, "node-2").await.unwrap();
+    store.pass_journal(1, "node-3").await.unwrap();
+    for (node, mark) in [("node-1", 9), ("node-2", 11), ("node-3", 1)] {
+        assert_eq!(store.journal_mark(node).await.unwrap(), Some(mark), "{node}");
+    }
 }
 
 async fn the_latest_state_of_a_tenant_wins_in_any_order(case: Case) {
