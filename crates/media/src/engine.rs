@@ -1,6 +1,7 @@
 //! The engine: shards as plain threads, one bounded queue to each, one sink for what they tell.
 //! It knows on which shard a leg lives; it refuses to know what happens there.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -32,6 +33,8 @@ pub struct Engine {
 struct Handle {
     queue: mpsc::SyncSender<Message>,
     waker: Arc<Waker>,
+    /// Something was queued since the owner last woke the shard.
+    queued: Cell<bool>,
     /// The waker was used and the shard has not looked yet.
     woken: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -128,20 +131,39 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Queues a command for the shard of its leg or call.
+    /// Gives a command to the shard of its leg or call.
     ///
     /// # Errors
     /// The command was not taken; the state is as before.
     pub fn send(&mut self, command: Command) -> Result<(), SendError> {
+        self.queue(command)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// As [`Engine::send`], but the shard looks when [`Engine::wake`] is called: one wake-up for many commands.
+    ///
+    /// # Errors
+    /// The command was not taken; the state is as before.
+    pub fn queue(&mut self, command: Command) -> Result<(), SendError> {
         let shard = self.shard_of(&command)?;
         let noted = match &command {
             Command::Open { leg, call, .. } => Noted::Open(*leg, *call),
             Command::Close { leg } => Noted::Close(*leg),
             _ => Noted::Nothing,
         };
-        self.queue(shard, Message::Obey(command))?;
+        self.queue_at(shard, Message::Obey(command))?;
         self.note(shard, noted);
         Ok(())
+    }
+
+    /// Wakes the shards that have something queued.
+    pub fn wake(&self) {
+        for handle in &self.shards {
+            if handle.queued.take() && !handle.woken.swap(true, Ordering::AcqRel) {
+                handle.waker.wake();
+            }
+        }
     }
 
     /// Adds a prompt or replaces one; playbacks already running keep the old sound.
@@ -149,8 +171,12 @@ impl Engine {
     /// # Errors
     /// A shard's queue is full or the shard has ended; try again.
     pub fn load(&mut self, id: PromptId, prompt: &Arc<Prompt>) -> Result<(), SendError> {
-        (0..self.shards.len())
-            .try_for_each(|shard| self.queue(shard as u16, Message::Load(id, Arc::clone(prompt))))
+        let shards = 0..self.shards.len() as u16;
+        let loaded = shards
+            .into_iter()
+            .try_for_each(|shard| self.queue_at(shard, Message::Load(id, Arc::clone(prompt))));
+        self.wake();
+        loaded
     }
 
     /// Ends the threads. Live recordings become files, marked interrupted; their events come before this returns.
@@ -204,15 +230,13 @@ impl Engine {
         }
     }
 
-    fn queue(&self, shard: u16, message: Message) -> Result<(), SendError> {
+    fn queue_at(&self, shard: u16, message: Message) -> Result<(), SendError> {
         let handle = &self.shards[usize::from(shard)];
         handle.queue.try_send(message).map_err(|error| match error {
             mpsc::TrySendError::Full(_) => SendError::Full,
             mpsc::TrySendError::Disconnected(_) => SendError::Ended,
         })?;
-        if !handle.woken.swap(true, Ordering::AcqRel) {
-            handle.waker.wake();
-        }
+        handle.queued.set(true);
         Ok(())
     }
 
@@ -286,7 +310,7 @@ fn start_shard(index: usize, mut shard: Shard, events: EventSink) -> Result<Hand
     let thread = std::thread::Builder::new()
         .name(format!("media-{index}"))
         .spawn(move || run_shard(shard, &inbox, &its_waker, &its_woken, &events))?;
-    Ok(Handle { queue, waker, woken, thread: Some(thread) })
+    Ok(Handle { queue, waker, queued: Cell::new(false), woken, thread: Some(thread) })
 }
 
 fn run_shard(

@@ -94,7 +94,8 @@ impl Node {
         if waiting.len() == 1 {
             self.totals.cold_loads += 1;
             let account = self.books.tenant(&tenant).is_none();
-            self.outputs.push_back(Output::Load { number, tenant, version, place, body, account });
+            let input = self.input();
+            self.outputs.push_back(Output::Load { number, tenant, version, place, body, account, input });
         }
     }
 
@@ -249,7 +250,7 @@ impl Node {
         self.by_call.insert(id, place);
         // The first facts are journalled and the first actions queued as with any other event.
         self.with_call(place, |_, _, _| {});
-        self.outputs.push_back(Output::Heard { call: id });
+        self.outputs.push_back(Output::Heard { call: id, input: self.input() });
     }
 
     /// The caller of a parked INVITE gave up; the call still begins, and its record says so.

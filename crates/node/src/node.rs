@@ -1,5 +1,6 @@
-//! The machine: inputs and instants in, journal facts and outputs out. A turn is handle → journal → outputs: nothing
-//! of a turn leaves before its facts are written, so what was answered is always known after a crash.
+//! The machine: inputs and instants in, journal facts and outputs out. A turn is handle (once, or for all that waits) →
+//! journal → outputs: nothing of a turn leaves before its facts are written, so what was answered is always known after
+//! a crash.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -87,14 +88,23 @@ pub enum Input<'a> {
 pub enum Output {
     /// Send a datagram; `call` names its trace.
     Transmit { to: SocketAddr, bytes: Bytes, call: Option<CallId> },
-    /// The datagram just handled belongs to this call: keep it with its trace.
-    Heard { call: CallId },
+    /// The turn's input of this place, counted from 0, belongs to this call: keep its datagram with the call's trace.
+    Heard { call: CallId, input: usize },
     /// Tell media.
     Media(media::Command),
     /// Write a finished call to the store, in this order.
     Settle(Arc<Settlement>),
-    /// Load a cold number's body, its tenant's account, or both; answer with [`Input::Loaded`].
-    Load { number: HotlineNumber, tenant: TenantId, version: u32, place: Place, body: bool, account: bool },
+    /// Load a cold number's body, its tenant's account, or both, for the turn's input of this place; answer with
+    /// [`Input::Loaded`].
+    Load {
+        number: HotlineNumber,
+        tenant: TenantId,
+        version: u32,
+        place: Place,
+        body: bool,
+        account: bool,
+        input: usize,
+    },
     /// Journal positions below this are needed no more.
     Keep { from: u64 },
     /// Something worth a line of log or a counter.
@@ -159,6 +169,8 @@ pub struct Node {
     heartbeat_at: Mono,
     wall: Option<WallClock>,
     pub(crate) now: Now,
+    /// Inputs of this turn.
+    inputs: usize,
 }
 
 /// The wall clock as an offset to the monotonic one.
@@ -200,6 +212,7 @@ impl Node {
             heartbeat_at: Mono(0),
             wall: None,
             now: Now { mono: Mono(0), wall: Wall(0) },
+            inputs: 0,
         }
     }
 
@@ -208,9 +221,11 @@ impl Node {
         &mut self.directory
     }
 
-    /// Takes one input. Afterwards write [`Node::facts`], then empty [`Node::poll_output`].
+    /// Takes one input; what waits together may be handled one after the other in one turn. Afterwards write
+    /// [`Node::facts`] once, then empty [`Node::poll_output`].
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
         self.now = Now { mono: now.mono, wall: self.slewed(now) };
+        self.inputs += 1;
         match input {
             Input::Datagram { from, bytes } => self.endpoint.receive(bytes, from, now.mono.0),
             Input::Unreachable { to } => self.endpoint.send_failed(to, now.mono.0),
@@ -223,11 +238,16 @@ impl Node {
             Input::EndAll => self.end_all(),
             Input::Tick => {}
         }
-        self.turn();
+        self.follow_up();
+    }
+
+    /// The place in its turn of the input being handled.
+    pub(crate) fn input(&self) -> usize {
+        self.inputs.saturating_sub(1)
     }
 
     /// What time and the endpoint bring, whatever the input was.
-    fn turn(&mut self) {
+    fn follow_up(&mut self) {
         let now = self.now.mono;
         if self.endpoint.next_timeout().is_some_and(|at| at <= now.0) {
             self.endpoint.handle_timeout(now.0);
@@ -250,7 +270,7 @@ impl Node {
             heard = self.heard_sip(event).or(heard);
         }
         if let Some(call) = heard {
-            self.outputs.push_back(Output::Heard { call });
+            self.outputs.push_back(Output::Heard { call, input: self.input() });
         }
     }
 
@@ -272,7 +292,7 @@ impl Node {
         }
     }
 
-    /// The next thing to do. Only after [`Node::facts_written`].
+    /// The next thing to do; `None` ends the turn. Only after [`Node::facts_written`].
     pub fn poll_output(&mut self) -> Option<Output> {
         loop {
             if let Some(output) = self.outputs.pop_front() {
@@ -282,7 +302,10 @@ impl Node {
                 self.act(slot, action);
                 continue;
             }
-            let transmit = self.endpoint.poll_transmit()?;
+            let Some(transmit) = self.endpoint.poll_transmit() else {
+                self.inputs = 0;
+                return None;
+            };
             let call = transmit
                 .leg
                 .and_then(|leg| self.by_leg.get(&leg))

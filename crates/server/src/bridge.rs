@@ -57,14 +57,14 @@ impl Bridge {
         self.refused
     }
 
-    /// Does what the node wants.
+    /// Gives the engine what the node wants; it is done after [`Bridge::wake`].
     pub fn perform(&mut self, command: Command) {
         let Some(command) = self.translate(command) else { return };
         let closing = match &command {
             media::Command::Close { leg } => Some(*leg),
             _ => None,
         };
-        match (self.engine.send(command), closing) {
+        match (self.engine.queue(command), closing) {
             (Ok(()), _) => {}
             // A leg that never opened is closed at once, so that its call does not wait for it.
             (Err(SendError::Unknown), Some(leg)) => {
@@ -76,6 +76,11 @@ impl Bridge {
                 tracing::warn!(%error, "media did not take a command");
             }
         }
+    }
+
+    /// Lets the engine look at what [`Bridge::perform`] gave it.
+    pub fn wake(&self) {
+        self.engine.wake();
     }
 
     fn translate(&self, command: Command) -> Option<media::Command> {

@@ -3,7 +3,7 @@
 
 mod udp;
 
-pub use udp::{Arrived, UdpSip};
+pub use udp::{Arrived, BATCH, UdpSip};
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 

@@ -1,5 +1,5 @@
-//! The signalling thread: it owns the one node, its journal and the SIP socket. A turn is handle, write the facts, then
-//! do what the node wants; nothing leaves before its facts are written. It decides nothing.
+//! The signalling thread: it owns the one node, its journal and the SIP socket. A turn is handle what waits, write the
+//! facts once, then do what the node wants; nothing leaves before its facts are written. It decides nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::inbox::{Inbox, Message};
 use crate::journal::Journal;
 use crate::meters::Meters;
-use crate::net::UdpSip;
+use crate::net::{BATCH, UdpSip};
 use crate::snapshot::Snapshot;
 use crate::storing::{Body, Door, Load};
 use crate::traces::{self, Direction};
@@ -63,6 +63,8 @@ struct Turns {
     parts: Signalling,
     epoll: Epoll,
     told: VecDeque<Message>,
+    /// What each input of the open turn was about.
+    abouts: Vec<About>,
     /// The INVITEs that wait for a cold number: their traces begin when their calls do.
     parked: BTreeMap<HotlineNumber, Bytes>,
     failing: bool,
@@ -70,7 +72,7 @@ struct Turns {
     stop: bool,
 }
 
-/// What a turn was about, for the traces.
+/// What an input was about, for the traces.
 #[derive(Clone, Copy)]
 enum About {
     /// A datagram, by its place in the batch.
@@ -93,6 +95,7 @@ impl Signalling {
             parts: self,
             epoll,
             told: VecDeque::new(),
+            abouts: Vec::new(),
             parked: BTreeMap::new(),
             failing: false,
             noted_at: None,
@@ -121,7 +124,8 @@ impl Turns {
     fn run(&mut self) -> io::Result<()> {
         let mut ready = Ready::with_max(2);
         // What recovery wants is done before anything is heard.
-        self.turn(Input::Tick, About::Other);
+        self.handle(Input::Tick, About::Other);
+        self.finish_turn();
         while !self.stop {
             self.parts.socket.flush();
             self.note();
@@ -137,7 +141,8 @@ impl Turns {
                 self.hear_network();
             }
             if self.parts.node.next_timeout() <= self.parts.clock.mono() {
-                self.turn(Input::Tick, About::Other);
+                self.handle(Input::Tick, About::Other);
+                self.finish_turn();
             }
         }
         self.parts.socket.flush();
@@ -149,19 +154,22 @@ impl Turns {
         left.min(WAIT_MS_MAX) as i32
     }
 
+    /// Each batch of datagrams is one turn.
     fn hear_network(&mut self) {
         for _ in 0..BATCHES {
             let count = self.parts.socket.receive();
             for at in 0..count {
                 self.hear_datagram(at);
             }
-            if count == 0 {
+            self.finish_turn();
+            if count < BATCH {
                 break;
             }
         }
         while let Some(to) = self.parts.socket.next_unreachable() {
-            self.turn(Input::Unreachable { to }, About::Other);
+            self.handle(Input::Unreachable { to }, About::Other);
         }
+        self.finish_turn();
     }
 
     fn hear_datagram(&mut self, at: usize) {
@@ -169,16 +177,21 @@ impl Turns {
         let Signalling { node, socket, .. } = &mut self.parts;
         let Some(arrived) = socket.arrived(at) else { return };
         node.handle(Input::Datagram { from: arrived.from, bytes: arrived.bytes }, now);
-        self.finish_turn(About::Datagram(at));
+        self.abouts.push(About::Datagram(at));
     }
 
+    /// What others told meanwhile is one turn too, unless somebody waits to see it done.
     fn hear_others(&mut self) {
         let mut told = std::mem::take(&mut self.told);
         self.parts.inbox.take(&mut told);
         for message in told.drain(..) {
             self.hear(message);
+            if self.abouts.len() >= BATCH {
+                self.finish_turn();
+            }
         }
         self.told = told;
+        self.finish_turn();
     }
 
     fn hear(&mut self, message: Message) {
@@ -186,24 +199,29 @@ impl Turns {
             Message::Media(events) => events.into_iter().for_each(|event| self.hear_media(event)),
             Message::Unplayable { leg, play } => {
                 let event = node::media::Event::Played { leg, play };
-                self.turn(Input::Media(event), About::Other);
+                self.handle(Input::Media(event), About::Other);
             }
             Message::Loaded(loaded) => self.loaded(loaded),
-            Message::Committed { up_to } => self.turn(Input::Committed { up_to }, About::Other),
+            Message::Committed { up_to } => self.handle(Input::Committed { up_to }, About::Other),
             Message::Change { change, done } => {
-                self.turn(Input::Change(change), About::Other);
+                self.handle(Input::Change(change), About::Other);
+                self.finish_turn();
                 done();
             }
-            Message::Ask(look) => look(&self.parts.node, self.parts.clock.now()),
-            Message::Drain(on) => self.turn(Input::Drain(on), About::Other),
-            Message::EndAll => self.turn(Input::EndAll, About::Other),
+            Message::Ask(look) => {
+                self.finish_turn();
+                look(&self.parts.node, self.parts.clock.now());
+            }
+            Message::Drain(on) => self.handle(Input::Drain(on), About::Other),
+            Message::EndAll => self.handle(Input::EndAll, About::Other),
             Message::Stop => self.stop = true,
         }
     }
 
     fn loaded(&mut self, loaded: Loaded) {
         let number = loaded.number;
-        self.turn(Input::Loaded(loaded), About::Loaded(number));
+        self.handle(Input::Loaded(loaded), About::Loaded(number));
+        self.finish_turn();
         // Asked for once more, it is still to begin.
         if !self.parts.node.awaits(number) {
             self.parked.remove(&number);
@@ -212,12 +230,12 @@ impl Turns {
 
     fn hear_media(&mut self, event: media::Event) {
         match meaning(event, self.parts.media_advertised) {
-            Meaning::Node(event) => self.turn(Input::Media(event), About::Other),
+            Meaning::Node(event) => self.handle(Input::Media(event), About::Other),
             Meaning::Recorded(file) => self.parts.store.recorded(file),
             Meaning::RecordingStopped(event, reason) => {
                 self.parts.meters.recordings_stopped.add(1);
                 tracing::error!(?reason, "a recording stopped before its call did");
-                self.turn(Input::Media(event), About::Other);
+                self.handle(Input::Media(event), About::Other);
             }
             Meaning::Refused(leg, reason) => {
                 self.parts.meters.media_refused.add(1);
@@ -227,16 +245,26 @@ impl Turns {
         }
     }
 
-    fn turn(&mut self, input: Input<'_>, about: About) {
+    fn handle(&mut self, input: Input<'_>, about: About) {
         self.parts.node.handle(input, self.parts.clock.now());
-        self.finish_turn(about);
+        self.abouts.push(about);
     }
 
-    fn finish_turn(&mut self, about: About) {
+    /// Ends the open turn, if there is one.
+    fn finish_turn(&mut self) {
+        if self.abouts.is_empty() {
+            return;
+        }
         self.write_facts();
         while let Some(output) = self.parts.node.poll_output() {
-            self.perform(output, about);
+            self.perform(output);
         }
+        self.parts.bridge.wake();
+        self.abouts.clear();
+    }
+
+    fn about(&self, input: usize) -> About {
+        self.abouts.get(input).copied().unwrap_or(About::Other)
     }
 
     /// Nothing of a turn is done before this has come back well, or the node has taken back what it would have
@@ -262,7 +290,7 @@ impl Turns {
         }
     }
 
-    fn perform(&mut self, output: Output, about: About) {
+    fn perform(&mut self, output: Output) {
         match output {
             Output::Transmit { to, bytes, call } => {
                 if let (Some(traces), Some(call)) = (&self.parts.traces, call) {
@@ -270,11 +298,11 @@ impl Turns {
                 }
                 self.parts.socket.queue(to, bytes);
             }
-            Output::Heard { call } => self.trace_heard(call, about),
+            Output::Heard { call, input } => self.trace_heard(call, self.about(input)),
             Output::Media(command) => self.parts.bridge.perform(command),
             Output::Settle(settlement) => self.parts.store.settle(settlement),
-            Output::Load { number, tenant, version, place, body, account } => {
-                self.remember_parked(number, about);
+            Output::Load { number, tenant, version, place, body, account, input } => {
+                self.remember_parked(number, self.about(input));
                 let here = if body { self.parts.snapshot.load(place) } else { None };
                 let here = here.filter(|hotline| hotline.number == number && hotline.version == version);
                 if here.is_some() && !account {

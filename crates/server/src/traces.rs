@@ -71,8 +71,11 @@ impl Door {
             return;
         }
         queue.push(Item { call, at, direction, message });
+        let many = queue.len() == QUEUE_MAX / 4;
         drop(queue);
-        self.wake();
+        if many || !self.shared.woken.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
     }
 
     /// The messages of a call in order, as far as they are still kept. `until` is when it ended; without it an hour
@@ -84,19 +87,13 @@ impl Door {
         let (answer, told) = oneshot::channel();
         let question = Question { call, until, answer };
         self.shared.questions.lock().unwrap_or_else(PoisonError::into_inner).push(question);
-        self.wake();
+        self.thread.unpark();
         told.await.unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
     }
 
     /// Messages that did not fit, or that the disk did not take.
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
-    }
-
-    fn wake(&self) {
-        if !self.shared.woken.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
-        }
     }
 }
 
@@ -150,6 +147,7 @@ impl Keeper {
     fn run(&mut self, shared: &Shared) {
         loop {
             let stopping = shared.stop.load(Ordering::Acquire);
+            // Cleared before the queues are read: what comes after the reading wakes again.
             shared.woken.swap(false, Ordering::AcqRel);
             let batch = std::mem::take(&mut *shared.queue.lock().unwrap_or_else(PoisonError::into_inner));
             let questions =
@@ -169,6 +167,8 @@ impl Keeper {
             }
             self.expire();
             if !stopping {
+                // Said to be awake already, it is left to gather; a question, a flood and the end wake it.
+                shared.woken.store(true, Ordering::Release);
                 thread::park_timeout(GATHER);
             }
         }

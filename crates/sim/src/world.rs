@@ -96,6 +96,19 @@ enum Due {
     Silence { leg: usize },
 }
 
+impl Due {
+    fn is_for_node(&self) -> bool {
+        matches!(
+            self,
+            Due::ToNode { .. }
+                | Due::Unreachable { .. }
+                | Due::Media { .. }
+                | Due::Reply { .. }
+                | Due::Silence { .. }
+        )
+    }
+}
+
 /// What the store tells the node. Commits have one order, accounts and credits another: an account may be read before
 /// a commit and told behind it.
 #[derive(Debug)]
@@ -139,6 +152,8 @@ pub struct World {
     /// Milliseconds since the world began.
     clock: u64,
     steps: u64,
+    /// The step after which all was looked at last.
+    swept_at: u64,
     serial: u64,
     heap: BinaryHeap<Reverse<Entry>>,
     weather: Weather,
@@ -172,6 +187,8 @@ pub struct World {
     excused: BTreeSet<usize>,
     /// The node's thread does not run until then: what comes waits.
     asleep_until: u64,
+    /// Inputs the node handled since its last turn.
+    unturned: u32,
     /// What a scenario's people see, if this is one.
     words: Option<stage::Words>,
 }
@@ -219,6 +236,7 @@ impl World {
             options,
             clock: 0,
             steps: 0,
+            swept_at: 0,
             serial: 0,
             heap: BinaryHeap::new(),
             wall_ms: weather.begins_at.0,
@@ -247,6 +265,7 @@ impl World {
             closing: false,
             excused: BTreeSet::new(),
             asleep_until: 0,
+            unturned: 0,
             words: None,
             dice,
         }
@@ -278,7 +297,9 @@ impl World {
             }
             self.step()?;
             self.faults()?;
-            if self.steps.is_multiple_of(SWEEP_EVERY) {
+            // In the middle of a turn the disk does not know yet what memory does.
+            if self.steps >= self.swept_at + SWEEP_EVERY && self.unturned == 0 {
+                self.swept_at = self.steps;
                 self.sweep()?;
             }
         }
@@ -304,29 +325,21 @@ impl World {
     }
 
     fn happen(&mut self, due: Due) -> Result<(), String> {
-        let is_for_node = matches!(
-            due,
-            Due::ToNode { .. }
-                | Due::Unreachable { .. }
-                | Due::Media { .. }
-                | Due::Reply { .. }
-                | Due::Silence { .. }
-        );
-        if is_for_node && self.clock < self.asleep_until {
-            self.later(self.asleep_until - self.clock, due);
-            return Ok(());
+        if due.is_for_node() {
+            if self.clock < self.asleep_until {
+                self.later(self.asleep_until - self.clock, due);
+                return Ok(());
+            }
+            self.reach_node(due);
+            return self.end_turn();
         }
         match due {
-            Due::ToNode { from, bytes } => self.tell(node::Input::Datagram { from, bytes: &bytes }),
-            Due::Unreachable { to } => self.tell(node::Input::Unreachable { to }),
             Due::ToFar { to, bytes, call } => self.reach_far(to, &bytes, call),
             Due::Far { leg, timer } => {
                 let mut out = Doings::default();
                 self.far.due(leg, timer, &mut out);
                 self.far_did(out)
             }
-            Due::Media { life, event } if life == self.life.number => self.media_says(event),
-            Due::Reply { life, reply } => self.store_says(life, reply),
             Due::Store => {
                 self.store_works();
                 Ok(())
@@ -335,14 +348,26 @@ impl World {
             Due::Restart => self.restart(),
             Due::CheckDown { call } => self.check_down(call),
             Due::CheckLegs { life, legs } if life == self.life.number => self.check_legs(&legs),
+            _ => Ok(()),
+        }
+    }
+
+    fn reach_node(&mut self, due: Due) {
+        match due {
+            Due::ToNode { from, bytes } => self.hear(node::Input::Datagram { from, bytes: &bytes }),
+            Due::Unreachable { to } => self.hear(node::Input::Unreachable { to }),
+            Due::Media { life, event } if life == self.life.number => self.media_says(event),
+            Due::Reply { life, reply } => self.store_says(life, reply),
             Due::Silence { leg } => self.fall_silent(leg),
-            Due::Media { .. } | Due::CheckLegs { .. } => Ok(()),
+            _ => {}
         }
     }
 
     fn later(&mut self, ms: u64, due: Due) {
         self.serial += 1;
-        self.heap.push(Reverse(Entry { at: self.clock + ms, serial: self.serial, due }));
+        let at = self.clock + ms;
+        let at = if due.is_for_node() { at.next_multiple_of(self.weather.looks_every_ms) } else { at };
+        self.heap.push(Reverse(Entry { at, serial: self.serial, due }));
     }
 
     fn now(&self) -> Now {

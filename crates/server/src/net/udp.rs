@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use bytes::Bytes;
 
 /// Datagrams taken or given by one system call.
-const BATCH: usize = 32;
+pub const BATCH: usize = 32;
 /// The largest datagram UDP carries.
 const DATAGRAM_BYTES: usize = 65_535;
 /// Room for bursts: 4 MiB are about two thousand INVITEs.
@@ -89,7 +89,8 @@ impl UdpSip {
         self.unsent
     }
 
-    /// Takes what has arrived, at most one batch; returns how many. They are read by [`UdpSip::arrived`].
+    /// Takes what has arrived, at most one batch; returns how many. They are read by [`UdpSip::arrived`]. Called for a
+    /// socket that is readable; where nothing has arrived then, the network's word waits ([`UdpSip::next_unreachable`]).
     pub fn receive(&mut self) -> usize {
         // SAFETY: an array of mmsghdr of zeros is valid: null pointers with length 0.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
@@ -111,7 +112,8 @@ impl UdpSip {
             libc::recvmmsg(self.raw(), headers.as_mut_ptr(), BATCH as u32, 0, std::ptr::null_mut())
         };
         if count < 0 {
-            self.errors_waiting |= io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock;
+            // Even where the error itself was taken by a sendmmsg(2) that told of the datagrams before it.
+            self.errors_waiting = true;
             self.received.count = 0;
             return 0;
         }

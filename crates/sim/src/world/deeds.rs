@@ -37,6 +37,8 @@ pub struct Weather {
     drains: u64,
     /// How often the machine does not let the node run.
     sleeps: u64,
+    /// The node's thread looks this often only: what came meanwhile it takes in one turn.
+    pub(super) looks_every_ms: u64,
     /// Per mille of commits whose answer is lost.
     pub(super) answers_lost: u64,
     /// When the world begins.
@@ -73,6 +75,12 @@ impl Weather {
             trunk_troubles: dice.within(0, 3),
             drains: dice.within(0, 1),
             sleeps: some(crashes || network, dice, 0, 40),
+            // Not drawn, so that the others live as they always did.
+            looks_every_ms: match seed / 4 % 5 {
+                0 => 40,
+                3 if network => 300,
+                _ => 1,
+            },
             answers_lost: dice.within(0, 100),
             begins_at: Beijing::parse(begins).expect("a date").wall(),
             cut: false,
@@ -97,6 +105,7 @@ impl Weather {
             trunk_troubles: 0,
             drains: 0,
             sleeps: 0,
+            looks_every_ms: 1,
             answers_lost: 0,
             begins_at,
             cut: false,

@@ -1,5 +1,6 @@
 //! One turn of the node, as the server drives it: handle, journal, outputs. Between any two of these it may die.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,18 +10,27 @@ use node::media::Event as MediaEvent;
 use node::{Change, Input, Loaded, Notice, Output};
 
 use super::life::Crash;
-use super::{Due, Reply, World};
+use super::{Due, Entry, Reply, World};
 use crate::far::{Doings, FarEnds, Note, Taken};
 use crate::wire::Method;
 
 /// A turn that writes and fails and writes again this often does not end.
 const WRITES_MAX: u32 = 3;
+/// Inputs of one turn, as the server takes them.
+const INPUTS_MAX: u32 = 32;
 
 impl World {
     /// Gives the node an input and lives the turn through.
     pub(super) fn tell(&mut self, input: Input<'_>) -> Result<(), String> {
+        self.hear(input);
+        self.turn()
+    }
+
+    /// Gives the node an input of a turn that [`World::end_turn`] ends.
+    pub(super) fn hear(&mut self, input: Input<'_>) {
         let now = self.now();
-        let Some(node) = &mut self.node else { return Ok(()) };
+        let Some(node) = &mut self.node else { return };
+        self.unturned += 1;
         if self.options.trace && !matches!(input, Input::Tick) {
             let words = match &input {
                 Input::Datagram { from, bytes } => format!("hears {} from {from}", first_line(bytes)),
@@ -32,11 +42,19 @@ impl World {
         } else {
             node.handle(input, now);
         }
-        self.turn()
     }
 
-    /// What follows an input: its facts, then its outputs.
+    /// Ends the turn, unless more waits for the node at this very instant and the node takes it together.
+    pub(super) fn end_turn(&mut self) -> Result<(), String> {
+        let for_node = |entry: &Entry| entry.at <= self.clock && entry.due.is_for_node();
+        let gathers = self.weather.looks_every_ms > 1 && self.unturned < INPUTS_MAX;
+        let more = gathers && self.heap.peek().is_some_and(|Reverse(entry)| for_node(entry));
+        if self.unturned == 0 || more { Ok(()) } else { self.turn() }
+    }
+
+    /// What follows the inputs of a turn: their facts, then the outputs.
     pub(super) fn turn(&mut self) -> Result<(), String> {
+        self.unturned = 0;
         if self.crash == Some(Crash::BeforeFacts) {
             self.die(Crash::BeforeFacts);
             return Ok(());
@@ -221,12 +239,12 @@ impl World {
         self.later(at - self.clock, Due::Reply { life, reply });
     }
 
-    pub(super) fn store_says(&mut self, life: u32, reply: Reply) -> Result<(), String> {
+    pub(super) fn store_says(&mut self, life: u32, reply: Reply) {
         if let Reply::Credit(tenant, amount) = &reply {
             self.watch.credit_arrives(tenant, *amount);
         }
         if life != self.life.number {
-            return Ok(());
+            return;
         }
         match reply {
             Reply::Loaded(tenant, loaded) => {
@@ -236,15 +254,14 @@ impl World {
                 if !was_open && !told {
                     self.watch.provisional.insert(tenant.clone());
                 }
-                self.tell(Input::Loaded(*loaded))?;
+                self.hear(Input::Loaded(*loaded));
                 // An account that was too old when it came is not taken in.
                 if !was_open && told && is_open(self) {
                     self.watch.provisional.remove(&tenant);
                 }
-                Ok(())
             }
-            Reply::Committed(up_to) => self.tell(Input::Committed { up_to }),
-            Reply::Credit(tenant, amount) => self.tell(Input::Change(Change::Credit { tenant, amount })),
+            Reply::Committed(up_to) => self.hear(Input::Committed { up_to }),
+            Reply::Credit(tenant, amount) => self.hear(Input::Change(Change::Credit { tenant, amount })),
         }
     }
 
@@ -255,21 +272,21 @@ impl World {
         }
     }
 
-    pub(super) fn media_says(&mut self, event: MediaEvent) -> Result<(), String> {
+    pub(super) fn media_says(&mut self, event: MediaEvent) {
         if self.node.is_none() || !self.media.happens(&event) {
-            return Ok(());
+            return;
         }
         self.media_goes_on();
         if let MediaEvent::PortsReady(ports) = &event {
             self.media.returned(ports.len());
         }
-        self.tell(Input::Media(event))
+        self.hear(Input::Media(event));
     }
 
     /// A far end has said nothing for a minute.
-    pub(super) fn fall_silent(&mut self, leg: usize) -> Result<(), String> {
-        let Some(leg) = self.media.silent_leg(FarEnds::rtp_of(leg)) else { return Ok(()) };
-        self.tell(Input::Media(MediaEvent::Silent { leg, last_packet_ms_ago: 60_000 }))
+    pub(super) fn fall_silent(&mut self, leg: usize) {
+        let Some(leg) = self.media.silent_leg(FarEnds::rtp_of(leg)) else { return };
+        self.hear(Input::Media(MediaEvent::Silent { leg, last_packet_ms_ago: 60_000 }));
     }
 
     /// A datagram comes to a far end.
