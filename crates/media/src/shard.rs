@@ -453,7 +453,6 @@ impl Shard {
             self.resting.pop_front();
             let slot = &mut self.ports[at as usize];
             slot.resting = false;
-            drain(&slot.socket);
             ready.push(slot.port);
         }
         if !ready.is_empty() {

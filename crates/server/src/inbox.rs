@@ -85,10 +85,9 @@ impl Inbox {
     /// Swaps everything told so far into an empty queue.
     pub fn take(&self, into: &mut VecDeque<Message>) {
         debug_assert!(into.is_empty());
-        // Cleared before the queue is read: what is told after the reading wakes again.
-        if self.woken.swap(false, Ordering::AcqRel) {
-            self.waker.clear();
-        }
+        // In this order: what is told after the clearing either is in the queue when it is read or wakes again.
+        self.waker.clear();
+        self.woken.swap(false, Ordering::AcqRel);
         std::mem::swap(&mut *self.locked(), into);
     }
 
@@ -106,5 +105,35 @@ impl Inbox {
     fn locked(&self) -> std::sync::MutexGuard<'_, VecDeque<Message>> {
         // A panic while it was held left a whole queue: pushes and swaps do not stop half-way.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use media::sys::epoll::{Epoll, Ready};
+    use std::sync::Arc;
+
+    /// A reader that is told while it reads must be woken for what it did not see.
+    #[test]
+    fn nothing_told_is_left_lying() {
+        const TELLERS: u64 = 4;
+        const EACH: u64 = 1_000_000;
+        let inbox = Arc::new(Inbox::new().expect("an eventfd"));
+        let epoll = Epoll::new().expect("an epoll set");
+        epoll.add(inbox.raw(), 0).expect("added");
+        let tell = |inbox: Arc<Inbox>| {
+            move || (0..EACH).for_each(|up_to| inbox.push(Message::Committed { up_to }))
+        };
+        let tellers: Vec<_> = (0..TELLERS).map(|_| std::thread::spawn(tell(inbox.clone()))).collect();
+        let (mut ready, mut heard) = (Ready::with_max(1), 0);
+        while heard < TELLERS * EACH {
+            epoll.wait(&mut ready, 10_000).expect("waited");
+            assert!(!ready.is_empty(), "after {heard} nobody was woken for the rest");
+            let mut told = VecDeque::new();
+            inbox.take(&mut told);
+            heard += told.len() as u64;
+        }
+        tellers.into_iter().for_each(|teller| teller.join().expect("it told all"));
     }
 }

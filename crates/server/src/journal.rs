@@ -15,6 +15,11 @@ use node::journal::{Chunk, SEGMENT_HEADER, segment_number};
 
 /// Between two calls of fdatasync: what a power cut may take.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
+/// So much of the ring ahead of the last write is kept in memory: the first write to a part of a page that lies only on
+/// the disk would wait until the disk has given it.
+const AHEAD_BYTES: u64 = 4 << 20;
+/// Read at a time while looking ahead.
+const AHEAD_STEP_BYTES: u64 = 64 << 10;
 /// Which segments wait for fdatasync is one word of bits.
 pub const SEGMENTS_MAX: u64 = 64;
 
@@ -204,7 +209,7 @@ impl Journal {
         let (its_files, its_progress) = (files.clone(), progress.clone());
         let syncer = thread::Builder::new()
             .name("journal-sync".into())
-            .spawn(move || sync_until_stopped(&its_files, &its_progress))?;
+            .spawn(move || sync_until_stopped(&its_files, &its_progress, &mut Ahead::of(segment_bytes)))?;
         Ok(Journal { files, segment_bytes, needed_from, progress, syncer: Some(syncer) })
     }
 
@@ -256,7 +261,34 @@ impl Drop for Journal {
     }
 }
 
-fn sync_until_stopped(files: &[File], progress: &Progress) {
+/// What lies ahead of the last write, brought into memory by a thread that may wait for the disk.
+struct Ahead {
+    segment_bytes: u64,
+    read_to: u64,
+    scratch: Vec<u8>,
+}
+
+impl Ahead {
+    fn of(segment_bytes: u64) -> Ahead {
+        Ahead { segment_bytes, read_to: 0, scratch: vec![0; AHEAD_STEP_BYTES as usize] }
+    }
+
+    /// Reads on from where it was. What cannot be read is left to the write, which tells.
+    fn read_from(&mut self, files: &[File], written: u64) {
+        let ring = self.segment_bytes * files.len() as u64;
+        let end = written + AHEAD_BYTES.min(ring / 2);
+        self.read_to = self.read_to.max(written);
+        while self.read_to < end {
+            let (segment, within) = (self.read_to / self.segment_bytes, self.read_to % self.segment_bytes);
+            let count = AHEAD_STEP_BYTES.min(self.segment_bytes - within);
+            let place = (segment % files.len() as u64) as usize;
+            let _ = files[place].read_exact_at(&mut self.scratch[..count as usize], within);
+            self.read_to += count;
+        }
+    }
+}
+
+fn sync_until_stopped(files: &[File], progress: &Progress, ahead: &mut Ahead) {
     loop {
         let stopping = progress.stop.load(Ordering::Acquire);
         let written = progress.written.load(Ordering::Acquire);
@@ -268,6 +300,7 @@ fn sync_until_stopped(files: &[File], progress: &Progress) {
             thread::park();
             continue;
         }
+        ahead.read_from(files, written);
         match sync_dirty(files, dirty) {
             Ok(()) => progress.synced.store(written, Ordering::Release),
             Err(error) => {
