@@ -122,9 +122,8 @@ mod tests {
         let inbox = Arc::new(Inbox::new().expect("an eventfd"));
         let epoll = Epoll::new().expect("an epoll set");
         epoll.add(inbox.raw(), 0).expect("added");
-        let tell = |inbox: Arc<Inbox>| {
-            move || (0..EACH).for_each(|up_to| inbox.push(Message::Committed { up_to }))
-        };
+        let tell =
+            |inbox: Arc<Inbox>| move || (0..EACH).for_each(|up_to| inbox.push(Message::Committed { up_to }));
         let tellers: Vec<_> = (0..TELLERS).map(|_| std::thread::spawn(tell(inbox.clone()))).collect();
         let (mut ready, mut heard) = (Ready::with_max(1), 0);
         while heard < TELLERS * EACH {
