@@ -76,6 +76,7 @@ pub struct Meters {
     pub sip_transactions: Figure,
     pub sip_timers: Figure,
     pub free_ports: Figure,
+    pub media_keys: Figure,
     pub media_refused: Figure,
     pub recordings_stopped: Figure,
     pub unsettled: Figure,

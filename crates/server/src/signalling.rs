@@ -230,7 +230,13 @@ impl Turns {
 
     fn hear_media(&mut self, event: media::Event) {
         match meaning(event, self.parts.media_advertised) {
-            Meaning::Node(event) => self.handle(Input::Media(event), About::Other),
+            Meaning::Node(event) => {
+                // Counted and no more: keys may be a card's number.
+                if let node::media::Event::Digit { .. } = event {
+                    self.parts.meters.media_keys.add(1);
+                }
+                self.handle(Input::Media(event), About::Other);
+            }
             Meaning::Recorded(file) => self.parts.store.recorded(file),
             Meaning::RecordingStopped(event, reason) => {
                 self.parts.meters.recordings_stopped.add(1);

@@ -69,6 +69,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
         ("sibai_sip_transactions", Gauge, "SIP transactions.", meters.sip_transactions.value()),
         ("sibai_sip_timers", Gauge, "SIP timers.", meters.sip_timers.value()),
         ("sibai_media_free_ports", Gauge, "Media ports ready for legs.", meters.free_ports.value()),
+        (
+            "sibai_media_keys_total",
+            Counter,
+            "Keys pressed in calls; which ones is kept nowhere.",
+            meters.media_keys.value(),
+        ),
         ("sibai_media_refused_total", Counter, "Commands media did not take.", meters.media_refused.value()),
         (
             "sibai_recordings_stopped_total",
