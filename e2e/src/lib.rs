@@ -1,15 +1,17 @@
 //! The real `sibai` on free ports, with a carrier and phones around it. Everything is waited for by what it says or
 //! answers; nothing is waited for by time alone.
 
+mod baresip;
 mod database;
 mod platform;
 mod proxy;
 mod sample;
 
+pub use baresip::{Baresip, Pickup};
 pub use database::Postgres;
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
-pub use sample::{acme, answers, carrier, number};
+pub use sample::{acme, acme_with, answers, carrier, number, sip_phone};
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use farend::call::{CallConfig, HangUp, Outcome};
 use hotline::enterprise::Enterprise;
-use hotline::{TenantId, Wall};
+use hotline::{RecordingId, TenantId, Wall};
+use media::wav::Wav;
 use serde_json::Value;
 use store::{CallFilter, Change, Put, Store, StoredCall};
 
@@ -243,6 +244,29 @@ impl Platform {
             store.close().await;
             answer
         })
+    }
+
+    /// A recording's sound, once it is a file and has its row.
+    ///
+    /// # Panics
+    /// It does not become one.
+    pub fn recording(&self, recording: RecordingId) -> Wav {
+        let row = eventually("the recording's row", || {
+            self.with_store(async |store| store.recording(recording).await.expect("read"))
+        });
+        let file = fs::read(self.data_dir().join("recordings").join(&row.path)).expect("a file");
+        Wav::parse(&file, 16 << 20).expect("a WAV file")
+    }
+
+    /// What `sibai verify` says of all that is kept, files and journal included, while the process goes on.
+    ///
+    /// # Panics
+    /// It cannot be asked.
+    pub fn verify(&self) -> Value {
+        let config = self.dir.join("sibai.toml");
+        let asked = Command::new(binary()).args(["verify", "--json", "--config"]).arg(config).output();
+        let output = asked.expect("sibai starts");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
     /// What `verify` finds wrong with the database.

@@ -18,7 +18,11 @@ pub fn number() -> HotlineNumber {
 
 /// The enterprise `acme`, whose number rings the phones given, one after another. Paid later, plan T1.
 pub fn acme(phones: &[&str]) -> Enterprise {
-    let destinations: Vec<Destination> = phones.iter().copied().map(destination).collect();
+    acme_with(phones.iter().copied().map(landline).collect())
+}
+
+/// The same with any bound numbers.
+pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
     let members = destinations.iter().map(|destination| destination.name.clone()).collect();
     Enterprise {
         id: TenantId::new("acme"),
@@ -48,11 +52,20 @@ pub fn acme(phones: &[&str]) -> Enterprise {
     }
 }
 
-fn destination(phone: &str) -> Destination {
+fn landline(phone: &str) -> Destination {
+    bound(DestinationKind::Landline, phone)
+}
+
+/// A phone with an address of its own, called without the carrier.
+pub fn sip_phone(uri: &str) -> Destination {
+    bound(DestinationKind::SipUri, uri)
+}
+
+fn bound(kind: DestinationKind, number: &str) -> Destination {
     Destination {
-        name: format!("phone {phone}"),
-        kind: DestinationKind::Landline,
-        number: phone.to_owned(),
+        name: format!("phone {number}"),
+        kind,
+        number: number.to_owned(),
         enabled: true,
         lines: 100,
         ring_s: 20,

@@ -9,7 +9,6 @@ use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, Cause};
 use hotline::rating::ChargeKind;
 use media::measure::tone;
-use media::wav::Wav;
 
 #[test]
 fn a_call_is_answered_heard_recorded_and_billed() {
@@ -27,12 +26,7 @@ fn a_call_is_answered_heard_recorded_and_billed() {
     assert!(record.talk_ms > 1_000, "{record:?}");
     assert_eq!(calls[0].charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).count(), 1);
     assert_eq!(calls[0].charges.iter().filter(|charge| charge.kind == ChargeKind::Cost).count(), 1);
-    let recording = record.recording.expect("it was recorded");
-    let row = eventually("the recording's row", || {
-        platform.with_store(async |store| store.recording(recording).await.expect("read"))
-    });
-    let file = platform.data_dir().join("recordings").join(&row.path);
-    let wav = Wav::parse(&std::fs::read(file).expect("a file"), 16 << 20).expect("a WAV file");
+    let wav = platform.recording(record.recording.expect("it was recorded"));
     // The caller is on the left, the phone on the right, and neither on the other's side.
     for (channel, theirs, others) in [(0, 440.0, 880.0), (1, 880.0, 440.0)] {
         let samples = &wav.channels[channel];
