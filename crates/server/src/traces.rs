@@ -218,17 +218,19 @@ fn unix_ms(at: Wall) -> u64 {
     u64::try_from(at.0).unwrap_or(0)
 }
 
-/// A copy whose header lines of credentials carry none.
+/// A copy whose header lines of credentials carry none, and whose body carries no key pressed (INFO with
+/// `application/dtmf-relay` or `application/dtmf`): that may be a card's number.
 fn masked(message: &[u8]) -> Vec<u8> {
     const SECRET: [&[u8]; 2] = [b"authorization", b"proxy-authorization"];
     let head = message.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(message.len());
     let mut kept = Vec::with_capacity(message.len());
-    let mut hidden = false;
+    let (mut hidden, mut keys) = (false, false);
     for line in message[..head].split_inclusive(|byte| *byte == b'\n') {
         // A line that begins with white space goes on with the one before it.
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = line.split(|byte| *byte == b':').next().unwrap_or(line).trim_ascii();
             hidden = SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+            keys |= tells_keys(name, &line[name.len()..]);
             if hidden {
                 kept.extend_from_slice(name);
                 kept.extend_from_slice(b": (masked)\r\n");
@@ -242,8 +244,22 @@ fn masked(message: &[u8]) -> Vec<u8> {
         // The last header's own end is part of what follows.
         kept.truncate(kept.len() - 2);
     }
-    kept.extend_from_slice(&message[head..]);
+    let body = (head + 4).min(message.len());
+    if keys && body < message.len() {
+        kept.extend_from_slice(&message[head..body]);
+        kept.extend_from_slice(b"(masked)\r\n");
+    } else {
+        kept.extend_from_slice(&message[head..]);
+    }
     kept
+}
+
+/// Whether a header line says that the body is a key: its name without white space, and all behind the name.
+fn tells_keys(name: &[u8], behind: &[u8]) -> bool {
+    const KEYS: &[u8] = b"application/dtmf";
+    let typed = name.eq_ignore_ascii_case(b"content-type") || name.eq_ignore_ascii_case(b"c");
+    let value = behind.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+    typed && value.get(..KEYS.len()).is_some_and(|start| start.eq_ignore_ascii_case(KEYS))
 }
 
 #[cfg(test)]
@@ -289,5 +305,23 @@ mod tests {
             "REGISTER sip:x SIP/2.0\r\nauthorization: (masked)\r\nVia: v\r\nProxy-Authorization: (masked)\r\n\r\n\
              body: Authorization: kept\r\n"
         );
+    }
+
+    #[test]
+    fn keys_sent_by_info_never_reach_the_disk() {
+        for line in ["Content-Type: application/dtmf-relay", "c : Application/DTMF"] {
+            let message = format!(
+                "INFO sip:x SIP/2.0\r\n{line}\r\nContent-Length: 24\r\n\r\nSignal=5\r\nDuration=160\r\n"
+            );
+            let shown = String::from_utf8(masked(message.as_bytes())).expect("text");
+            assert_eq!(
+                shown,
+                format!("INFO sip:x SIP/2.0\r\n{line}\r\nContent-Length: 24\r\n\r\n(masked)\r\n")
+            );
+        }
+        let other = b"INFO sip:x SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n";
+        assert_eq!(masked(other), other);
+        let empty = b"INFO sip:x SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\n";
+        assert_eq!(masked(empty), empty);
     }
 }
