@@ -1,7 +1,7 @@
 //! After a crash: what the journal still holds is told again. Calls that were over are settled again, harmlessly;
 //! calls that were up end with `node_lost` at the last sign of life, and both their legs get a BYE (FAULTS F1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use hotline::call::{Dated, Fact, LegNo};
 use hotline::cdr::{Cause, ChargingFrom, LegOutcome, Party};
@@ -24,6 +24,9 @@ pub struct Found {
     pub position: u64,
     /// Places where bytes are no record though records follow: positions, for the alarm and the quarantine.
     pub flipped: Vec<u64>,
+    mark: u64,
+    /// Calls that are over, in the order they ended.
+    over: VecDeque<(Mono, CallId)>,
 }
 
 #[derive(Debug, Default)]
@@ -34,11 +37,12 @@ struct FoundCall {
     end: u64,
 }
 
-/// Reads the segments of a ring, in any order; each is a whole segment's bytes.
-pub fn find<'a>(segments: impl IntoIterator<Item = &'a [u8]>, segment_bytes: u64) -> Found {
+/// Reads the segments of a ring, in any order; each is a whole segment's bytes. Calls that the store, settled up to
+/// `mark`, knows and that need no BYE any more are forgotten on the way: a ring holds many more than live at once.
+pub fn find<'a>(segments: impl IntoIterator<Item = &'a [u8]>, segment_bytes: u64, mark: u64) -> Found {
     let numbered = |segment: &'a [u8]| journal::segment_number(segment).map(|number| (number, segment));
     let ordered: BTreeMap<u64, &[u8]> = segments.into_iter().filter_map(numbered).collect();
-    let mut found = Found::default();
+    let mut found = Found { mark, ..Found::default() };
     for (number, segment) in &ordered {
         found.read_segment(segment, number * segment_bytes);
         found.position = (number + 1) * segment_bytes;
@@ -73,6 +77,9 @@ impl Found {
                     self.calls.entry(call).or_insert_with(|| FoundCall { from, ..FoundCall::default() });
                 found.log.extend(facts.into_owned());
                 found.end = end;
+                if let (true, Some(last)) = (found.is_over(), found.log.last()) {
+                    self.over.push_back((last.at, call));
+                }
                 self.saw_facts(call);
             }
             Record::Dialog { call, leg, dialog } => {
@@ -84,7 +91,22 @@ impl Found {
                 let dialogs = dialogs.into_iter().collect();
                 self.calls.insert(call, FoundCall { log: log.into_owned(), dialogs, from, end });
             }
-            Record::Heartbeat { mono, wall } => self.saw(Now { mono, wall }),
+            Record::Heartbeat { mono, wall } => {
+                self.saw(Now { mono, wall });
+                self.forget_settled();
+            }
+        }
+    }
+
+    fn forget_settled(&mut self) {
+        let since = self.mono() - BYE_MS_MAX;
+        while let Some((at, call)) = self.over.front().copied()
+            && at < since
+        {
+            self.over.pop_front();
+            if self.calls.get(&call).is_some_and(|call| call.end <= self.mark) {
+                self.calls.remove(&call);
+            }
         }
     }
 
@@ -111,25 +133,25 @@ impl Found {
     }
 
     /// The position from which on the journal may not be overwritten yet: the oldest call that the store, settled up to
-    /// `mark`, does not know. The ring is opened with it, and a new life counts its room from it.
-    pub fn needed_from(&self, mark: u64) -> u64 {
-        let needed = self.calls.values().filter(|call| !call.is_over() || call.end > mark);
+    /// its mark, does not know. The ring is opened with it, and a new life counts its room from it.
+    pub fn needed_from(&self) -> u64 {
+        let needed = self.calls.values().filter(|call| !call.is_over() || call.end > self.mark);
         needed.map(|call| call.from).min().unwrap_or(self.position)
     }
 
-    /// Calls the journal knows, over or not.
+    /// Calls that recovery concerns: those the store does not know, and those whose BYE may be missing.
     pub fn calls(&self) -> usize {
         self.calls.len()
     }
 }
 
 impl Node {
-    /// Takes in what the journal held. `mark` is the position up to which the store has settled; what lies behind it
-    /// is settled again. Call it once, before the first input.
-    pub fn recover(&mut self, found: Found, mark: u64, now: Now) {
+    /// Takes in what the journal held; what lies behind the store's mark is settled again. Call it once, before the
+    /// first input.
+    pub fn recover(&mut self, found: Found, now: Now) {
         self.now = now;
-        self.kept_from = found.needed_from(mark);
-        let last = found.mono();
+        self.kept_from = found.needed_from();
+        let (last, mark) = (found.mono(), found.mark);
         let (mut over, lost): (Vec<_>, Vec<_>) =
             found.calls.into_iter().partition(|(_, call)| call.is_over());
         // In the order they ended, as the store's mark moves.

@@ -344,7 +344,7 @@ mod tests {
     }
 
     fn found(segments: &[Vec<u8>]) -> recovery::Found {
-        recovery::find(segments.iter().map(Vec::as_slice), SEGMENT)
+        recovery::find(segments.iter().map(Vec::as_slice), SEGMENT, 0)
     }
 
     #[test]

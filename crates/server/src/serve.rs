@@ -196,10 +196,11 @@ impl Process {
         let socket = listen_sip(&config)?;
         let snapshot = Arc::new(opened.snapshot);
         let (mut journal, segments) = config.ring().open()?;
-        let found = recovery::find(segments.iter().map(Vec::as_slice), config.journal.segment_bytes);
+        let found =
+            recovery::find(segments.iter().map(Vec::as_slice), config.journal.segment_bytes, opened.mark);
         drop(segments);
         quarantine(&config, &found);
-        journal.free_below(found.needed_from(opened.mark));
+        journal.free_below(found.needed_from());
         let media_advertised =
             config.media.advertised.or_else(|| config.sip.advertised.map(|told| told.ip()));
         let bridge = Bridge::new(start_media(&config, &inbox, socket.local())?, inbox.clone());
@@ -226,7 +227,7 @@ impl Process {
         let numbers = opened.entries.len();
         node.directory().fill(opened.entries);
         let recovered = found.calls();
-        node.recover(found, opened.mark, clock.now());
+        node.recover(found, clock.now());
         let signalling = Signalling {
             journal,
             clock,

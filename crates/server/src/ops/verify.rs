@@ -201,7 +201,7 @@ fn check_journal(dir: &Path) -> Outcome<(usize, Vec<Finding>)> {
             segments.push(bytes);
         }
     }
-    let found = node::recovery::find(segments.iter().map(Vec::as_slice), bytes_each.max(1));
+    let found = node::recovery::find(segments.iter().map(Vec::as_slice), bytes_each.max(1), u64::MAX);
     let flipped =
         |position: &u64| finding("journal_flip", TenantId::provider(), &format!("position {position}"));
     Ok((segments.len(), found.flipped.iter().map(flipped).collect()))

@@ -51,7 +51,7 @@ impl World {
     /// Builds a node from the disk, as the server does at its start.
     pub(super) fn restart(&mut self) -> Result<(), String> {
         let (segment_bytes, segments) = self.disk.shape();
-        let found = recovery::find(self.disk.segments(), segment_bytes);
+        let found = recovery::find(self.disk.segments(), segment_bytes, self.store.mark);
         if let Some(place) = found.flipped.first() {
             return Err(format!(
                 "the journal reads back with a flipped bit at {place}, and nobody flipped one"
@@ -82,8 +82,8 @@ impl World {
         });
         node.directory().fill(entries);
         let calls = found.calls();
-        self.disk.kept_from = found.needed_from(self.store.mark);
-        node.recover(found, self.store.mark, self.now());
+        self.disk.kept_from = found.needed_from();
+        node.recover(found, self.now());
         let life = self.life.number;
         self.note(|| format!("the node begins its life {life} with {calls} calls in the journal"));
         self.media = Media::default();
