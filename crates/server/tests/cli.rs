@@ -197,6 +197,11 @@ fn an_import_is_idempotent_and_an_export_imports_without_a_change() {
     );
     assert_eq!(dir.json(&["export", "huaxin", "--version", "1"])["version"], 1);
     assert_eq!(dir.json(&["verify"])["clean"], true);
+    // A call that the database refused for good lies in a file of its own.
+    std::fs::create_dir_all(dir.path("data/set_aside")).expect("a folder");
+    dir.write("data/set_aside/01KA.json", "{}");
+    let (code, verified) = dir.json_and_code(&["verify"]);
+    assert_eq!((code, verified["findings"][0]["check"].as_str()), (1, Some("call_set_aside")), "{verified}");
 }
 
 #[test]
