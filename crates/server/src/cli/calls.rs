@@ -9,7 +9,7 @@ use hotline::{CallId, TenantId};
 use super::pure::read_number;
 use super::show::{code, length, print, print_raw};
 use super::{Client, Context, Need, Ran, say};
-use crate::ops::calls::{List, One, PAGE_MAX, Row, Whole};
+use crate::ops::calls::{List, One, PAGE_MAX, Range, Row, Whole};
 use crate::ops::{Outcome, Refusal, Request};
 
 /// The words of `calls`.
@@ -52,18 +52,28 @@ fn read_status(text: &str) -> Result<AnswerStatus, String> {
         .map_err(|_| "answered, busy, no_answer, abandoned, barred, failed".to_owned())
 }
 
+/// Number and times of calls as the command line has them.
+pub(super) fn range(
+    context: &Context,
+    number: Option<&str>,
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Outcome<Range> {
+    let instant = |text: Option<&str>| text.map(|text| context.instant(text)).transpose();
+    let number = number.map(read_number).transpose()?;
+    Ok(Range { number, since: instant(since)?, until: instant(until)?, older_than: None })
+}
+
 /// `sibai calls`
 pub fn list(context: &Context, words: &Calls) -> Ran {
     let client = Client::open(&context.place, Need::Data)?;
-    let instant = |text: &Option<String>| text.as_deref().map(|text| context.instant(text)).transpose();
+    let mut range = range(context, words.number.as_deref(), words.since.as_deref(), words.until.as_deref())?;
+    range.older_than = words.older_than.as_deref().map(read_call).transpose()?;
     let mut asked = List {
         tenant: words.tenant.as_deref().map(TenantId::new),
-        number: words.number.as_deref().map(read_number).transpose()?,
-        since: instant(&words.since)?,
-        until: instant(&words.until)?,
+        range,
         caller: words.caller.as_deref().map(|caller| normalise(caller, None).number),
         status: words.status,
-        older_than: words.older_than.as_deref().map(read_call).transpose()?,
         limit: 0,
     };
     if words.csv {
@@ -76,7 +86,7 @@ pub fn list(context: &Context, words: &Calls) -> Ran {
         let page: Vec<Row> = client.ask(&Request::Calls(asked.clone()))?;
         let last = page.len() < asked.limit as usize;
         left -= page.len() as u32;
-        asked.older_than = page.last().map(|row| row.call);
+        asked.range.older_than = page.last().map(|row| row.call);
         if words.csv {
             print_raw(&page.iter().map(|row| csv_row(context, row)).collect::<String>());
         } else {

@@ -7,6 +7,7 @@ use hotline::number::SegmentRow;
 use hotline::rating::Tariffs;
 use hotline::{Money, PlanId, TenantId};
 
+use super::calls;
 use super::pure::{dry_run, read_number};
 use super::show::code;
 use super::{Client, Context, Need, Ran};
@@ -154,17 +155,15 @@ pub struct ReRate {
 /// `sibai re-rate`
 pub fn re_rate(context: &Context, words: &ReRate) -> Ran {
     let client = Client::open(&context.place, Need::Data)?;
-    let instant = |text: &Option<String>| text.as_deref().map(|text| context.instant(text)).transpose();
+    let range =
+        calls::range(context, words.number.as_deref(), words.since.as_deref(), words.until.as_deref())?;
     let mut request = again::ReRate {
         tenant: TenantId::new(&words.tenant),
-        number: words.number.as_deref().map(read_number).transpose()?,
-        since: instant(&words.since)?,
-        until: instant(&words.until)?,
+        range,
         plan: words.plan.as_deref().map(PlanId::new),
         apply: words.apply,
         reason: words.reason.clone(),
         by: context.by.clone(),
-        older_than: None,
     };
     let mut all = again::ReRated::default();
     loop {
@@ -176,7 +175,7 @@ pub fn re_rate(context: &Context, words: &ReRate) -> Ran {
         all.calls.extend(page.calls);
         context.progress(&format!("{} …", all.looked_at));
         match page.next {
-            Some(next) => request.older_than = Some(next),
+            Some(next) => request.range.older_than = Some(next),
             None => break,
         }
     }

@@ -12,12 +12,9 @@ use super::money::time;
 use super::{Desk, Outcome, Refusal};
 use crate::traces;
 
-/// List calls, the latest first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct List {
-    /// One enterprise's.
-    #[serde(default)]
-    pub tenant: Option<TenantId>,
+/// Which calls of an enterprise, or of all, are meant: what every request about a page of calls asks alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
     /// One number's.
     #[serde(default)]
     pub number: Option<HotlineNumber>,
@@ -27,15 +24,34 @@ pub struct List {
     /// Begun before.
     #[serde(default)]
     pub until: Option<Wall>,
+    /// Older than this call: where the page before ended.
+    #[serde(default)]
+    pub older_than: Option<CallId>,
+}
+
+impl Range {
+    /// The same as the database is asked.
+    pub fn filter(&self, tenant: Option<TenantId>) -> CallFilter {
+        let Range { number, since, until, older_than } = *self;
+        CallFilter { tenant, number, since, until, older_than, ..CallFilter::default() }
+    }
+}
+
+/// List calls, the latest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct List {
+    /// One enterprise's.
+    #[serde(default)]
+    pub tenant: Option<TenantId>,
+    /// Which of its calls.
+    #[serde(flatten)]
+    pub range: Range,
     /// From this caller, in national form.
     #[serde(default)]
     pub caller: Option<String>,
     /// With this status.
     #[serde(default)]
     pub status: Option<AnswerStatus>,
-    /// Older than this call.
-    #[serde(default)]
-    pub older_than: Option<CallId>,
     /// At most.
     pub limit: u32,
 }
@@ -83,15 +99,8 @@ pub const PAGE_MAX: u32 = 1_000;
 /// # Errors
 /// Those of the database.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Row>> {
-    let filter = CallFilter {
-        tenant: asked.tenant.clone(),
-        number: asked.number,
-        since: asked.since,
-        until: asked.until,
-        caller: asked.caller.clone(),
-        status: asked.status,
-        older_than: asked.older_than,
-    };
+    let range = asked.range.filter(asked.tenant.clone());
+    let filter = CallFilter { caller: asked.caller.clone(), status: asked.status, ..range };
     let rows = desk.store.calls(&filter, asked.limit.min(PAGE_MAX)).await?;
     Ok(rows.into_iter().map(row).collect())
 }

@@ -5,10 +5,11 @@ use hotline::call::{Dated, Fact};
 use hotline::cdr::{self, CallRecord, LegRecord};
 use hotline::ledger::{self, AccountKind, Entry, Posting};
 use hotline::rating::{self, Charge, ChargeKind, TariffVersion, Tariffs};
-use hotline::{CallId, HotlineNumber, Money, PlanId, TenantId, Wall, settlement};
+use hotline::{CallId, Money, PlanId, TenantId, Wall, settlement};
 use serde::{Deserialize, Serialize};
-use store::{Adjustment, CallFilter, StoredCall};
+use store::{Adjustment, StoredCall};
 
+use super::calls::Range;
 use super::{Desk, Outcome, Refusal, provider};
 use crate::clock;
 
@@ -17,15 +18,9 @@ use crate::clock;
 pub struct ReRate {
     /// Whose calls.
     pub tenant: TenantId,
-    /// One number's.
-    #[serde(default)]
-    pub number: Option<HotlineNumber>,
-    /// Begun at or after.
-    #[serde(default)]
-    pub since: Option<Wall>,
-    /// Begun before.
-    #[serde(default)]
-    pub until: Option<Wall>,
+    /// Which of them.
+    #[serde(flatten)]
+    pub range: Range,
     /// By this sale plan instead of the one they were rated by.
     #[serde(default)]
     pub plan: Option<PlanId>,
@@ -35,9 +30,6 @@ pub struct ReRate {
     pub reason: String,
     /// Who asks.
     pub by: String,
-    /// Older than this call: where the page before ended.
-    #[serde(default)]
-    pub older_than: Option<CallId>,
 }
 
 /// What a page brought.
@@ -87,7 +79,7 @@ pub async fn re_rate(desk: &Desk, asked: &ReRate) -> Outcome<ReRated> {
         (Some(live), true) => Some(live.lock_accounts().await),
         _ => None,
     };
-    let rows = desk.store.calls(&filter(asked), PAGE).await?;
+    let rows = desk.store.calls(&asked.range.filter(Some(asked.tenant.clone())), PAGE).await?;
     let mut page = ReRated { looked_at: rows.len(), ..ReRated::default() };
     page.next = (rows.len() == PAGE as usize).then(|| rows.last().map(|row| row.call)).flatten();
     let mut adjustments = Vec::new();
@@ -108,17 +100,6 @@ pub async fn re_rate(desk: &Desk, asked: &ReRate) -> Outcome<ReRated> {
         }
     }
     Ok(page)
-}
-
-fn filter(asked: &ReRate) -> CallFilter {
-    CallFilter {
-        tenant: Some(asked.tenant.clone()),
-        number: asked.number,
-        since: asked.since,
-        until: asked.until,
-        older_than: asked.older_than,
-        ..CallFilter::default()
-    }
 }
 
 fn sale_of(charges: &[Charge]) -> Money {
