@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use e2e::{LOOK, PATIENCE, Platform, Setup, acme, answers, carrier, eventually, number};
+use e2e::{LOOK, PATIENCE, Platform, Setup, acme, answers, carrier, number};
 use farend::Says;
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, Cause};
