@@ -257,13 +257,13 @@ pub struct RollupFilter {
 }
 
 /// Every rollup there is.
-pub(crate) const KEPT: &str = "\
+const KEPT: &str = "\
     select tenant_id, number, province, hour, calls, answered, busy, no_answer, abandoned, barred, failed, talk_ms, \
         sale_e4, cost_e4 \
     from rollup";
 
 /// The same from the raw rows: a scan of every call, for the proof only.
-pub(crate) const RECOUNTED: &str = "\
+const RECOUNTED: &str = "\
     select call.tenant_id, call.number, call.province, call.started_at / 3600000 as hour, count(*) as calls, \
         count(case when status = 'answered' then 1 end) as answered, \
         count(case when status = 'busy' then 1 end) as busy, \

@@ -30,10 +30,26 @@ pub struct Verify {
 
 /// `sibai verify`
 pub fn verify(context: &Context, words: &Verify) -> Ran {
-    let request = Request::Verify(verify::Verify { database_only: words.database_only });
-    let verified: Verified = context.ask(Need::Data, &request)?;
+    let verified = ask_verify(context, words.database_only)?;
     context.show(&verified, |verified| show_verified(context, verified))?;
     Ok(u8::from(!verified.clean))
+}
+
+/// Without a server the work is done here, and a terminal is told how far it is.
+fn ask_verify(context: &Context, database_only: bool) -> Outcome<Verified> {
+    let asked = verify::Verify { database_only };
+    match Client::open(&context.place, Need::Data)? {
+        Client::Local(local) => {
+            let tell = |calls| {
+                let (zh, en) = (format!("已核对 {calls} 次通话 …"), format!("{calls} calls checked …"));
+                context.progress(context.pick(&zh, &en));
+            };
+            let verified = local.run(verify::verify_telling(&local.desk, &asked, tell));
+            context.progress_done();
+            verified
+        }
+        remote @ Client::Remote(_) => remote.ask(&Request::Verify(asked)),
+    }
 }
 
 fn show_verified(context: &Context, verified: &Verified) {
@@ -109,7 +125,8 @@ pub fn restore(context: &Context, words: &Restore) -> Ran {
     let lock = DataLock::take(place.data())?;
     let made = backup::restore(&words.from, place.data(), &database, words.force)?;
     drop(lock);
-    let verified = verify_local(context, made.recording_files)?;
+    // A copy without recordings' files is checked without them.
+    let verified = ask_verify(context, !made.recording_files)?;
     context.show(&serde_json::json!({"restored": made, "verified": verified}), |_| {
         context.say(
             format!("已恢复 {} 的备份", made.made_at),
@@ -118,12 +135,6 @@ pub fn restore(context: &Context, words: &Restore) -> Ran {
         show_verified(context, &verified);
     })?;
     Ok(u8::from(!verified.clean))
-}
-
-/// A copy without recordings' files is checked without them.
-fn verify_local(context: &Context, files: bool) -> Outcome<Verified> {
-    let request = Request::Verify(verify::Verify { database_only: !files });
-    Client::open(&context.place, Need::Data)?.ask(&request)
 }
 
 /// `sibai status`

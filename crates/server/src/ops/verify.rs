@@ -57,7 +57,19 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1_500);
 /// # Errors
 /// Something cannot be read at all.
 pub async fn verify(desk: &Desk, asked: &Verify) -> Outcome<Verified> {
-    let mut verified = look(desk, asked).await?;
+    verify_telling(desk, asked, |_| ()).await
+}
+
+/// The same; `tell` hears now and then how many calls were checked.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_telling(
+    desk: &Desk,
+    asked: &Verify,
+    mut tell: impl FnMut(u64) + Send,
+) -> Outcome<Verified> {
+    let mut verified = look(desk, asked, &mut tell).await?;
     verified.running = desk.live.is_some();
     // A call that ended a moment ago has its record before its recording is a file: only what stays is a finding.
     for _ in 1..LOOKS {
@@ -65,16 +77,16 @@ pub async fn verify(desk: &Desk, asked: &Verify) -> Outcome<Verified> {
             break;
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
-        let again = look(desk, asked).await?;
+        let again = look(desk, asked, &mut tell).await?;
         verified.findings.retain(|finding| again.findings.contains(finding));
     }
     verified.clean = verified.findings.is_empty();
     Ok(verified)
 }
 
-async fn look(desk: &Desk, asked: &Verify) -> Outcome<Verified> {
+async fn look(desk: &Desk, asked: &Verify, tell: &mut (impl FnMut(u64) + Send)) -> Outcome<Verified> {
     let mut verified = Verified::default();
-    for found in desk.store.verify().await? {
+    for found in desk.store.verify_telling(tell).await? {
         let check = found.kind.code().to_owned();
         verified.findings.push(Finding { check, tenant: found.tenant, subject: found.subject });
     }

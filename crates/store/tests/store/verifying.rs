@@ -6,7 +6,11 @@ use crate::case::Case;
 use crate::reading::recording_of;
 use crate::sample::{change, morning, number, settlements};
 
-crate::on_both_engines!(clean_books_have_no_findings, each_damage_is_found_and_nothing_else);
+crate::on_both_engines!(
+    clean_books_have_no_findings,
+    each_damage_is_found_and_nothing_else,
+    many_calls_and_odd_references_are_read_whole,
+);
 
 /// Calls, recordings and an enterprise that agree.
 async fn fill(store: &Store) {
@@ -112,4 +116,40 @@ async fn two_tenants_with_one_call(case: &Case) {
     let two: Vec<_> = found.iter().filter(|one| one.kind == FindingKind::TwoRecords).collect();
     assert_eq!(two.len(), 1);
     assert_eq!(two[0].subject, call.to_string());
+}
+
+/// More rows than one answer holds, and a reference with whatever people may type.
+async fn many_calls_and_odd_references_are_read_whole(case: Case) {
+    let store = &case.store;
+    let journal = settlements(6_000);
+    for batch in journal.chunks(500) {
+        store.settle(batch, "node-1").await.unwrap();
+    }
+    let recordings: Vec<_> = journal.iter().filter_map(recording_of).collect();
+    store.put_recordings(&recordings).await.unwrap();
+    let tenant = &journal[0].record.tenant;
+    for reference in ["50%", "%1F", "a\u{1f}b\u{1e}c", "票据 7"] {
+        store.top_up(tenant, hotline::Money(10_000), reference, &change(morning())).await.unwrap();
+    }
+    let mut told = Vec::new();
+    assert_eq!(store.verify_telling(|calls| told.push(calls)).await.unwrap(), []);
+    assert!(told.len() > 1 && told.is_sorted() && told[told.len() - 1] <= 6_000, "{told:?}");
+    let (first, last) = (journal[0].record.call, journal[5_999].record.call);
+    for call in [first, last] {
+        case.damage(&format!("update call set legs = legs + 1 where call_id = '{call}'")).await;
+        case.damage(&format!("update call set talk_ms = talk_ms + 1 where call_id = '{call}'")).await;
+    }
+    case.damage("update entry set credit = debit || 'x' where key = 'top-up/50%'").await;
+    let found = store.verify().await.unwrap();
+    let subjects = |kind| {
+        let of_kind = found.iter().filter(move |one| one.kind == kind);
+        of_kind.map(|one| one.subject.clone()).collect::<Vec<_>>()
+    };
+    let mut calls = [first.to_string(), last.to_string()];
+    calls.sort();
+    let mut legs = subjects(FindingKind::Legs);
+    legs.sort();
+    assert_eq!(legs, calls);
+    assert_eq!(subjects(FindingKind::Rollup).len(), 2);
+    assert_eq!(subjects(FindingKind::EntrySum).len(), 2, "the account posted to, and the one that was not");
 }
