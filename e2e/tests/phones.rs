@@ -163,7 +163,8 @@ fn a_phone_picked_up_by_hand_answers_what_has_rung() {
     phone.await_event("CALL_CLOSED");
     let StoredCall { record, .. } = only_call(&platform);
     assert_eq!((record.status, record.ended_by), (AnswerStatus::Answered, Party::Caller));
-    assert!(record.legs[0].rang_at < record.legs[0].answered_at, "{record:?}");
+    let leg = &record.legs[0];
+    assert!(leg.rang_at.is_some() && leg.rang_at <= leg.answered_at, "{record:?}");
 }
 
 #[test]

@@ -289,8 +289,8 @@ impl Process {
             () = self.signalling_ended.notified() => return Ok(()),
         }
         let calls = self.running.meters().calls_up.value();
-        tracing::info!(calls, "stopping: no new calls are taken; a second signal ends those that are up");
         self.running.drain(true);
+        tracing::info!(calls, "stopping: no new calls are taken; a second signal ends those that are up");
         let most = Duration::from_secs(self.running.config().drain_s_max);
         tokio::select! {
             _ = terminate.recv() => {}
