@@ -4,13 +4,16 @@
 mod date;
 mod holidays;
 mod hours;
+mod week;
 
 pub use date::{Date, NotADate};
 pub use holidays::{DayKind, HolidayDay, HolidayError, HolidayYears};
 pub use hours::{HoursError, Interval};
+pub use week::Week;
 
 use hours::DAY_MINUTES;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +26,7 @@ use crate::time::{Beijing, Weekday};
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Schedule {
     /// Intervals of Monday to Sunday; one that passes midnight belongs to the day it starts on.
-    pub weekly: [Vec<Interval>; 7],
+    pub weekly: Week,
     /// Days that differ from the week; they beat holidays too.
     pub overrides: BTreeMap<Date, DayOverride>,
     /// Which holiday table applies.
@@ -84,17 +87,24 @@ pub enum Why {
     },
 }
 
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Why {
+    /// In words; those of an ordinary day are made once for all.
+    pub fn words(&self) -> Cow<'static, str> {
         match self {
-            Why::Weekly(day) => write!(f, "hours of {}", day_name(*day)),
-            Why::Override(name) if name.is_empty() => f.write_str("hours of this date"),
-            Why::Override(name) => write!(f, "hours of this date ({name})"),
-            Why::Holiday(name) => write!(f, "holiday ({name})"),
+            Why::Weekly(day) => hours_of(*day).into(),
+            Why::Override(name) if name.is_empty() => "hours of this date".into(),
+            Why::Override(name) => format!("hours of this date ({name})").into(),
+            Why::Holiday(name) => format!("holiday ({name})").into(),
             Why::MakeUp { name, follows } => {
-                write!(f, "make-up workday ({name}), hours of {}", day_name(*follows))
+                format!("make-up workday ({name}), {}", hours_of(*follows)).into()
             }
         }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words())
     }
 }
 
@@ -108,14 +118,25 @@ impl fmt::Display for Verdict {
 }
 
 fn day_name(day: Weekday) -> &'static str {
-    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][day as usize]
+    hours_of(day).trim_start_matches("hours of ")
+}
+
+fn hours_of(day: Weekday) -> &'static str {
+    [
+        "hours of mon",
+        "hours of tue",
+        "hours of wed",
+        "hours of thu",
+        "hours of fri",
+        "hours of sat",
+        "hours of sun",
+    ][day as usize]
 }
 
 impl Schedule {
     /// Open at every hour of every day.
     pub fn always() -> Self {
-        let whole = vec![Interval::whole_day()];
-        Self { weekly: std::array::from_fn(|_| whole.clone()), ..Self::default() }
+        Self { weekly: Week::of_every_day(&[Interval::whole_day()]), ..Self::default() }
     }
 
     /// Whether it is open at an instant, and why. An interval of yesterday that passes midnight holds even where today
@@ -147,9 +168,9 @@ impl Schedule {
             Some((name, DayKind::Off)) => (&[], Why::Holiday(name.clone())),
             Some((name, DayKind::Work { follows })) => {
                 let follows = follows.unwrap_or(Weekday::Mon);
-                (&self.weekly[follows as usize], Why::MakeUp { name: name.clone(), follows })
+                (self.weekly.day(follows), Why::MakeUp { name: name.clone(), follows })
             }
-            None => (&self.weekly[weekday as usize], Why::Weekly(weekday)),
+            None => (self.weekly.day(weekday), Why::Weekly(weekday)),
         }
     }
 
@@ -194,9 +215,8 @@ mod tests {
     /// Monday to Friday 09:00-12:00 and 13:00-18:00, Saturday night 18:00-02:00, with the shipped holidays.
     fn office() -> Schedule {
         let work = hours(&["09:00-12:00", "13:00-18:00"]);
-        let mut weekly: [Vec<Interval>; 7] = std::array::from_fn(|_| work.clone());
-        weekly[Weekday::Sat as usize] = hours(&["18:00-02:00"]);
-        weekly[Weekday::Sun as usize].clear();
+        let weekly = Week::of_every_day(&work);
+        let weekly = weekly.with(Weekday::Sat, &hours(&["18:00-02:00"])).with(Weekday::Sun, &[]);
         Schedule { weekly, holidays: Holidays::Shipped, ..Schedule::default() }
     }
 
@@ -238,7 +258,7 @@ mod tests {
         let always = Schedule::always();
         assert!(open(&always, "2026-11-28T23:59:59") && open(&always, "2026-11-29T00:00:00"));
         let until_midnight =
-            Schedule { weekly: std::array::from_fn(|_| hours(&["20:00-00:00"])), ..Schedule::default() };
+            Schedule { weekly: Week::of_every_day(&hours(&["20:00-00:00"])), ..Schedule::default() };
         assert!(
             open(&until_midnight, "2026-11-28T23:59:59") && !open(&until_midnight, "2026-11-29T00:00:00")
         );
@@ -266,7 +286,7 @@ mod tests {
     fn r24_a_make_up_day_follows_the_weekday_that_is_announced() {
         let years = HolidayYears::parse_csv("2027-02-13,work:fri,春节").unwrap();
         let mut office = Schedule { holidays: Holidays::Own(Arc::new(years)), ..office() };
-        office.weekly[Weekday::Fri as usize] = hours(&["10:00-11:00"]);
+        office.weekly = office.weekly.with(Weekday::Fri, &hours(&["10:00-11:00"]));
         assert!(open(&office, "2027-02-13T10:59:59") && !open(&office, "2027-02-13T09:30"));
     }
 
@@ -286,7 +306,7 @@ mod tests {
     #[test]
     fn r09_the_next_change_is_the_first_second_that_differs() {
         let mut office = office();
-        office.weekly[Weekday::Fri as usize] = hours(&["09:00-12:00", "12:00-18:00"]);
+        office.weekly = office.weekly.with(Weekday::Fri, &hours(&["09:00-12:00", "12:00-18:00"]));
         for (at, change) in [
             ("2026-11-23T08:00", "2026-11-23T09:00"),
             ("2026-11-23T09:00", "2026-11-23T12:00"),

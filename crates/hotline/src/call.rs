@@ -468,11 +468,13 @@ impl Call {
                 if answer {
                     self.answer_caller(desk, now);
                 }
-                let play = self.prompt(prompt, now);
+                let play = self.prompt(Arc::from(&prompt), now);
                 self.state = State::Playing { play, next };
             }
             Stop::Dial { group } => self.dial_group(group, desk, now),
-            Stop::HangUp { prompt } => self.refuse(Cause::FlowHangUp, prompt, desk, now),
+            Stop::HangUp { prompt } => {
+                self.refuse(Cause::FlowHangUp, prompt.as_ref().map(Arc::from), desk, now)
+            }
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
         }
     }

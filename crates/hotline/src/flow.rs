@@ -1,7 +1,7 @@
 //! The graph of steps a call walks, and one walk through it. A number's rules compile to a flow, and calls walk only
 //! flows: one engine, now and later. A walk asks for nothing and changes nothing but the shares it deals.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,13 @@ use crate::calendar::Schedule;
 use crate::enterprise::ShareMode;
 use crate::region::{Region, RegionSet};
 use crate::tenant::Deals;
-use crate::{Hotline, Wall};
+use crate::{Hotline, Short, Span, Wall, Word};
 
 /// A step's place in its flow.
 pub type StepNo = u16;
+
+/// Shares are whole percents above zero: there are no more than this.
+const SHARES_MAX: usize = 100;
 
 /// A walk longer than this is a dead loop, whatever the graph says.
 const STEPS_MAX: usize = 256;
@@ -22,14 +25,15 @@ const STEPS_MAX: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flow {
     /// The steps.
-    pub steps: Vec<Step>,
+    pub steps: Box<[Step]>,
 }
 
-/// One step with the sentence it came from.
+/// One step with the sentence it came from, in 64 bytes: a walk reads a cache line for a step. Its names lie in
+/// [`Hotline::words`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// The rule it was compiled from, for the Why.
-    pub rule: Arc<str>,
+    pub rule: Span,
     /// What it does.
     pub kind: StepKind,
 }
@@ -39,19 +43,19 @@ pub struct Step {
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum StepKind {
     /// Is the schedule open at the call's wall time?
-    Hours { name: Arc<str>, schedule: Box<Schedule>, open: StepNo, closed: StepNo },
+    Hours { name: Span, schedule: Box<Schedule>, open: StepNo, closed: StepNo },
     /// Is the caller in the set?
-    Region { name: Arc<str>, set: Box<RegionSet>, inside: StepNo, outside: StepNo },
+    Region { name: Span, set: RegionSet, inside: StepNo, outside: StepNo },
     /// Is the caller on the list?
-    Caller { name: Arc<str>, list: CallerPatterns, listed: StepNo, other: StepNo },
+    Caller { name: Span, list: CallerPatterns, listed: StepNo, other: StepNo },
     /// Deal the call by percents.
-    Percentage { mode: ShareMode, shares: Vec<(u8, StepNo)> },
+    Percentage { mode: ShareMode, shares: Short<(u8, StepNo), 8> },
     /// Play a prompt.
-    Play { prompt: Arc<str>, answer: bool, next: StepNo },
+    Play { prompt: Span, answer: bool, next: StepNo },
     /// Ask `routing` for a group (its place), then the number's forwards.
     DialGroup { group: u8 },
     /// End the call.
-    HangUp { prompt: Option<Arc<str>> },
+    HangUp { prompt: Option<Span> },
 }
 
 /// Why a step went where it went: values, so that a support person and a test read the same.
@@ -60,19 +64,19 @@ pub enum StepKind {
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum StepWhy {
     /// The schedule's verdict at the call's wall time.
-    Hours { schedule: Arc<str>, open: bool, because: String },
+    Hours { schedule: Word, open: bool, because: Cow<'static, str> },
     /// Whether the caller's region is in the set, and by which name.
-    Region { set: Arc<str>, matched: Option<String> },
+    Region { set: Word, matched: Option<String> },
     /// Whether the caller is on the list, and by which pattern.
-    Caller { list: Arc<str>, matched: Option<String> },
+    Caller { list: Word, matched: Option<String> },
     /// Which share was dealt; closed ones were left out and the rest renormalised.
     Percentage { mode: ShareMode, dealt: u8, percents: Vec<u8>, closed: Vec<u8> },
     /// A prompt is played.
-    Play { prompt: Arc<str>, answer: bool },
+    Play { prompt: Word, answer: bool },
     /// A group is dialled.
-    Dial { group: Arc<str> },
+    Dial { group: Word },
     /// The flow ends the call.
-    HangUp { prompt: Option<Arc<str>> },
+    HangUp { prompt: Option<Word> },
 }
 
 /// One step as walked.
@@ -81,7 +85,7 @@ pub struct Walked {
     /// The step's place.
     pub step: StepNo,
     /// The rule it came from.
-    pub rule: Arc<str>,
+    pub rule: Word,
     /// Why it went where it went.
     pub why: StepWhy,
 }
@@ -91,11 +95,11 @@ pub struct Walked {
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Stop {
     /// Play this, then walk on from `next`.
-    Play { prompt: Arc<str>, answer: bool, next: StepNo },
+    Play { prompt: Word, answer: bool, next: StepNo },
     /// Dial this group.
     Dial { group: u8 },
     /// End the call.
-    HangUp { prompt: Option<Arc<str>> },
+    HangUp { prompt: Option<Word> },
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
 }
@@ -145,7 +149,7 @@ pub fn walk(inputs: &mut Inputs<'_>, deals: &mut Deals, from: StepNo, walked: &m
     for _ in 0..STEPS_MAX {
         let Some(step) = hotline.flow.steps.get(usize::from(place)) else { return Stop::Loop };
         let (why, turn) = take(step, place, inputs, deals);
-        walked.push(Walked { step: place, rule: step.rule.clone(), why });
+        walked.push(Walked { step: place, rule: hotline.words.word(step.rule), why });
         match turn {
             Turn::Next(next) => place = next,
             Turn::Stop(stop) => return stop,
@@ -160,34 +164,36 @@ enum Turn {
 }
 
 fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) -> (StepWhy, Turn) {
+    let word = |span: &Span| inputs.hotline.words.word(*span);
     match &step.kind {
         StepKind::Hours { name, schedule, open, closed } => {
             let verdict = schedule.at(inputs.at.beijing());
             let next = if verdict.open { *open } else { *closed };
-            let because = verdict.why.to_string();
-            (StepWhy::Hours { schedule: name.clone(), open: verdict.open, because }, Turn::Next(next))
+            let because = verdict.why.words();
+            (StepWhy::Hours { schedule: word(name), open: verdict.open, because }, Turn::Next(next))
         }
         StepKind::Region { name, set, inside, outside } => {
-            let matched = set.contains(inputs.region, inputs.caller).map(|m| m.to_string());
+            let matched = set.contains(inputs.region, inputs.caller).map(str::to_owned);
             let next = if matched.is_some() { *inside } else { *outside };
-            (StepWhy::Region { set: name.clone(), matched }, Turn::Next(next))
+            (StepWhy::Region { set: word(name), matched }, Turn::Next(next))
         }
         StepKind::Caller { name, list, listed, other } => {
-            let matched = list.matching(inputs.caller).map(str::to_owned);
+            let matched = list.matching(inputs.caller);
             let next = if matched.is_some() { *listed } else { *other };
-            (StepWhy::Caller { list: name.clone(), matched }, Turn::Next(next))
+            (StepWhy::Caller { list: word(name), matched }, Turn::Next(next))
         }
         StepKind::Percentage { mode, shares } => deal(place, *mode, shares, inputs, deals),
         StepKind::Play { prompt, answer, next } => (
-            StepWhy::Play { prompt: prompt.clone(), answer: *answer },
-            Turn::Stop(Stop::Play { prompt: prompt.clone(), answer: *answer, next: *next }),
+            StepWhy::Play { prompt: word(prompt), answer: *answer },
+            Turn::Stop(Stop::Play { prompt: word(prompt), answer: *answer, next: *next }),
         ),
         StepKind::DialGroup { group } => {
-            let name = inputs.hotline.groups[usize::from(*group)].name.clone();
+            let name = inputs.hotline.group_name(*group);
             (StepWhy::Dial { group: name }, Turn::Stop(Stop::Dial { group: *group }))
         }
         StepKind::HangUp { prompt } => {
-            (StepWhy::HangUp { prompt: prompt.clone() }, Turn::Stop(Stop::HangUp { prompt: prompt.clone() }))
+            let prompt = prompt.as_ref().map(word);
+            (StepWhy::HangUp { prompt: prompt.clone() }, Turn::Stop(Stop::HangUp { prompt }))
         }
     }
 }
@@ -201,16 +207,21 @@ fn deal(
     inputs: &mut Inputs<'_>,
     deals: &mut Deals,
 ) -> (StepWhy, Turn) {
-    let is_open = |next: StepNo| target_is_open(inputs.hotline, next);
-    let mut weights: Vec<i32> =
-        shares.iter().map(|(percent, next)| if is_open(*next) { i32::from(*percent) } else { 0 }).collect();
-    let closed: Vec<u8> = (0..shares.len()).filter(|i| weights[*i] == 0).map(|i| i as u8).collect();
+    let mut weights = [0; SHARES_MAX];
+    let weights = &mut weights[..shares.len().min(SHARES_MAX)];
+    let mut closed = Vec::new();
+    for (place, (weight, (percent, next))) in weights.iter_mut().zip(shares).enumerate() {
+        match target_is_open(inputs.hotline, *next) {
+            true if *percent > 0 => *weight = i32::from(*percent),
+            _ => closed.push(place as u8),
+        }
+    }
     if closed.len() == shares.len() {
-        weights = shares.iter().map(|(percent, _)| i32::from(*percent)).collect();
+        weights.iter_mut().zip(shares).for_each(|(weight, (percent, _))| *weight = i32::from(*percent));
     }
     let dealt = match mode {
-        ShareMode::Exact => deals.next(inputs.hotline.number, place, &weights),
-        ShareMode::Random => by_chance(&weights, inputs.chance),
+        ShareMode::Exact => deals.next(inputs.hotline.number, place, weights),
+        ShareMode::Random => by_chance(weights, inputs.chance),
     };
     let percents = shares.iter().map(|(percent, _)| *percent).collect();
     let next = shares.get(dealt).map_or(StepNo::MAX, |(_, next)| *next);
@@ -236,5 +247,15 @@ fn target_is_open(hotline: &Hotline, step: StepNo) -> bool {
             members.iter().any(|place| hotline.destination(*place).enabled)
         }
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_a_cache_line() {
+        assert_eq!(size_of::<Step>(), 64);
     }
 }

@@ -9,25 +9,29 @@ use crate::barring::CallerPatterns;
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::Flow;
-use crate::{HotlineNumber, PlanId, TenantId};
+use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Word, Words};
 
-/// All that decides a call to one number.
+/// All that decides a call to one number. What every decision reads comes first and stays together: most calls are to
+/// numbers whose bodies no cache holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct Hotline {
-    /// Whose number it is.
-    pub tenant: TenantId,
+    /// The steps a call walks.
+    pub flow: Flow,
+    /// The names that steps and groups have.
+    pub words: Words,
+    /// Groups, named by place.
+    pub groups: Box<[Group]>,
+    /// Bound numbers; steps, groups and forwards name them by place.
+    pub destinations: Box<[Destination]>,
     /// The number.
     pub number: HotlineNumber,
     /// The version of the enterprise's document it was compiled from.
     pub version: u32,
+    /// Whose number it is.
+    pub tenant: TenantId,
     /// Whether calls are taken at all.
     pub enabled: bool,
-    /// The steps a call walks.
-    pub flow: Flow,
-    /// Bound numbers; steps, groups and forwards name them by place.
-    pub destinations: Vec<Destination>,
-    /// Groups, named by place.
-    pub groups: Vec<Group>,
     /// Places in `destinations` tried after busy, at most two.
     pub forward_on_busy: Vec<u8>,
     /// Places in `destinations` tried after no answer, at most two.
@@ -77,16 +81,21 @@ pub struct Destination {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Its name in the enterprise's document.
-    pub name: Arc<str>,
+    pub name: Span,
     /// Who is tried first.
     pub strategy: Strategy,
     /// Places in [`Hotline::destinations`].
-    pub members: Vec<u8>,
+    pub members: Short<u8, 14>,
 }
 
 impl Hotline {
     /// The bound number at a place; places come from this very value, so they are always inside.
     pub fn destination(&self, place: u8) -> &Destination {
         &self.destinations[usize::from(place)]
+    }
+
+    /// The name of the group at a place; places come from this very value, so they are always inside.
+    pub fn group_name(&self, place: u8) -> Word {
+        self.words.word(self.groups[usize::from(place)].name)
     }
 }

@@ -18,9 +18,13 @@ pub mod tenant;
 
 mod id;
 mod money;
+mod short;
 mod time;
+mod word;
 
 pub use hotline::Hotline;
 pub use id::{CallId, HotlineNumber, NotAHotlineNumber, PlanId, RecordingId, TenantId};
 pub use money::{Money, NotMoney};
+pub use short::Short;
 pub use time::{Beijing, Mono, Now, Wall, Weekday};
+pub use word::{Span, Word, WordList, Words};

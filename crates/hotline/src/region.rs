@@ -12,7 +12,7 @@ pub use caller::{Caller, CallerForm, normalise};
 pub use data::{ImportError, PlaceRow, RegionData};
 pub use names::BigRegion;
 pub use overrides::{Override, OverrideError};
-pub use set::{Matched, RegionSet, UnknownRegionName};
+pub use set::{RegionSet, UnknownRegionName};
 pub use table::RegionTable;
 
 use std::sync::{Arc, LazyLock};

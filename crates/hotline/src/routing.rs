@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Hotline;
 use crate::enterprise::{DestinationKind, Strategy};
 use crate::hotline::Destination;
 use crate::tenant::Tenant;
+use crate::{Hotline, Word};
 
 /// Forwards made in one call, at most (row R14; seed 002:119).
 pub const FORWARDS_MAX: u8 = 3;
@@ -26,7 +26,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteWhy {
     /// The group's name.
-    pub group: Arc<str>,
+    pub group: Word,
     /// Its strategy.
     pub strategy: Strategy,
     /// The member that began the group's last call (round robin).
@@ -65,7 +65,7 @@ pub fn choose_route(hotline: &Hotline, group: u8, tenant: &Tenant) -> Route {
             Some(reason) => skipped.push((place, reason)),
         }
     }
-    let why = RouteWhy { group: chosen.name.clone(), strategy: chosen.strategy, after, skipped };
+    let why = RouteWhy { group: hotline.words.word(chosen.name), strategy: chosen.strategy, after, skipped };
     Route { order, why }
 }
 

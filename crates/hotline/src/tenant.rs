@@ -8,7 +8,7 @@ use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
 use crate::flow::StepNo;
 use crate::settlement::TenantState;
-use crate::{Hotline, HotlineNumber, Money};
+use crate::{Hotline, HotlineNumber, Money, Short};
 
 /// The living state of one enterprise.
 #[derive(Clone, Debug, Default)]
@@ -372,7 +372,7 @@ impl Tenant {
             ("deal", Ok(step), value) => {
                 let state: Result<Vec<i32>, _> = value.split(',').map(str::parse).collect();
                 if let Ok(state) = state {
-                    self.deals.states.insert((number, step), state);
+                    self.deals.states.insert((number, step), Short::from(&*state));
                 }
             }
             _ => {}
@@ -432,7 +432,8 @@ pub struct Figures {
 /// The states of exact deals, one for each percentage step (row R11).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deals {
-    states: BTreeMap<(HotlineNumber, StepNo), Vec<i32>>,
+    /// How far each share is ahead or behind.
+    states: BTreeMap<(HotlineNumber, StepNo), Short<i32, 6>>,
 }
 
 impl Deals {
@@ -441,7 +442,7 @@ impl Deals {
     pub fn next(&mut self, number: HotlineNumber, step: StepNo, weights: &[i32]) -> usize {
         let state = self.states.entry((number, step)).or_default();
         if state.len() != weights.len() {
-            *state = vec![0; weights.len()];
+            *state = weights.iter().map(|_| 0).collect();
         }
         let total: i32 = weights.iter().sum();
         let mut chosen = None;

@@ -1,7 +1,7 @@
 //! The enterprises of a world: random, but such as people write them. Builds documents and leaves what they mean to
 //! `hotline`.
 
-use hotline::calendar::{Interval, Schedule};
+use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, BalanceEnd, Condition, Destination, DestinationKind, Enterprise, Forwards, Group, Limits,
@@ -28,9 +28,7 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     let prepaid = dice.chance(600);
     let strict = dice.chance(750);
     let mut schedule = Schedule::always();
-    for day in &mut schedule.weekly {
-        *day = vec!["08:00-20:00".parse::<Interval>().expect("an interval")];
-    }
+    schedule.weekly = Week::of_every_day(&["08:00-20:00".parse().expect("an interval")]);
     let numbers = dice.within(1, 3) as u32;
     Enterprise {
         id: TenantId::new(&format!("tenant-{place}")),

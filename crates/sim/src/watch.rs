@@ -126,7 +126,8 @@ impl Watch {
             match &dated.fact {
                 Fact::Walked(walked) => self.note_deal(record.number, walked, dated.at),
                 Fact::Routed { why, order } => {
-                    let group = hotline.groups.iter().position(|group| group.name == why.group);
+                    let group =
+                        hotline.groups.iter().position(|group| *hotline.words.text(group.name) == *why.group);
                     let Some(group) = group else { return Err(format!("routed to group {}", why.group)) };
                     let members = &hotline.groups[group].members;
                     let name = |place: &u8| hotline.destination(*place).name.clone();

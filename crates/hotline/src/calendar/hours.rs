@@ -10,7 +10,7 @@ pub(super) const DAY_MINUTES: u16 = 1440;
 
 /// From a minute (included) to a minute (excluded), counted from the midnight that begins its day. An end beyond
 /// 1,440 lies on the next day.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Interval {
     start_minute: u16,
     end_minute: u16,

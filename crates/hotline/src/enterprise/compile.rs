@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::{Condition, DestinationKind, Enterprise, Number, Rule, Then};
-use crate::Hotline;
 use crate::barring::CallerPatterns;
 use crate::calendar::Schedule;
 use crate::flow::{Flow, Step, StepKind, StepNo};
 use crate::hotline::{Destination, Group};
 use crate::region::RegionSet;
+use crate::{Hotline, Span, WordList};
 
 /// The name of the rule that [`Number::otherwise`] becomes, for the Why.
 pub const OTHERWISE: &str = "otherwise";
@@ -29,16 +29,18 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
     for rule in &number.rules {
         layout.lay_rule(rule);
     }
-    layout.lay_then(&Arc::from(OTHERWISE), &number.otherwise);
+    let otherwise = layout.words.place(OTHERWISE);
+    layout.lay_then(otherwise, &number.otherwise);
     let forward = |names: &[String]| names.iter().filter_map(|name| place_of(number, name)).collect();
     Hotline {
         tenant: enterprise.id.clone(),
         number: number.number,
         version,
         enabled: number.enabled,
-        flow: Flow { steps: layout.steps },
+        flow: Flow { steps: layout.steps.into() },
+        words: layout.words.finish(),
         destinations: number.destinations.iter().map(destination).collect(),
-        groups: layout.groups,
+        groups: layout.groups.into(),
         forward_on_busy: forward(&number.forwards.on_busy),
         forward_on_no_answer: forward(&number.forwards.on_no_answer),
         block: patterns(&number.block),
@@ -94,35 +96,38 @@ struct Layout<'a> {
     number: &'a Number,
     steps: Vec<Step>,
     groups: Vec<Group>,
+    words: WordList,
 }
 
 impl<'a> Layout<'a> {
     fn new(enterprise: &'a Enterprise, number: &'a Number) -> Self {
+        let mut words = WordList::default();
         let group = |written: &super::Group| Group {
-            name: Arc::from(written.name.as_str()),
+            name: words.place(&written.name),
             strategy: written.strategy,
             members: written.members.iter().filter_map(|name| place_of(number, name)).collect(),
         };
-        Self { enterprise, number, steps: Vec::new(), groups: number.groups.iter().map(group).collect() }
+        let groups = number.groups.iter().map(group).collect();
+        Self { enterprise, number, steps: Vec::new(), groups, words }
     }
 
     fn here(&self) -> StepNo {
         StepNo::try_from(self.steps.len()).unwrap_or(StepNo::MAX)
     }
 
-    fn lay(&mut self, rule: &Arc<str>, kind: StepKind) {
-        self.steps.push(Step { rule: rule.clone(), kind });
+    fn lay(&mut self, rule: Span, kind: StepKind) {
+        self.steps.push(Step { rule, kind });
     }
 
     fn lay_rule(&mut self, rule: &Rule) {
-        let name: Arc<str> = Arc::from(rule.name.as_str());
+        let name = self.words.place(&rule.name);
         let first = self.here();
         let after = first + rule.when.len() as StepNo + self.length(&rule.then);
         for condition in &rule.when {
             let kind = self.condition(condition, self.here() + 1, after);
-            self.lay(&name, kind);
+            self.lay(name, kind);
         }
-        self.lay_then(&name, &rule.then);
+        self.lay_then(name, &rule.then);
     }
 
     /// How many steps an action takes.
@@ -134,26 +139,24 @@ impl<'a> Layout<'a> {
         }
     }
 
-    fn condition(&self, condition: &Condition, held: StepNo, failed: StepNo) -> StepKind {
-        let named = |name: &str| Arc::<str>::from(name);
+    fn condition(&mut self, condition: &Condition, held: StepNo, failed: StepNo) -> StepKind {
+        let (Condition::Open(name)
+        | Condition::Closed(name)
+        | Condition::From(name)
+        | Condition::Caller(name)) = condition;
+        let span = self.words.place(name);
         match condition {
-            Condition::Open(name) => StepKind::Hours {
-                name: named(name),
-                schedule: self.schedule(name),
-                open: held,
-                closed: failed,
-            },
-            Condition::Closed(name) => StepKind::Hours {
-                name: named(name),
-                schedule: self.schedule(name),
-                open: failed,
-                closed: held,
-            },
+            Condition::Open(name) => {
+                StepKind::Hours { name: span, schedule: self.schedule(name), open: held, closed: failed }
+            }
+            Condition::Closed(name) => {
+                StepKind::Hours { name: span, schedule: self.schedule(name), open: failed, closed: held }
+            }
             Condition::From(name) => {
-                StepKind::Region { name: named(name), set: self.regions(name), inside: held, outside: failed }
+                StepKind::Region { name: span, set: self.regions(name), inside: held, outside: failed }
             }
             Condition::Caller(name) => {
-                StepKind::Caller { name: named(name), list: self.callers(name), listed: held, other: failed }
+                StepKind::Caller { name: span, list: self.callers(name), listed: held, other: failed }
             }
         }
     }
@@ -163,10 +166,10 @@ impl<'a> Layout<'a> {
         Box::new(named.map(|named| named.schedule.clone()).unwrap_or_default())
     }
 
-    fn regions(&self, name: &str) -> Box<RegionSet> {
+    fn regions(&self, name: &str) -> RegionSet {
         let named = self.enterprise.region_sets.iter().find(|named| named.name == name);
         let set = named.and_then(|named| RegionSet::parse(&named.includes).ok());
-        Box::new(set.unwrap_or_default())
+        set.unwrap_or_default()
     }
 
     fn callers(&self, name: &str) -> CallerPatterns {
@@ -174,11 +177,12 @@ impl<'a> Layout<'a> {
         named.map(|named| patterns(&named.callers)).unwrap_or_default()
     }
 
-    fn lay_then(&mut self, rule: &Arc<str>, then: &Then) {
+    fn lay_then(&mut self, rule: Span, then: &Then) {
         match then {
             Then::Play { prompt, answer, then } => {
                 let next = self.here() + 1;
-                self.lay(rule, StepKind::Play { prompt: Arc::from(prompt.as_str()), answer: *answer, next });
+                let prompt = self.words.place(prompt);
+                self.lay(rule, StepKind::Play { prompt, answer: *answer, next });
                 self.lay_then(rule, then);
             }
             Then::Dial(name) => self.lay_dial(rule, name),
@@ -191,12 +195,13 @@ impl<'a> Layout<'a> {
                 }
             }
             Then::HangUp { prompt } => {
-                self.lay(rule, StepKind::HangUp { prompt: prompt.as_deref().map(Arc::from) });
+                let prompt = prompt.as_deref().map(|prompt| self.words.place(prompt));
+                self.lay(rule, StepKind::HangUp { prompt });
             }
         }
     }
 
-    fn lay_dial(&mut self, rule: &Arc<str>, name: &str) {
+    fn lay_dial(&mut self, rule: Span, name: &str) {
         let group = self.group(name);
         self.lay(rule, StepKind::DialGroup { group });
     }
@@ -204,10 +209,11 @@ impl<'a> Layout<'a> {
     /// The place of a group. A destination that is dialled by its own name gets a group of its own, once; groups go
     /// first where both carry the name.
     fn group(&mut self, name: &str) -> u8 {
-        let known = self.groups.iter().position(|group| &*group.name == name);
+        let span = self.words.place(name);
+        let known = self.groups.iter().position(|group| group.name == span);
         let place = known.unwrap_or_else(|| {
             self.groups.push(Group {
-                name: Arc::from(name),
+                name: span,
                 strategy: super::Strategy::Sequential,
                 members: place_of(self.number, name).into_iter().collect(),
             });
@@ -244,8 +250,8 @@ mod tests {
                     prompts += &format!("{prompt}, ");
                     from = next;
                 }
-                Stop::Dial { group } => break hotline.groups[usize::from(group)].name.to_string(),
-                Stop::HangUp { prompt } => break format!("hang up {}", prompt.unwrap_or_default()),
+                Stop::Dial { group } => break hotline.group_name(group).to_string(),
+                Stop::HangUp { prompt } => break format!("hang up {}", prompt.as_deref().unwrap_or("")),
                 Stop::Loop => break "loop".to_owned(),
             }
         };
@@ -280,11 +286,11 @@ mod tests {
     #[test]
     fn a_destination_dialled_by_name_has_one_group_of_its_own() {
         let hotline = compiled(HUAXIN);
-        let named =
-            |name: &str| hotline.groups.iter().filter(|group| &*group.name == name).collect::<Vec<_>>();
+        let has = |group: &Group, name: &str| hotline.words.text(group.name) == name;
+        let named = |name: &str| hotline.groups.iter().filter(|group| has(group, name)).collect::<Vec<_>>();
         assert_eq!(named("值班手机").len(), 1);
-        assert_eq!(named("上海")[0].members, [4]);
-        assert_eq!(named("北方坐席")[0].members, [8, 1, 0]);
+        assert_eq!(*named("上海")[0].members, [4]);
+        assert_eq!(*named("北方坐席")[0].members, [8, 1, 0]);
         assert_eq!((&*hotline.forward_on_busy, &*hotline.forward_on_no_answer), (&[6, 4][..], &[7, 6][..]));
     }
 

@@ -159,14 +159,14 @@ fn ringback(written: &Ringback) -> Tree {
 fn schedule(name: &str, written: &Schedule) -> Tree {
     Fields::new()
         .with("name", text(name))
-        .with("hours", weekly(&written.weekly))
+        .with("hours", weekly(written.weekly.days()))
         .unless(written.holidays == Holidays::Ignored, "holidays", || flag(true))
         .unless(written.overrides.is_empty(), "dates", || dates(&written.overrides))
         .map()
 }
 
 /// Days in a row with the same hours are written as one span.
-fn weekly(week: &[Vec<Interval>; 7]) -> Tree {
+fn weekly(week: [&[Interval]; 7]) -> Tree {
     let mut fields = Fields::new();
     let mut first = 0;
     while first < week.len() {
@@ -175,7 +175,7 @@ fn weekly(week: &[Vec<Interval>; 7]) -> Tree {
         if !week[first].is_empty() {
             let span =
                 if same == 1 { DAYS[first].to_owned() } else { format!("{}-{}", DAYS[first], DAYS[last]) };
-            fields = fields.with(&span, hours(&week[first]));
+            fields = fields.with(&span, hours(week[first]));
         }
         first = last + 1;
     }

@@ -1,7 +1,6 @@
 //! A set of regions as a rule names it: 大区, province, city, area code, number prefix, `unknown`, `international`.
 //! Knows names and whether a caller is among them, not what a rule does with the answer.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use super::{Region, RegionKind, RegionTable};
 /// Regions by name, compiled; says which of its names matched.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RegionSet {
-    terms: Vec<Term>,
+    terms: Box<[Term]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,19 +36,6 @@ enum Place {
     Prefix(Arc<str>),
     Unknown,
     International,
-}
-
-/// The name of a set that a caller matched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Matched {
-    /// As people wrote it in the rule.
-    pub name: Arc<str>,
-}
-
-impl fmt::Display for Matched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
-    }
 }
 
 /// A name that is no region.
@@ -78,13 +64,12 @@ impl RegionSet {
                 None => unknown.push(UnknownRegionName { name: name.clone() }),
             }
         }
-        if unknown.is_empty() { Ok(RegionSet { terms }) } else { Err(unknown) }
+        if unknown.is_empty() { Ok(RegionSet { terms: terms.into() }) } else { Err(unknown) }
     }
 
     /// The first name that holds this caller, if any does. `caller` is the normalised number.
-    pub fn contains(&self, region: &Region, caller: &str) -> Option<Matched> {
-        let term = self.terms.iter().find(|term| term.place.holds(region, caller))?;
-        Some(Matched { name: term.name.clone() })
+    pub fn contains(&self, region: &Region, caller: &str) -> Option<&str> {
+        self.terms.iter().find(|term| term.place.holds(region, caller)).map(|term| &*term.name)
     }
 
     /// The names as people wrote them.

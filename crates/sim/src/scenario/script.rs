@@ -1,6 +1,6 @@
 //! The text of a scenario as values: what there is, the lines of time, the claims about records at the end.
 
-use hotline::calendar::{Interval, Schedule};
+use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, BalanceEnd, Condition, Destination, DestinationKind, Enterprise, Forwards, Group, Limits,
@@ -210,7 +210,7 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             let (name, hours) = rest.split_once(' ')?;
             let mut schedule = Schedule::always();
             let interval: Interval = hours.trim().parse().ok()?;
-            schedule.weekly.iter_mut().for_each(|day| *day = vec![interval]);
+            schedule.weekly = Week::of_every_day(&[interval]);
             enterprise.schedules.push(NamedSchedule { name: name.into(), schedule });
         }
         "group" => {

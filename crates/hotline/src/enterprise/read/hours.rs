@@ -6,7 +6,7 @@ use super::reader::{At, Reader};
 use super::tree::Value;
 use crate::Weekday;
 use crate::barring::CallerPatterns;
-use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
+use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule, Week};
 use crate::enterprise::{NamedCallers, NamedRegions, NamedSchedule};
 use crate::region::RegionSet;
 
@@ -57,7 +57,7 @@ impl Reader<'_> {
     }
 
     /// `{mon-fri: [...], sat: [...]}`; days that are not named are closed.
-    fn weekly(&mut self, at: &At<'_>) -> Option<[Vec<Interval>; 7]> {
+    fn weekly(&mut self, at: &At<'_>) -> Option<Week> {
         if !matches!(at.tree.value, Value::Map(_)) {
             self.wrong(at, Fault::WrongType { wanted: Wanted::Map });
             return None;
@@ -76,7 +76,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Some(weekly.map(Option::unwrap_or_default))
+        Some(Week::from(weekly.map(Option::unwrap_or_default)))
     }
 
     /// What one date has instead: `closed`, hours, or `{name: 年会, hours: …}`.
