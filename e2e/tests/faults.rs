@@ -9,8 +9,11 @@ use e2e::{PATIENCE, Platform, Postgres, Setup, Wire, acme, answers, block_on, ca
 use farend::Says;
 use farend::call::{CallConfig, EndedBy, HangUp, Outcome, Press, What, place};
 use farend::world::{Behaviour, WorldEvent};
+use hotline::Wall;
 use hotline::cdr::{Cause, Party};
+use hotline::enterprise::AccountKind;
 use hotline::rating::ChargeKind;
+use store::{Change, Put};
 
 const PHONE: &str = "01062345601";
 
@@ -215,13 +218,13 @@ fn b06_a_months_calls_are_counted_the_same_after_kill_9() {
 }
 
 #[test]
-fn fault_f3_a_start_waits_for_a_database_that_is_away() {
+fn fault_f3_a_start_without_copies_waits_for_a_database_that_is_away() {
     let database = Postgres::start();
     a_start_waits("f3-cold", &database, database.url());
 }
 
 #[test]
-fn fault_f3_a_start_waits_for_a_database_that_breaks_its_connections() {
+fn fault_f3_a_start_without_copies_waits_for_a_database_that_breaks_its_connections() {
     let database = Postgres::start();
     let wire = Wire::to(database.socket());
     a_start_waits("f3-cold-wire", &database, wire.url());
@@ -236,8 +239,9 @@ fn a_start_waits(name: &'static str, database: &Postgres, url: String) {
     platform.await_calls(1);
     platform.kill();
     database.stop();
+    forget_copies(&platform);
     platform.begin();
-    platform.await_line("the database is away");
+    platform.await_line("the database is away; calls are taken once it is there");
     assert_eq!(platform.get("/healthz").0, 200);
     let (status, page) = platform.get("/readyz");
     assert!(status == 503 && page.contains("database: awaited"), "{status} {page}");
@@ -246,6 +250,168 @@ fn a_start_waits(name: &'static str, database: &Postgres, url: String) {
     platform.await_ready();
     assert_eq!(platform.figure("sibai_database_away"), 0);
     assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(2);
+    assert_eq!(platform.findings(), []);
+}
+
+/// As on a machine where the platform never ran.
+fn forget_copies(platform: &Platform) {
+    std::fs::remove_dir_all(platform.data_dir().join("copies")).expect("there were copies");
+}
+
+#[test]
+fn fault_f3_a_start_with_the_database_away_takes_calls_by_its_copies() {
+    let database = Postgres::start();
+    by_copies("f3-copies", &database, database.url());
+}
+
+#[test]
+fn fault_f3_so_does_one_whose_database_breaks_its_connections() {
+    let database = Postgres::start();
+    let wire = Wire::to(database.socket());
+    by_copies("f3-copies-wire", &database, wire.url());
+}
+
+fn by_copies(name: &'static str, database: &Postgres, url: String) {
+    let (world, told) = carrier(&[(PHONE, answers(880))]);
+    let mut setup = Setup::new(name, world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(url);
+    let mut platform = Platform::start(setup);
+    for _ in 0..2 {
+        assert_eq!(platform.place(short(&platform)).status, 200);
+    }
+    platform.await_calls(2);
+    database.stop();
+    // One that only the journal has, and one that is up when the process dies.
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(600);
+    let (caller, steps, _) = begin(call);
+    await_step(&steps, |step| matches!(step, What::Answered { .. }));
+    platform.kill();
+    platform.restart();
+    platform_is_read_only(&platform);
+    assert_eq!(caller.join().expect("the caller").ended_by, EndedBy::FarEnd);
+    for _ in 0..2 {
+        let outcome = platform.place(short(&platform));
+        assert_eq!((outcome.status, outcome.ended_by), (200, EndedBy::Us), "{outcome:?}");
+    }
+    // Dead once more, and still no database: the calls of both lives are in the journal.
+    platform.kill();
+    platform.restart();
+    platform_is_read_only(&platform);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    database.go_on();
+    platform.await_line("the database answers; what it says is in force");
+    let calls = platform.await_calls(7);
+    let causes: Vec<Cause> = calls.iter().map(|call| call.record.cause).collect();
+    let mut wanted = vec![Cause::HangUp; 7];
+    wanted[3] = Cause::NodeLost;
+    assert_eq!(causes, wanted);
+    for call in &calls {
+        let sales = call.charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).count();
+        assert_eq!(sales, 1, "{:?}", call.record);
+    }
+    eventually("nothing left to settle", || (platform.figure("sibai_unsettled") == 0).then_some(()));
+    eventually("the word that it is there", || (platform.figure("sibai_database_away") == 0).then_some(()));
+    let (status, page) = platform.get("/readyz");
+    assert!(status == 200 && page.contains("database: ok"), "{status} {page}");
+    assert_eq!(told.try_iter().filter(|event| matches!(event, WorldEvent::Called { .. })).count(), 7);
+    assert_eq!(platform.findings(), []);
+    // What was settled stays settled at an ordinary start too.
+    platform.kill();
+    platform.restart();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(8);
+    assert_eq!(platform.findings(), []);
+}
+
+fn platform_is_read_only(platform: &Platform) {
+    let (status, page) = platform.get("/readyz");
+    assert!(status == 200 && page.contains("database: away, read-only"), "{status} {page}");
+    assert_eq!(platform.figure("sibai_database_away"), 1);
+}
+
+#[test]
+fn fault_f3_what_changed_in_a_database_that_was_away_at_the_start_is_in_force_once_it_is_back() {
+    const OTHER: &str = "01062345602";
+    let (world, told) = carrier(&[(PHONE, answers(880)), (OTHER, answers(880))]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("f3-edited", world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(1);
+    platform.kill();
+    // While the node was down its number was given another phone, by somebody with the database alone.
+    let change = Change { by: "test".into(), at: Wall(1_790_000_000_000) };
+    platform.with_store(async |store| {
+        let put = store.put_enterprise(&acme(&[OTHER]), 1, &change).await.expect("stored");
+        assert!(matches!(put, Put::Stored { version: 2 }), "{put:?}");
+    });
+    database.stop();
+    platform.restart();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    database.go_on();
+    platform.await_line("the database answers; what it says is in force");
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    let rung: Vec<String> = told
+        .try_iter()
+        .filter_map(|event| match event {
+            WorldEvent::Called { number, .. } => Some(number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rung, [PHONE, PHONE, OTHER], "by the copy while it was away, by the database since");
+    platform.await_calls(3);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f3_by_its_copies_a_start_refuses_who_has_to_pay_ahead_until_the_database_is_back() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let database = Postgres::start();
+    let mut enterprise = acme(&[PHONE]);
+    enterprise.account = AccountKind::Prepaid;
+    let paid = vec![(enterprise.id.clone(), 1_000_000)];
+    let mut setup = Setup { paid, ..Setup::new("f3-prepaid", world.local(), vec![enterprise]) };
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform.await_calls(1);
+    platform.kill();
+    database.stop();
+    platform.restart();
+    let refused = platform.place(short(&platform));
+    assert_eq!(refused.status, 503, "{refused:?}");
+    database.go_on();
+    platform.await_line("the database answers; what it says is in force");
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    let calls = platform.await_calls(3);
+    assert_eq!(calls[1].record.cause, Cause::NoCapacity);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn fault_f3_by_its_copies_a_node_goes_on_beside_a_database_that_is_not_ours() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let database = Postgres::start();
+    let mut setup = Setup::new("f3-foreign", world.local(), vec![acme(&[PHONE])]);
+    setup.database_url = Some(database.url());
+    let mut platform = Platform::start(setup);
+    database.run_sql("update schema_version set checksum = checksum + 1 where version = 3");
+    platform.kill();
+    database.stop();
+    platform.restart();
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    database.go_on();
+    // For a person; nothing is written there meanwhile.
+    platform.await_line("the database cannot be used");
+    assert_eq!(platform.place(short(&platform)).status, 200);
+    platform_is_read_only(&platform);
+    platform.await_calls(0);
+    database.run_sql("update schema_version set checksum = checksum - 1 where version = 3");
+    platform.await_line("the database answers; what it says is in force");
     platform.await_calls(2);
     assert_eq!(platform.findings(), []);
 }
@@ -259,8 +425,9 @@ fn fault_f3_a_signal_ends_a_start_that_waits() {
     let mut platform = Platform::start(setup);
     platform.kill();
     database.stop();
+    forget_copies(&platform);
     platform.begin();
-    platform.await_line("the database is away");
+    platform.await_line("the database is away; calls are taken once it is there");
     platform.terminate();
     platform.await_end();
 }

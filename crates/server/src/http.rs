@@ -71,7 +71,7 @@ async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
 }
 
 /// One line a dependency. New calls are taken while every line but the database's says ok: with the database away
-/// calls go on and pages are read-only (FAULTS F3). Only a start waits for the database: `awaited`.
+/// calls go on and pages are read-only (FAULTS F3). Only a start without copies waits for the database: `awaited`.
 async fn readiness(State(shown): State<Shown>) -> impl IntoResponse {
     let meters = &shown.meters;
     let journal = match (meters.journal_failing.is_on(), meters.journal_low.is_on()) {

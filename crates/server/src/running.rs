@@ -13,6 +13,7 @@ use store::Store;
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard, oneshot};
 
 use crate::config::Config;
+use crate::copies::Copies;
 use crate::inbox::{Full, Inbox, Message};
 use crate::meters::Meters;
 use crate::snapshot::Snapshot;
@@ -28,6 +29,7 @@ struct Parts {
     meters: Arc<Meters>,
     store: Store,
     snapshot: Arc<Snapshot>,
+    copies: Option<Copies>,
     accounts: Arc<RwLock<()>>,
     stopping: Arc<Notify>,
     sip: SocketAddr,
@@ -59,12 +61,24 @@ impl Running {
         meters: Arc<Meters>,
         store: Store,
         snapshot: Arc<Snapshot>,
+        copies: Option<Copies>,
         accounts: Arc<RwLock<()>>,
         stopping: Arc<Notify>,
         sip: SocketAddr,
         traces: Option<traces::Door>,
     ) -> Running {
-        Running(Arc::new(Parts { config, inbox, meters, store, snapshot, accounts, stopping, sip, traces }))
+        Running(Arc::new(Parts {
+            config,
+            inbox,
+            meters,
+            store,
+            snapshot,
+            copies,
+            accounts,
+            stopping,
+            sip,
+            traces,
+        }))
     }
 
     /// The configuration it was started with.
@@ -75,6 +89,14 @@ impl Running {
     /// The database. Changes that the node must know of are told to it by the functions below.
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.0.snapshot
+    }
+
+    pub(crate) fn copies(&self) -> Option<&Copies> {
+        self.0.copies.as_ref()
     }
 
     /// The figures.
@@ -156,6 +178,9 @@ impl Running {
     /// # Errors
     /// Those of [`Running::apply`].
     pub async fn trunks_changed(&self, trunks: Vec<TrunkConfig>) -> Result<(), AskError> {
+        if let Some(copies) = self.copies() {
+            copies.trunks_changed(&trunks);
+        }
         self.apply(Change::Trunks(trunks)).await
     }
 
@@ -164,6 +189,9 @@ impl Running {
     /// # Errors
     /// Those of [`Running::apply`].
     pub async fn tariffs_changed(&self, tariffs: Tariffs) -> Result<(), AskError> {
+        if let Some(copies) = self.copies() {
+            copies.tariffs_changed(&tariffs);
+        }
         self.apply(Change::Tariffs(tariffs)).await
     }
 

@@ -2,6 +2,7 @@
 //! knowledge.
 
 mod provider;
+mod reaching;
 
 pub use provider::trunks;
 
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, RwLock, oneshot};
 use crate::bridge::Bridge;
 use crate::clock::Clock;
 use crate::config::{Config, Wrong};
+use crate::copies::{self, Copies};
 use crate::inbox::{Inbox, Message};
 use crate::journal;
 use crate::meters::Meters;
@@ -75,8 +77,9 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether it is only that the database is away: it may come, so the start waits for it (FAULTS F3). An address that
-    /// is none, an authentication refused or a schema of somebody else's is for a person, at once.
+    /// Whether it is only that the database is away: it may come, so the start goes on without it, or waits for it
+    /// (FAULTS F3). An address that is none, an authentication refused or a schema of somebody else's is for a person, at
+    /// once.
     fn is_database_away(&self) -> bool {
         match self {
             ServeError::DatabaseSilent => true,
@@ -180,6 +183,32 @@ struct Opened {
     entries: Vec<(hotline::HotlineNumber, node::directory::Entry)>,
     provider: provider::Provider,
     mark: u64,
+    /// Whether the database itself told it; else it is away, and the copies of an earlier start did.
+    told_by: Teller,
+}
+
+/// What told a start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Teller {
+    Database,
+    Copies,
+}
+
+/// How long until the next attempt to reach a database that is away.
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Pause {
+        Pause(RETRY.0)
+    }
+}
+
+impl Pause {
+    fn next(&mut self) -> Duration {
+        let now = self.0;
+        self.0 = (now * 2).min(RETRY.1);
+        now
+    }
 }
 
 impl Process {
@@ -212,7 +241,11 @@ impl Process {
         let via = config.sip.advertised.unwrap_or_else(|| reachable(socket.local()));
         // A ring that was lost or moved away must not begin below what the database has: its calls would pass for settled.
         let segment = config.journal.segment_bytes;
-        let position = found.position.max(opened.mark.div_ceil(segment) * segment);
+        let mut position = found.position.max(opened.mark.div_ceil(segment) * segment);
+        if opened.told_by == Teller::Copies {
+            // The mark may be older than the database's, by less than this.
+            position += segment;
+        }
         let mut node = Node::new(node::Config {
             sip: sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) },
             trunks: opened.provider.trunks,
@@ -251,6 +284,7 @@ impl Process {
             meters.clone(),
             work.store.clone(),
             snapshot,
+            work.copies.clone(),
             work.accounts.clone(),
             stopping.clone(),
             sip,
@@ -259,6 +293,9 @@ impl Process {
         web.answer_control(&config, running.clone())?;
         let signalling_ended = Arc::new(Notify::new());
         let signalling = spawn_signalling(signalling, signalling_ended.clone())?;
+        if opened.told_by == Teller::Copies {
+            store.runtime().spawn(reaching::run(running.clone(), position));
+        }
         meters.started.set(true);
         let (ms, http) = (began.elapsed().as_millis() as u64, web.address);
         tracing::info!(%sip, %http, numbers, recovered, ms, "calls are taken");
@@ -372,7 +409,8 @@ fn open_data(
     let (told, opened) = std::sync::mpsc::sync_channel(1);
     let (config, inbox, meters) = (config.clone(), inbox.clone(), meters.clone());
     let open = move || async move {
-        let (store, found) = await_data(&config, &meters).await?;
+        let copies = Copies::of(&config).map_err(|error| in_data(&config, error))?;
+        let (store, found) = await_data(&config, copies.as_ref(), &meters).await?;
         // The receiver waits below for as long as this thread lives.
         let _ = told.send(found);
         Ok::<Work, ServeError>(Work {
@@ -384,6 +422,7 @@ fn open_data(
             recordings_dir: config.recordings_dir(),
             aside: Arc::new(Aside::in_data(&config.data_dir)),
             retention_ms: i64::from(config.recording.retention_days) * 86_400_000,
+            copies,
             mask: config.log.mask,
         })
     };
@@ -392,15 +431,27 @@ fn open_data(
     Ok((thread, work, opened))
 }
 
-/// Reads what a start needs; a database that is away is waited for.
-async fn await_data(config: &Config, meters: &Meters) -> Result<(Store, Opened), ServeError> {
+fn in_data(config: &Config, error: io::Error) -> ServeError {
+    ServeError::DataDir { dir: config.data_dir.clone(), error }
+}
+
+/// Reads what a start needs. With the database away the copies of an earlier start do; without them it is waited for.
+async fn await_data(
+    config: &Config,
+    copies: Option<&Copies>,
+    meters: &Meters,
+) -> Result<(Store, Opened), ServeError> {
     let began = std::time::Instant::now();
-    let mut pause = RETRY.0;
+    let mut pause = Pause::default();
     loop {
-        match read_data(config).await {
+        match read_data(config, copies).await {
             Err(error) if error.is_database_away() => {
                 meters.store_failures.add(1);
                 if meters.database_away.set(true) {
+                    if let Some(copied) = copied_data(config, copies).await? {
+                        tracing::error!(%error, "the database is away; the copies of an earlier start take its place");
+                        return Ok(copied);
+                    }
                     tracing::error!(%error, "the database is away; calls are taken once it is there");
                 } else {
                     tracing::debug!(%error, "the database is still away");
@@ -414,12 +465,11 @@ async fn await_data(config: &Config, meters: &Meters) -> Result<(Store, Opened),
                 return read;
             }
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY.1);
+        tokio::time::sleep(pause.next()).await;
     }
 }
 
-async fn read_data(config: &Config) -> Result<(Store, Opened), ServeError> {
+async fn read_data(config: &Config, copies: Option<&Copies>) -> Result<(Store, Opened), ServeError> {
     let store = open_store(config).await?;
     let provider = provider::Provider::open(&store, config).await?;
     let mark = store.journal_mark(&config.node).await?.unwrap_or(0);
@@ -427,7 +477,35 @@ async fn read_data(config: &Config) -> Result<(Store, Opened), ServeError> {
     if found.compiled_tenants > 0 {
         tracing::info!(tenants = found.compiled_tenants, "compiled into the snapshot");
     }
-    Ok((store, Opened { snapshot, entries, provider, mark }))
+    if let Some(copies) = copies
+        && is_synced(&snapshot)
+    {
+        let provider::Provider { trunks, tariffs } = provider.clone();
+        copies.keep(copies::Provider { trunks, tariffs, index_bytes: snapshot.index_bytes() }, mark);
+    }
+    Ok((store, Opened { snapshot, entries, provider, mark, told_by: Teller::Database }))
+}
+
+/// What the copies say, if they are there and whole; the store is a handle on a database that is away.
+async fn copied_data(
+    config: &Config,
+    copies: Option<&Copies>,
+) -> Result<Option<(Store, Opened)>, ServeError> {
+    let Some((copy, mark)) = copies.and_then(Copies::read) else { return Ok(None) };
+    let opened = Snapshot::open_alone(&config.data_dir.join("snapshot"), copy.index_bytes)?;
+    let Some((snapshot, entries)) = opened else { return Ok(None) };
+    let provider = provider::Provider { trunks: copy.trunks, tariffs: copy.tariffs };
+    let store = Store::away(&config.database_url).await?;
+    Ok(Some((store, Opened { snapshot, entries, provider, mark, told_by: Teller::Copies })))
+}
+
+/// Lets the disk have the snapshot, before a copy tells of it.
+fn is_synced(snapshot: &Snapshot) -> bool {
+    let synced = snapshot.sync();
+    if let Err(error) = &synced {
+        tracing::error!(%error, "the snapshot is not on the disk; no copy is kept for a start without the database");
+    }
+    synced.is_ok()
 }
 
 /// The table of regions in force: imported files that cannot be read leave calls to the shipped one, and are said.

@@ -34,6 +34,9 @@ struct Indexed {
     numbers: Vec<(HotlineNumber, u64, u32)>,
 }
 
+/// Numbers with whose they are and where their bodies lie.
+pub type Entries = Vec<(HotlineNumber, Entry)>;
+
 /// Why the snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,6 +74,13 @@ pub struct Start {
     pub compiled_tenants: usize,
 }
 
+/// What was compiled anew, and which numbers its tenants held before.
+#[derive(Debug, Default)]
+pub struct Difference {
+    compiled: Vec<TenantId>,
+    gone: Vec<HotlineNumber>,
+}
+
 /// The index in memory while a start goes on.
 #[derive(Default)]
 struct Found {
@@ -94,10 +104,51 @@ impl Snapshot {
         if snapshot.is_wasteful(&found) {
             (snapshot, found) = snapshot.rewrite(&found).map_err(failed)?;
         }
-        let compiled_tenants = snapshot.catch_up(&mut found, store).await?;
+        let mut difference = Difference::default();
+        snapshot.catch_up(&mut found, store, &mut difference).await?;
         let entries = found.entries();
-        let start = Start { numbers: entries.len(), compiled_tenants };
+        let start = Start { numbers: entries.len(), compiled_tenants: difference.compiled.len() };
         Ok((snapshot, entries, start))
+    }
+
+    /// Opens the files as they are, for a start without the database; `None` if their index is shorter than
+    /// `index_bytes`, as after a loss or of another form: numbers would be missing.
+    ///
+    /// # Errors
+    /// The files cannot be read.
+    pub fn open_alone(dir: &Path, index_bytes: u64) -> Result<Option<(Snapshot, Entries)>, Error> {
+        let (snapshot, found) =
+            Self::read(dir).map_err(|error| Error::Files { dir: dir.to_owned(), error })?;
+        Ok((found.index_end >= index_bytes).then(|| (snapshot, found.entries())))
+    }
+
+    /// How long the index is.
+    pub fn index_bytes(&self) -> u64 {
+        self.locked().index_end
+    }
+
+    /// Brings the files up to what the database says, and gives every number that is another since `difference` was
+    /// empty; one that nobody holds any more is without an entry. After an error it goes on with the same `difference`.
+    ///
+    /// # Errors
+    /// The files or the database cannot be read or written.
+    pub async fn follow(
+        &self,
+        store: &Store,
+        difference: &mut Difference,
+    ) -> Result<Vec<(HotlineNumber, Option<Entry>)>, Error> {
+        let failed = |error| Error::Files { dir: self.dir.clone(), error };
+        let mut found = {
+            let writer = self.locked();
+            Found::read(&writer.index, writer.bodies_end).map_err(failed)?
+        };
+        self.catch_up(&mut found, store, difference).await?;
+        let compiled = difference.compiled.iter().filter_map(|tenant| found.tenants.get(tenant));
+        let there: BTreeMap<HotlineNumber, Entry> = compiled.flat_map(Indexed::entries).collect();
+        let gone = difference.gone.iter().filter(|number| !there.contains_key(number));
+        let mut numbers: Vec<_> = gone.map(|number| (*number, None)).collect();
+        numbers.extend(there.into_iter().map(|(number, entry)| (number, Some(entry))));
+        Ok(numbers)
     }
 
     fn read(dir: &Path) -> io::Result<(Snapshot, Found)> {
@@ -144,9 +195,14 @@ impl Snapshot {
     }
 
     /// Compiles tenants whose version in the database is another, and forgets those it does not have.
-    async fn catch_up(&self, found: &mut Found, store: &Store) -> Result<usize, Error> {
+    async fn catch_up(
+        &self,
+        found: &mut Found,
+        store: &Store,
+        difference: &mut Difference,
+    ) -> Result<(), Error> {
         let mut known = std::mem::take(&mut found.tenants);
-        let (mut after, mut compiled) = (None, 0);
+        let mut after = None;
         loop {
             let page = store.enterprises(after.as_ref(), PAGE).await?;
             let Some((last, _)) = page.last() else { break };
@@ -154,9 +210,11 @@ impl Snapshot {
             for (tenant, version) in page {
                 let indexed = match known.remove(&tenant) {
                     Some(indexed) if indexed.version == version => indexed,
-                    _ => {
-                        compiled += 1;
-                        if compiled % 10_000 == 0 {
+                    another => {
+                        difference.goes(another);
+                        difference.compiled.push(tenant.clone());
+                        let compiled = difference.compiled.len();
+                        if compiled.is_multiple_of(10_000) {
                             tracing::info!(compiled, "the snapshot is being brought up to the database");
                         }
                         let Some(stored) = store.enterprise(&tenant).await? else { continue };
@@ -167,7 +225,13 @@ impl Snapshot {
                 found.tenants.insert(tenant, indexed);
             }
         }
-        Ok(compiled)
+        for forgotten in known.into_values().filter(|indexed| !indexed.numbers.is_empty()) {
+            // Said in the files too: a start without the database knows only them.
+            self.append(&forgotten.tenant, 0, &[])
+                .map_err(|error| Error::Files { dir: self.dir.clone(), error })?;
+            difference.goes(Some(forgotten));
+        }
+        Ok(())
     }
 
     /// Compiles a document and appends its numbers.
@@ -227,6 +291,13 @@ impl Snapshot {
     fn locked(&self) -> std::sync::MutexGuard<'_, Writer> {
         // After a panic while it was held the ends still name only what was written whole.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Difference {
+    fn goes(&mut self, indexed: Option<Indexed>) {
+        let numbers = indexed.into_iter().flat_map(|indexed| indexed.numbers);
+        self.gone.extend(numbers.map(|(number, ..)| number));
     }
 }
 
@@ -394,6 +465,38 @@ mod tests {
             let (snapshot, entries, start) = Snapshot::open(&dir, &store).await.expect("opened again");
             assert_eq!(start, Start { numbers: 1, compiled_tenants: 1 });
             assert_eq!(body(&snapshot, &entries, 5).expect("whole").version, 3);
+            fs::remove_dir_all(dir).expect("removed");
+        });
+    }
+
+    #[test]
+    fn opened_alone_it_follows_the_database_later() {
+        run(async {
+            let (store, dir) = world("alone", &[enterprise("one", &[1, 2]), enterprise("two", &[3])]).await;
+            let (snapshot, before, _) = Snapshot::open(&dir, &store).await.expect("opened");
+            let index_bytes = snapshot.index_bytes();
+            // A number goes to the other enterprise, one goes, one is new.
+            store.put_enterprise(&enterprise("one", &[4]), 1, &change()).await.expect("stored");
+            store.put_enterprise(&enterprise("two", &[1, 3]), 1, &change()).await.expect("stored");
+            store.put_enterprise(&enterprise("six", &[6]), 0, &change()).await.expect("stored");
+            let (alone, entries) =
+                Snapshot::open_alone(&dir, index_bytes).expect("read").expect("as long as it was");
+            assert_eq!(entries, before);
+            let mut difference = Difference::default();
+            let numbers = alone.follow(&store, &mut difference).await.expect("followed");
+            let whose = |(number, entry): &(HotlineNumber, Option<Entry>)| {
+                (number.suffix(), entry.as_ref().map(|entry| (entry.tenant.to_string(), entry.version)))
+            };
+            let mut told: Vec<_> = numbers.iter().map(whose).collect();
+            told.sort();
+            let held = |tenant: &str, version| Some((tenant.to_owned(), version));
+            let (one, two, six) = (held("one", 2), held("two", 2), held("six", 1));
+            assert_eq!(told, [(1, two.clone()), (2, None), (3, two), (4, one), (6, six)]);
+            // A second attempt with the same difference tells the same: the first may have been lost on the way.
+            let again = alone.follow(&store, &mut difference).await.expect("followed");
+            assert_eq!(again, numbers);
+            let short = Snapshot::open_alone(&dir, alone.index_bytes() + 1).expect("read");
+            assert!(short.is_none(), "an index that was longer lacks numbers");
             fs::remove_dir_all(dir).expect("removed");
         });
     }

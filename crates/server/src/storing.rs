@@ -110,6 +110,8 @@ pub struct Work {
     pub aside: Arc<aside::Aside>,
     /// How long recordings are kept.
     pub retention_ms: i64,
+    /// Where a start without the database finds how far the journal is committed.
+    pub copies: Option<crate::copies::Copies>,
     /// Whether numbers are masked in log lines.
     pub mask: crate::log::Mask,
 }

@@ -1,7 +1,7 @@
 //! The two engines behind one [`Store`]: one writer and several readers on SQLite, two pools on PostgreSQL. Knows how
 //! to open and to begin a transaction, and no table.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
@@ -11,7 +11,10 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 pub enum Error {
     /// The database is away, locked for too long, full, or refused a statement.
     #[error("the database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// The handle is one of [`Store::away`] and was not told to go on, or was closed.
+    #[error("the database has not answered since the start")]
+    NotReached,
     /// The address is neither `sqlite:PATH` nor `postgres://…`.
     #[error("a database is named sqlite:PATH or postgres://user@host/name, not {0:?}")]
     Address(String),
@@ -55,6 +58,15 @@ pub enum Error {
 /// What a store function returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        match error {
+            sqlx::Error::PoolClosed => Error::NotReached,
+            other => Error::Database(other),
+        }
+    }
+}
+
 impl Error {
     /// Whether trying the same again later may work: the database was away or busy, and what was asked is not at
     /// fault. A write may nevertheless have been committed (FAULTS F6): every write here is harmless to repeat.
@@ -64,7 +76,7 @@ impl Error {
             Error::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) => {
                 true
             }
-            Error::Raced => true,
+            Error::Raced | Error::NotReached => true,
             Error::Orphans
             | Error::Database(_)
             | Error::Address(_)
@@ -84,6 +96,7 @@ impl Error {
             Error::Database(sqlx::Error::Encode(_)) | Error::Orphans => true,
             Error::Database(_)
             | Error::Raced
+            | Error::NotReached
             | Error::Address(_)
             | Error::Collation(_)
             | Error::EngineVersion(_)
@@ -128,6 +141,13 @@ pub enum Engine {
 pub struct Store {
     engine: Engine,
     address: Arc<str>,
+    pools: Pools,
+    /// What takes their place once a database that was away is reached.
+    reached: Arc<OnceLock<Pools>>,
+}
+
+#[derive(Clone)]
+struct Pools {
     writer: AnyPool,
     readers: AnyPool,
 }
@@ -148,11 +168,37 @@ impl Store {
         };
         let writer = connect(engine, &address, writers, false).await?;
         let readers = connect(engine, &address, readers, true).await?;
-        let store = Store { engine, address: address.into(), writer, readers };
+        let pools = Pools { writer, readers };
+        let store = Store { engine, address: address.into(), pools, reached: Arc::default() };
         if engine == Engine::Postgres {
             store.check_postgres().await?;
         }
         Ok(store)
+    }
+
+    /// A handle on a database that is away: whatever it is asked fails with [`Error::NotReached`], without a
+    /// connection, until [`Store::reach`].
+    ///
+    /// # Errors
+    /// The address is none.
+    pub async fn away(url: &str) -> Result<Store> {
+        sqlx::any::install_default_drivers();
+        let (engine, address) = read_address(url)?;
+        let none = AnyPoolOptions::new().connect_lazy(&address)?;
+        none.close().await;
+        let pools = Pools { writer: none.clone(), readers: none };
+        Ok(Store { engine, address: address.into(), pools, reached: Arc::default() })
+    }
+
+    /// From here on this handle of [`Store::away`], and each of its clones, goes on with the connections of one that
+    /// was opened and migrated. A second time changes nothing.
+    pub fn reach(&self, opened: &Store) {
+        // Only the first one counts.
+        let _ = self.reached.set(opened.pools().clone());
+    }
+
+    fn pools(&self) -> &Pools {
+        self.reached.get().unwrap_or(&self.pools)
     }
 
     /// Which engine it is.
@@ -162,42 +208,45 @@ impl Store {
 
     /// Closes every connection; on SQLite the write-ahead log is folded into the file.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.pools().readers.close().await;
+        self.pools().writer.close().await;
     }
 
     /// A transaction that may write. On SQLite it is the only one and takes the lock at once.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
         Ok(match self.engine {
-            Engine::Sqlite => self.writer.begin_with("begin immediate").await?,
-            Engine::Postgres => self.writer.begin().await?,
+            Engine::Sqlite => self.pools().writer.begin_with("begin immediate").await?,
+            Engine::Postgres => self.pools().writer.begin().await?,
         })
     }
 
     /// A transaction that sees one state of the database throughout.
     pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
         Ok(match self.engine {
-            Engine::Sqlite => self.readers.begin().await?,
+            Engine::Sqlite => self.pools().readers.begin().await?,
             Engine::Postgres => {
-                self.readers.begin_with("begin isolation level repeatable read read only").await?
+                self.pools().readers.begin_with("begin isolation level repeatable read read only").await?
             }
         })
     }
 
     /// Connections for single reads.
     pub(crate) fn readers(&self) -> &AnyPool {
-        &self.readers
+        &self.pools().readers
     }
 
     /// A connection of its own, outside the pools.
     pub(crate) async fn connection(&self) -> Result<AnyConnection> {
-        Ok(AnyConnection::connect(&self.address).await?)
+        match self.readers().is_closed() {
+            true => Err(Error::NotReached),
+            false => Ok(AnyConnection::connect(&self.address).await?),
+        }
     }
 
     async fn check_postgres(&self) -> Result<()> {
         let sql = "select cast(datcollate as text), cast(current_setting('server_version_num') as bigint) \
                    from pg_database where datname = current_database()";
-        let (collation, version): (String, i64) = sqlx::query_as(sql).fetch_one(&self.readers).await?;
+        let (collation, version): (String, i64) = sqlx::query_as(sql).fetch_one(self.readers()).await?;
         if version < 140_000 {
             return Err(Error::EngineVersion(version));
         }
@@ -247,6 +296,29 @@ async fn connect(engine: Engine, address: &str, connections: u32, read_only: boo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handle_on_a_database_that_is_away_goes_on_once_it_is_reached() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let file = std::env::temp_dir().join(format!("sibai-store-away-{}.db", std::process::id()));
+            let url = format!("sqlite:{}", file.display());
+            let away = Store::away(&url).await.expect("an address");
+            let cloned = away.clone();
+            let error = cloned.schema_version().await.expect_err("nobody to ask");
+            assert!(matches!(error, Error::NotReached) && error.is_passing() && !error.is_of_content());
+            assert!(!file.exists(), "nothing was connected to");
+            let opened = Store::open(&url).await.expect("opened");
+            opened.migrate().await.expect("tables");
+            away.reach(&opened);
+            assert!(cloned.schema_version().await.expect("answered") > 0);
+            cloned.close().await;
+            assert!(matches!(opened.schema_version().await, Err(Error::NotReached)), "closed for all");
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{end}", file.display()));
+            }
+        });
+    }
 
     #[test]
     fn what_is_in_a_row_is_told_from_a_database_in_trouble() {

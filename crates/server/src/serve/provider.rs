@@ -12,6 +12,7 @@ use crate::clock;
 use crate::config::{Config, Trunk};
 
 /// Trunks and plans.
+#[derive(Clone)]
 pub(super) struct Provider {
     pub(super) trunks: Vec<TrunkConfig>,
     pub(super) tariffs: Tariffs,

@@ -187,7 +187,7 @@ impl Writer {
         self.work.meters.set_aside.set(self.work.aside.files().len() as u64);
         self.is_there();
         self.note();
-        self.work.inbox.push(Message::Committed { up_to: refused.position });
+        self.committed(refused.position);
         true
     }
 
@@ -204,6 +204,14 @@ impl Writer {
         self.work.meters.store_calls.add(calls as u64);
         self.is_there();
         self.note();
+        self.committed(up_to);
+    }
+
+    /// The database has everything up to here; the node frees its journal.
+    fn committed(&self, up_to: u64) {
+        if let Some(copies) = &self.work.copies {
+            copies.committed(up_to);
+        }
         self.work.inbox.push(Message::Committed { up_to });
     }
 
@@ -228,7 +236,7 @@ impl Writer {
                 self.in_doubt = false;
                 self.is_there();
                 if there > 0 {
-                    self.work.inbox.push(Message::Committed { up_to: mark });
+                    self.committed(mark);
                 }
                 true
             }
