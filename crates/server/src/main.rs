@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// What a call holds is made on one thread and given back on another: the system's allocator pays for that with an eighth
-/// of a call's CPU.
+/// What a call holds is made on one thread and given back on another. The system's allocator keeps what a start or a busy
+/// hour took; this one gives it back. A call's CPU is the same with both.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
