@@ -39,7 +39,7 @@ impl Node {
         self.totals.invites += 1;
         let now = self.now.mono;
         let Some(trunk) =
-            self.carriers.of_source(arriving.from).and_then(|place| self.carriers.config(place))
+            self.carriers.of_source(arriving.from.remote).and_then(|place| self.carriers.config(place))
         else {
             self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
             return self.endpoint.reject(leg, 403, None, None, now.0);

@@ -14,7 +14,8 @@ pub const HEADER: usize = 12;
 pub const PAYLOAD_MAX: usize = 4 << 20;
 /// Bytes at the head of a segment: magic, its number, CRC-32 of both.
 pub const SEGMENT_HEADER: usize = 16;
-const MAGIC: [u8; 4] = *b"SBJ1";
+/// The last octet is the form of the records: what another form wrote is refused, never misread.
+const MAGIC: [u8; 4] = *b"SBJ2";
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +128,11 @@ pub fn segment_number(bytes: &[u8]) -> Option<u64> {
     let header: [u8; SEGMENT_HEADER] = bytes.get(..SEGMENT_HEADER)?.try_into().ok()?;
     let number = u64::from_le_bytes(header[4..12].try_into().ok()?);
     (segment_header(number) == header).then_some(number)
+}
+
+/// Whether a segment was begun by a version that wrote records of another form.
+pub fn is_of_other_form(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC[..3]) && bytes.get(3) != Some(&MAGIC[3])
 }
 
 /// What is found at a place of a segment.

@@ -4,7 +4,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,10 +59,10 @@ pub struct Config {
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Input<'a> {
-    /// A datagram of SIP.
-    Datagram { from: SocketAddr, bytes: &'a [u8] },
-    /// The network says nobody listens there.
-    Unreachable { to: SocketAddr },
+    /// A message of SIP: a datagram, or a whole message of a stream.
+    Datagram { from: sip::Hop, bytes: &'a [u8] },
+    /// The network says nobody listens there, or the connection is gone.
+    Unreachable { to: sip::Hop },
     /// Media tells.
     Media(media::Event),
     /// A cold number was loaded, or could not be.
@@ -86,8 +85,8 @@ pub enum Input<'a> {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Output {
-    /// Send a datagram; `call` names its trace.
-    Transmit { to: SocketAddr, bytes: Bytes, call: Option<CallId> },
+    /// Send a message; `call` names its trace.
+    Transmit { to: sip::Hop, bytes: Bytes, call: Option<CallId> },
     /// The turn's input of this place, counted from 0, belongs to this call: keep its datagram with the call's trace.
     Heard { call: CallId, input: usize },
     /// Tell media.
@@ -126,7 +125,7 @@ pub enum Notice {
     /// The journal could not be written. A person should look.
     JournalFailed,
     /// An INVITE came from an address that is no trunk's.
-    Stranger { from: SocketAddr },
+    Stranger { from: sip::Hop },
 }
 
 /// Counts since the node began, for `/metrics`.

@@ -118,7 +118,7 @@ impl Bench {
              CSeq: 1 INVITE\r\nContact: <sip:{from}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
             self.mono, self.mono
         );
-        self.turn(Input::Datagram { from, bytes: invite.as_bytes() })
+        self.turn(Input::Datagram { from: from.into(), bytes: invite.as_bytes() })
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use node::journal::{Chunk, SEGMENT_HEADER, segment_number};
+use node::journal::{Chunk, SEGMENT_HEADER, is_of_other_form, segment_number};
 
 /// Between two calls of fdatasync: what a power cut may take.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
@@ -57,6 +57,15 @@ pub enum OpenError {
         found: u64,
         /// Bytes of the first.
         found_bytes: u64,
+    },
+    /// Another version of the program wrote it.
+    #[error(
+        "the journal in {} was written by another version; let that version end its calls and settle them, then move the \
+         directory away", dir.display()
+    )]
+    OtherVersion {
+        /// Where.
+        dir: PathBuf,
     },
 }
 
@@ -157,19 +166,26 @@ impl Ring {
     fn check_shape(&self) -> Result<(), OpenError> {
         let found = (0..SEGMENTS_MAX).take_while(|place| self.path(*place).exists()).count() as u64;
         let first = fs::metadata(self.path(0)).map_or(0, |data| data.len());
+        if (0..found).any(|place| self.head(place).is_some_and(|head| is_of_other_form(&head))) {
+            return Err(OpenError::OtherVersion { dir: self.dir.clone() });
+        }
         if found == 0 || (found == self.segments && first == self.segment_bytes) {
             return Ok(());
         }
         // A start that was cut off while it made the ring left fewer files and no facts.
-        let begun = (0..found).any(|place| {
-            let mut head = [0; SEGMENT_HEADER];
-            let read = File::open(self.path(place)).and_then(|file| file.read_exact_at(&mut head, 0));
-            read.is_ok() && segment_number(&head).is_some()
-        });
+        let begun =
+            (0..found).any(|place| self.head(place).is_some_and(|head| segment_number(&head).is_some()));
         if !begun && found <= self.segments {
             return Ok(());
         }
         Err(OpenError::OtherShape { dir: self.dir.clone(), found, found_bytes: first })
+    }
+
+    /// The first bytes of a segment's file, if it has any.
+    fn head(&self, place: u64) -> Option<[u8; SEGMENT_HEADER]> {
+        let mut head = [0; SEGMENT_HEADER];
+        File::open(self.path(place)).and_then(|file| file.read_exact_at(&mut head, 0)).ok()?;
+        Some(head)
     }
 
     fn open_segment(&self, place: u64) -> io::Result<File> {
@@ -418,6 +434,21 @@ mod tests {
         let other = Ring { segment_bytes: 2 * SEGMENT, ..ring.clone() };
         let Err(error) = other.open() else { panic!("another shape") };
         assert!(matches!(error, OpenError::OtherShape { found: 4, found_bytes: SEGMENT, .. }), "{error}");
+        fs::remove_dir_all(ring.dir).expect("removed");
+    }
+
+    #[test]
+    fn a_ring_of_another_version_is_not_touched() {
+        let ring = ring("version");
+        let (mut journal, _) = ring.open().expect("opened");
+        let mut writer = Writer::new(SEGMENT, 0);
+        beat(&mut writer, 1);
+        journal.append(writer.chunks()).expect("written");
+        drop(journal);
+        let file = OpenOptions::new().write(true).open(ring.path(0)).expect("opened");
+        file.write_all_at(b"SBJ1", 0).expect("an older form");
+        let Err(error) = ring.open() else { panic!("another version") };
+        assert!(matches!(error, OpenError::OtherVersion { .. }), "{error}");
         fs::remove_dir_all(ring.dir).expect("removed");
     }
 

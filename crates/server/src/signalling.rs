@@ -167,7 +167,7 @@ impl Turns {
             }
         }
         while let Some(to) = self.parts.socket.next_unreachable() {
-            self.handle(Input::Unreachable { to }, About::Other);
+            self.handle(Input::Unreachable { to: to.into() }, About::Other);
         }
         self.finish_turn();
     }
@@ -176,7 +176,7 @@ impl Turns {
         let now = self.parts.clock.now();
         let Signalling { node, socket, .. } = &mut self.parts;
         let Some(arrived) = socket.arrived(at) else { return };
-        node.handle(Input::Datagram { from: arrived.from, bytes: arrived.bytes }, now);
+        node.handle(Input::Datagram { from: arrived.from.into(), bytes: arrived.bytes }, now);
         self.abouts.push(About::Datagram(at));
     }
 
@@ -302,7 +302,7 @@ impl Turns {
                 if let (Some(traces), Some(call)) = (&self.parts.traces, call) {
                     traces.add(call, self.parts.clock.now().wall, Direction::Out, bytes.clone());
                 }
-                self.parts.socket.queue(to, bytes);
+                self.parts.socket.queue(to.remote, bytes);
             }
             Output::Heard { call, input } => self.trace_heard(call, self.about(input)),
             Output::Media(command) => self.parts.bridge.perform(command),

@@ -354,8 +354,10 @@ impl World {
 
     fn reach_node(&mut self, due: Due) {
         match due {
-            Due::ToNode { from, bytes } => self.hear(node::Input::Datagram { from, bytes: &bytes }),
-            Due::Unreachable { to } => self.hear(node::Input::Unreachable { to }),
+            Due::ToNode { from, bytes } => {
+                self.hear(node::Input::Datagram { from: from.into(), bytes: &bytes })
+            }
+            Due::Unreachable { to } => self.hear(node::Input::Unreachable { to: to.into() }),
             Due::Media { life, event } if life == self.life.number => self.media_says(event),
             Due::Reply { life, reply } => self.store_says(life, reply),
             Due::Silence { leg } => self.fall_silent(leg),

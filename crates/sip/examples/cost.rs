@@ -82,7 +82,7 @@ impl Bench {
                 return;
             }
             for (from, sent) in flying {
-                self.deliver(address(from), sent.to, &sent.bytes);
+                self.deliver(address(from), sent.to.remote, &sent.bytes);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What the user of an endpoint asks for, as values.
 //! It refuses to know how any of it is written on the wire.
 
-use std::net::SocketAddr;
+use crate::hop::Hop;
 
 /// One side of a call towards one far end. The number is a slab index and its generation: it is not given
 /// to another leg while this one is referenced, and never again with the same generation.
@@ -16,8 +16,8 @@ pub struct ProbeId(pub u64);
 /// An outgoing call attempt.
 #[derive(Clone, Debug)]
 pub struct Invite {
-    /// Next hop: where the datagram goes.
-    pub to: SocketAddr,
+    /// Next hop: where the message goes, and by what.
+    pub to: Hop,
     /// The Request-URI, such as `sip:13800138000@192.0.2.1:5060`.
     pub request_uri: String,
     /// Who calls, as the From header shows it.
@@ -42,10 +42,10 @@ pub struct Invite {
 
 impl Invite {
     /// A plain call to `request_uri` by way of `to`.
-    pub fn new(to: SocketAddr, request_uri: impl Into<String>, from: Party, sdp: Vec<u8>) -> Invite {
+    pub fn new(to: impl Into<Hop>, request_uri: impl Into<String>, from: Party, sdp: Vec<u8>) -> Invite {
         let request_uri = request_uri.into();
         Invite {
-            to,
+            to: to.into(),
             to_uri: request_uri.clone(),
             request_uri,
             from,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::command::{Party, Reason, Refused};
 use crate::config::Config;
 use crate::dialog::DialogState;
+use crate::hop::Hop;
 use crate::ids::hex;
 
 /// The methods a dialog of ours takes.
@@ -193,17 +194,18 @@ pub(crate) fn literal(uri: &str) -> Option<SocketAddr> {
 
 /// Where requests inside a dialog go: the literal address of `uri`, or `source` where that is a name, or where
 /// a public peer points into a private network (a phone behind address translation, or an attack).
-pub(crate) fn next_hop(uri: &str, source: SocketAddr) -> SocketAddr {
+pub(crate) fn next_hop(uri: &str, from: Hop) -> Hop {
+    let source = from.remote;
     match literal(uri) {
         Some(address)
             if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() =>
         {
-            source
+            from
         }
-        Some(address) if is_private(address.ip()) && !is_private(source.ip()) => source,
-        Some(address) if address.is_ipv4() != source.is_ipv4() => source,
-        Some(address) => address,
-        None => source,
+        Some(address) if is_private(address.ip()) && !is_private(source.ip()) => from,
+        Some(address) if address.is_ipv4() != source.is_ipv4() => from,
+        Some(address) => from.towards(address),
+        None => from,
     }
 }
 
@@ -320,8 +322,8 @@ pub(crate) fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> SocketAddr {
-        text.parse().expect("an address")
+    fn address(text: &str) -> Hop {
+        Hop::udp(text.parse().expect("an address"))
     }
 
     #[test]

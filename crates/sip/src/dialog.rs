@@ -1,7 +1,7 @@
 //! A confirmed dialog (RFC 3261 section 12) as data: all that a request inside it needs.
 //! It refuses to know transactions and timers.
 
-use std::net::SocketAddr;
+use crate::hop::Hop;
 
 /// Everything a BYE needs, small enough to be journalled with each call.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -20,8 +20,8 @@ pub struct DialogState {
     pub route_set: Vec<String>,
     /// Request-URI of what we send.
     pub remote_target: String,
-    /// Where the datagrams go.
-    pub next_hop: SocketAddr,
+    /// Where its requests go.
+    pub next_hop: Hop,
     /// CSeq of our last request.
     pub local_cseq: u32,
     /// CSeq of their last request, 0 before the first.

@@ -13,7 +13,6 @@ mod uac;
 mod uas;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sipx_sip::{Message as Parsed, parse_datagram};
@@ -23,6 +22,7 @@ use crate::compose::{self, Stamp};
 use crate::config::Config;
 use crate::dialog::DialogState;
 use crate::event::{Counts, Event, Totals, Transmit};
+use crate::hop::Hop;
 use crate::ids::{KeyMap, Keyed, Slab, hex_string, unhex};
 use crate::incoming::limits;
 use crate::leg::{Deadline, Leg, State};
@@ -77,7 +77,8 @@ impl Endpoint {
     }
 
     /// A datagram arrived. What cannot be read is answered with the right status or dropped, and counted.
-    pub fn receive(&mut self, datagram: &[u8], from: SocketAddr, now_ms: u64) {
+    pub fn receive(&mut self, datagram: &[u8], from: impl Into<Hop>, now_ms: u64) {
+        let from = from.into();
         self.totals.received += 1;
         let mut message = datagram;
         while let Some(rest) = message.strip_prefix(b"\r\n") {
@@ -92,8 +93,8 @@ impl Endpoint {
 
     /// The network refused a datagram to `to` (ICMP port unreachable and the like): requests that wait there
     /// for their first response fail now instead of after 64·T1.
-    pub fn send_failed(&mut self, to: SocketAddr, now_ms: u64) {
-        self.fail_clients_to(to, now_ms);
+    pub fn send_failed(&mut self, to: impl Into<Hop>, now_ms: u64) {
+        self.fail_clients_to(to.into(), now_ms);
     }
 
     /// Do what is due. Calling it early does no harm.
@@ -146,7 +147,8 @@ impl Endpoint {
     }
 
     /// Ask a far end whether it is alive: OPTIONS, answered by `ProbeAnswered` or `ProbeFailed`.
-    pub fn options(&mut self, to: SocketAddr, now_ms: u64) -> ProbeId {
+    pub fn options(&mut self, to: impl Into<Hop>, now_ms: u64) -> ProbeId {
+        let to = to.into();
         self.probes += 1;
         let probe = ProbeId(self.probes);
         let (branch, tag, call) = (self.draw_branch(), self.keyed.draw(), self.keyed.draw());
@@ -175,6 +177,8 @@ impl Endpoint {
     pub fn restore(&mut self, mut dialog: DialogState, _now_ms: u64) -> LegId {
         // Requests may have gone out after the state was written; a gap in CSeq is allowed, a repetition is not.
         dialog.local_cseq = dialog.local_cseq.saturating_add(100);
+        // No connection outlives its process.
+        dialog.next_hop.connection = None;
         let tag = dialog.local_tag.clone();
         let leg = LegId(self.legs.insert(Box::new(Leg::new(State::Confirmed, dialog, true))));
         self.tags.insert(self.tag_number(tag.as_bytes()), leg);
@@ -197,7 +201,7 @@ impl Endpoint {
         self.totals
     }
 
-    fn transmit(&mut self, to: SocketAddr, bytes: Bytes, leg: Option<LegId>) {
+    fn transmit(&mut self, to: Hop, bytes: Bytes, leg: Option<LegId>) {
         self.transmits.push_back(Transmit { to, bytes, leg });
     }
 

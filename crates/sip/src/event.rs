@@ -1,17 +1,16 @@
 //! What an endpoint tells its user, as values.
 //! It refuses to know what the user will make of it.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use crate::command::{LegId, ProbeId};
+use crate::hop::Hop;
 
-/// A datagram to send.
+/// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
     /// Where to.
-    pub to: SocketAddr,
+    pub to: Hop,
     /// The whole message.
     pub bytes: Bytes,
     /// Whose trace it belongs to; `None` for probes and for answers without a call.
@@ -190,8 +189,8 @@ pub enum FailureKind {
 /// An arriving INVITE, as far as deciding a call needs it. Every text is hostile input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arriving {
-    /// Where the datagram came from.
-    pub from: SocketAddr,
+    /// Where it came from, and by what.
+    pub from: Hop,
     /// User of the Request-URI, unescaped: the number that was dialled.
     pub request_uri_user: String,
     /// Host of the Request-URI.

@@ -8,6 +8,7 @@ use sipx_sip::headers::Via;
 use sipx_sip::headers::via::first_hop_end;
 use sipx_sip::{HeaderName, Headers, Limits, Request};
 
+use crate::hop::{Hop, Transport};
 use crate::ids::Keyed;
 
 /// What a datagram may hold before reading it costs too much.
@@ -192,7 +193,7 @@ pub(crate) fn param<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 pub(crate) struct ReturnPath {
     /// Where responses go (RFC 3261 18.2.2, RFC 3581): always the address the request came from; `maddr` is
     /// not obeyed, it lets a stranger choose our target.
-    pub(crate) to: SocketAddr,
+    pub(crate) to: Hop,
     /// The hop with `received` and `rport` filled in.
     pub(crate) top: Vec<u8>,
     /// What follows the first hop within the same header line.
@@ -201,7 +202,7 @@ pub(crate) struct ReturnPath {
 }
 
 impl ReturnPath {
-    pub(crate) fn read(via: &[u8], source: SocketAddr) -> Result<ReturnPath, Fault> {
+    pub(crate) fn read(via: &[u8], source: Hop) -> Result<ReturnPath, Fault> {
         let end = first_hop_end(via);
         let hop = trim(&via[..end]);
         let parsed = Via::parse_one(hop).map_err(|_| bad("Bad Via"))?;
@@ -209,12 +210,16 @@ impl ReturnPath {
         let rport = parsed.rport().is_some();
         let mut sent_by = host.to_vec();
         sent_by.extend_from_slice(&parsed.port.unwrap_or(5060).to_be_bytes());
-        let port = if rport { source.port() } else { parsed.port.unwrap_or(5060) };
-        let ip = source.ip().to_string();
+        let port = if rport { source.remote.port() } else { parsed.port.unwrap_or(5060) };
+        let ip = source.remote.ip().to_string();
         let foreign = rport || !host.eq_ignore_ascii_case(ip.as_bytes());
         Ok(ReturnPath {
-            to: SocketAddr::new(source.ip(), port),
-            top: answered_hop(hop, source, &ip, foreign),
+            to: match source.transport {
+                Transport::Udp => source.towards(SocketAddr::new(source.remote.ip(), port)),
+                // A stream's answers go back by the stream (RFC 3261 18.2.2).
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => source,
+            },
+            top: answered_hop(hop, source.remote, &ip, foreign),
             first_hop_end: end,
             sent_by,
         })
@@ -445,13 +450,13 @@ mod tests {
 
     #[test]
     fn a_response_returns_to_where_the_request_came_from() {
-        let source = "203.0.113.9:4444".parse().expect("an address");
+        let source = Hop::udp("203.0.113.9:4444".parse().expect("an address"));
         let path =
             ReturnPath::read(b"SIP/2.0/UDP 10.0.0.1:5070;rport;branch=z9hG4bKx", source).expect("valid");
         assert_eq!(path.to, source);
         assert_eq!(path.top, b"SIP/2.0/UDP 10.0.0.1:5070;rport=4444;branch=z9hG4bKx;received=203.0.113.9");
         let path = ReturnPath::read(b"SIP/2.0/UDP 10.0.0.1:5070;received=1.2.3.4", source).expect("valid");
-        assert_eq!(path.to, "203.0.113.9:5070".parse().expect("an address"));
+        assert_eq!(path.to, Hop::udp("203.0.113.9:5070".parse().expect("an address")));
         assert_eq!(path.top, b"SIP/2.0/UDP 10.0.0.1:5070;received=203.0.113.9");
     }
 

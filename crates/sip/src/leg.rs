@@ -1,12 +1,11 @@
 //! One side of a call: where it stands, its dialog, and what it waits for.
 //! It refuses to know messages; `endpoint` moves it from state to state.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use crate::command::{Invite, Reason};
 use crate::dialog::DialogState;
+use crate::hop::Hop;
 
 /// Where a leg stands.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl Deadlines {
 pub(crate) struct Answer {
     pub(crate) cseq: u32,
     pub(crate) bytes: Bytes,
-    pub(crate) to: SocketAddr,
+    pub(crate) to: Hop,
     pub(crate) interval_ms: u64,
     /// Whether our 200 carried the offer, so that the ACK carries the answer.
     pub(crate) offered: bool,
@@ -116,7 +115,7 @@ pub(crate) struct Answer {
 pub(crate) struct Acked {
     pub(crate) cseq: u32,
     pub(crate) tag: String,
-    pub(crate) to: SocketAddr,
+    pub(crate) to: Hop,
     pub(crate) bytes: Bytes,
 }
 

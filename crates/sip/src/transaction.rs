@@ -1,11 +1,10 @@
 //! Client and server transactions (RFC 3261 section 17, RFC 6026) over UDP, as data with their own deadlines.
 //! They refuse to know dialogs and calls; what a transaction is for is a word its owner left in it.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use crate::command::{LegId, ProbeId};
+use crate::hop::Hop;
 
 /// RFC 3261 T2: the longest pause between repetitions.
 pub(crate) const T2_MS: u64 = 4_000;
@@ -58,7 +57,7 @@ pub(crate) struct Client {
     /// The number in our branch; also the key in the table.
     pub(crate) branch: u64,
     pub(crate) cseq: u32,
-    pub(crate) to: SocketAddr,
+    pub(crate) to: Hop,
     pub(crate) request: Bytes,
     /// Our ACK to a non-2xx final response.
     pub(crate) ack: Option<Bytes>,
@@ -148,7 +147,7 @@ pub(crate) struct Server {
     pub(crate) leg: Option<LegId>,
     pub(crate) method: ServerMethod,
     pub(crate) cseq: u32,
-    pub(crate) to: SocketAddr,
+    pub(crate) to: Hop,
     /// Via, From, Call-ID and CSeq lines of every response.
     pub(crate) head: Bytes,
     /// The To value as it came.

@@ -217,8 +217,8 @@ fn a_phone_behind_address_translation_is_found_again() {
     let Some(Event::Invited { leg, .. }) = endpoint.poll_event() else { panic!("a call") };
     endpoint.answer(leg, sdp(1), 1);
     let answer = endpoint.poll_transmit().expect("200");
-    assert_eq!(answer.to, from);
+    assert_eq!(answer.to.remote, from);
     assert!(String::from_utf8_lossy(&answer.bytes).contains("rport=33444"));
     let dialog = endpoint.dialog(leg).expect("confirmed");
-    assert_eq!((dialog.next_hop, dialog.remote_target.as_str()), (from, "sip:1@192.168.1.5:5062"));
+    assert_eq!((dialog.next_hop.remote, dialog.remote_target.as_str()), (from, "sip:1@192.168.1.5:5062"));
 }

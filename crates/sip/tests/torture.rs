@@ -37,7 +37,7 @@ fn deliver(name: &str) -> Seen {
     let mut endpoint = endpoint();
     endpoint.receive(&message(name), stranger(), 1);
     let status = endpoint.poll_transmit().map(|sent| {
-        assert_eq!(sent.to.ip(), stranger().ip(), "{name}: answers go to where the message came from");
+        assert_eq!(sent.to.remote.ip(), stranger().ip(), "{name}: answers go to where the message came from");
         String::from_utf8_lossy(&sent.bytes)[8..11].parse().expect("a status")
     });
     let invited = endpoint.poll_event().map(|event| match event {

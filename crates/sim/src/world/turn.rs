@@ -119,7 +119,7 @@ impl World {
 
     fn perform(&mut self, output: Output) -> Result<(), String> {
         match output {
-            Output::Transmit { to, bytes, call } => self.transmit(to, &bytes, call),
+            Output::Transmit { to, bytes, call } => self.transmit(to.remote, &bytes, call),
             Output::Heard { .. } => Ok(()),
             Output::Media(command) => {
                 let (prompt, lag) = (self.weather.prompt_ms, self.weather.lag_ms);

@@ -1,14 +1,13 @@
 //! The gate: what an arriving message is, whether it is fit to be looked at, and whom it concerns.
 //! It refuses to keep state for messages that no leg wants; they are answered and forgotten (RFC 3261 8.2.7).
 
-use std::net::SocketAddr;
-
 use sipx_sip::headers::Address;
 use sipx_sip::{HeaderName, Method, Request, Response};
 
 use super::Endpoint;
 use crate::compose::{self, ALLOW, Message};
 use crate::event::Event;
+use crate::hop::Hop;
 use crate::ids::{hex_string, unhex};
 use crate::incoming::{self, Fault, Head, ReturnPath, tokens};
 use crate::leg::State;
@@ -20,7 +19,7 @@ pub(super) struct Arrival<'m> {
     pub(super) head: Head<'m>,
     pub(super) path: ReturnPath,
     pub(super) key: u64,
-    pub(super) from: SocketAddr,
+    pub(super) from: Hop,
     pub(super) now_ms: u64,
 }
 
@@ -68,7 +67,7 @@ fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 impl Endpoint {
-    pub(super) fn receive_request(&mut self, request: &Request, raw: &[u8], from: SocketAddr, now_ms: u64) {
+    pub(super) fn receive_request(&mut self, request: &Request, raw: &[u8], from: Hop, now_ms: u64) {
         let head = match Head::read(&request.headers) {
             Ok(head) => head,
             Err(fault) => return self.refuse_unread(raw, from, fault.status, fault.phrase),
@@ -189,7 +188,7 @@ impl Endpoint {
 
     /// A request that cannot be parsed is refused when its necessary headers can still be made out, else
     /// dropped; a response, or an ACK, is always dropped.
-    pub(super) fn refuse_unread(&mut self, raw: &[u8], from: SocketAddr, status: u16, phrase: &str) {
+    pub(super) fn refuse_unread(&mut self, raw: &[u8], from: Hop, status: u16, phrase: &str) {
         let Some(salvaged) = Salvaged::read(raw) else {
             self.totals.dropped += 1;
             return;
@@ -209,7 +208,7 @@ impl Endpoint {
         self.transmit(path.to, bytes, None);
     }
 
-    pub(super) fn receive_response(&mut self, response: &Response, from: SocketAddr, now_ms: u64) {
+    pub(super) fn receive_response(&mut self, response: &Response, from: Hop, now_ms: u64) {
         let head = match Head::read(&response.headers) {
             // A second Via means that the response was meant for somebody else (RFC 3261 8.1.3.3).
             Ok(head) if head.vias == 1 && response.version.is_supported() => head,

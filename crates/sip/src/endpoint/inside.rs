@@ -10,6 +10,7 @@ use super::uac::{list_of, sdp_of};
 use crate::command::{LegId, Reason};
 use crate::compose::{self, ALLOW};
 use crate::event::Event;
+use crate::hop::Hop;
 use crate::incoming::{self, Body, Extensions, Head};
 use crate::leg::{Asked, Deadline, State};
 use crate::transaction::{ClientState, Purpose, ServerMethod};
@@ -300,7 +301,7 @@ impl Endpoint {
 }
 
 /// A target refresh (RFC 3261 12.2): the new Contact, and where it is to be found.
-fn retarget(leg: &mut crate::leg::Leg, contact: &str, source: std::net::SocketAddr) {
+fn retarget(leg: &mut crate::leg::Leg, contact: &str, source: Hop) {
     leg.dialog.remote_target = compose::uri_of(contact).to_owned();
     if leg.dialog.route_set.is_empty() {
         leg.dialog.next_hop = compose::next_hop(&leg.dialog.remote_target, source);

@@ -1,8 +1,6 @@
 //! Moving transactions on: starting, repeating, answering, ending.
 //! It refuses to decide what an outcome means; it hands that to the leg's own chapter.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::Endpoint;
@@ -10,6 +8,7 @@ use super::ingress::Arrival;
 use crate::command::LegId;
 use crate::compose::{self, ALLOW, Message};
 use crate::event::{Event, Failure, FailureKind};
+use crate::hop::Hop;
 use crate::timers::Owner;
 use crate::transaction::{Client, ClientState, Purpose, Server, ServerMethod, ServerState};
 
@@ -22,7 +21,7 @@ impl Endpoint {
         leg: Option<LegId>,
         branch: u64,
         cseq: u32,
-        to: SocketAddr,
+        to: Hop,
         request: Bytes,
         now_ms: u64,
     ) -> u64 {
@@ -176,7 +175,7 @@ impl Endpoint {
         self.release(server.leg);
     }
 
-    pub(super) fn fail_clients_to(&mut self, to: SocketAddr, now_ms: u64) {
+    pub(super) fn fail_clients_to(&mut self, to: Hop, now_ms: u64) {
         let waiting = |client: &Client| client.to == to && client.state == ClientState::Calling;
         let failed: Vec<u64> = self.clients.iter().filter(|(_, c)| waiting(c)).map(|(id, _)| id).collect();
         for id in failed {

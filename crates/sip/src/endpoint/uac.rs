@@ -1,8 +1,6 @@
 //! Our calls: INVITE out, CANCEL, the ACKs, and the BYE for forks that answer when the call is taken or given up.
 //! It refuses to know whom to try next.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use sipx_sip::{HeaderName, Headers, Response};
 
@@ -11,6 +9,7 @@ use crate::command::{Invite, LegId, Refused};
 use crate::compose::{self, ALLOW, Message};
 use crate::dialog::DialogState;
 use crate::event::{Event, Failure, FailureKind};
+use crate::hop::Hop;
 use crate::ids::hex_string;
 use crate::incoming::{self, Body, Head};
 use crate::leg::{Acked, Attempt, Deadline, State};
@@ -180,7 +179,7 @@ impl Endpoint {
         client: u64,
         response: &Response,
         head: &Head<'_>,
-        from: SocketAddr,
+        from: Hop,
         now_ms: u64,
     ) {
         let Some((leg, purpose)) = self.clients.get(client).and_then(|c| Some((c.leg?, c.purpose))) else {
@@ -230,7 +229,7 @@ impl Endpoint {
         leg_id: LegId,
         response: &Response,
         head: &Head<'_>,
-        from: SocketAddr,
+        from: Hop,
         now_ms: u64,
     ) {
         if let Some(client) = self.clients.get_mut(id)
@@ -365,7 +364,7 @@ impl Endpoint {
 }
 
 /// The dialog that a 2xx makes (RFC 3261 12.1.2).
-fn peer_dialog(base: &DialogState, headers: &Headers, tag: String, from: SocketAddr) -> DialogState {
+fn peer_dialog(base: &DialogState, headers: &Headers, tag: String, from: Hop) -> DialogState {
     let mut route_set = list_of(headers, &HeaderName::RecordRoute);
     route_set.reverse();
     let contact = list_of(headers, &HeaderName::Contact).into_iter().next();

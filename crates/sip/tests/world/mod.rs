@@ -125,7 +125,7 @@ impl World {
         loop {
             let endpoint = self.endpoints.get_mut(&who).expect("joined");
             let Some(transmit) = endpoint.poll_transmit() else { break };
-            self.send(who, transmit.to, transmit.bytes.to_vec());
+            self.send(who, transmit.to.remote, transmit.bytes.to_vec());
         }
         while let Some(event) = self.endpoints.get_mut(&who).expect("joined").poll_event() {
             self.events.get_mut(&who).expect("joined").push_back(event);
