@@ -39,7 +39,12 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
             number: number(),
             enabled: true,
             destinations,
-            groups: vec![Group { name: "all".into(), strategy: Strategy::Sequential, members }],
+            groups: vec![Group {
+                name: "all".into(),
+                strategy: Strategy::Sequential,
+                members,
+                weights: Default::default(),
+            }],
             rules: Vec::new(),
             otherwise: Then::Dial("all".into()),
             forwards: Forwards::default(),

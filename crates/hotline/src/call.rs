@@ -16,7 +16,7 @@ use crate::tenant::{Ask, Tenant};
 use crate::{CallId, Mono, Now, RecordingId, Wall};
 
 pub use explain::{Answers, explain};
-pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo};
+pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
 
 mod dialling;
 mod explain;
@@ -73,6 +73,8 @@ pub enum Event {
     LegFailed { leg: LegNo, outcome: LegOutcome, status: u16, q850: Option<u16> },
     /// A leg that was given up answered after all and was ended at once.
     LateAnswer { leg: LegNo },
+    /// The far end of an outgoing leg plays a tone of its own; told where its trunk says that this counts (row R12).
+    ToneHeard { leg: LegNo, tone: Tone },
     /// The far end of an outgoing leg hung up.
     LegHungUp { leg: LegNo },
     /// The caller cancelled before our 200.
@@ -206,6 +208,8 @@ struct Leg {
     state: LegState,
     /// Whether it holds a line of its bound number.
     line: bool,
+    /// When its 200 came, if it was joined or is about to be.
+    answered: Option<Mono>,
 }
 
 /// One call.
@@ -221,6 +225,12 @@ pub struct Call {
     log: Vec<Dated>,
     state: State,
     legs: Vec<Leg>,
+    /// Forwards made (row R14).
+    forwards: u8,
+    /// Places of bound numbers dialled so far.
+    tried: Vec<u8>,
+    /// Places of bound numbers that rejected the call (row R31).
+    rejected: Vec<u8>,
     meter: Option<Meter>,
     answered: Option<Mono>,
     early_media: bool,
@@ -245,6 +255,9 @@ impl Call {
             log: Vec::with_capacity(16),
             state: State::Ending,
             legs: Vec::new(),
+            forwards: 0,
+            tried: Vec::new(),
+            rejected: Vec::new(),
             meter: None,
             answered: None,
             early_media: false,
@@ -418,6 +431,7 @@ impl Call {
             Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
             // Words about legs that no longer matter, or handled before: nothing to do.
             Event::Rang { .. }
+            | Event::ToneHeard { .. }
             | Event::Played { .. }
             | Event::RecordingCut
             | Event::Quality { .. }

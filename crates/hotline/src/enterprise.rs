@@ -1,6 +1,8 @@
 //! An enterprise's whole configuration as people write it: numbers, bound numbers, rules, lists, limits, plan. One
 //! readable document, validated here and compiled to [`Hotline`](crate::Hotline)s; YAML and JSON are the business of others.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Schedule;
@@ -170,6 +172,8 @@ pub struct Group {
     pub strategy: Strategy,
     /// Names of destinations, in order.
     pub members: Vec<String>,
+    /// Weights of members by name, 1 to 100, for [`Strategy::Weighted`]; who is not named weighs 1.
+    pub weights: BTreeMap<String, u8>,
 }
 
 /// In what order a group's members are tried.
@@ -180,6 +184,32 @@ pub enum Strategy {
     Sequential,
     /// The next call begins after the member that began the last one (row R07).
     RoundRobin,
+    /// In an order drawn anew for each call, from the call's own seed (row R06).
+    Random,
+    /// Who has been free of calls the longest is first (row R27).
+    LongestIdle,
+    /// Who answered the fewest calls since midnight in Beijing is first (row R27).
+    FewestCalls,
+    /// Who talked the least since midnight in Beijing is first (row R27).
+    LeastTalk,
+    /// All at once: who answers first has the call (row R27).
+    RingAll,
+    /// By weights, exact over each sum of them while all are free (row R27).
+    Weighted,
+}
+
+impl Strategy {
+    /// Whether it looks at what its phones have done before.
+    pub fn counts_phones(self) -> bool {
+        match self {
+            Strategy::LongestIdle | Strategy::FewestCalls | Strategy::LeastTalk => true,
+            Strategy::Sequential
+            | Strategy::RoundRobin
+            | Strategy::Random
+            | Strategy::RingAll
+            | Strategy::Weighted => false,
+        }
+    }
 }
 
 /// One sentence: when all of this holds, then that.

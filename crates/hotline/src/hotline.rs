@@ -56,6 +56,8 @@ pub struct Hotline {
     pub account: AccountKind,
     /// What happens when money ends during a talk.
     pub balance_end: BalanceEnd,
+    /// Whether calls note what they did to the phones that took them: some group of the enterprise asks for it.
+    pub counts_phones: bool,
 }
 
 /// A bound number, checked and ready to dial.
@@ -86,6 +88,8 @@ pub struct Group {
     pub strategy: Strategy,
     /// Places in [`Hotline::destinations`].
     pub members: Short<u8, 14>,
+    /// Weights of the members in their order, for [`Strategy::Weighted`]; else none.
+    pub weights: Box<[u8]>,
 }
 
 impl Hotline {

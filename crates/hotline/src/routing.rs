@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::enterprise::{DestinationKind, Strategy};
-use crate::hotline::Destination;
-use crate::tenant::Tenant;
-use crate::{Hotline, Word};
+use crate::flow::Chance;
+use crate::hotline::{Destination, Group};
+use crate::tenant::{Standing, Tenant, deal_one};
+use crate::{Hotline, Wall, Word};
 
 /// Forwards made in one call, at most (row R14; seed 002:119).
 pub const FORWARDS_MAX: u8 = 3;
@@ -20,6 +21,8 @@ pub struct Route {
     pub order: Vec<u8>,
     /// Why.
     pub why: RouteWhy,
+    /// How a weighted group's members stand after this call; the caller of [`choose_route`] tells the tenant.
+    pub standing: Option<Standing>,
 }
 
 /// Why a route is as it is.
@@ -31,6 +34,10 @@ pub struct RouteWhy {
     pub strategy: Strategy,
     /// The member that began the group's last call (round robin).
     pub after: Option<u8>,
+    /// What the members in their order were compared by, where it is not their place: the end of the last call in ms
+    /// since 1970 (longest idle; the highest there is while one is up), calls or ms of talk since midnight in Beijing,
+    /// or the weight.
+    pub measured: Vec<i64>,
     /// Members not tried, each with its reason.
     pub skipped: Vec<(u8, Skip)>,
 }
@@ -45,37 +52,114 @@ pub enum Skip {
     LinesFull,
     /// Tried before in this call: a loop of forwards.
     AlreadyTried,
+    /// It rejected this call before (row R31).
+    Rejected,
 }
 
-/// Chooses the order for a group. Members that are off or whose lines are full are skipped with their reason; with
-/// none left the order is empty and the caller of this function looks at the reasons.
-pub fn choose_route(hotline: &Hotline, group: u8, tenant: &Tenant) -> Route {
+/// What is asked beside the rules: when, with whose chance, and what this call knows already.
+pub struct Asked<'a> {
+    /// The wall time of the attempt.
+    pub at: Wall,
+    /// The call's own source of chance.
+    pub chance: &'a mut Chance,
+    /// Places of bound numbers that rejected this call.
+    pub rejected: &'a [u8],
+}
+
+/// Chooses the order for a group. Members that are off, whose lines are full or that rejected this call are skipped
+/// with their reason; with none left the order is empty and the caller of this function looks at the reasons.
+pub fn choose_route(hotline: &Hotline, group: u8, tenant: &Tenant, asked: &mut Asked<'_>) -> Route {
     let chosen = &hotline.groups[usize::from(group)];
     let count = chosen.members.len();
-    let after = match chosen.strategy {
-        Strategy::Sequential => None,
-        Strategy::RoundRobin => tenant.pointer(hotline.number, group),
-    };
+    let in_turn = chosen.strategy == Strategy::RoundRobin;
+    let after = if in_turn { tenant.pointer(hotline.number, group) } else { None };
     let start = after.map_or(0, |last| (usize::from(last) + 1) % count.max(1));
     let (mut order, mut skipped) = (Vec::with_capacity(count), Vec::new());
     for turn in 0..count {
         let place = chosen.members[(start + turn) % count];
-        match skip(hotline.destination(place), tenant) {
+        match skip(hotline, place, tenant, asked.rejected) {
             None => order.push(place),
             Some(reason) => skipped.push((place, reason)),
         }
     }
-    let why = RouteWhy { group: hotline.words.word(chosen.name), strategy: chosen.strategy, after, skipped };
-    Route { order, why }
+    let phone = |place: &u8| &*hotline.destination(*place).number;
+    let (mut measured, mut standing) = (Vec::new(), None);
+    match chosen.strategy {
+        Strategy::Sequential | Strategy::RoundRobin | Strategy::RingAll => {}
+        Strategy::Random => shuffle(&mut order, asked.chance),
+        Strategy::LongestIdle => measured = sort_by(&mut order, |place| idle_since(phone(place), tenant)),
+        Strategy::FewestCalls => {
+            let calls = |place: &u8| i64::from(tenant.phone_use(phone(place), asked.at).calls);
+            measured = sort_by(&mut order, calls);
+        }
+        Strategy::LeastTalk => {
+            let talk = |place: &u8| tenant.phone_use(phone(place), asked.at).talk_ms as i64;
+            measured = sort_by(&mut order, talk);
+        }
+        Strategy::Weighted => {
+            let before = tenant.standing(hotline.number, group);
+            (measured, standing) = by_weight(chosen, &mut order, before);
+        }
+    }
+    let group = hotline.words.word(chosen.name);
+    Route { order, why: RouteWhy { group, strategy: chosen.strategy, after, measured, skipped }, standing }
 }
 
-/// Why a bound number cannot be tried now, if it cannot.
-pub fn skip(destination: &Destination, tenant: &Tenant) -> Option<Skip> {
+/// Fisher and Yates.
+fn shuffle(order: &mut [u8], chance: &mut Chance) {
+    for place in (1..order.len()).rev() {
+        order.swap(place, chance.below(place as u64 + 1) as usize);
+    }
+}
+
+/// The least first; equals stay in the order written. Returns what each was compared by.
+fn sort_by(order: &mut [u8], measure: impl Fn(&u8) -> i64) -> Vec<i64> {
+    order.sort_by_cached_key(&measure);
+    order.iter().map(measure).collect()
+}
+
+/// When a phone became free of calls, in ms since 1970: one that never had a call first, one with a call up last.
+fn idle_since(digits: &str, tenant: &Tenant) -> i64 {
+    let free = tenant.lines_in_use(digits) == 0;
+    if free { tenant.last_call_ended(digits).0 } else { i64::MAX }
+}
+
+/// The member whose turn it is, then the others as far as they are behind.
+fn by_weight(group: &Group, order: &mut [u8], mut standing: Standing) -> (Vec<i64>, Option<Standing>) {
+    let weight_of = |place: &u8| {
+        let member = group.members.iter().position(|member| member == place);
+        member.and_then(|member| group.weights.get(member)).copied().unwrap_or(1)
+    };
+    if order.is_empty() {
+        return (Vec::new(), None);
+    }
+    let free = |place: &u8| if order.contains(place) { i32::from(weight_of(place)) } else { 0 };
+    let weights: Vec<i32> = group.members.iter().map(free).collect();
+    let first = group.members[deal_one(&mut standing, &weights)];
+    let stands = |place: &u8| group.members.iter().position(|member| member == place).map(|at| standing[at]);
+    order.sort_by_key(|place| (*place != first, std::cmp::Reverse(stands(place))));
+    let measured = order.iter().map(|place| i64::from(weight_of(place))).collect();
+    (measured, Some(standing))
+}
+
+/// Why a bound number cannot be tried now, if it cannot. `rejected` are the places of those that rejected this call:
+/// the same phone may stand at another place too.
+pub fn skip(hotline: &Hotline, place: u8, tenant: &Tenant, rejected: &[u8]) -> Option<Skip> {
+    let destination = hotline.destination(place);
     if !destination.enabled {
         return Some(Skip::Off);
     }
+    if is_among(hotline, place, rejected) {
+        return Some(Skip::Rejected);
+    }
     let full = tenant.lines_in_use(&destination.number) >= u32::from(destination.lines);
     full.then_some(Skip::LinesFull)
+}
+
+/// Whether the phone at a place is one of those at `others`, by its digits.
+pub fn is_among(hotline: &Hotline, place: u8, others: &[u8]) -> bool {
+    let phone = &hotline.destination(place).number;
+    others.iter().any(|other| hotline.destination(*other).number == *phone)
 }
 
 /// The place of a member within its group: what round robin points at.

@@ -29,10 +29,11 @@ pub struct Settlement {
     pub states: Vec<TenantState>,
 }
 
-/// One remembered value of a tenant that must survive a restart: a round-robin pointer or the state of a deal.
+/// One remembered value of a tenant that must survive a restart: a pointer, the state of a deal, what a phone did.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
-    /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`.
+    /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
+    /// `phone/<digits>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -74,14 +75,23 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let counts = folded.admission.is_some() && (record.answered_at.is_some() || arrived.count_unanswered);
     let month = record.started_at.beijing().billing_month();
     let states = states(log, &arrived);
-    let log = postcard::to_allocvec(log).unwrap_or_default();
+    let log = write_log(log);
     let settlement = Settlement { position, record, counts, charges, entries, log, states };
     Some(Settled { settlement, admission: folded.admission, fee, month, account: arrived.account })
 }
 
-/// Reads back a log as a settlement stores it; `None` if it is not one.
+/// The head of a stored log: a zero, which no log without a head began with, and the form of its facts. A change of
+/// [`Fact`]'s shape is a new form.
+const LOG_HEAD: [u8; 2] = [0, 2];
+
+/// A log as a settlement stores it.
+fn write_log(log: &[Dated]) -> Vec<u8> {
+    postcard::to_extend(log, LOG_HEAD.to_vec()).unwrap_or_default()
+}
+
+/// Reads back a log as a settlement stores it; `None` if it is not one, or one of another form.
 pub fn read_log(bytes: &[u8]) -> Option<Vec<Dated>> {
-    postcard::from_bytes(bytes).ok()
+    postcard::from_bytes(bytes.strip_prefix(&LOG_HEAD)?).ok()
 }
 
 /// The plan a leg's cost is rated by, as noted when it was dialled.
@@ -92,7 +102,7 @@ fn cost_plan(log: &[Dated], leg: LegNo) -> Option<&PlanId> {
     })
 }
 
-/// What a call left changed in its tenant: its pointers and deals, as last set.
+/// What a call left changed in its tenant: pointers, deals, standings and what its phones did, as last set.
 fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
     let of = |dated: &Dated| match &dated.fact {
         Fact::Pointed { group, member, turn } => {
@@ -101,6 +111,10 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         Fact::Dealt { step, state, turn } => {
             Some(tenant::deal_state(arrived.number, *step, state.clone(), *turn))
         }
+        Fact::Weighed { group, state, turn } => {
+            Some(tenant::weight_state(arrived.number, *group, state.clone(), *turn))
+        }
+        Fact::PhoneUsed { phone, used, turn } => Some(tenant::phone_state(phone, used, *turn)),
         _ => None,
     };
     log.iter().filter_map(of).collect()

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::barring::Barred;
 use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
 use crate::flow::StepNo;
 use crate::settlement::TenantState;
-use crate::{Hotline, HotlineNumber, Money, Short};
+use crate::{Hotline, HotlineNumber, Money, Short, Wall};
 
 /// The living state of one enterprise.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,10 @@ pub struct Tenant {
     /// Exact shares of percentage steps.
     pub deals: Deals,
     pointers: BTreeMap<(HotlineNumber, u8), u8>,
+    /// How far each member of a weighted group is ahead or behind.
+    standings: BTreeMap<(HotlineNumber, u8), Standing>,
+    /// What phones did, by their digits: two 400 numbers may share one.
+    phones: BTreeMap<String, PhoneUse>,
     lines: BTreeMap<String, u32>,
     calls_up: u32,
     numbers: BTreeMap<HotlineNumber, NumberUse>,
@@ -23,6 +29,35 @@ pub struct Tenant {
     purse: Purse,
     /// Orders what is remembered: a later change has a higher turn.
     turn: u64,
+}
+
+/// How far each share or member is ahead or behind.
+pub type Standing = Short<i32, 6>;
+
+/// What a phone did: its calls and its talk of one day in Beijing, and the end of its last call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneUse {
+    /// Days in Beijing since 1970-01-01.
+    pub day: u32,
+    /// Calls answered on that day.
+    pub calls: u32,
+    /// Talk of calls that ended on that day.
+    pub talk_ms: u64,
+    /// When its last call ended; 1970 if none did.
+    pub ended_at: Wall,
+}
+
+impl PhoneUse {
+    /// The same as seen on a day: what was done on another is forgotten.
+    fn on(self, day: u32) -> Self {
+        if day > self.day { Self { day, calls: 0, talk_ms: 0, ..self } } else { self }
+    }
+}
+
+/// The day in Beijing, counted from 1970-01-01.
+fn day_of(at: Wall) -> u32 {
+    const EAST_MS: i64 = 8 * 3_600_000;
+    ((at.0 + EAST_MS).max(0) / 86_400_000) as u32
 }
 
 /// What one number has up and has used.
@@ -348,6 +383,44 @@ impl Tenant {
         self.pointers.insert((number, group), member);
     }
 
+    /// The standing of a weighted group's members; nobody is ahead until the first call.
+    pub fn standing(&self, number: HotlineNumber, group: u8) -> Standing {
+        self.standings.get(&(number, group)).cloned().unwrap_or_default()
+    }
+
+    /// Takes the standing after a call was given to a member.
+    pub fn stand(&mut self, number: HotlineNumber, group: u8, standing: Standing) {
+        self.standings.insert((number, group), standing);
+    }
+
+    /// What a phone did on the day of an instant, and when its last call ended.
+    pub fn phone_use(&self, digits: &str, at: Wall) -> PhoneUse {
+        self.phones.get(digits).copied().unwrap_or_default().on(day_of(at))
+    }
+
+    /// When a phone's last call ended; 1970 if it had none.
+    pub fn last_call_ended(&self, digits: &str) -> Wall {
+        self.phones.get(digits).map_or(Wall(0), |used| used.ended_at)
+    }
+
+    /// A phone answered a call; what it did with this one.
+    pub fn phone_answered(&mut self, digits: &str, at: Wall) -> PhoneUse {
+        let used = self.phone_use(digits, at);
+        self.set_phone(digits, PhoneUse { calls: used.calls + 1, ..used })
+    }
+
+    /// A phone's call ended; what it did with this one.
+    pub fn phone_ended(&mut self, digits: &str, at: Wall, talk_ms: u64) -> PhoneUse {
+        let used = self.phone_use(digits, at);
+        let ended_at = used.ended_at.max(at);
+        self.set_phone(digits, PhoneUse { talk_ms: used.talk_ms + talk_ms, ended_at, ..used })
+    }
+
+    fn set_phone(&mut self, digits: &str, used: PhoneUse) -> PhoneUse {
+        self.phones.insert(digits.to_owned(), used);
+        used
+    }
+
     /// The turn of a change that is about to be noted.
     pub fn next_turn(&mut self) -> u64 {
         self.turn += 1;
@@ -358,6 +431,12 @@ impl Tenant {
     pub fn remember(&mut self, told: &TenantState) {
         self.turn = self.turn.max(told.position);
         let (key, value) = (told.key.as_str(), told.value.as_str());
+        if let Some(digits) = key.strip_prefix("phone/") {
+            if let Some(used) = read_phone(value) {
+                self.set_phone(digits, used);
+            }
+            return;
+        }
         let mut parts = key.split('/');
         let (Some(kind), Some(number), Some(place)) = (parts.next(), parts.next(), parts.next()) else {
             return;
@@ -370,9 +449,13 @@ impl Tenant {
                 }
             }
             ("deal", Ok(step), value) => {
-                let state: Result<Vec<i32>, _> = value.split(',').map(str::parse).collect();
-                if let Ok(state) = state {
-                    self.deals.states.insert((number, step), Short::from(&*state));
+                if let Some(state) = read_standing(value) {
+                    self.deals.states.insert((number, step), state);
+                }
+            }
+            ("weight", Ok(group), value) => {
+                if let (Ok(group), Some(state)) = (u8::try_from(group), read_standing(value)) {
+                    self.stand(number, group, state);
                 }
             }
             _ => {}
@@ -433,37 +516,59 @@ pub struct Figures {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deals {
     /// How far each share is ahead or behind.
-    states: BTreeMap<(HotlineNumber, StepNo), Short<i32, 6>>,
+    states: BTreeMap<(HotlineNumber, StepNo), Standing>,
 }
 
 impl Deals {
     /// Deals one call: the smooth weighted turn, exact over each cycle of the weights' sum. Shares of weight zero are
     /// left out and keep their standing.
     pub fn next(&mut self, number: HotlineNumber, step: StepNo, weights: &[i32]) -> usize {
-        let state = self.states.entry((number, step)).or_default();
-        if state.len() != weights.len() {
-            *state = weights.iter().map(|_| 0).collect();
-        }
-        let total: i32 = weights.iter().sum();
-        let mut chosen = None;
-        for (place, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0) {
-            state[place] += weight;
-            if chosen.is_none_or(|best: usize| state[place] > state[best]) {
-                chosen = Some(place);
-            }
-        }
-        let chosen = chosen.unwrap_or(0);
-        if let Some(standing) = state.get_mut(chosen) {
-            *standing -= total;
-        }
-        chosen
+        deal_one(self.states.entry((number, step)).or_default(), weights)
     }
 
     /// The state of one deal, as remembered across restarts.
     pub fn state(&self, number: HotlineNumber, step: StepNo) -> Option<String> {
-        let state = self.states.get(&(number, step))?;
-        Some(state.iter().map(i32::to_string).collect::<Vec<_>>().join(","))
+        self.states.get(&(number, step)).map(write_standing)
     }
+}
+
+/// The smooth weighted turn itself, over whatever has weights; see [`Deals::next`].
+pub fn deal_one(state: &mut Standing, weights: &[i32]) -> usize {
+    if state.len() != weights.len() {
+        *state = weights.iter().map(|_| 0).collect();
+    }
+    let total: i32 = weights.iter().sum();
+    let mut chosen = None;
+    for (place, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0) {
+        state[place] += weight;
+        if chosen.is_none_or(|best: usize| state[place] > state[best]) {
+            chosen = Some(place);
+        }
+    }
+    let chosen = chosen.unwrap_or(0);
+    if let Some(standing) = state.get_mut(chosen) {
+        *standing -= total;
+    }
+    chosen
+}
+
+/// A standing as it is remembered: `3,-1,-2`.
+pub fn write_standing(state: &Standing) -> String {
+    state.iter().map(i32::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn read_standing(text: &str) -> Option<Standing> {
+    text.split(',').map(|part| part.parse().ok()).collect()
+}
+
+fn read_phone(text: &str) -> Option<PhoneUse> {
+    let mut parts = text.split(',');
+    Some(PhoneUse {
+        day: parts.next()?.parse().ok()?,
+        calls: parts.next()?.parse().ok()?,
+        talk_ms: parts.next()?.parse().ok()?,
+        ended_at: Wall(parts.next()?.parse().ok()?),
+    })
 }
 
 /// The remembered value of a pointer.
@@ -474,6 +579,18 @@ pub fn pointer_state(number: HotlineNumber, group: u8, member: u8, turn: u64) ->
 /// The remembered value of a deal.
 pub fn deal_state(number: HotlineNumber, step: StepNo, state: String, turn: u64) -> TenantState {
     TenantState { key: format!("deal/{number}/{step}"), value: state, position: turn }
+}
+
+/// The remembered standing of a weighted group's members.
+pub fn weight_state(number: HotlineNumber, group: u8, state: String, turn: u64) -> TenantState {
+    TenantState { key: format!("weight/{number}/{group}"), value: state, position: turn }
+}
+
+/// The remembered use of a phone.
+pub fn phone_state(digits: &str, used: &PhoneUse, turn: u64) -> TenantState {
+    let PhoneUse { day, calls, talk_ms, ended_at } = used;
+    let value = format!("{day},{calls},{talk_ms},{}", ended_at.0);
+    TenantState { key: format!("phone/{digits}"), value, position: turn }
 }
 
 #[cfg(test)]
@@ -511,11 +628,25 @@ mod tests {
         tenant.point(number(), 2, 5);
         tenant.deals.next(number(), 3, &[70, 30]);
         let state = tenant.deals.state(number(), 3).unwrap();
+        let standing: Standing = [2, -1, -1].into_iter().collect();
+        let noon = Wall(1_792_000_000_000);
+        tenant.phone_answered("01062000001", noon);
+        let used = tenant.phone_ended("01062000001", noon, 61_000);
         let mut reborn = Tenant::default();
-        for told in [pointer_state(number(), 2, 5, 0), deal_state(number(), 3, state, 0)] {
+        for told in [
+            pointer_state(number(), 2, 5, 0),
+            deal_state(number(), 3, state, 0),
+            weight_state(number(), 1, write_standing(&standing), 0),
+            phone_state("01062000001", &used, 0),
+        ] {
             reborn.remember(&told);
         }
         assert_eq!(reborn.pointer(number(), 2), Some(5));
+        assert_eq!(reborn.standing(number(), 1), standing);
+        assert_eq!((used.calls, used.talk_ms, used.ended_at), (1, 61_000, noon));
+        assert_eq!(reborn.phone_use("01062000001", noon), used);
+        let next_day = reborn.phone_use("01062000001", Wall(noon.0 + 86_400_000));
+        assert_eq!((next_day.calls, next_day.talk_ms, next_day.ended_at), (0, 0, noon));
         assert_eq!(reborn.deals, tenant.deals);
         let unknown = "queue/4006010114/1".to_owned();
         reborn.remember(&TenantState {

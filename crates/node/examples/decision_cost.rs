@@ -10,7 +10,7 @@ use std::time::Instant;
 use hotline::enterprise::*;
 use hotline::flow::{Chance, Inputs, Stop, Walked, walk};
 use hotline::region::{Region, RegionTable};
-use hotline::routing::choose_route;
+use hotline::routing::{Asked, choose_route};
 use hotline::tenant::Tenant;
 use hotline::{Beijing, Hotline, HotlineNumber, TenantId, Wall};
 use node::directory::{Directory, Entry, Found, Place};
@@ -97,16 +97,13 @@ impl World {
         let tenant = &mut self.tenants[(suffix / NUMBERS_EACH) as usize];
         self.walked.clear();
         let (digits, region) = &self.callers[caller];
-        let mut inputs = Inputs {
-            hotline: &hotline,
-            caller: digits,
-            region,
-            at: self.at,
-            chance: &mut Chance::new(caller as u64),
-        };
+        let mut chance = Chance::new(caller as u64);
+        let mut inputs =
+            Inputs { hotline: &hotline, caller: digits, region, at: self.at, chance: &mut chance };
         let stop = walk(&mut inputs, &mut tenant.deals, 0, &mut self.walked);
         let Stop::Dial { group } = stop else { unreachable!("the rules dial a group") };
-        let route = choose_route(&hotline, group, tenant);
+        let mut asked = Asked { at: self.at, chance: &mut chance, rejected: &[] };
+        let route = choose_route(&hotline, group, tenant, &mut asked);
         assert!(!route.order.is_empty(), "every decision finds somebody");
         std::hint::black_box(route);
     }
@@ -135,6 +132,7 @@ fn template() -> Hotline {
         name: name.to_owned(),
         strategy: Strategy::Sequential,
         members: members.iter().map(|m| (*m).to_owned()).collect(),
+        weights: Default::default(),
     };
     let rule = |name: &str, when: Vec<Condition>, then: Then| Rule { name: name.to_owned(), when, then };
     let shares =

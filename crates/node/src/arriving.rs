@@ -284,5 +284,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         plan: hotline::PlanId::new(""),
         account: hotline::enterprise::AccountKind::Postpaid,
         balance_end: hotline::enterprise::BalanceEnd::Strict,
+        counts_phones: false,
     }
 }

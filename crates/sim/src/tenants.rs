@@ -18,6 +18,20 @@ pub const PHONES: [u8; 4] = [10, 0, 2, 1];
 /// The sale plans that come with the product.
 const PLANS: [&str; 6] = ["T1", "T2", "T2a", "T2b", "T3", "T6"];
 
+/// The old ones more often: most groups are written so.
+const STRATEGIES: [Strategy; 10] = [
+    Strategy::Sequential,
+    Strategy::Sequential,
+    Strategy::RoundRobin,
+    Strategy::RoundRobin,
+    Strategy::Random,
+    Strategy::LongestIdle,
+    Strategy::FewestCalls,
+    Strategy::LeastTalk,
+    Strategy::RingAll,
+    Strategy::Weighted,
+];
+
 /// The enterprises of a seed; numbers are 4006010100 and on.
 pub fn enterprises(dice: &mut Dice) -> Vec<Enterprise> {
     let count = dice.within(3, 5) as u32;
@@ -107,8 +121,9 @@ fn destination(place: u32, at: u32, dice: &mut Dice) -> Destination {
 }
 
 fn group(name: &str, dice: &mut Dice, members: Vec<String>) -> Group {
-    let strategy = if dice.chance(500) { Strategy::RoundRobin } else { Strategy::Sequential };
-    Group { name: name.into(), strategy, members }
+    let strategy = *dice.pick(&STRATEGIES);
+    let weights = members.iter().zip(1..).map(|(name, weight)| (name.clone(), weight)).collect();
+    Group { name: name.into(), strategy, members, weights }
 }
 
 fn rules(dice: &mut Dice) -> Vec<Rule> {

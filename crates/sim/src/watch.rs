@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hotline::call::{Dated, Fact};
-use hotline::cdr::{AttemptKind, CallRecord, Cause};
+use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome};
 use hotline::enterprise::{AccountKind, BalanceEnd, ShareMode, Strategy};
 use hotline::flow::StepWhy;
+use hotline::routing::RouteWhy;
 use hotline::settlement::Settled;
 use hotline::tenant::Tenant;
 use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId};
@@ -117,6 +118,7 @@ impl Watch {
             return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
         }
         check_recording(record, &hotline, log)?;
+        check_one_answers(record)?;
         self.check_route(record, &hotline, log)
     }
 
@@ -133,18 +135,12 @@ impl Watch {
                     let name = |place: &u8| hotline.destination(*place).name.clone();
                     let skipped: Vec<_> = why.skipped.iter().map(|(place, _)| name(place)).collect();
                     let start = why.after.map_or(0, |after| usize::from(after) + 1) % members.len().max(1);
-                    let expected: Vec<_> = (0..members.len())
+                    let mut expected: Vec<_> = (0..members.len())
                         .map(|turn| name(&members[(start + turn) % members.len()]))
                         .filter(|member| !skipped.contains(member))
                         .collect();
-                    if expected != *order {
-                        return Err(format!("the order is {order:?}, not {expected:?} (R05, R07)"));
-                    }
-                    let mut tried: Vec<_> = targets(record).collect();
-                    tried.dedup();
-                    if !order.iter().map(|name| &**name).take(tried.len()).eq(tried.iter().copied()) {
-                        return Err(format!("{tried:?} were tried, the order was {order:?} (R05)"));
-                    }
+                    check_order(why, order, &mut expected)?;
+                    check_tried(record, log, order)?;
                     if hotline.groups[group].strategy == Strategy::RoundRobin {
                         let turns = self.turns.entry((record.number, group as u8)).or_default();
                         turns.disturbed |= !why.skipped.is_empty();
@@ -258,6 +254,54 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Rows R05, R06, R07, R27: the order that a strategy makes of the members that can be tried.
+fn check_order(why: &RouteWhy, order: &[Arc<str>], expected: &mut [Arc<str>]) -> Result<(), String> {
+    let (same, row) = match why.strategy {
+        Strategy::Sequential | Strategy::RoundRobin | Strategy::RingAll => {
+            (order.iter().eq(expected.iter()), "R05, R07")
+        }
+        Strategy::Random | Strategy::Weighted => (is_turned(order, expected), "R06"),
+        Strategy::LongestIdle | Strategy::FewestCalls | Strategy::LeastTalk => {
+            (is_turned(order, expected) && why.measured.is_sorted(), "R27")
+        }
+    };
+    if same { Ok(()) } else { Err(format!("the order is {order:?} of {expected:?}, by {why:?} ({row})")) }
+}
+
+fn is_turned(order: &[Arc<str>], expected: &mut [Arc<str>]) -> bool {
+    let mut order = order.to_vec();
+    order.sort();
+    expected.sort();
+    order == expected
+}
+
+/// Who was tried was next in the order, but for those passed over when their turn came.
+fn check_tried(record: &CallRecord, log: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
+    let passed = |name: &str| {
+        let is_it =
+            |fact: &Fact| matches!(fact, Fact::PassedOver { destination, .. } if **destination == *name);
+        log.iter().any(|dated| is_it(&dated.fact))
+    };
+    // Several trunks may be tried for one, and, where all ring at once, for one after all were tried by the first.
+    let mut tried: Vec<&str> = Vec::new();
+    for name in targets(record) {
+        if !tried.contains(&name) {
+            tried.push(name);
+        }
+    }
+    let due = order.iter().map(|name| &**name).filter(|name| tried.contains(name) || !passed(name));
+    if due.take(tried.len()).eq(tried.iter().copied()) {
+        return Ok(());
+    }
+    Err(format!("{tried:?} were tried, the order was {order:?} (R05)"))
+}
+
+/// Row R27: one answers, and every other leg is given up.
+fn check_one_answers(record: &CallRecord) -> Result<(), String> {
+    let answered = record.legs.iter().filter(|leg| leg.outcome == LegOutcome::Answered).count();
+    if answered > 1 { Err(format!("{answered} legs answered (R27)")) } else { Ok(()) }
 }
 
 fn targets(record: &CallRecord) -> impl Iterator<Item = &str> {

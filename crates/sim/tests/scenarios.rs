@@ -58,6 +58,7 @@ scenarios! {
     fault_f9_cancel_crosses_the_answer
     fault_f9_the_ack_is_lost
     fault_f9_two_forks_answer
+    fault_f9_two_of_a_group_answer
     first_call
     i03_colour_ring
     i07_the_notice_before_the_recording
@@ -70,6 +71,11 @@ scenarios! {
     r12_forward_on_busy
     r13_forward_on_no_answer
     r14_three_forwards_at_most
+    r27_all_ring_and_nobody_answers
+    r27_all_ring_at_once
+    r27_by_weight
+    r27_longest_idle
+    r31_who_rejected_is_not_rung_again
 }
 
 #[test]

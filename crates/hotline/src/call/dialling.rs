@@ -4,11 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer, forward_kind};
+use super::{Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer, Tone, forward_kind};
 use crate::Mono;
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
 use crate::enterprise::{Ringback, Strategy};
-use crate::routing::{self, FORWARDS_MAX, Skip};
+use crate::routing::{self, Asked, FORWARDS_MAX, Skip};
+use crate::tenant::write_standing;
 
 /// A leg that gave no 18x is given up this long after its ring time.
 const RING_GRACE_MS: u64 = 8_000;
@@ -20,70 +21,114 @@ const LEGS_MAX: usize = 64;
 pub(super) struct Dialling {
     /// Members of the group still to be tried.
     left: VecDeque<u8>,
-    /// Trunks still to be tried for the bound number being reached.
-    ways: VecDeque<Option<Arc<str>>>,
-    place: u8,
+    /// Whether all of them ring at once (row R27).
+    at_once: bool,
+    /// What is being tried: one, or all at once.
+    attempts: Vec<Attempt>,
     kind: AttemptKind,
-    /// The leg being tried.
-    leg: LegNo,
-    forwards: u8,
-    tried: Vec<u8>,
     last: Option<LegOutcome>,
+}
+
+/// A bound number being tried.
+#[derive(Debug)]
+struct Attempt {
+    leg: LegNo,
+    place: u8,
+    /// Trunks still to be tried for it.
+    ways: VecDeque<Option<Arc<str>>>,
+}
+
+impl Dialling {
+    fn tries(&self, leg: LegNo) -> bool {
+        self.attempts.iter().any(|attempt| attempt.leg == leg)
+    }
+
+    fn take(&mut self, leg: LegNo) -> Option<Attempt> {
+        let place = self.attempts.iter().position(|attempt| attempt.leg == leg)?;
+        Some(self.attempts.swap_remove(place))
+    }
+
+    /// One after the other the last word decides. Of many at once one that rang says more than one that was busy, and
+    /// a busy one more than one that was not reached.
+    fn hear(&mut self, outcome: LegOutcome) {
+        let says = |outcome: LegOutcome| match outcome {
+            LegOutcome::TrunkFailed | LegOutcome::NotFound | LegOutcome::NodeLost => 0,
+            LegOutcome::Busy | LegOutcome::Rejected => 1,
+            LegOutcome::NoAnswer | LegOutcome::Cancelled | LegOutcome::LateAnswer | LegOutcome::Answered => 2,
+        };
+        let outweighed = self.at_once && self.last.is_some_and(|last| says(last) > says(outcome));
+        if !outweighed {
+            self.last = Some(outcome);
+        }
+    }
 }
 
 impl Call {
     pub(super) fn dial_group(&mut self, group: u8, desk: &mut Desk<'_>, now: Mono) {
         let hotline = self.hotline.clone();
-        let route = routing::choose_route(&hotline, group, desk.tenant);
+        let at = self.wall(now);
+        let mut asked = Asked { at, chance: &mut self.chance, rejected: &self.rejected };
+        let route = routing::choose_route(&hotline, group, desk.tenant, &mut asked);
         let order = route.order.iter().map(|place| hotline.destination(*place).name.clone()).collect();
-        let full = route.why.skipped.iter().any(|(_, why)| *why == Skip::LinesFull);
-        let remembers = route.why.strategy == Strategy::RoundRobin;
+        let full = route.why.skipped.iter().any(|(_, why)| matches!(why, Skip::LinesFull | Skip::Rejected));
+        let strategy = route.why.strategy;
         self.note(Fact::Routed { why: route.why, order }, now);
-        let first = route.order.first().filter(|_| remembers);
+        let first = route.order.first().filter(|_| strategy == Strategy::RoundRobin);
         if let Some(member) = first.and_then(|first| routing::member_of(&hotline, group, *first)) {
             desk.tenant.point(hotline.number, group, member);
             let turn = desk.tenant.next_turn();
             self.note(Fact::Pointed { group, member, turn }, now);
         }
+        if let Some(standing) = route.standing {
+            let state = write_standing(&standing);
+            desk.tenant.stand(hotline.number, group, standing);
+            let turn = desk.tenant.next_turn();
+            self.note(Fact::Weighed { group, state, turn }, now);
+        }
         let dialling = Dialling {
             left: route.order.into(),
-            ways: VecDeque::new(),
-            place: 0,
+            at_once: strategy == Strategy::RingAll,
+            attempts: Vec::new(),
             kind: AttemptKind::Target,
-            leg: 0,
-            forwards: 0,
-            tried: Vec::new(),
             last: full.then_some(LegOutcome::Busy),
         };
         self.try_next(dialling, desk, now);
     }
 
-    /// Tries the next trunk, the next member or the next forward; with none left the call is refused.
+    /// Tries the next member, or all at once, then the next forward; with none left the call is refused.
     fn try_next(&mut self, mut dialling: Dialling, desk: &mut Desk<'_>, now: Mono) {
         loop {
+            let busy_trying = !dialling.attempts.is_empty();
+            if busy_trying && (!dialling.at_once || dialling.left.is_empty() || self.legs.len() >= LEGS_MAX) {
+                self.state = State::Dialling(dialling);
+                return;
+            }
             if self.legs.len() >= LEGS_MAX {
                 return self.refuse(cause_of(dialling.last), None, desk, now);
             }
-            if let Some(way) = dialling.ways.pop_front() {
-                return self.dial(dialling, way, desk, now);
-            }
-            match dialling
-                .left
-                .pop_front()
-                .map(Ok)
-                .unwrap_or_else(|| self.next_forward(&mut dialling, desk, now))
-            {
-                Ok(place) => {
-                    dialling.place = place;
-                    dialling.tried.push(place);
-                    dialling.ways = desk.trunks.ways_to(self.hotline.destination(place)).into();
-                    if dialling.ways.is_empty() {
-                        dialling.last = Some(LegOutcome::TrunkFailed);
-                    }
-                }
-                Err(cause) => return self.refuse(cause, None, desk, now),
-            }
+            let place = match dialling.left.pop_front() {
+                Some(place) if self.is_passed_over(place, &mut dialling, desk, now) => continue,
+                Some(place) => place,
+                None => match self.next_forward(&mut dialling, desk, now) {
+                    Ok(place) => place,
+                    Err(cause) => return self.refuse(cause, None, desk, now),
+                },
+            };
+            self.attempt(&mut dialling, place, desk, now);
         }
+    }
+
+    /// Since the order was chosen a member's last line may have been taken.
+    fn is_passed_over(&mut self, place: u8, dialling: &mut Dialling, desk: &mut Desk<'_>, now: Mono) -> bool {
+        let Some(why) = routing::skip(&self.hotline, place, desk.tenant, &self.rejected) else {
+            return false;
+        };
+        let destination = self.hotline.destination(place).name.clone();
+        self.note(Fact::PassedOver { destination, why }, now);
+        if why == Skip::LinesFull {
+            dialling.hear(LegOutcome::Busy);
+        }
+        true
     }
 
     /// The next forward by the last outcome, or why there is none.
@@ -94,19 +139,19 @@ impl Call {
         let pair = if busy { &hotline.forward_on_busy } else { &hotline.forward_on_no_answer };
         for place in pair {
             let destination = hotline.destination(*place);
-            let skip = if dialling.tried.contains(place) {
+            let skip = if routing::is_among(&hotline, *place, &self.tried) {
                 Some(Skip::AlreadyTried)
             } else {
-                routing::skip(destination, desk.tenant)
+                routing::skip(&hotline, *place, desk.tenant, &self.rejected)
             };
             match skip {
                 Some(why) => {
                     self.note(Fact::ForwardSkipped { destination: destination.name.clone(), why }, now)
                 }
-                None if dialling.forwards == FORWARDS_MAX => return Err(Cause::ForwardLimit),
+                None if self.forwards == FORWARDS_MAX => return Err(Cause::ForwardLimit),
                 None => {
-                    dialling.forwards += 1;
-                    dialling.kind = forward_kind(busy);
+                    self.forwards += 1;
+                    (dialling.kind, dialling.at_once) = (forward_kind(busy), false);
                     return Ok(*place);
                 }
             }
@@ -114,10 +159,30 @@ impl Call {
         Err(cause_of(Some(last)))
     }
 
-    fn dial(&mut self, mut dialling: Dialling, way: Option<Arc<str>>, desk: &mut Desk<'_>, now: Mono) {
-        let destination = self.hotline.destination(dialling.place).clone();
+    /// Tries a bound number by its first trunk.
+    fn attempt(&mut self, dialling: &mut Dialling, place: u8, desk: &mut Desk<'_>, now: Mono) {
+        self.tried.push(place);
+        let mut ways: VecDeque<_> = desk.trunks.ways_to(self.hotline.destination(place)).into();
+        match ways.pop_front() {
+            Some(way) => {
+                let leg = self.dial(place, way, dialling.kind, desk, now);
+                dialling.attempts.push(Attempt { leg, place, ways });
+            }
+            None => dialling.hear(LegOutcome::TrunkFailed),
+        }
+    }
+
+    fn dial(
+        &mut self,
+        place: u8,
+        way: Option<Arc<str>>,
+        kind: AttemptKind,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) -> LegNo {
+        let destination = self.hotline.destination(place).clone();
         let leg = self.legs.len() as LegNo + 1;
-        self.legs.push(super::Leg { place: dialling.place, state: LegState::Trying, line: true });
+        self.legs.push(super::Leg { place, state: LegState::Trying, line: true, answered: None });
         desk.tenant.take_line(&destination.number);
         let trunk = way.as_ref().and_then(|way| desk.trunks.rows.iter().find(|trunk| trunk.name == *way));
         let cost_plan = trunk.and_then(|trunk| trunk.cost_plan.clone());
@@ -129,40 +194,47 @@ impl Call {
                 area_code: destination.area_code,
                 trunk: way.clone().unwrap_or_else(|| "".into()),
                 cost_plan,
-                kind: dialling.kind,
+                kind,
             })),
             now,
         );
-        self.actions.push_back(super::Action::Dial { leg, place: dialling.place, way });
+        self.actions.push_back(super::Action::Dial { leg, place, way });
         self.arm(Timer::Ring(leg), now + destination.ring_ms + RING_GRACE_MS);
-        dialling.leg = leg;
-        self.state = State::Dialling(dialling);
+        leg
     }
 
     pub(super) fn dialling(&mut self, mut dialling: Dialling, event: Event, desk: &mut Desk<'_>, now: Mono) {
         match event {
-            Event::Rang { leg } if leg == dialling.leg => {
+            Event::Rang { leg } if dialling.tries(leg) => {
                 self.ring(leg, now);
                 self.state = State::Dialling(dialling);
             }
-            Event::LegAnswered { leg } if leg == dialling.leg => self.target_answered(leg, desk, now),
-            Event::LegFailed { leg, outcome, status, q850 } if leg == dialling.leg => {
+            Event::ToneHeard { leg, tone } if dialling.tries(leg) => {
+                self.tone_heard(dialling, leg, tone, desk, now);
+            }
+            Event::LegAnswered { leg } if dialling.tries(leg) => {
+                self.give_up_others(&dialling, leg, now);
+                self.target_answered(leg, desk, now);
+            }
+            Event::LegFailed { leg, outcome, status, q850 } if dialling.tries(leg) => {
+                let rang = self.leg(leg).state == LegState::Ringing;
                 self.disarm(Timer::Ring(leg));
                 self.leg_lost(leg, outcome, status, q850, desk, now);
-                self.try_after(dialling, outcome, desk, now);
+                self.try_after(dialling, leg, outcome, rang, desk, now);
             }
-            Event::LegHungUp { leg } if leg == dialling.leg => {
+            Event::LegHungUp { leg } if dialling.tries(leg) => {
                 self.disarm(Timer::Ring(leg));
                 self.leg_lost(leg, LegOutcome::Rejected, 0, None, desk, now);
-                self.try_after(dialling, LegOutcome::Rejected, desk, now);
+                self.try_after(dialling, leg, LegOutcome::Rejected, true, desk, now);
             }
-            Event::NoCommonCodec { leg } if leg == dialling.leg => {
+            Event::NoCommonCodec { leg } if dialling.tries(leg) => {
                 // The leg answered without a codec of ours: it is ended, and the search goes on.
                 self.disarm(Timer::Ring(leg));
                 self.actions.push_back(super::Action::Bye { leg });
                 self.late_answer(leg, desk, now);
-                dialling.ways.clear();
-                self.try_after(dialling, LegOutcome::TrunkFailed, desk, now);
+                dialling.take(leg);
+                dialling.hear(LegOutcome::TrunkFailed);
+                self.try_next(dialling, desk, now);
             }
             other => {
                 self.state = State::Dialling(dialling);
@@ -171,13 +243,63 @@ impl Call {
         }
     }
 
-    /// Goes on after an attempt failed: by the next trunk if this one failed, else with the next bound number.
-    fn try_after(&mut self, mut dialling: Dialling, outcome: LegOutcome, desk: &mut Desk<'_>, now: Mono) {
-        if outcome != LegOutcome::TrunkFailed {
-            dialling.ways.clear();
+    /// Goes on after an attempt failed: by the next trunk if this one failed, else with the next bound number. One that
+    /// rejected is not rung again in this call; a phone that rang and is busy then was declined by hand (row R31).
+    fn try_after(
+        &mut self,
+        mut dialling: Dialling,
+        leg: LegNo,
+        outcome: LegOutcome,
+        rang: bool,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) {
+        let Some(mut attempt) = dialling.take(leg) else { return self.try_next(dialling, desk, now) };
+        if outcome == LegOutcome::Rejected || (outcome == LegOutcome::Busy && rang) {
+            self.rejected.push(attempt.place);
         }
-        dialling.last = Some(outcome);
-        self.try_next(dialling, desk, now);
+        let another = outcome == LegOutcome::TrunkFailed && self.legs.len() < LEGS_MAX;
+        match attempt.ways.pop_front().filter(|_| another) {
+            Some(way) => {
+                attempt.leg = self.dial(attempt.place, way, dialling.kind, desk, now);
+                dialling.attempts.push(attempt);
+                self.state = State::Dialling(dialling);
+            }
+            None => {
+                dialling.hear(outcome);
+                self.try_next(dialling, desk, now);
+            }
+        }
+    }
+
+    /// What the far end plays counts as what its signalling did not say (row R12).
+    fn tone_heard(&mut self, dialling: Dialling, leg: LegNo, tone: Tone, desk: &mut Desk<'_>, now: Mono) {
+        self.note(Fact::ToneHeard { leg, tone }, now);
+        match tone {
+            Tone::Ringback => {
+                self.ring(leg, now);
+                self.state = State::Dialling(dialling);
+            }
+            Tone::Busy => {
+                self.disarm(Timer::Ring(leg));
+                self.give_up(leg, LegOutcome::Busy, now);
+                self.try_after(dialling, leg, LegOutcome::Busy, false, desk, now);
+            }
+        }
+    }
+
+    /// The first answer has the call: all others that ring are given up. Each keeps its line until its last word.
+    fn give_up_others(&mut self, dialling: &Dialling, answered: LegNo, now: Mono) {
+        for attempt in dialling.attempts.iter().filter(|attempt| attempt.leg != answered) {
+            self.disarm(Timer::Ring(attempt.leg));
+            self.give_up(attempt.leg, LegOutcome::Cancelled, now);
+        }
+    }
+
+    fn give_up(&mut self, leg: LegNo, outcome: LegOutcome, now: Mono) {
+        self.leg_mut(leg).state = LegState::GivenUp;
+        self.note(Fact::LegFailed { leg, outcome, status: 0, q850: None }, now);
+        self.actions.push_back(super::Action::Cancel { leg });
     }
 
     /// The first 18x: ring time counts from here, and the caller hears the ring.
@@ -191,6 +313,10 @@ impl Call {
         let hard = self.timers.iter().find(|(_, timer)| *timer == Timer::Ring(leg)).map(|(at, _)| *at);
         let soft = now + ring_ms;
         self.arm(Timer::Ring(leg), hard.map_or(soft, |hard| hard.min(soft)));
+        if self.legs.iter().filter(|leg| leg.state == LegState::Ringing).count() > 1 {
+            // Another rings too: the caller hears it already.
+            return;
+        }
         self.open_early_media();
         let sound = match &self.hotline.ringback {
             Ringback::Tone => Sound::Ringback,
@@ -204,10 +330,11 @@ impl Call {
             State::Dialling(dialling) => dialling,
             other => return self.state = other,
         };
-        self.leg_mut(leg).state = LegState::GivenUp;
-        self.note(Fact::LegFailed { leg, outcome: LegOutcome::NoAnswer, status: 0, q850: None }, now);
-        self.actions.push_back(super::Action::Cancel { leg });
-        self.try_after(dialling, LegOutcome::NoAnswer, desk, now);
+        if !dialling.tries(leg) {
+            return self.state = State::Dialling(dialling);
+        }
+        self.give_up(leg, LegOutcome::NoAnswer, now);
+        self.try_after(dialling, leg, LegOutcome::NoAnswer, true, desk, now);
     }
 
     /// A leg said its last word without having been joined. A leg that was given up keeps the outcome it has.
@@ -251,6 +378,12 @@ impl Call {
         if self.leg(leg).state != LegState::Over {
             self.note(Fact::LegOver { leg }, now);
             self.release_leg(leg, desk);
+            if let Some(answered) = self.leg(leg).answered.filter(|_| self.hotline.counts_phones) {
+                let (phone, at) = (self.destination_of(leg).number.clone(), self.wall(now));
+                let used = desk.tenant.phone_ended(&phone, at, now.since_ms(answered));
+                let turn = desk.tenant.next_turn();
+                self.note(Fact::PhoneUsed { phone, used, turn }, now);
+            }
         }
     }
 
@@ -276,7 +409,14 @@ impl Call {
     fn target_answered(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.disarm(Timer::Ring(leg));
         self.leg_mut(leg).state = LegState::Answered;
+        self.leg_mut(leg).answered = Some(now);
         self.note(Fact::LegAnswered { leg }, now);
+        if self.hotline.counts_phones {
+            let (phone, at) = (self.destination_of(leg).number.clone(), self.wall(now));
+            let used = desk.tenant.phone_answered(&phone, at);
+            let turn = desk.tenant.next_turn();
+            self.note(Fact::PhoneUsed { phone, used, turn }, now);
+        }
         self.actions.push_back(super::Action::StopPlay { leg: super::CALLER });
         self.answer_caller(desk, now);
         self.zone_is_known(leg, desk, now);

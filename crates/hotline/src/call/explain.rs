@@ -50,6 +50,8 @@ impl World<'_> {
             Action::Dial { leg, .. } => self.ring(call, leg, at),
             Action::Play { play, repeat: false, .. } => self.later(at, PROMPT_MS, Event::Played { play }),
             Action::Cancel { leg } => {
+                let of_it = |event: &Event| matches!(event, Event::Rang { leg: own } | Event::LegAnswered { leg: own } if *own == leg);
+                self.due.retain(|(_, event)| !of_it(event));
                 let outcome = LegOutcome::Cancelled;
                 self.later(at, ROUND_TRIP_MS, Event::LegFailed { leg, outcome, status: 487, q850: None });
             }

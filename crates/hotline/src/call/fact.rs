@@ -10,7 +10,7 @@ use crate::enterprise::AccountKind;
 use crate::flow::{StepNo, Walked};
 use crate::region::Region;
 use crate::routing::{RouteWhy, Skip};
-use crate::tenant::Admission;
+use crate::tenant::{Admission, PhoneUse};
 use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId};
 
 /// A leg of a call: 0 is the caller's, outgoing ones count from 1 in the order dialled.
@@ -18,6 +18,16 @@ pub type LegNo = u8;
 
 /// The caller's leg.
 pub const CALLER: LegNo = 0;
+
+/// A tone that a far end plays in place of a status (450 Hz in China, by its cadence).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Busy, or congestion.
+    Busy,
+    /// Ringback.
+    Ringback,
+}
 
 /// A fact and the instant it became true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,18 +86,26 @@ pub enum Fact {
     Routed { why: RouteWhy, order: Vec<Arc<str>> },
     /// A group's pointer moved.
     Pointed { group: u8, member: u8, turn: u64 },
+    /// A weighted group's call was given to a member; how all stand after it.
+    Weighed { group: u8, state: String, turn: u64 },
     /// A forward was passed over.
     ForwardSkipped { destination: Arc<str>, why: Skip },
+    /// A member of the group was passed over when its turn came.
+    PassedOver { destination: Arc<str>, why: Skip },
     /// An INVITE left for a bound number. `trunk` is empty for a direct SIP address.
     Dialled(Box<Dialled>),
     /// The first 18x of a leg.
     Rang { leg: LegNo },
+    /// The far end's own tone was heard where its signalling said nothing (row R12).
+    ToneHeard { leg: LegNo, tone: Tone },
     /// A leg came to nothing.
     LegFailed { leg: LegNo, outcome: LegOutcome, status: u16, q850: Option<u16> },
     /// A leg's 200.
     LegAnswered { leg: LegNo },
     /// A leg that had answered is over.
     LegOver { leg: LegNo },
+    /// What a phone did, with this call; noted where some group goes by it (row R27).
+    PhoneUsed { phone: Arc<str>, used: PhoneUse, turn: u64 },
     /// A prompt began for the caller, as early media or after the answer.
     Prompted { prompt: Arc<str>, early: bool },
     /// Our 200 to the caller.

@@ -128,7 +128,11 @@ impl<'a> Folding<'a> {
             | Fact::Dealt { .. }
             | Fact::Routed { .. }
             | Fact::Pointed { .. }
+            | Fact::Weighed { .. }
             | Fact::ForwardSkipped { .. }
+            | Fact::PassedOver { .. }
+            | Fact::ToneHeard { .. }
+            | Fact::PhoneUsed { .. }
             | Fact::Prompted { .. }
             | Fact::Noticed { .. }
             | Fact::SliceRefused { .. }

@@ -53,7 +53,23 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         plan: enterprise.plan.clone(),
         account: enterprise.account,
         balance_end: enterprise.balance_end,
+        counts_phones: counts_phones(enterprise),
     }
+}
+
+/// Whether some group of the enterprise looks at what phones did before: two numbers may share one.
+fn counts_phones(enterprise: &Enterprise) -> bool {
+    let groups = enterprise.numbers.iter().flat_map(|number| &number.groups);
+    groups.into_iter().any(|group| group.strategy.counts_phones())
+}
+
+/// The weights of a group's members in their order; none unless it goes by weights.
+fn weights(number: &Number, written: &super::Group) -> Box<[u8]> {
+    if written.strategy != super::Strategy::Weighted {
+        return Box::default();
+    }
+    let known = written.members.iter().filter(|name| place_of(number, name).is_some());
+    known.map(|name| written.weights.get(name).copied().unwrap_or(1)).collect()
 }
 
 fn destination(written: &super::Destination) -> Destination {
@@ -106,6 +122,7 @@ impl<'a> Layout<'a> {
             name: words.place(&written.name),
             strategy: written.strategy,
             members: written.members.iter().filter_map(|name| place_of(number, name)).collect(),
+            weights: weights(number, written),
         };
         let groups = number.groups.iter().map(group).collect();
         Self { enterprise, number, steps: Vec::new(), groups, words }
@@ -216,6 +233,7 @@ impl<'a> Layout<'a> {
                 name: span,
                 strategy: super::Strategy::Sequential,
                 members: place_of(self.number, name).into_iter().collect(),
+                weights: Box::default(),
             });
             self.groups.len() - 1
         });

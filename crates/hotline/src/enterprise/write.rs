@@ -80,6 +80,13 @@ fn group(written: &Group) -> Tree {
         .with("name", text(&written.name))
         .unless(written.strategy == Strategy::Sequential, "strategy", || word(&STRATEGIES, written.strategy))
         .with("members", texts(&written.members))
+        .unless(written.weights.is_empty(), "weights", || {
+            written
+                .weights
+                .iter()
+                .fold(Fields::new(), |map, (name, weight)| map.with(name, number(weight)))
+                .map()
+        })
         .map()
 }
 

@@ -8,7 +8,7 @@ use hotline::cdr::{AnswerStatus, AttemptKind, Cause, ChargingFrom, Party};
 use hotline::enterprise::Strategy;
 use hotline::flow::StepWhy;
 use hotline::region::Region;
-use hotline::routing::Skip;
+use hotline::routing::{RouteWhy, Skip};
 use hotline::{Mono, Wall};
 use unicode_width::UnicodeWidthStr;
 
@@ -178,6 +178,17 @@ impl Teller<'_> {
                 format!("下一个来电从第 {} 位之后开始", member + 1),
                 format!("the next call begins after member {}", member + 1),
             ),
+            Fact::Weighed { state, .. } => self.pick(
+                format!("各成员按权重的差额：{state}"),
+                format!("how the members stand by their weights: {state}"),
+            ),
+            Fact::PassedOver { destination, why } => {
+                let why = self.skip(*why);
+                self.pick(
+                    format!("不呼叫 {destination}：{why}"),
+                    format!("{destination} is not dialled: {why}"),
+                )
+            }
             Fact::ForwardSkipped { destination, why } => {
                 let why = self.skip(*why);
                 self.pick(
@@ -209,6 +220,10 @@ impl Teller<'_> {
                 let leg = self.leg(*leg);
                 self.pick(format!("{leg} 振铃"), format!("{leg} rings"))
             }
+            Fact::ToneHeard { leg, tone } => {
+                let (leg, tone) = (self.leg(*leg), code(tone));
+                self.pick(format!("听到 {leg} 的音：{tone}"), format!("a tone of {leg} is heard: {tone}"))
+            }
             Fact::LegFailed { leg, outcome, status, q850 } => {
                 let (leg, outcome) = (self.leg(*leg), code(outcome));
                 let cause = q850.map(|cause| format!(", Q.850 {cause}")).unwrap_or_default();
@@ -221,6 +236,10 @@ impl Teller<'_> {
                 let leg = self.leg(*leg);
                 self.pick(format!("{leg} 接听"), format!("{leg} answers"))
             }
+            Fact::PhoneUsed { phone, used, .. } => self.pick(
+                format!("{phone} 当日接听 {} 次，通话 {} 秒", used.calls, used.talk_ms / 1000),
+                format!("{phone} today: {} calls, {} s of talk", used.calls, used.talk_ms / 1000),
+            ),
             Fact::LegOver { leg } => {
                 let leg = self.leg(*leg);
                 self.pick(format!("{leg} 的腿结束"), format!("the leg of {leg} is over"))
@@ -331,7 +350,7 @@ impl Teller<'_> {
         }
     }
 
-    fn routed(&self, why: &hotline::routing::RouteWhy, order: &[Arc<str>]) -> String {
+    fn routed(&self, why: &RouteWhy, order: &[Arc<str>]) -> String {
         let order = if order.is_empty() { "—".to_owned() } else { order.join(" → ") };
         let (zh, en) = match why.strategy {
             Strategy::Sequential => ("顺序".to_owned(), "in order".to_owned()),
@@ -341,6 +360,12 @@ impl Teller<'_> {
                 }
                 None => ("轮询，首次".to_owned(), "in turn, the first time".to_owned()),
             },
+            Strategy::Random => ("随机，由种子决定".to_owned(), "by chance, from the seed".to_owned()),
+            Strategy::RingAll => ("同时振铃".to_owned(), "all at once".to_owned()),
+            Strategy::FewestCalls => measured(why, "当日接听最少", "fewest calls today"),
+            Strategy::LeastTalk => measured(why, "当日通话最短（毫秒）", "least talk today, ms"),
+            Strategy::Weighted => measured(why, "按权重", "by weight"),
+            Strategy::LongestIdle => idle(why),
         };
         let skipped = |(place, reason): &(u8, Skip)| format!("#{} {}", place + 1, self.skip(*reason));
         let skipped: Vec<String> = why.skipped.iter().map(skipped).collect();
@@ -359,9 +384,32 @@ impl Teller<'_> {
             Skip::Off => ("已停用", "switched off"),
             Skip::LinesFull => ("线路占满", "its lines are full"),
             Skip::AlreadyTried => ("本次已试过", "tried before"),
+            Skip::Rejected => ("本次已拒接", "it rejected this call"),
         };
         self.context.pick(zh, en)
     }
+}
+
+/// What a strategy compared its members by.
+fn measured(why: &RouteWhy, zh: &str, en: &str) -> (String, String) {
+    let figures = why.measured.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    (format!("{zh}：{figures}"), format!("{en}: {figures}"))
+}
+
+/// Since when each member has been free.
+fn idle(why: &RouteWhy) -> (String, String) {
+    let since = |figure: &i64, never: &str, busy: &str| match *figure {
+        0 => never.to_owned(),
+        i64::MAX => busy.to_owned(),
+        ms => Wall(ms).beijing().to_string(),
+    };
+    let all = |never: &str, busy: &str| {
+        why.measured.iter().map(|figure| since(figure, never, busy)).collect::<Vec<_>>().join(", ")
+    };
+    (
+        format!("空闲最久：{}", all("未接过", "通话中")),
+        format!("longest idle: {}", all("no call yet", "in a call")),
+    )
 }
 
 /// A column of the ladder is so wide.

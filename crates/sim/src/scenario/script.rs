@@ -214,12 +214,12 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             enterprise.schedules.push(NamedSchedule { name: name.into(), schedule });
         }
         "group" => {
-            let mut members: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
-            let in_turn = members.last().is_some_and(|last| last == "round_robin");
-            members.truncate(members.len() - usize::from(in_turn));
-            let name = (!members.is_empty()).then(|| members.remove(0))?;
-            let strategy = if in_turn { Strategy::RoundRobin } else { Strategy::Sequential };
-            enterprise.numbers[0].groups.push(Group { name, strategy, members });
+            let group = group(rest)?;
+            let groups = &mut enterprise.numbers[0].groups;
+            match groups.iter_mut().find(|known| known.name == group.name) {
+                Some(known) => *known = group,
+                None => groups.push(group),
+            }
         }
         "rule" => set_rule(enterprise, rest)?,
         "otherwise" => enterprise.numbers[0].otherwise = action(rest)?,
@@ -296,6 +296,38 @@ fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
         None => phones.push(phone),
     }
     Some(())
+}
+
+/// `NAME PHONE[=WEIGHT]… [STRATEGY]`.
+fn group(rest: &str) -> Option<Group> {
+    let mut words: Vec<&str> = rest.split_whitespace().collect();
+    let strategy = words.last().and_then(|last| strategy(last));
+    words.truncate(words.len() - usize::from(strategy.is_some()));
+    let (name, members) = words.split_first()?;
+    let weight = |word: &&str| {
+        let (name, weight) = word.split_once('=')?;
+        Some((name.to_owned(), weight.parse().ok()?))
+    };
+    Some(Group {
+        name: (*name).to_owned(),
+        strategy: strategy.unwrap_or(Strategy::Sequential),
+        weights: members.iter().filter_map(weight).collect(),
+        members: members.iter().map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect(),
+    })
+}
+
+fn strategy(word: &str) -> Option<Strategy> {
+    Some(match word {
+        "sequential" => Strategy::Sequential,
+        "round_robin" => Strategy::RoundRobin,
+        "random" => Strategy::Random,
+        "longest_idle" => Strategy::LongestIdle,
+        "fewest_calls" => Strategy::FewestCalls,
+        "least_talk" => Strategy::LeastTalk,
+        "ring_all" => Strategy::RingAll,
+        "weighted" => Strategy::Weighted,
+        _ => return None,
+    })
 }
 
 /// `NAME when CONDITION [and CONDITION] -> ACTION`.

@@ -136,8 +136,8 @@ pub(super) const DESTINATION: Shape = Shape {
 
 pub(super) const GROUP: Shape = Shape {
     name: "group",
-    fields: &[must("name"), may("strategy"), must("members")],
-    later: &["weights", "memory", "caller_affinity", "patience_seconds"],
+    fields: &[must("name"), may("strategy"), must("members"), may("weights")],
+    later: &["memory", "caller_affinity", "patience_seconds"],
 };
 
 pub(super) const RULE: Shape =

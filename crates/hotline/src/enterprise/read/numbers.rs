@@ -1,5 +1,7 @@
 //! A 400 number of a document: its bound numbers, groups, forwards and settings.
 
+use std::collections::BTreeMap;
+
 use super::BINDINGS_MAX;
 use super::destination;
 use super::fields::{DESTINATION, FORWARDS, GROUP, LIMITS, NUMBER, RECORDING};
@@ -37,10 +39,19 @@ pub(in crate::enterprise) const KINDS: [(&str, DestinationKind); 5] = [
 ];
 const LATER_KINDS: [&str; 4] = ["sip_extension", "agent_group", "agent", "queue"];
 
-pub(in crate::enterprise) const STRATEGIES: [(&str, Strategy); 2] =
-    [("sequential", Strategy::Sequential), ("round_robin", Strategy::RoundRobin)];
-const LATER_STRATEGIES: [&str; 6] =
-    ["random", "longest_idle", "fewest_calls", "ring_all", "weighted", "least_busy"];
+pub(in crate::enterprise) const STRATEGIES: [(&str, Strategy); 8] = [
+    ("sequential", Strategy::Sequential),
+    ("round_robin", Strategy::RoundRobin),
+    ("random", Strategy::Random),
+    ("longest_idle", Strategy::LongestIdle),
+    ("fewest_calls", Strategy::FewestCalls),
+    ("least_talk", Strategy::LeastTalk),
+    ("ring_all", Strategy::RingAll),
+    ("weighted", Strategy::Weighted),
+];
+const LATER_STRATEGIES: [&str; 2] = ["by_skill", "least_busy"];
+/// Phones that ring at once: each is a leg with a port of its own.
+const RING_ALL_MAX: usize = 20;
 
 /// What the rules and forwards of one number may name.
 pub(super) struct Targets {
@@ -153,10 +164,41 @@ impl Reader<'_> {
             Some(at) => self.choice(&at, &STRATEGIES, &LATER_STRATEGIES),
             None => Some(Strategy::Sequential),
         };
-        let items = self.some_items(object.field("members"), Counted::Members, DESTINATIONS_MAX);
+        let most = if strategy == Some(Strategy::RingAll) { RING_ALL_MAX } else { DESTINATIONS_MAX };
+        let items = self.some_items(object.field("members"), Counted::Members, most);
         let members = self.destination_names(&items, targets);
         self.uses.members.extend(members.iter().cloned());
-        Some(Group { name: name?, strategy: strategy?, members })
+        let weights = object.field("weights").map(|at| self.weights(&at, strategy, &members));
+        Some(Group { name: name?, strategy: strategy?, members, weights: weights.unwrap_or_default() })
+    }
+
+    /// `{desk: 3, mobile: 1}`: whole numbers by the names of members.
+    fn weights(
+        &mut self,
+        at: &At<'_>,
+        strategy: Option<Strategy>,
+        members: &[String],
+    ) -> BTreeMap<String, u8> {
+        let mut weights = BTreeMap::new();
+        if strategy.is_some_and(|strategy| strategy != Strategy::Weighted) {
+            self.wrong(at, Fault::Conflict { field: "weights", with: "strategy" });
+        }
+        let Value::Map(_) = &at.tree.value else {
+            self.wrong(at, Fault::WrongType { wanted: Wanted::Map });
+            return weights;
+        };
+        for (key, at) in at.entries() {
+            if !members.contains(&key.text) {
+                let name = key.text.clone();
+                self.wrong_key(key, &at, Fault::UnknownName { named: Named::Destination, name });
+            } else if weights.contains_key(&key.text) {
+                self.wrong_key(key, &at, Fault::DuplicateField { field: key.text.clone() });
+            }
+            if let Some(weight) = self.whole(&at, 1, 100) {
+                weights.insert(key.text.clone(), weight as u8);
+            }
+        }
+        weights
     }
 
     /// Names of destinations, each once.

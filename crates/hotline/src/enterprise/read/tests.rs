@@ -105,7 +105,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("lines: 2", "lines: two", &["19 numbers[0].destinations[0].lines wrong_type"]),
     ("members: [desk, mobile]", "members: desk", &["23 numbers[0].groups[0].members wrong_type"]),
     ("account: prepaid", "account: credit", &["6 account unknown_value"]),
-    ("strategy: sequential", "strategy: ring_all", &["23 numbers[0].groups[0].strategy not_available"]),
+    ("strategy: sequential", "strategy: by_skill", &["23 numbers[0].groups[0].strategy not_available"]),
     (
         "number: 13911112222",
         "kind: sip_extension, number: 8001",
@@ -162,6 +162,19 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("[desk, mobile]", "[desk, desk]", &["23 numbers[0].groups[0].members[1] duplicate_name"]),
+    (
+        "strategy: sequential,",
+        "strategy: sequential, weights: {desk: 2},",
+        &["23 numbers[0].groups[0].weights conflict"],
+    ),
+    (
+        "strategy: sequential,",
+        "strategy: weighted, weights: {desk: 101, spare: 1},",
+        &[
+            "23 numbers[0].groups[0].weights.desk out_of_range",
+            "23 numbers[0].groups[0].weights.spare unknown_name",
+        ],
+    ),
     ("mobile: 40", "mobile: 39", &["26 numbers[0].rules[1].then.percentage percent_sum"]),
     (
         "[mobile, spare], on",
