@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
+use crate::digest::{self, Credentials};
 use crate::random::mix;
 use crate::wire::{self, Message, Method, Start};
 use leg::{Leg, Resend, Resending, State};
@@ -38,11 +39,13 @@ pub(crate) struct AgentConfig {
     pub(crate) t1_ms: u64,
     /// How long an ended leg answers repetitions.
     pub(crate) linger_ms: u64,
+    /// What it says when its INVITE is challenged.
+    pub(crate) credentials: Option<Credentials>,
 }
 
 impl AgentConfig {
     pub(crate) fn new(local: SocketAddr, seed: u64) -> AgentConfig {
-        AgentConfig { local, seed, t1_ms: 500, linger_ms: 5_000 }
+        AgentConfig { local, seed, t1_ms: 500, linger_ms: 5_000, credentials: None }
     }
 }
 
@@ -184,6 +187,7 @@ impl Agent {
             hop: to,
             invite_hop: to,
             cseq: 1,
+            invite_cseq: 1,
             remote_cseq: 0,
             branch: self.branch(id),
             head: String::new(),
@@ -350,7 +354,7 @@ impl Agent {
         leg.expire_at = None;
         leg.confirm(message, tag);
         leg.state = State::Talking;
-        leg.ack = leg.request(local, "ACK", 1, &branch, "");
+        leg.ack = leg.request(local, "ACK", leg.invite_cseq, &branch, "");
         let (bytes, to) = (leg.ack.clone(), leg.hop);
         self.transmits.push_back(Transmit { to, bytes });
         if cancel {
@@ -371,8 +375,8 @@ impl Agent {
         let mut fork = leg.clone();
         fork.confirm(message, tag);
         let to = fork.hop;
-        let ack = fork.request(local, "ACK", 1, &ack_branch, "");
-        let bye = fork.request(local, "BYE", 2, &bye_branch, "");
+        let ack = fork.request(local, "ACK", fork.invite_cseq, &ack_branch, "");
+        let bye = fork.request(local, "BYE", fork.invite_cseq + 1, &bye_branch, "");
         self.transmits.extend([ack, bye].map(|bytes| Transmit { to, bytes }));
     }
 
@@ -385,11 +389,38 @@ impl Agent {
         let (bytes, to) = (leg.ack_refusal(local, message.to), leg.invite_hop);
         let first = leg.state != State::Over;
         self.transmits.push_back(Transmit { to, bytes });
+        if first && self.invite_again(id, message, status, now_ms) {
+            return;
+        }
         if first {
             let (q850, text) = message.reason.map(wire::reason_of).unwrap_or_default();
             let reason = Some(text.unwrap_or(words).to_owned());
             self.finish(id, Event::Failed { status, response: true, q850, reason }, now_ms);
         }
+    }
+
+    /// A challenge to our INVITE is answered once; `false` when the refusal is final.
+    fn invite_again(&mut self, id: LegId, message: &Message<'_>, status: u16, now_ms: u64) -> bool {
+        let (local, branch, nonce) =
+            (self.config.local, self.branch(id), format!("{:016x}", self.secret(id)));
+        let Some(credentials) = self.config.credentials.clone() else { return false };
+        let Some(leg) = self.leg(id) else { return false };
+        if !matches!(status, 401 | 407)
+            || leg.state != (State::Calling { provisional: true, cancel: false })
+                && leg.state != (State::Calling { provisional: false, cancel: false })
+            || leg.invite_cseq > 1
+        {
+            return false;
+        }
+        let answer = digest::authorise(&credentials, &message.challenges, "INVITE", &leg.target, &nonce, 1);
+        let Some((authorization, _)) = answer else { return false };
+        let field = if status == 401 { "Authorization" } else { "Proxy-Authorization" };
+        (leg.invite_cseq, leg.cseq, leg.branch) = (2, 2, branch);
+        (leg.state, leg.expire_at) = (State::Calling { provisional: false, cancel: false }, None);
+        let bytes = leg.invite(local, &format!("{field}: {authorization}\r\n"));
+        let to = leg.invite_hop;
+        self.send_with_resend(id, Resending::Invite, to, bytes, now_ms);
+        true
     }
 
     fn receive_request(
@@ -415,7 +446,7 @@ impl Agent {
             (Method::Info, Some(id)) => self.respond(message, from, 200, Some(id), b""),
             (Method::Update, Some(id)) => self.receive_update(id, message, from),
             (Method::Options, _) => self.respond(message, from, 200, None, b""),
-            (Method::Other, _) => self.respond(message, from, 405, None, b""),
+            (Method::Register | Method::Other, _) => self.respond(message, from, 405, None, b""),
             (Method::Invite | Method::Cancel | Method::Bye | Method::Info | Method::Update, None) => {
                 self.respond(message, from, 481, None, b"");
             }
@@ -442,6 +473,7 @@ impl Agent {
             routes,
             target: contact_uri,
             cseq: 0,
+            invite_cseq: 0,
             remote_cseq: message.cseq,
             branch: String::new(),
             response: Vec::new(),

@@ -24,6 +24,8 @@ pub(crate) struct Phone {
     pub(crate) ear: Ear,
     sent: u64,
     first_from: Option<SocketAddr>,
+    /// Where we say that we listen.
+    shown: SocketAddr,
 }
 
 const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -32,13 +34,20 @@ impl Phone {
     /// A phone on a free port of `address`.
     pub(crate) fn open(address: IpAddr, ssrc: u32, record: bool) -> io::Result<Phone> {
         let socket = Udp::bind(SocketAddr::new(address, 0), 64 * 1024)?;
+        Ok(Phone::with(socket, None, ssrc, record))
+    }
+
+    /// A phone on a socket, that believes its address to be another one than the socket's.
+    pub(crate) fn with(socket: Udp, believed: Option<IpAddr>, ssrc: u32, record: bool) -> Phone {
+        let local = socket.local();
+        let shown = SocketAddr::new(believed.unwrap_or(local.ip()), local.port());
         let config = StreamConfig {
             law: Law::Pcma,
             payload_type: Law::Pcma.payload_type(),
             event_payload_type: Some(EVENT_PAYLOAD_TYPE),
             ssrc,
         };
-        Ok(Phone {
+        Phone {
             socket,
             stream: RtpStream::new(config),
             config,
@@ -48,12 +57,13 @@ impl Phone {
             ear: Ear::new(EVENT_PAYLOAD_TYPE, record),
             sent: 0,
             first_from: None,
-        })
+            shown,
+        }
     }
 
     /// Our offer.
     pub(crate) fn offer(&self) -> Vec<u8> {
-        Sdp::offer(self.socket.local(), &formats(), u64::from(self.config.ssrc), 1).to_bytes()
+        Sdp::offer(self.shown, &formats(), u64::from(self.config.ssrc), 1).to_bytes()
     }
 
     /// Our answer to an offer; `None` when no codec is common or it cannot be read. From then on we speak to it.
@@ -62,8 +72,7 @@ impl Phone {
             return Some(self.offer());
         }
         let sdp = Sdp::parse(offer).ok()?;
-        let answer =
-            Sdp::answer(&sdp, self.socket.local(), &formats(), u64::from(self.config.ssrc), 1).ok()?;
+        let answer = Sdp::answer(&sdp, self.shown, &formats(), u64::from(self.config.ssrc), 1).ok()?;
         self.connect(&sdp, answer.voice());
         Some(answer.to_bytes())
     }

@@ -13,6 +13,7 @@ pub(crate) enum Method {
     Options,
     Info,
     Update,
+    Register,
     Other,
 }
 
@@ -26,6 +27,7 @@ impl Method {
             "OPTIONS" => Method::Options,
             "INFO" => Method::Info,
             "UPDATE" => Method::Update,
+            "REGISTER" => Method::Register,
             _ => Method::Other,
         }
     }
@@ -55,6 +57,12 @@ pub(crate) struct Message<'a> {
     pub(crate) asserted: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
     pub(crate) retry_after: Option<&'a str>,
+    /// WWW-Authenticate and Proxy-Authenticate.
+    pub(crate) challenges: Vec<&'a str>,
+    pub(crate) expires: Option<&'a str>,
+    pub(crate) min_expires: Option<&'a str>,
+    /// Every Contact, as a registrar lists them.
+    pub(crate) contacts: Vec<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -79,6 +87,10 @@ impl<'a> Message<'a> {
             asserted: None,
             reason: None,
             retry_after: None,
+            challenges: Vec::new(),
+            expires: None,
+            min_expires: None,
+            contacts: Vec::new(),
             body: &datagram[end + 4..],
         };
         for line in lines {
@@ -106,7 +118,7 @@ impl<'a> Message<'a> {
                 b'f' => self.from = value,
                 b't' => self.to = value,
                 b'i' => self.call_id = value,
-                b'm' => self.contact = Some(value),
+                b'm' => self.take_contact(value),
                 b'l' => self.cut_body(value)?,
                 _ => (),
             },
@@ -121,14 +133,23 @@ impl<'a> Message<'a> {
             }
             6 if name.eq_ignore_ascii_case("Reason") => self.reason = Some(value),
             7 if name.eq_ignore_ascii_case("Call-ID") => self.call_id = value,
-            7 if name.eq_ignore_ascii_case("Contact") => self.contact = Some(value),
+            7 if name.eq_ignore_ascii_case("Contact") => self.take_contact(value),
+            7 if name.eq_ignore_ascii_case("Expires") => self.expires = Some(value),
+            11 if name.eq_ignore_ascii_case("Min-Expires") => self.min_expires = Some(value),
             11 if name.eq_ignore_ascii_case("Retry-After") => self.retry_after = Some(value),
             12 if name.eq_ignore_ascii_case("Record-Route") => self.record_routes.push(value),
             14 if name.eq_ignore_ascii_case("Content-Length") => self.cut_body(value)?,
+            16 if name.eq_ignore_ascii_case("WWW-Authenticate") => self.challenges.push(value),
+            18 if name.eq_ignore_ascii_case("Proxy-Authenticate") => self.challenges.push(value),
             19 if name.eq_ignore_ascii_case("P-Asserted-Identity") => self.asserted = Some(value),
             _ => (),
         }
         Some(())
+    }
+
+    fn take_contact(&mut self, value: &'a str) {
+        self.contact = Some(value);
+        self.contacts.push(value);
     }
 
     fn cut_body(&mut self, length: &str) -> Option<()> {

@@ -15,6 +15,7 @@ mod enterprise;
 mod explain;
 mod far;
 mod keep;
+mod phone;
 mod place;
 mod provider;
 mod pure;
@@ -62,6 +63,8 @@ enum Command {
     Call(far::Call),
     /// 压测：主叫和被叫都由本进程扮演 / makes load, playing caller and callee
     Load(far::Load),
+    /// 一部注册到平台的 SIP 话机 / a SIP phone that registers at the platform
+    Phone(phone::Phone),
     /// 不打电话，说明一个来电会怎样处理 / says what would happen to a call, and why
     Explain(explain::Words),
     /// 按资费计算费用，列出算式 / prices a call and shows the sum
@@ -139,6 +142,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Demo(words) => demo::run(context, &words),
         Command::Call(words) => far::call(context, &words),
         Command::Load(words) => far::load(context, &words),
+        Command::Phone(words) => phone::run(context, &words),
         Command::Explain(words) => explain::run(context, &words),
         Command::Rate(words) => pure::rate(context, &words),
         Command::Number(words) => pure::number(context, &words),

@@ -60,6 +60,8 @@ pub(super) struct Leg {
     /// Where our INVITE went, or theirs came from.
     pub(super) invite_hop: SocketAddr,
     pub(super) cseq: u32,
+    /// CSeq of our INVITE: 2 once it was repeated with an Authorization.
+    pub(super) invite_cseq: u32,
     pub(super) remote_cseq: u32,
     /// Branch of our INVITE.
     pub(super) branch: String,
@@ -78,11 +80,11 @@ pub(super) struct Leg {
 impl Leg {
     pub(super) fn invite(&self, local: SocketAddr, headers: &str) -> Vec<u8> {
         let headers = format!("Contact: {}\r\nAllow: {}\r\n{headers}", self.contact, text::ALLOW);
-        text::request(self, local, "INVITE", 1, &self.branch, &headers, &self.sdp)
+        text::request(self, local, "INVITE", self.invite_cseq, &self.branch, &headers, &self.sdp)
     }
 
     pub(super) fn cancel(&self, local: SocketAddr) -> Vec<u8> {
-        text::request(self, local, "CANCEL", 1, &self.branch, "", b"")
+        text::request(self, local, "CANCEL", self.invite_cseq, &self.branch, "", b"")
     }
 
     pub(super) fn request(
@@ -99,7 +101,7 @@ impl Leg {
     /// ACK of a refusal: part of the INVITE's transaction, to whoever the refusal says it is from.
     pub(super) fn ack_refusal(&mut self, local: SocketAddr, to: &str) -> Vec<u8> {
         let remote = std::mem::replace(&mut self.remote, to.to_owned());
-        let bytes = text::request(self, local, "ACK", 1, &self.branch, "", b"");
+        let bytes = text::request(self, local, "ACK", self.invite_cseq, &self.branch, "", b"");
         self.remote = remote;
         bytes
     }

@@ -344,3 +344,38 @@ fn bad_networks_leave_nothing_behind() {
         net.assert_empty();
     }
 }
+
+#[test]
+fn a_challenged_invite_is_sent_once_more_with_an_answer() {
+    let mut config = AgentConfig::new(CALLER.parse().expect("an address"), 3);
+    config.credentials = Some(Credentials { user: "acme-8001".into(), password: "word".into() });
+    let mut agent = Agent::new(config);
+    let to: SocketAddr = CALLEE.parse().expect("an address");
+    agent.invite(to, "110", "acme-8001", b"v=0\r\n".to_vec(), 0);
+    let sent = |agent: &mut Agent| {
+        let bytes = agent.poll_transmit().expect("a message").bytes;
+        String::from_utf8(bytes).expect("text")
+    };
+    let refusal = |request: &str| {
+        let copied: String = request
+            .lines()
+            .filter(|line| ["Via", "From", "To", "Call-ID", "CSeq"].iter().any(|name| line.starts_with(name)))
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        let challenge = "Proxy-Authenticate: Digest realm=\"sibai\", nonce=\"n\", qop=\"auth\"\r\n";
+        format!("SIP/2.0 407 Proxy Authentication Required\r\n{copied}{challenge}\r\n").into_bytes()
+    };
+    let first = sent(&mut agent);
+    agent.receive(&refusal(&first), to, 10);
+    assert!(sent(&mut agent).starts_with("ACK "));
+    let second = sent(&mut agent);
+    assert!(
+        second.contains("CSeq: 2 INVITE")
+            && second.contains("Proxy-Authorization: Digest username=\"acme-8001\"")
+    );
+    assert!(agent.poll_event().is_none(), "nobody is told of a challenge");
+    agent.receive(&refusal(&second), to, 20);
+    assert!(sent(&mut agent).starts_with("ACK ") && agent.poll_transmit().is_none());
+    let (_, event) = agent.poll_event().expect("the end");
+    assert!(matches!(event, Event::Failed { status: 407, response: true, .. }), "{event:?}");
+}

@@ -43,7 +43,7 @@ pub struct Call {
 }
 
 /// `10s`, `500ms`, `2m`, or seconds.
-fn read_length(text: &str) -> Result<Duration, String> {
+pub(super) fn read_length(text: &str) -> Result<Duration, String> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let count: u64 = digits.parse().map_err(|_| "10s, 500ms, 2m".to_owned())?;
@@ -97,7 +97,7 @@ fn show_step(context: &Context, step: &Step) {
 }
 
 /// Where the running server takes SIP; the configuration's address if that is all there is.
-fn running_sip(context: &Context) -> Outcome<SocketAddr> {
+pub(super) fn running_sip(context: &Context) -> Outcome<SocketAddr> {
     let no_server = || {
         Refusal::new(
             Code::NoServer,
