@@ -3,7 +3,7 @@
 //!
 //! `relay_process --ends FILE`, one `CALLER,CALLEE` a line, prints `{"callers":[…],"callees":[…]}`: where each end sends to.
 
-use media::{CallId, Command, Config, Engine, Event, Law, LegId, Port};
+use media::{Agreed, CallId, Command, Config, Engine, Event, Law, LegId, Port};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
@@ -58,8 +58,7 @@ fn bridge(
     let legs = [LegId(place * 2), LegId(place * 2 + 1)];
     for ((leg, remote), port) in legs.into_iter().zip([ends.0, ends.1]).zip(ports) {
         engine.send(Command::Open { leg, port: port.id, call: CallId(place.into()) })?;
-        let (payload, payload_type, event_payload_type) = (Law::Pcmu, 0, Some(101));
-        engine.send(Command::Connect { leg, remote, payload, payload_type, event_payload_type })?;
+        engine.send(Command::Connect { leg, remote, agreed: Agreed::g711(Law::Pcmu, Some(101)) })?;
     }
     engine.send(Command::Bridge { a: legs[0], b: legs[1] })?;
     Ok(())

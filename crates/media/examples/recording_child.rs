@@ -6,8 +6,8 @@ use std::sync::mpsc;
 
 use media::stream::{StreamConfig, Voice};
 use media::{
-    CallId, Command, Config, Engine, Event, Law, LegId, PlayId, Port, RecordingConfig, Repeat, RtpStream,
-    Sound, ToneId,
+    Agreed, CallId, Command, Config, Engine, Event, Law, LegId, PlayId, Port, RecordingConfig, Repeat,
+    RtpStream, Sound, ToneId,
 };
 
 struct Phone {
@@ -23,13 +23,7 @@ impl Phone {
             StreamConfig { law: Law::Pcma, payload_type: 8, event_payload_type: Some(101), ssrc: leg as u32 };
         let leg = LegId(leg);
         let remote = socket.local_addr().expect("bound");
-        let connect = Command::Connect {
-            leg,
-            remote,
-            payload: Law::Pcma,
-            payload_type: 8,
-            event_payload_type: Some(101),
-        };
+        let connect = Command::Connect { leg, remote, agreed: Agreed::g711(Law::Pcma, Some(101)) };
         engine.send(Command::Open { leg, port: port.id, call: CallId(call) }).expect("taken");
         engine.send(connect).expect("taken");
         Phone { socket, stream: RtpStream::new(config), port }

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use media::rtp;
 use media::shard::{Shard, ShardConfig};
 use media::sys::socket::{self, Batch, thread_cpu_ns};
-use media::{CallId, Command, Law, LegId, RecordingConfig};
+use media::{Agreed, CallId, Command, Law, LegId, RecordingConfig};
 
 const READY: usize = 64;
 const CALLS: usize = 500;
@@ -152,9 +152,7 @@ fn open_leg(shard: &mut Shard, n: usize, at: SocketAddr) -> Phone {
     shard.obey(Command::Connect {
         leg,
         remote: address(&socket),
-        payload: Law::Pcma,
-        payload_type: 8,
-        event_payload_type: Some(101),
+        agreed: Agreed::g711(Law::Pcma, Some(101)),
     });
     Phone { socket, sequence: 0 }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+pub use crate::codec::Codec;
 pub use crate::g711::Law;
 
 /// One leg of a call, named by the user of the engine; never used twice while open.
@@ -126,6 +127,58 @@ pub struct Port {
     pub address: SocketAddr,
 }
 
+/// How a peer is spoken to, as its description and ours agreed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// What is sent to the peer. What it sends is told by payload type: this one, or a static one of RFC 3551.
+    pub codec: Codec,
+    /// Its payload type.
+    pub payload_type: u8,
+    /// telephone-event (RFC 4733), if negotiated.
+    pub events: Option<Events>,
+    /// Payload type of comfort noise (RFC 3389), if negotiated.
+    pub noise_payload_type: Option<u8>,
+    /// Length of the packets we make for the peer; what is relayed keeps its own. 10, 20, 30, 40 or 60.
+    pub ptime_ms: u8,
+    /// How keys come and go.
+    pub keys: Keys,
+}
+
+impl Agreed {
+    /// G.711 in packets of 20 ms, with telephone-event at 8 kHz if it has a payload type.
+    pub fn g711(law: Law, event_payload_type: Option<u8>) -> Agreed {
+        Agreed {
+            codec: law.into(),
+            payload_type: law.payload_type(),
+            events: event_payload_type.map(|payload_type| Events { payload_type, clock_hz: 8_000 }),
+            noise_payload_type: None,
+            ptime_ms: 20,
+            keys: Keys::Auto,
+        }
+    }
+}
+
+/// telephone-event as one leg has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Its payload type.
+    pub payload_type: u8,
+    /// Its clock, in which durations are counted.
+    pub clock_hz: u32,
+}
+
+/// How keys come from a peer and go to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// As telephone-events if negotiated, else as tones in the band.
+    #[default]
+    Auto,
+    /// As tones in the band, whatever was negotiated.
+    InBand,
+    /// By signalling: none is heard here, and none passes from the other leg.
+    Signalled,
+}
+
 /// What the engine is told. Commands about one leg take effect in the order sent.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -145,12 +198,8 @@ pub enum Command {
         leg: LegId,
         /// The peer as its SDP names it.
         remote: SocketAddr,
-        /// Law of what is sent to the peer.
-        payload: Law,
-        /// Its payload type.
-        payload_type: u8,
-        /// Payload type of telephone-event (RFC 4733), if negotiated; without it keys are heard in-band.
-        event_payload_type: Option<u8>,
+        /// How it is spoken to.
+        agreed: Agreed,
     },
     /// Plays to the peer, in place of what is bridged to it; ends an earlier playback without a word.
     Play {
@@ -186,6 +235,16 @@ pub enum Command {
         leg: LegId,
         /// Whether it is held.
         on: bool,
+        /// Whether nothing is sent to it meanwhile; what is played to it goes on unheard.
+        deaf: bool,
+    },
+    /// Presses a key towards the peer: as a telephone-event where agreed, else as a tone in the band. Keys wait for
+    /// those before them and for what is played; of more than 32 the rest is dropped.
+    SendKey {
+        /// The leg.
+        leg: LegId,
+        /// `0-9 * # A-D`; anything else is left out.
+        key: u8,
     },
     /// Records what two legs say into one two-channel file.
     Record {

@@ -221,6 +221,7 @@ impl Engine {
             | Command::StopPlay { leg: id }
             | Command::Unbridge { leg: id }
             | Command::Hold { leg: id, .. }
+            | Command::SendKey { leg: id, .. }
             | Command::Close { leg: id } => leg(id),
             Command::Bridge { a, b } => both(a, b),
             Command::Record { left, right, .. } => both(left, right),

@@ -4,31 +4,35 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::command::{Law, LegId, LegStats, PlayId, Repeat};
+use crate::codec::{Codec, Decoder};
+use crate::command::{Agreed, Events, Keys, LegId, LegStats, PlayId, Repeat};
 use crate::dtmf::{KeyListener, KeyReceiver};
+use crate::g711::Law;
+use crate::keys::KeySender;
 use crate::latch::Latch;
 use crate::prompt::Prompt;
 use crate::quality::Reception;
 use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
+use crate::transcode::Coder;
 
-/// A frame of playback as it goes on the wire.
-pub(crate) type Frame = [u8; HEADER_BYTES + FRAME_SAMPLES];
+/// Room for a packet of our own making: the longest frame, and what encryption adds.
+pub(crate) type Frame = [u8; HEADER_BYTES + crate::codec::OCTETS_MAX + 32];
 
 /// Where and how the peer is spoken to, from its SDP.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub remote: SocketAddr,
-    pub law: Law,
-    pub payload_type: u8,
-    pub event_payload_type: Option<u8>,
+    pub agreed: Agreed,
 }
 
 /// What a payload type means on a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    Audio(Law),
-    Event,
-    /// Comfort noise and whatever else was not agreed.
+    Audio(Codec),
+    Event(Events),
+    /// Comfort noise.
+    Noise,
+    /// What was not agreed.
     Other,
 }
 
@@ -40,6 +44,14 @@ pub(crate) struct Leg {
     pub reception: Reception,
     pub out: Outgoing,
     pub play: Option<Playing>,
+    /// Keys on their way to the peer.
+    pub pressing: Option<Box<KeySender>>,
+    /// Hears the peer where its packets are not passed as they are.
+    pub decoder: Option<Box<Decoder>>,
+    /// Its newest timestamp, and where that lies on a clock of 8 kHz that does not wrap with it.
+    pub narrow: (u32, u32),
+    /// Speaks to the peer where it is not given the other's packets as they are.
+    pub coder: Option<Box<Coder>>,
     /// Port of the leg this one is bridged to.
     pub bridge: Option<u32>,
     /// Recording and channel that hear this leg.
@@ -47,6 +59,8 @@ pub(crate) struct Leg {
     pub keys: KeyReceiver,
     pub listener: Option<Box<KeyListener>>,
     pub held: bool,
+    /// Nothing is sent to the peer.
+    pub deaf: bool,
     pub silence_told: bool,
     /// Silence is counted from here if no packet came later.
     pub quiet_since_ms: u64,
@@ -73,11 +87,16 @@ impl Leg {
             reception: Reception::default(),
             out: Outgoing::new(seed),
             play: None,
+            pressing: None,
+            decoder: None,
+            narrow: (0, 0),
+            coder: None,
             bridge: None,
             tap: None,
             keys: KeyReceiver::default(),
             listener: None,
             held: false,
+            deaf: false,
             silence_told: false,
             quiet_since_ms: now_ms,
             connected_ms: now_ms,
@@ -90,11 +109,24 @@ impl Leg {
 
     /// An SDP came: speak to this peer, learn its source anew.
     pub fn connect(&mut self, peer: Peer, now_ms: u64) {
-        self.peer = Some(peer);
         self.latch.expect(peer.remote, now_ms);
         self.reception.restart();
         self.keys.restart();
-        self.listener = peer.event_payload_type.is_none().then(Box::default);
+        let agreed = &peer.agreed;
+        let in_band = match agreed.keys {
+            Keys::Auto => agreed.events.is_none(),
+            Keys::InBand => true,
+            Keys::Signalled => false,
+        };
+        self.listener = in_band.then(Box::default);
+        self.reception.set_clock(agreed.codec.clock_hz());
+        self.out.set_clock(agreed.codec.clock_hz());
+        self.decoder = self.decoder.take().filter(|decoder| decoder.codec() == agreed.codec);
+        self.coder = match agreed.codec.law() {
+            Some(_) => None,
+            None => Some(Box::new(Coder::new(agreed.codec, agreed.ptime_ms))),
+        };
+        self.peer = Some(peer);
         self.quiet_since_ms = now_ms;
         if self.first_packet_ms.is_none() {
             self.connected_ms = now_ms;
@@ -103,14 +135,27 @@ impl Leg {
 
     #[inline]
     pub fn content(&self, payload_type: u8) -> Content {
-        let Some(peer) = &self.peer else { return Content::Other };
-        if payload_type == peer.payload_type {
-            Content::Audio(peer.law)
-        } else if Some(payload_type) == peer.event_payload_type {
-            Content::Event
-        } else {
-            Law::from_payload_type(payload_type).map_or(Content::Other, Content::Audio)
+        let Some(Peer { agreed, .. }) = &self.peer else { return Content::Other };
+        if payload_type == agreed.payload_type {
+            return Content::Audio(agreed.codec);
         }
+        if let Some(events) = agreed.events
+            && payload_type == events.payload_type
+        {
+            return Content::Event(events);
+        }
+        if Some(payload_type) == agreed.noise_payload_type {
+            return Content::Noise;
+        }
+        Codec::from_payload_type(payload_type).map_or(Content::Other, Content::Audio)
+    }
+
+    /// A timestamp of the peer on a clock of 8 kHz.
+    pub fn narrow_timestamp(&mut self, timestamp: u32, clock_hz: u32) -> u32 {
+        let (newest, narrow) = self.narrow;
+        let ahead = timestamp.wrapping_sub(newest).cast_signed() / (clock_hz / 8_000).cast_signed();
+        self.narrow = (timestamp, narrow.wrapping_add_signed(ahead));
+        self.narrow.1
     }
 
     /// Age of the last sign of life, told once it reaches `silence_ms` on a bridged leg that is not held.
@@ -144,6 +189,9 @@ pub(crate) struct Outgoing {
     timestamp: u32,
     last_ms: Option<u64>,
     flow: Flow,
+    clock_khz: u32,
+    /// The event being passed on a time line of its own: its timestamp there and here.
+    event: Option<(u32, u32)>,
     pub sent: u64,
 }
 
@@ -159,6 +207,8 @@ enum Flow {
         sequence_shift: u16,
         timestamp_shift: u32,
     },
+    /// Another leg's stream in another codec.
+    Coded,
 }
 
 impl Outgoing {
@@ -169,14 +219,34 @@ impl Outgoing {
             timestamp: (seed >> 16) as u32,
             last_ms: None,
             flow: Flow::Nobody,
+            clock_khz: 8,
+            event: None,
             sent: 0,
         }
     }
 
+    /// The clock of what is sent from now on.
+    fn set_clock(&mut self, clock_hz: u32) {
+        if self.clock_khz != clock_hz / 1000 {
+            (self.clock_khz, self.flow) = (clock_hz / 1000, Flow::Nobody);
+        }
+    }
+
+    /// Whether what is heard now was said in another codec.
+    pub fn is_coded(&self) -> bool {
+        self.flow == Flow::Coded
+    }
+
+    /// Whoever speaks next begins anew: nothing was sent for a while.
+    pub fn pause(&mut self) {
+        (self.flow, self.event) = (Flow::Nobody, None);
+    }
+
     /// The next speaker begins; the time since the last packet passes in the timestamp too.
-    fn next_start(&self, now_ms: u64) -> (u16, u32) {
+    pub fn next_start(&self, now_ms: u64) -> (u16, u32) {
         let gap_ms = self.last_ms.map_or(20, |last_ms| now_ms.saturating_sub(last_ms).max(20));
-        (self.sequence.wrapping_add(1), self.timestamp.wrapping_add((gap_ms * 8) as u32))
+        let gap = gap_ms.wrapping_mul(u64::from(self.clock_khz)) as u32;
+        (self.sequence.wrapping_add(1), self.timestamp.wrapping_add(gap))
     }
 
     /// Writes the header of a relayed packet over the octets before its payload. The gaps and the order of the
@@ -189,7 +259,7 @@ impl Outgoing {
             {
                 ((sequence_shift, timestamp_shift), false)
             }
-            Flow::Nobody | Flow::Playback | Flow::Relay { .. } => {
+            Flow::Nobody | Flow::Playback | Flow::Coded | Flow::Relay { .. } => {
                 let (sequence, timestamp) = self.next_start(now_ms);
                 let sequence_shift = sequence.wrapping_sub(packet.sequence);
                 let timestamp_shift = timestamp.wrapping_sub(packet.timestamp);
@@ -207,17 +277,38 @@ impl Outgoing {
     }
 
     /// Writes the header of a frame of playback; `frames` are the turns since the one before.
-    fn play(&mut self, frames: u64, payload_type: u8, out: &mut Frame, now_ms: u64) {
+    pub fn play(&mut self, frames: u64, payload_type: u8, out: &mut [u8], now_ms: u64) {
         let first = self.flow != Flow::Playback;
         (self.sequence, self.timestamp) = if first {
             self.next_start(now_ms)
         } else {
-            let step = (frames * FRAME_SAMPLES as u64) as u32;
+            let step = (frames * 20 * u64::from(self.clock_khz)) as u32;
             (self.sequence.wrapping_add(1), self.timestamp.wrapping_add(step))
         };
         self.flow = Flow::Playback;
         self.last_ms = Some(now_ms);
         rtp::write_header(out, first, payload_type, self.sequence, self.timestamp, self.ssrc);
+    }
+
+    /// Writes the header of a frame said in this leg's own codec.
+    pub fn code(&mut self, (marker, timestamp): (bool, u32), payload_type: u8, out: &mut [u8], now_ms: u64) {
+        (self.sequence, self.timestamp) = (self.sequence.wrapping_add(1), timestamp);
+        let first = self.flow != Flow::Coded;
+        (self.flow, self.last_ms) = (Flow::Coded, Some(now_ms));
+        rtp::write_header(out, marker || first, payload_type, self.sequence, timestamp, self.ssrc);
+    }
+
+    /// Writes the header of a packet of an event whose time line is not ours: those of one event share the timestamp
+    /// at which its first came, and stay in order.
+    pub fn event(&mut self, theirs: u32, marker: bool, payload_type: u8, out: &mut [u8], now_ms: u64) {
+        let (sequence, start) = self.next_start(now_ms);
+        let timestamp = match self.event {
+            Some((known, ours)) if known == theirs => ours,
+            _ => start,
+        };
+        (self.event, self.sequence, self.timestamp) = (Some((theirs, timestamp)), sequence, timestamp);
+        self.last_ms = Some(now_ms);
+        rtp::write_header(out, marker, payload_type, sequence, timestamp, self.ssrc);
     }
 }
 
@@ -234,7 +325,8 @@ pub(crate) struct Playing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// A frame is written.
-    Frame,
+    /// Its octets, header included.
+    Frame(usize),
     /// A sound that plays once is over.
     Over(PlayId),
     /// Nothing to send.
@@ -250,7 +342,9 @@ impl Playing {
 impl Leg {
     /// Writes the frame of a 20 ms turn. Turns that were missed are skipped and counted, never sent in a burst.
     pub fn play_turn(&mut self, turn: u64, now_ms: u64, out: &mut Frame) -> Turn {
-        let (Some(playing), Some(peer)) = (&mut self.play, &self.peer) else { return Turn::Nothing };
+        let (Some(playing), Some(Peer { agreed, .. })) = (&mut self.play, &self.peer) else {
+            return Turn::Nothing;
+        };
         let frames = playing.last_turn.map_or(1, |last| turn.saturating_sub(last));
         if frames == 0 {
             return Turn::Nothing;
@@ -258,25 +352,34 @@ impl Leg {
         playing.last_turn = Some(turn);
         self.skipped += frames - 1;
         playing.position += (frames as usize - 1) * FRAME_SAMPLES;
-        let octets = playing.prompt.octets(peer.law);
+        // What is neither law is encoded from A-law, which prompts are kept in.
+        let law = agreed.codec.law().unwrap_or(Law::Pcma);
+        let octets = playing.prompt.octets(law);
         if playing.repeat == Repeat::Once && playing.position >= octets.len() || octets.is_empty() {
             let play = playing.play;
             self.play = None;
             return Turn::Over(play);
         }
-        let payload = &mut out[HEADER_BYTES..];
+        let payload = &mut out[HEADER_BYTES..HEADER_BYTES + FRAME_SAMPLES];
         match playing.repeat {
             Repeat::Once => {
                 let rest = &octets[playing.position..];
                 let count = rest.len().min(FRAME_SAMPLES);
                 payload[..count].copy_from_slice(&rest[..count]);
-                payload[count..].fill(peer.law.silence());
+                payload[count..].fill(law.silence());
                 playing.position += FRAME_SAMPLES;
             }
             Repeat::Forever => playing.position = copy_looped(octets, playing.position, payload),
         }
-        self.out.play(frames, peer.payload_type, out, now_ms);
-        Turn::Frame
+        let len = match &mut self.coder {
+            Some(coder) if agreed.codec.law().is_none() => {
+                let samples: [i16; FRAME_SAMPLES] = std::array::from_fn(|n| law.decode(payload[n]));
+                coder.encode_now(&samples, &mut out[HEADER_BYTES..])
+            }
+            Some(_) | None => FRAME_SAMPLES,
+        };
+        self.out.play(frames, agreed.payload_type, out, now_ms);
+        Turn::Frame(HEADER_BYTES + len)
     }
 }
 
@@ -300,7 +403,7 @@ mod tests {
     fn leg() -> Leg {
         let mut leg = Leg::new(LegId(1), 0x1234_5678_9ABC_FFFE, 0);
         let remote = "192.0.2.1:4000".parse().expect("an address");
-        leg.connect(Peer { remote, law: Law::Pcma, payload_type: 8, event_payload_type: Some(101) }, 0);
+        leg.connect(Peer { remote, agreed: Agreed::g711(Law::Pcma, Some(101)) }, 0);
         leg
     }
 
@@ -316,22 +419,23 @@ mod tests {
     fn a_prompt_is_sent_frame_by_frame_and_then_over() {
         let mut leg = leg();
         play(&mut leg, 400, Repeat::Once);
-        let mut frame = [0; 172];
+        let mut frame = [0; _];
         let turns: Vec<Turn> = (0..5).map(|turn| leg.play_turn(turn, turn * 20, &mut frame)).collect();
-        assert_eq!(turns, [Turn::Frame, Turn::Frame, Turn::Frame, Turn::Over(PlayId(7)), Turn::Nothing]);
+        let frame_of = Turn::Frame(172);
+        assert_eq!(turns, [frame_of, frame_of, frame_of, Turn::Over(PlayId(7)), Turn::Nothing]);
         let last = Packet::parse(&frame).expect("RTP");
         assert_eq!(last.payload_type, 8);
-        assert_eq!(frame[12 + 80..], [Law::Pcma.silence(); 80], "the last frame is filled with silence");
+        assert_eq!(frame[12 + 80..172], [Law::Pcma.silence(); 80], "the last frame is filled with silence");
     }
 
     #[test]
     fn missed_turns_are_skipped_and_counted_never_burst() {
         let mut leg = leg();
         play(&mut leg, 160 * 10, Repeat::Once);
-        let mut frame = [0; 172];
+        let mut frame = [0; _];
         leg.play_turn(0, 0, &mut frame);
         let before = Packet::parse(&frame).expect("RTP");
-        assert_eq!(leg.play_turn(4, 80, &mut frame), Turn::Frame);
+        assert_eq!(leg.play_turn(4, 80, &mut frame), Turn::Frame(172));
         assert_eq!(leg.play_turn(4, 80, &mut frame), Turn::Nothing);
         let after = Packet::parse(&frame).expect("RTP");
         assert_eq!(after.sequence, before.sequence.wrapping_add(1));
@@ -362,7 +466,7 @@ mod tests {
         relay(&mut leg, 50, 9, 5000, 0);
         relay(&mut leg, 50, 11, 5320, 40);
         play(&mut leg, 160, Repeat::Once);
-        let mut frame = [0; 172];
+        let mut frame = [0; _];
         leg.play_turn(3, 60, &mut frame);
         relay(&mut leg, 51, 40_000, 77, 100);
         let played = Packet::parse(&frame).expect("RTP");

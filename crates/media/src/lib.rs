@@ -6,11 +6,14 @@ pub mod engine;
 pub mod command;
 pub mod shard;
 
+mod keys;
 mod latch;
 mod leg;
 mod quality;
 pub mod recorder;
+mod transcode;
 
+pub mod codec;
 pub mod dtmf;
 pub mod g711;
 pub mod measure;
@@ -25,6 +28,7 @@ pub mod wav;
 
 pub mod sys;
 
+pub use codec::Codec;
 pub use command::*;
 pub use engine::{Engine, SendError, StartError};
 pub use prompt::Prompt;

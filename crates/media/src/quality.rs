@@ -28,6 +28,8 @@ pub(crate) struct Reception {
     expected_before: u64,
     stream: Option<Stream>,
     jitter_samples: f32,
+    /// RTP clock in kHz; 0 stands for 8.
+    clock_khz: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +78,19 @@ impl Reception {
         Order::Late
     }
 
+    /// The clock timestamps are counted in from now on.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        let clock_khz = clock_hz / 1000;
+        if self.clock_khz() != clock_khz {
+            self.clock_khz = clock_khz;
+            self.jitter_samples = 0.0;
+        }
+    }
+
+    fn clock_khz(&self) -> u32 {
+        if self.clock_khz == 0 { 8 } else { self.clock_khz }
+    }
+
     /// A new stream counts its sequence anew.
     pub fn restart(&mut self) {
         if let Some(stream) = self.stream.take() {
@@ -89,12 +104,13 @@ impl Reception {
     }
 
     fn measure(&mut self, timestamp: u32, now_us: u64) {
+        let clock_khz = self.clock_khz();
         let Some(stream) = &mut self.stream else { return };
-        let transit = ((now_us * 8 / 1000) as u32).wrapping_sub(timestamp);
+        let transit = ((now_us * u64::from(clock_khz) / 1000) as u32).wrapping_sub(timestamp);
         if let Some(before) = stream.transit.replace(transit) {
             let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
             // A second or more is a jump of the sender's clock, not of the network.
-            if difference < 8000 {
+            if difference < clock_khz * 1000 {
                 self.jitter_samples += (difference as f32 - self.jitter_samples) / 16.0;
             }
         }
@@ -107,7 +123,7 @@ impl Reception {
         stats.late = self.late;
         stats.duplicate = self.duplicate;
         stats.lost = expected.saturating_sub(self.received);
-        stats.jitter_us = (self.jitter_samples * 125.0) as u32;
+        stats.jitter_us = (self.jitter_samples * 1000.0 / self.clock_khz() as f32) as u32;
         if self.received > 0 {
             let loss = stats.lost as f32 / (stats.lost + self.received) as f32;
             stats.mos_e2 = (mos(loss, stats.jitter_us as f32 / 1000.0) * 100.0).round() as u16;

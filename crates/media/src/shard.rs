@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::codec::{Codec, SAMPLES_MAX};
 use crate::command::{
     CallId, Command, Event, LegId, Port, PromptId, RecordingConfig, Refusal, Sound, StopReason, ToneId,
 };
@@ -22,7 +23,10 @@ use crate::rtp::{HEADER_BYTES, Packet};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES};
 
+mod coded;
 mod obey;
+
+use coded::EventWay;
 
 /// Time of one tick; a frame is four of them, and each playing leg has its own of the four.
 const TICK_MS: u64 = 5;
@@ -56,6 +60,8 @@ pub struct Shard {
     tap: Option<Tap>,
     events: Vec<Event>,
     inbox: Box<[Inbound]>,
+    /// Samples of the packet in hand, where its octets are not enough.
+    linear: Box<[i16; SAMPLES_MAX]>,
     started: Instant,
     seed: u64,
     silence_ms: u64,
@@ -153,6 +159,7 @@ impl Shard {
             tap: None,
             events,
             inbox: (0..BATCH_MAX).map(|_| Inbound::default()).collect(),
+            linear: Box::new([0; _]),
             started: Instant::now(),
             seed: config.seed,
             silence_ms: config.silence_ms,
@@ -313,7 +320,8 @@ impl Shard {
         }
         let payload = &self.inbox[n].buffer[packet.start..packet.end];
         match content {
-            Content::Audio(law) => {
+            Content::Audio(codec) => {
+                let Some(law) = codec.law() else { return self.accept_coded(n, packet, codec, order, now) };
                 if let Some(listener) = &mut leg.listener {
                     let (events, id) = (&mut self.events, leg.id);
                     let samples = payload.iter().map(|&octet| law.decode(octet));
@@ -325,11 +333,11 @@ impl Shard {
                     self.recording_gone(gone);
                 }
             }
-            Content::Event => {
-                for digit in leg.keys.receive(packet.timestamp, payload, now.ms).into_iter().flatten() {
-                    self.events.push(Event::Digit { leg: leg.id, digit });
-                }
+            Content::Event(_) => {
+                let told = leg.keys.receive(packet.timestamp, payload, now.ms);
+                told.into_iter().flatten().for_each(|digit| self.key_heard(at, digit));
             }
+            Content::Noise => {}
             Content::Other => return,
         }
         self.relay(n, &packet, content, now);
@@ -337,29 +345,43 @@ impl Shard {
 
     #[inline]
     fn relay(&mut self, n: usize, packet: &Packet, content: Content, now: Now) {
-        let inbound = &mut self.inbox[n];
-        let from = inbound.port;
+        let from = self.inbox[n].port;
         let Some(to) = self.ports[from as usize].leg.as_deref().and_then(|leg| leg.bridge) else { return };
+        let event_way = match content {
+            Content::Event(events) => self.event_way(n, packet, events, to),
+            Content::Audio(_) | Content::Noise | Content::Other => EventWay::NotAtAll,
+        };
+        let inbound = &mut self.inbox[n];
         let slot = &mut self.ports[to as usize];
         let Some(leg) = slot.leg.as_deref_mut() else { return };
-        let (None, Some(peer)) = (&leg.play, &leg.peer) else { return };
+        let (None, Some(Peer { agreed, remote })) = (&leg.play, &leg.peer) else { return };
+        if leg.deaf || leg.pressing.is_some() {
+            return;
+        }
         let payload_type = match content {
-            Content::Audio(law) => {
-                if law != peer.law {
-                    law.recode(peer.law, &mut inbound.buffer[packet.start..packet.end]);
+            Content::Audio(codec) if codec == agreed.codec => agreed.payload_type,
+            Content::Audio(codec) => match (codec.law(), agreed.codec.law()) {
+                (Some(law), Some(wanted)) => {
+                    law.recode(wanted, &mut inbound.buffer[packet.start..packet.end]);
+                    agreed.payload_type
                 }
-                peer.payload_type
-            }
-            Content::Event => match peer.event_payload_type {
-                Some(payload_type) => payload_type,
-                None => return,
+                _ => return self.transcode(n, packet, codec, to, now),
+            },
+            Content::Event(events) => match event_way {
+                EventWay::AsItIs(payload_type) => payload_type,
+                EventWay::Anew => return self.pass_event(n, packet, events, to, now),
+                EventWay::NotAtAll => return,
+            },
+            Content::Noise => match agreed.noise_payload_type {
+                Some(payload_type) if !leg.out.is_coded() => payload_type,
+                Some(_) | None => return,
             },
             Content::Other => return,
         };
         let datagram = &mut inbound.buffer[packet.start - HEADER_BYTES..packet.end];
         leg.out.relay(from, packet, payload_type, datagram, now.ms);
         leg.out.sent += 1;
-        send(&slot.socket, slot.connected, peer.remote, datagram);
+        send(&slot.socket, slot.connected, *remote, datagram);
     }
 
     fn recording_gone(&mut self, gone: OutOfRoom) {
@@ -400,7 +422,7 @@ impl Shard {
 
     fn play_slot(&mut self, tick: u64, now: Now) {
         let (slot, turn) = (tick as usize % SLOTS, tick / SLOTS as u64);
-        let mut frame: Frame = [0; _];
+        let mut frame: Frame = [0; size_of::<Frame>()];
         let mut n = 0;
         while n < self.slots[slot].len() {
             let at = self.slots[slot][n];
@@ -418,27 +440,28 @@ impl Shard {
         let slot = &mut self.ports[at as usize];
         let Some(leg) = slot.leg.as_deref_mut() else { return false };
         match leg.play_turn(turn, now.ms, frame) {
-            Turn::Frame => {
-                leg.out.sent += 1;
-                if let Some(peer) = &leg.peer {
-                    send(&slot.socket, slot.connected, peer.remote, &frame[..]);
+            Turn::Frame(len) => {
+                if let Some(peer) = leg.peer.as_ref().filter(|_| !leg.deaf) {
+                    leg.out.sent += 1;
+                    send(&slot.socket, slot.connected, peer.remote, &frame[..len]);
                 }
                 true
             }
             Turn::Over(play) => {
                 self.events.push(Event::Played { leg: leg.id, play });
-                false
+                leg.pressing.is_some()
             }
-            Turn::Nothing => leg.play.is_some(),
+            Turn::Nothing => leg.play.is_some() || self.press_turn(at, now, frame),
         }
     }
 
     fn sweep(&mut self, now: Now) {
-        for slot in &mut self.ports {
-            let Some(leg) = slot.leg.as_deref_mut() else { continue };
+        for at in 0..self.ports.len() {
+            let Some(leg) = self.ports[at].leg.as_deref_mut() else { continue };
             if let Some(digit) = leg.keys.expire(now.ms) {
-                self.events.push(Event::Digit { leg: leg.id, digit });
+                self.key_heard(at as u32, digit);
             }
+            let Some(leg) = self.ports[at].leg.as_deref_mut() else { continue };
             if let Some(last_packet_ms_ago) = leg.silence(self.silence_ms, now.ms) {
                 self.events.push(Event::Silent { leg: leg.id, last_packet_ms_ago });
             }

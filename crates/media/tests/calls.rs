@@ -202,7 +202,7 @@ fn silence_is_told_once_for_each_bridged_leg_but_not_on_hold() {
     let a = rig.phone(1, Law::Pcma, Some(EVENTS));
     let b = rig.phone(1, Law::Pcma, Some(EVENTS));
     let alone = rig.phone(2, Law::Pcma, Some(EVENTS));
-    rig.send(Command::Hold { leg: b.leg, on: true });
+    rig.send(Command::Hold { leg: b.leg, on: true, deaf: false });
     rig.send(Command::Bridge { a: a.leg, b: b.leg });
     rig.settle(a.leg);
     let age_ms = rig.wait(|event| match event {
@@ -210,7 +210,7 @@ fn silence_is_told_once_for_each_bridged_leg_but_not_on_hold() {
         _ => None,
     });
     assert!((150..5000).contains(&age_ms), "{age_ms}");
-    rig.send(Command::Hold { leg: b.leg, on: false });
+    rig.send(Command::Hold { leg: b.leg, on: false, deaf: false });
     rig.wait(|event| matches!(event, Event::Silent { leg, .. } if *leg == b.leg).then_some(()));
     assert!(!rig.seen(|event| matches!(event, Event::Silent { .. })), "once each, and not {:?}", alone.leg);
 }

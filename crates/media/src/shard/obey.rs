@@ -8,10 +8,7 @@ impl Shard {
         let now = self.now();
         let done = match command {
             Command::Open { leg, port, call: _ } => self.open(leg, port, now),
-            Command::Connect { leg, remote, payload, payload_type, event_payload_type } => {
-                let peer = Peer { remote, law: payload, payload_type, event_payload_type };
-                self.connect(leg, peer, now)
-            }
+            Command::Connect { leg, remote, agreed } => self.connect(leg, Peer { remote, agreed }, now),
             Command::Play { leg, play, sound, repeat } => match self.sound(sound) {
                 Some(prompt) => self.play(leg, Playing::new(play, prompt, repeat)),
                 None => Err((leg, Refusal::PromptUnknown)),
@@ -19,10 +16,15 @@ impl Shard {
             Command::StopPlay { leg } => self.leg_mut(leg).map(|leg| leg.play = None),
             Command::Bridge { a, b } => self.bridge(a, b, now),
             Command::Unbridge { leg } => self.port_of(leg).map(|at| self.unbridge(at)),
-            Command::Hold { leg, on } => self.leg_mut(leg).map(|leg| {
+            Command::Hold { leg, on, deaf } => self.leg_mut(leg).map(|leg| {
                 leg.held = on;
+                if leg.deaf != deaf {
+                    leg.deaf = deaf;
+                    leg.out.pause();
+                }
                 leg.quiet_since_ms = now.ms;
             }),
+            Command::SendKey { leg, key } => self.port_of(leg).map(|at| self.press(at, key)),
             Command::Record { call, recording, left, right } => {
                 self.record(call, recording, left, right, now)
             }
@@ -101,12 +103,17 @@ impl Shard {
     fn play(&mut self, leg: LegId, playing: Playing) -> Result<(), (LegId, Refusal)> {
         let at = self.port_of(leg)?;
         self.leg_mut(leg)?.play = Some(playing);
+        self.list(at);
+        Ok(())
+    }
+
+    /// Gives a leg its turn each 20 ms, as long as it has something to play or to press.
+    pub(super) fn list(&mut self, at: u32) {
         let slot = &mut self.ports[at as usize];
         if !slot.listed {
             slot.listed = true;
             self.slots[at as usize % SLOTS].push(at);
         }
-        Ok(())
     }
 
     fn bridge(&mut self, a: LegId, b: LegId, now: Now) -> Result<(), (LegId, Refusal)> {

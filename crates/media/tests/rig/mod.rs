@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use media::stream::{StreamConfig, Voice};
 use media::{
-    CallId, Command, Config, Engine, Event, Law, LegId, LegStats, PlayId, Port, PromptId, Refusal, Repeat,
-    RtpStream, Sound,
+    Agreed, CallId, Command, Config, Engine, Event, Law, LegId, LegStats, PlayId, Port, PromptId, Refusal,
+    Repeat, RtpStream, Sound,
 };
 
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -98,9 +98,7 @@ impl Rig {
         self.send(Command::Connect {
             leg: phone.leg,
             remote: phone.address(),
-            payload: phone.law,
-            payload_type: phone.law.payload_type(),
-            event_payload_type: phone.events,
+            agreed: Agreed::g711(phone.law, phone.events),
         });
         self.settle(phone.leg);
     }
@@ -119,8 +117,12 @@ impl Rig {
     }
 
     pub fn wait_digit(&mut self, of: &Phone) -> u8 {
+        self.wait_digit_of(of.leg)
+    }
+
+    pub fn wait_digit_of(&mut self, of: LegId) -> u8 {
         self.wait(|event| match event {
-            Event::Digit { leg, digit } if *leg == of.leg => Some(*digit),
+            Event::Digit { leg, digit } if *leg == of => Some(*digit),
             _ => None,
         })
     }
