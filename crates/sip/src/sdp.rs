@@ -1,8 +1,13 @@
 //! Session descriptions (RFC 8866) as far as one plain audio stream needs them, and offer and answer (RFC 3264).
-//! It refuses to know video, ICE and encryption; what it does not understand it leaves out of the answer.
+//! It refuses to know video and ICE, and of encryption all but its keys' lines; what it does not understand it leaves
+//! out of the answer.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+mod crypto;
+
+pub use crypto::{Crypto, Suite};
 
 /// More than this is not read.
 const SIZE_MAX_BYTES: usize = 16 * 1024;
@@ -22,8 +27,16 @@ pub struct Sdp {
     pub direction: Direction,
     /// Packet time, if stated.
     pub ptime_ms: Option<u16>,
+    /// Longest packet time the writer takes, if stated.
+    pub maxptime_ms: Option<u16>,
     /// RTP and RTCP on one port (RFC 5761).
     pub rtcp_mux: bool,
+    /// Where the writer wants RTCP, if that is not the port after `audio` (RFC 3605).
+    pub rtcp: Option<u16>,
+    /// How RTP is carried.
+    pub profile: Profile,
+    /// Keys of SRTP (RFC 4568) that can be used here, in order of preference; in an answer the one chosen.
+    pub crypto: Vec<Crypto>,
     /// The number of the session in `o=`.
     pub session_id: u64,
     /// The version of the session in `o=`; grows with each change.
@@ -56,6 +69,42 @@ pub struct Format {
     pub rate_hz: u32,
 }
 
+/// The profile of the audio stream: encrypted or not, with feedback or not.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// `RTP/AVP`.
+    Avp,
+    /// `RTP/AVPF`.
+    Avpf,
+    /// `RTP/SAVP`: SRTP.
+    Savp,
+    /// `RTP/SAVPF`: SRTP.
+    Savpf,
+}
+
+impl Profile {
+    const ALL: [Profile; 4] = [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf];
+
+    /// As `m=` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Avp => "RTP/AVP",
+            Profile::Avpf => "RTP/AVPF",
+            Profile::Savp => "RTP/SAVP",
+            Profile::Savpf => "RTP/SAVPF",
+        }
+    }
+
+    /// Whether packets are SRTP.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Profile::Savp | Profile::Savpf)
+    }
+
+    fn of_name(name: &str) -> Option<Profile> {
+        Profile::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+}
+
 /// A codec that the platform knows by name, or the name of one that it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codec {
@@ -63,6 +112,14 @@ pub enum Codec {
     Pcma,
     /// G.711 µ-law.
     Pcmu,
+    /// G.722; its RTP clock is 8000 though it samples at 16 kHz (RFC 3551 section 4.5.2).
+    G722,
+    /// G.729; we say it without Annex B.
+    G729,
+    /// Opus (RFC 7587).
+    Opus,
+    /// Comfort noise (RFC 3389).
+    ComfortNoise,
     /// DTMF by RFC 4733.
     TelephoneEvent,
     /// Any other, by its encoding name.
@@ -122,14 +179,27 @@ impl std::error::Error for NoCommonCodec {}
 
 impl Codec {
     fn named(name: &str) -> Codec {
-        if name.eq_ignore_ascii_case("PCMA") {
-            Codec::Pcma
-        } else if name.eq_ignore_ascii_case("PCMU") {
-            Codec::Pcmu
-        } else if name.eq_ignore_ascii_case("telephone-event") {
-            Codec::TelephoneEvent
-        } else {
-            Codec::Other(name.to_owned())
+        Codec::KNOWN
+            .into_iter()
+            .find(|codec| codec.name().eq_ignore_ascii_case(name))
+            .unwrap_or_else(|| Codec::Other(name.to_owned()))
+    }
+
+    const KNOWN: [Codec; 7] = [
+        Codec::Pcma,
+        Codec::Pcmu,
+        Codec::G722,
+        Codec::G729,
+        Codec::Opus,
+        Codec::ComfortNoise,
+        Codec::TelephoneEvent,
+    ];
+
+    /// Whether it carries speech that we can take part in.
+    pub fn is_voice(&self) -> bool {
+        match self {
+            Codec::Pcma | Codec::Pcmu | Codec::G722 | Codec::G729 | Codec::Opus => true,
+            Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => false,
         }
     }
 
@@ -138,6 +208,10 @@ impl Codec {
         match self {
             Codec::Pcma => "PCMA",
             Codec::Pcmu => "PCMU",
+            Codec::G722 => "G722",
+            Codec::G729 => "G729",
+            Codec::Opus => "opus",
+            Codec::ComfortNoise => "CN",
             Codec::TelephoneEvent => "telephone-event",
             Codec::Other(name) => name,
         }
@@ -153,6 +227,31 @@ impl Format {
     /// G.711 µ-law, payload type 0.
     pub fn pcmu() -> Format {
         Format { payload_type: 0, codec: Codec::Pcmu, rate_hz: 8000 }
+    }
+
+    /// G.722, payload type 9.
+    pub fn g722() -> Format {
+        Format { payload_type: 9, codec: Codec::G722, rate_hz: 8000 }
+    }
+
+    /// G.729, payload type 18.
+    pub fn g729() -> Format {
+        Format { payload_type: 18, codec: Codec::G729, rate_hz: 8000 }
+    }
+
+    /// Opus, payload type 111.
+    pub fn opus() -> Format {
+        Format { payload_type: 111, codec: Codec::Opus, rate_hz: 48_000 }
+    }
+
+    /// Comfort noise, payload type 13.
+    pub fn comfort_noise() -> Format {
+        Format { payload_type: 13, codec: Codec::ComfortNoise, rate_hz: 8000 }
+    }
+
+    /// DTMF events on the clock of Opus, payload type 110.
+    pub fn telephone_event_48() -> Format {
+        Format { payload_type: 110, codec: Codec::TelephoneEvent, rate_hz: 48_000 }
     }
 
     /// DTMF events, payload type 101.
@@ -175,12 +274,34 @@ impl Format {
         Format { payload_type, codec: Codec::named(name), rate_hz }
     }
 
-    fn same_codec(&self, other: &Format) -> bool {
-        self.rate_hz == other.rate_hz
+    /// Whether both name one codec on one clock, whatever the payload type.
+    pub fn same_codec(&self, other: &Format) -> bool {
+        // Events fit any stream: they are passed from one clock to another.
+        let one_clock = self.rate_hz == other.rate_hz || self.codec == Codec::TelephoneEvent;
+        one_clock
             && match (&self.codec, &other.codec) {
                 (Codec::Other(a), Codec::Other(b)) => a.eq_ignore_ascii_case(b),
                 (a, b) => a == b,
             }
+    }
+}
+
+impl Format {
+    fn write(&self, text: &mut String) {
+        let Format { payload_type, codec, rate_hz } = self;
+        // Writing to a String does not fail.
+        let _ = match codec {
+            // RFC 7587 section 7: always 48000/2, whatever is sent.
+            Codec::Opus => write!(text, "a=rtpmap:{payload_type} opus/48000/2\r\n"),
+            _ => write!(text, "a=rtpmap:{payload_type} {}/{rate_hz}\r\n", codec.name()),
+        };
+        let parameters = match codec {
+            Codec::TelephoneEvent => "0-15",
+            Codec::G729 => "annexb=no",
+            Codec::Opus => "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0;useinbandfec=0",
+            Codec::Pcma | Codec::Pcmu | Codec::G722 | Codec::ComfortNoise | Codec::Other(_) => return,
+        };
+        let _ = write!(text, "a=fmtp:{payload_type} {parameters}\r\n");
     }
 }
 
@@ -218,7 +339,11 @@ impl Sdp {
             formats: formats.to_vec(),
             direction: Direction::SendRecv,
             ptime_ms: Some(20),
+            maxptime_ms: None,
             rtcp_mux: false,
+            rtcp: None,
+            profile: Profile::Avp,
+            crypto: Vec::new(),
             session_id,
             session_version,
             others: Vec::new(),
@@ -241,7 +366,7 @@ impl Sdp {
             .filter(|offered| formats.iter().any(|ours| ours.same_codec(offered)))
             .cloned()
             .collect();
-        if !common.iter().any(|format| format.codec != Codec::TelephoneEvent) {
+        if !common.iter().any(|format| format.codec.is_voice()) {
             return Err(NoCommonCodec);
         }
         Ok(Sdp {
@@ -249,7 +374,11 @@ impl Sdp {
             formats: common,
             direction: offer.direction.mirrored(),
             ptime_ms: Some(20),
+            maxptime_ms: None,
             rtcp_mux: offer.rtcp_mux,
+            rtcp: None,
+            profile: offer.profile,
+            crypto: Vec::new(),
             session_id,
             session_version,
             others: offer.others.clone(),
@@ -259,15 +388,46 @@ impl Sdp {
 
     /// The first voice format, which both sides send.
     pub fn voice(&self) -> Option<&Format> {
-        self.formats.iter().find(|format| matches!(format.codec, Codec::Pcma | Codec::Pcmu))
+        self.formats.iter().find(|format| format.codec.is_voice())
     }
 
     /// The payload type of telephone events.
     pub fn telephone_event(&self) -> Option<u8> {
-        self.formats
-            .iter()
-            .find(|format| format.codec == Codec::TelephoneEvent)
-            .map(|format| format.payload_type)
+        self.events().map(|format| format.payload_type)
+    }
+
+    /// Telephone events: those on the clock of the first voice format, else the first of any clock.
+    pub fn events(&self) -> Option<&Format> {
+        let rate_hz = self.voice().map_or(8000, |voice| voice.rate_hz);
+        let mut events = self.formats.iter().filter(|format| format.codec == Codec::TelephoneEvent);
+        events.clone().find(|format| format.rate_hz == rate_hz).or_else(|| events.next())
+    }
+
+    /// The payload type of comfort noise on the clock of the voice.
+    pub fn comfort_noise(&self) -> Option<u8> {
+        let noise = |format: &&Format| format.codec == Codec::ComfortNoise && format.rate_hz == 8000;
+        self.formats.iter().find(noise).map(|format| format.payload_type)
+    }
+
+    /// Puts the first of `wanted` that is there before all other voice formats, and leaves out the events of other
+    /// clocks than its own where there are such of its own.
+    pub fn prefer(&mut self, wanted: &[Codec]) {
+        let place = |codec: &Codec| self.formats.iter().position(|format| format.codec == *codec);
+        if let Some(at) = wanted.iter().find_map(place) {
+            let format = self.formats.remove(at);
+            self.formats.insert(0, format);
+        }
+        if let Some(Format { payload_type, .. }) = self.events().cloned() {
+            self.formats.retain(|format| {
+                format.codec != Codec::TelephoneEvent || format.payload_type == payload_type
+            });
+        }
+    }
+
+    /// Whether it is the same description again: a refresh of the session (RFC 3264 section 8).
+    pub fn is_unchanged_from(&self, before: &Sdp) -> bool {
+        let key = |sdp: &Sdp| (sdp.session_id, sdp.session_version);
+        key(self) == key(before) && self == before
     }
 
     /// Whether the writer asks us to be quiet: on hold by direction, or by RFC 2543's address 0.0.0.0.
@@ -295,25 +455,20 @@ impl Sdp {
     }
 
     fn write_audio(&self, text: &mut String) {
-        let _ = write!(text, "m=audio {} RTP/AVP", self.audio.port());
+        let _ = write!(text, "m=audio {} {}", self.audio.port(), self.profile.name());
         for format in &self.formats {
             let _ = write!(text, " {}", format.payload_type);
         }
         text.push_str("\r\n");
         for format in &self.formats {
-            let _ = write!(
-                text,
-                "a=rtpmap:{} {}/{}\r\n",
-                format.payload_type,
-                format.codec.name(),
-                format.rate_hz
-            );
-            if format.codec == Codec::TelephoneEvent {
-                let _ = write!(text, "a=fmtp:{} 0-15\r\n", format.payload_type);
-            }
+            format.write(text);
         }
+        self.crypto.iter().for_each(|crypto| crypto.write(text));
         if let Some(ptime_ms) = self.ptime_ms {
             let _ = write!(text, "a=ptime:{ptime_ms}\r\n");
+        }
+        if let Some(maxptime_ms) = self.maxptime_ms {
+            let _ = write!(text, "a=maxptime:{maxptime_ms}\r\n");
         }
         if self.rtcp_mux {
             text.push_str("a=rtcp-mux\r\n");
@@ -321,8 +476,14 @@ impl Sdp {
         let _ = write!(text, "a={}\r\n", self.direction.word());
     }
 
-    /// Read a description: the first audio stream over plain RTP that is not refused, else the first of all.
+    /// Read a description: the first audio stream over plain RTP that is not refused, else the first over SRTP, else the
+    /// first of all.
     pub fn parse(bytes: &[u8]) -> Result<Sdp, SdpError> {
+        Sdp::parse_preferring(bytes, false)
+    }
+
+    /// As [`Sdp::parse`], but of two audio streams the one over SRTP comes first where `secure` says so.
+    pub fn parse_preferring(bytes: &[u8], secure: bool) -> Result<Sdp, SdpError> {
         if bytes.len() > SIZE_MAX_BYTES {
             return Err(SdpError::TooLong);
         }
@@ -332,7 +493,7 @@ impl Sdp {
             let (kind, value) = line.split_once('=').ok_or(SdpError::Malformed)?;
             reader.line(kind, value)?;
         }
-        reader.finish()
+        reader.finish(secure)
     }
 }
 
@@ -352,7 +513,10 @@ struct Section {
     rtpmaps: Vec<Format>,
     direction: Option<Direction>,
     ptime_ms: Option<u16>,
+    maxptime_ms: Option<u16>,
     rtcp_mux: bool,
+    rtcp: Option<u16>,
+    crypto: Vec<Crypto>,
 }
 
 #[derive(Default)]
@@ -410,22 +574,28 @@ impl Reader {
         match name {
             "rtpmap" if section.rtpmaps.len() < FORMATS_MAX => section.rtpmaps.extend(rtpmap(rest)),
             "ptime" => section.ptime_ms = rest.trim().parse().ok().filter(|ms| (1..=200).contains(ms)),
+            "maxptime" => section.maxptime_ms = rest.trim().parse().ok().filter(|ms| (1..=200).contains(ms)),
             "rtcp-mux" => section.rtcp_mux = true,
+            "rtcp" => section.rtcp = rest.split(' ').next().and_then(|port| port.parse().ok()),
+            "crypto" if section.crypto.len() < FORMATS_MAX => section.crypto.extend(Crypto::parse(rest)),
             name => section.direction = Direction::of_word(name).or(section.direction),
         }
     }
 
-    fn finish(mut self) -> Result<Sdp, SdpError> {
+    fn finish(mut self, secure: bool) -> Result<Sdp, SdpError> {
         if !self.seen_version {
             return Err(SdpError::Malformed);
         }
-        let chosen = self
-            .sections
-            .iter()
-            .position(|section| section.is_audio() && section.port != 0)
-            .or_else(|| self.sections.iter().position(Section::is_audio))
-            .ok_or(SdpError::NoAudio)?;
+        let live = |wanted: bool| {
+            let fits = |section: &Section| {
+                section.port != 0 && section.profile().is_some_and(|profile| profile.is_secure() == wanted)
+            };
+            self.sections.iter().position(fits)
+        };
+        let any = || self.sections.iter().position(|section| section.profile().is_some());
+        let chosen = live(secure).or_else(|| live(!secure)).or_else(any).ok_or(SdpError::NoAudio)?;
         let section = self.sections.remove(chosen);
+        let profile = section.profile().unwrap_or(Profile::Avp);
         let ip = match section.address.or(self.address) {
             Some(ip) => ip,
             None if section.port == 0 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -436,7 +606,11 @@ impl Reader {
             formats: section.audio_formats(),
             direction: section.direction.or(self.direction).unwrap_or(Direction::SendRecv),
             ptime_ms: section.ptime_ms,
+            maxptime_ms: section.maxptime_ms,
             rtcp_mux: section.rtcp_mux,
+            rtcp: section.rtcp,
+            profile,
+            crypto: section.crypto,
             session_id: self.session_id,
             session_version: self.session_version,
             others: self.sections.into_iter().map(Section::into_other).collect(),
@@ -466,12 +640,16 @@ impl Section {
             rtpmaps: Vec::new(),
             direction: None,
             ptime_ms: None,
+            maxptime_ms: None,
             rtcp_mux: false,
+            rtcp: None,
+            crypto: Vec::new(),
         })
     }
 
-    fn is_audio(&self) -> bool {
-        self.media == "audio" && matches!(self.transport.as_str(), "RTP/AVP" | "RTP/AVPF")
+    /// The profile of an audio stream that we can carry.
+    fn profile(&self) -> Option<Profile> {
+        Profile::of_name(&self.transport).filter(|_| self.media == "audio")
     }
 
     fn audio_formats(&self) -> Vec<Format> {
@@ -498,8 +676,15 @@ fn rtpmap(value: &str) -> Option<Format> {
     let mut parts = encoding.trim().split('/');
     let name = parts.next().filter(|name| !name.is_empty())?;
     let rate_hz = parts.next()?.parse().ok().filter(|&rate: &u32| rate > 0)?;
+    let codec = Codec::named(name);
     match parts.next() {
-        None | Some("1") => Some(Format { payload_type, codec: Codec::named(name), rate_hz }),
+        // Some write the rate G.722 samples at; its RTP clock is 8000 all the same.
+        None | Some("1") if codec == Codec::G722 => Some(Format { payload_type, codec, rate_hz: 8000 }),
+        Some("2") if codec == Codec::Opus && rate_hz == 48_000 => {
+            Some(Format { payload_type, codec, rate_hz })
+        }
+        None if codec == Codec::Opus => None,
+        None | Some("1") => Some(Format { payload_type, codec, rate_hz }),
         Some(channels) => {
             let named = Codec::Other(format!("{name}/{channels}"));
             Some(Format { payload_type, codec: named, rate_hz })
@@ -525,7 +710,7 @@ mod tests {
         assert_eq!(sdp.audio, "192.0.2.7:49170".parse().expect("an address"));
         assert_eq!(sdp.formats[0], Format::pcmu());
         assert_eq!(sdp.formats[1], Format::pcma());
-        assert_eq!(sdp.formats[2].codec, Codec::Other("opus/2".into()));
+        assert_eq!(sdp.formats[2], Format { payload_type: 96, ..Format::opus() });
         assert_eq!(sdp.telephone_event(), Some(97));
         assert_eq!((sdp.direction, sdp.ptime_ms, sdp.session_version), (Direction::SendOnly, Some(20), 3));
         assert!(sdp.on_hold());
@@ -541,6 +726,59 @@ mod tests {
         assert!(text.contains("m=video 0 RTP/AVP 31\r\n"), "{text}");
         assert!(text.contains("a=recvonly\r\n"), "{text}");
         assert_eq!(Sdp::parse(text.as_bytes()).expect("our own text").formats, answer.formats);
+    }
+
+    #[test]
+    fn each_codec_is_read_and_written_with_its_own_clock() {
+        let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\nc=IN IP4 192.0.2.7\r\n\
+            m=audio 4000 RTP/AVP 9 18 97 13 98 99 100\r\na=rtpmap:9 G722/16000\r\na=fmtp:18 annexb=yes\r\n\
+            a=rtpmap:97 OPUS/48000/2\r\na=rtpmap:98 telephone-event/8000\r\na=rtpmap:99 telephone-event/48000\r\n\
+            a=rtpmap:100 AMR/8000\r\na=ptime:30\r\na=maxptime:60\r\na=rtcp:4444\r\n";
+        let offer = Sdp::parse(text.as_bytes()).expect("valid");
+        assert_eq!((offer.ptime_ms, offer.maxptime_ms, offer.rtcp), (Some(30), Some(60), Some(4444)));
+        let ours = [
+            Format::opus(),
+            Format::g722(),
+            Format::g729(),
+            Format::comfort_noise(),
+            Format::telephone_event(),
+        ];
+        let mut answer = Sdp::answer(&offer, local(), &ours, 7, 1).expect("common");
+        assert_eq!(answer.voice().map(|voice| voice.codec.clone()), Some(Codec::G722), "the offer's order");
+        assert_eq!(answer.events().map(|events| events.payload_type), Some(98), "8000, as G.722 has it");
+        answer.prefer(&[Codec::Pcma, Codec::Opus]);
+        assert_eq!(answer.events().map(|events| events.payload_type), Some(99), "on the clock of Opus");
+        let text = String::from_utf8(answer.to_bytes()).expect("text");
+        assert!(text.contains("m=audio 20000 RTP/AVP 97 9 18 13 99\r\n"), "{text}");
+        for line in
+            ["a=rtpmap:9 G722/8000", "a=rtpmap:97 opus/48000/2", "a=fmtp:18 annexb=no", "a=rtpmap:13 CN/8000"]
+        {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert_eq!(Sdp::parse(text.as_bytes()).expect("our own text").formats, answer.formats);
+    }
+
+    #[test]
+    fn a_fax_beside_audio_is_refused_and_alone_there_is_no_audio() {
+        let head = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\nc=IN IP4 192.0.2.7\r\n";
+        let fax = "m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\n";
+        let both = format!("{head}m=audio 4000 RTP/AVP 8\r\n{fax}");
+        let offer = Sdp::parse(both.as_bytes()).expect("audio is there");
+        let answer = Sdp::answer(&offer, local(), &[Format::pcma()], 7, 1).expect("common");
+        let text = String::from_utf8(answer.to_bytes()).expect("text");
+        assert!(text.contains("m=image 0 udptl t38\r\n"), "{text}");
+        assert_eq!(Sdp::parse(format!("{head}{fax}").as_bytes()), Err(SdpError::NoAudio));
+    }
+
+    #[test]
+    fn of_two_audio_streams_the_preferred_is_read() {
+        let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\nc=IN IP4 192.0.2.7\r\nm=audio 4000 RTP/SAVP 8\r\n\
+            a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20\r\n\
+            m=audio 4002 RTP/AVP 8\r\n";
+        let plain = Sdp::parse(text.as_bytes()).expect("valid");
+        assert_eq!((plain.audio.port(), plain.profile, plain.crypto.len()), (4002, Profile::Avp, 0));
+        let secure = Sdp::parse_preferring(text.as_bytes(), true).expect("valid");
+        assert_eq!((secure.audio.port(), secure.profile, secure.crypto.len()), (4000, Profile::Savp, 1));
     }
 
     #[test]
