@@ -9,10 +9,10 @@ use hotline::enterprise::DestinationKind;
 use sip::sdp::Sdp;
 use sip::{Invite, Party, Reason};
 
-use crate::legs::our_formats;
+use crate::describing;
 use crate::media::{self, Port};
 use crate::node::{Node, Output};
-use crate::slot::{SlotId, media_leg};
+use crate::slot::{Side, SlotId, media_leg};
 
 /// A trunk that says nothing at all is passed over after three sends: at 0, 0.5 and 1.5 s (FAULTS F8).
 const FIRST_RESPONSE_MS: u64 = 1_800;
@@ -44,6 +44,9 @@ impl Node {
                 }
             }
             Action::Bridge { leg } => {
+                if let Some(slot) = self.slots.get_mut(id) {
+                    slot.joined = Some(leg);
+                }
                 if let (Some(a), Some(b)) = (self.media_leg_of(id, CALLER), self.media_leg_of(id, leg)) {
                     self.outputs.push_back(Output::Media(media::Command::Bridge { a, b }));
                 }
@@ -102,14 +105,19 @@ impl Node {
         let port = self.open_media(id, CALLER)?;
         let slot = self.slots.get_mut(id)?;
         let session = slot.id.0 as u64 >> 1;
-        let caller = slot.caller();
-        if caller.ours.is_none() {
+        if slot.caller().ours.is_none() {
+            let wanted = slot.joined.and_then(|leg| slot.side(leg)).and_then(Side::voice);
+            let caller = slot.caller();
             let made = match &caller.theirs {
-                Some(offer) => Sdp::answer(offer, port.address, &our_formats(), session, 1).ok()?,
-                None => Sdp::offer(port.address, &our_formats(), session, 1),
+                Some(offer) => {
+                    describing::answer(offer, port.address, caller.speech, wanted.as_ref(), (session, 1))?
+                }
+                None => describing::offer(None, port.address, caller.speech, (session, 1)),
             };
+            caller.ours_answers = caller.theirs.is_some();
             caller.ours = Some(made);
         }
+        let caller = slot.caller();
         let bytes = caller.ours.as_ref().map(Sdp::to_bytes);
         if caller.theirs.is_some() && !caller.connected {
             self.connect(id, CALLER);
@@ -196,7 +204,8 @@ impl Node {
             (_, None) => return None,
         };
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
-        let ours = Sdp::offer(port.address, &our_formats(), session, 1);
+        let speech = slot.side(leg).map_or_else(Default::default, |side| side.speech);
+        let ours = describing::offer(slot.side(CALLER), port.address, speech, (session, 1));
         let caller = slot.call.caller();
         let shown = if caller.is_empty() { "anonymous" } else { caller };
         let from = Party { user: shown.to_owned(), host: port.address.ip().to_string(), display: None };

@@ -235,6 +235,7 @@ impl Node {
             call,
             generation: slot.generation,
             sides: vec![Side { sip: Some(leg), theirs, ..Side::default() }],
+            joined: None,
             shard: None,
             journalled: 0,
             first_position: 0,

@@ -3,13 +3,14 @@
 use hotline::call::{CALLER, Event, LegNo};
 use hotline::cdr::LegOutcome;
 use hotline::{CallId, Mono};
-use sip::sdp::{Codec, Direction, Sdp};
+use sip::sdp::{Direction, Sdp};
 use sip::{Failure, FailureKind};
 
 use crate::carriers;
-use crate::media::{self, Law};
+use crate::describing;
+use crate::media;
 use crate::node::{Node, Output};
-use crate::slot::{Slot, SlotId, of_media_leg};
+use crate::slot::{Side, Slot, SlotId, of_media_leg};
 
 impl Node {
     /// Takes one event of the endpoint; returns the call it concerns.
@@ -69,9 +70,10 @@ impl Node {
                     node.tell(slot, Event::LegFailed { leg: number, outcome, status: 0, q850: None });
                 }
             }),
-            Sip::Info { leg, .. } | Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => {
-                self.on_leg(leg, |_, _, _| {})
+            Sip::Info { leg, content_type, body } => {
+                self.on_leg(leg, |node, slot, number| node.key_by_info(slot, number, &content_type, &body))
             }
+            Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => self.on_leg(leg, |_, _, _| {}),
             Sip::ReinviteAnswered { leg, .. } | Sip::ReinviteFailed { leg, .. } => {
                 self.on_leg(leg, |_, _, _| {})
             }
@@ -142,29 +144,27 @@ impl Node {
 
     /// Tells media where a side wants its packets.
     pub(crate) fn connect(&mut self, id: SlotId, number: LegNo) {
-        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        // Before they are joined a target is held against the caller, who was there first.
+        let other = slot.other(number).or((number != CALLER).then_some(CALLER));
+        let other = other.and_then(|other| slot.side(other)).and_then(Side::voice);
+        let Some(side) = slot.side_mut(number) else { return };
         // Its media may be closing: the caller's ACK can be later than the end of its call.
         let open = side.media.filter(|_| !side.closing);
         let (Some((leg, _)), Some(theirs)) = (open, &side.theirs) else { return };
-        // What both named: our answer narrows their offer, their answer narrows ours.
-        let spoken =
-            side.ours.as_ref().filter(|ours| ours.formats.len() < theirs.formats.len()).unwrap_or(theirs);
-        let Some(voice) = spoken.voice() else { return };
-        let law = if voice.codec == Codec::Pcmu { Law::Pcmu } else { Law::Pcma };
         let silent = theirs.audio.ip().is_unspecified() || theirs.audio.port() == 0;
-        let (remote, hold) =
-            (theirs.audio, silent || theirs.on_hold() || theirs.direction == Direction::RecvOnly);
+        let deaf = silent || theirs.on_hold();
+        let on = deaf || theirs.direction == Direction::RecvOnly;
         if silent {
             // RFC 2543's hold: nobody listens, and 0.0.0.0 would be this machine.
-            return self.outputs.push_back(Output::Media(media::Command::Hold { leg, on: true }));
+            return self.outputs.push_back(Output::Media(media::Command::Hold { leg, on, deaf }));
         }
-        let event_payload_type = spoken.telephone_event();
-        let payload_type = voice.payload_type;
+        let Some(agreed) = describing::agreed(side, other.as_ref()) else { return };
+        let remote = theirs.audio;
         side.connected = true;
         let waiting = side.waiting.take();
-        let connect = media::Command::Connect { leg, remote, law, payload_type, event_payload_type };
-        self.outputs.push_back(Output::Media(connect));
-        self.outputs.push_back(Output::Media(media::Command::Hold { leg, on: hold }));
+        self.outputs.push_back(Output::Media(media::Command::Connect { leg, remote, agreed }));
+        self.outputs.push_back(Output::Media(media::Command::Hold { leg, on, deaf }));
         if let Some((play, sound, repeat)) = waiting {
             self.outputs.push_back(Output::Media(media::Command::Play { leg, play, sound, repeat }));
         }
@@ -174,31 +174,31 @@ impl Node {
     fn reinvited(&mut self, id: SlotId, number: LegNo, leg: sip::LegId, sdp: Option<Vec<u8>>) {
         let now = self.now.mono.0;
         let parsed = sdp.as_deref().map(Sdp::parse);
-        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let other = slot.other(number).and_then(|other| slot.side(other)).and_then(Side::voice);
+        let Some(side) = slot.side_mut(number) else { return };
         let Some((_, port)) = side.media else { return self.endpoint.refuse_reinvite(leg, 488, now) };
-        let (session, version) =
-            side.ours.as_ref().map_or((leg.0, 1), |ours| (ours.session_id, ours.session_version + 1));
-        let ours = match parsed {
-            None => Ok(Sdp::offer(port.address, &our_formats(), session, version)),
-            Some(Err(_)) => Err(sip::sdp::NoCommonCodec),
-            Some(Ok(offer)) => {
-                let answer = Sdp::answer(&offer, port.address, &our_formats(), session, version);
-                if answer.is_ok() {
-                    side.theirs = Some(offer);
-                }
-                answer
-            }
+        let offer = match parsed {
+            None => None,
+            Some(Ok(offer)) => Some(offer),
+            // No audio, such as a fax alone (T.38): the session stays as it was.
+            Some(Err(_)) => return self.endpoint.refuse_reinvite(leg, 488, now),
         };
-        match ours {
-            Err(_) => self.endpoint.refuse_reinvite(leg, 488, now),
-            Ok(ours) => {
-                let bytes = ours.to_bytes();
-                side.ours = Some(ours);
-                self.endpoint.accept_reinvite(leg, bytes, now);
-                if sdp.is_some() {
-                    self.connect(id, number);
-                }
-            }
+        let unchanged = match (&offer, &side.theirs) {
+            (Some(offer), Some(theirs)) => offer.is_unchanged_from(theirs),
+            _ => false,
+        };
+        let Some(ours) = describing::again(side, offer.as_ref(), port.address, other.as_ref(), leg.0) else {
+            return self.endpoint.refuse_reinvite(leg, 488, now);
+        };
+        let bytes = ours.to_bytes();
+        side.ours_answers = offer.is_some();
+        side.ours = Some(ours);
+        let connects = offer.is_some() && !unchanged;
+        side.theirs = offer.or(side.theirs.take());
+        self.endpoint.accept_reinvite(leg, bytes, now);
+        if connects {
+            self.connect(id, number);
         }
     }
 
@@ -224,8 +224,10 @@ impl Node {
                     self.tell(slot, Event::RecordingCut);
                 }
             }
-            // Keys mean something to steps that ask for them; none of this version's does.
-            media::Event::Digit { .. } => {}
+            media::Event::Digit { leg, digit } => {
+                let (id, number) = of_media_leg(leg);
+                self.key_heard(id, number, digit);
+            }
         }
     }
 
@@ -241,12 +243,6 @@ impl Node {
             self.tell(id, Event::MediaClosed);
         }
     }
-}
-
-/// The formats we speak, in our order of preference.
-pub(crate) fn our_formats() -> [sip::sdp::Format; 3] {
-    use sip::sdp::Format;
-    [Format::pcma(), Format::pcmu(), Format::telephone_event()]
 }
 
 /// The trunk an outgoing leg went by.

@@ -12,6 +12,8 @@ mod acting;
 mod arriving;
 mod books;
 mod carriers;
+mod describing;
+mod keys;
 mod legs;
 mod people;
 mod slot;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use hotline::RecordingId;
 use hotline::call::Sound;
 use hotline::cdr::Quality;
+use serde::{Deserialize, Serialize};
 
 /// One media leg of one call, chosen by the node and never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,9 +26,49 @@ pub struct Port {
 /// The voice codec of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Law {
+pub enum Codec {
     Pcma,
     Pcmu,
+    G722,
+    G729,
+    Opus,
+}
+
+/// How a leg is spoken to, as its description and ours agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// What is sent to it.
+    pub codec: Codec,
+    /// Its payload type.
+    pub payload_type: u8,
+    /// telephone-event, if negotiated: payload type and clock rate in Hz.
+    pub events: Option<(u8, u32)>,
+    /// Payload type of comfort noise, if negotiated.
+    pub noise_payload_type: Option<u8>,
+    /// Length of packets made for it.
+    pub ptime_ms: u8,
+    /// How keys come and go.
+    pub keys: Keys,
+}
+
+/// How the far ends of a trunk, or a phone, are spoken to; a setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speech {
+    /// How keys come and go.
+    pub keys: Keys,
+}
+
+/// How keys come from a far end and go to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keys {
+    /// As telephone-events if negotiated, else as tones in the band.
+    #[default]
+    Auto,
+    /// As tones in the band; telephone-event is neither offered nor taken.
+    InBand,
+    /// By SIP INFO (`application/dtmf-relay`); telephone-event is neither offered nor taken.
+    Info,
 }
 
 /// What media shall do.
@@ -37,15 +78,17 @@ pub enum Command {
     /// Take a port for a leg of a call.
     Open { call: u128, leg: MediaLeg, port: Port },
     /// Send to `remote` from now on, and learn its source anew.
-    Connect { leg: MediaLeg, remote: SocketAddr, law: Law, payload_type: u8, event_payload_type: Option<u8> },
+    Connect { leg: MediaLeg, remote: SocketAddr, agreed: Agreed },
     /// Play, replacing what is played.
     Play { leg: MediaLeg, play: u32, sound: Sound, repeat: bool },
     /// Stop playing.
     StopPlay { leg: MediaLeg },
     /// Relay between two legs.
     Bridge { a: MediaLeg, b: MediaLeg },
-    /// On hold: silence is expected.
-    Hold { leg: MediaLeg, on: bool },
+    /// On hold: silence is expected; a deaf leg is sent nothing.
+    Hold { leg: MediaLeg, on: bool, deaf: bool },
+    /// Press a key towards the far end.
+    SendKey { leg: MediaLeg, key: u8 },
     /// Record two channels.
     Record { call: u128, recording: RecordingId, left: MediaLeg, right: MediaLeg },
     /// Give the port back; [`Event::Closed`] follows.

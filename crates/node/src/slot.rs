@@ -7,7 +7,7 @@ use hotline::rating::Tariffs;
 use hotline::{CallId, Mono};
 use sip::sdp::Sdp;
 
-use crate::media::{MediaLeg, Port};
+use crate::media::{MediaLeg, Port, Speech};
 
 /// A place in the table of calls. The generation tells a new call from the one that had the place before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +31,10 @@ pub struct Side {
     pub theirs: Option<Sdp>,
     /// What we described.
     pub ours: Option<Sdp>,
+    /// Whether that answered their offer, and so says what both speak; else their answer says it.
+    pub ours_answers: bool,
+    /// How its far end is spoken to.
+    pub speech: Speech,
     /// A prompt that waits for the far end to say where it listens.
     pub waiting: Option<(u32, Sound, bool)>,
 }
@@ -43,6 +47,8 @@ pub struct Slot {
     pub generation: u32,
     /// The caller's side, then one for each outgoing leg.
     pub sides: Vec<Side>,
+    /// The leg that the caller hears and is heard by, once joined.
+    pub joined: Option<LegNo>,
     /// The shard all its media is on, once chosen.
     pub shard: Option<u16>,
     /// Facts already in the journal's buffer.
@@ -76,6 +82,15 @@ impl Slot {
 
     pub fn caller(&mut self) -> &mut Side {
         &mut self.sides[usize::from(CALLER)]
+    }
+
+    /// The side that is joined with this one.
+    pub fn other(&self, leg: LegNo) -> Option<LegNo> {
+        match leg {
+            CALLER => self.joined,
+            target if self.joined == Some(target) => Some(CALLER),
+            _ => None,
+        }
     }
 
     /// The side of a new outgoing leg; legs are numbered in the order dialled.

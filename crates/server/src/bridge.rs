@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hotline::call::Sound;
 use hotline::cdr::Quality;
 use media::{Engine, LegId, LegStats, PlayId, Repeat, SendError, ToneId};
-use node::media::{Command, Event, Law, MediaLeg, Port};
+use node::media::{Agreed, Codec, Command, Event, Keys, MediaLeg, Port};
 
 use crate::inbox::{Inbox, Message};
 
@@ -88,14 +88,8 @@ impl Bridge {
             Command::Open { call, leg, port } => {
                 media::Command::Open { leg: LegId(leg.0), port: port.id, call: media::CallId(call) }
             }
-            Command::Connect { leg, remote, law, payload_type, event_payload_type } => {
-                media::Command::Connect {
-                    leg: LegId(leg.0),
-                    remote,
-                    payload: law_of(law),
-                    payload_type,
-                    event_payload_type,
-                }
+            Command::Connect { leg, remote, agreed } => {
+                media::Command::Connect { leg: LegId(leg.0), remote, agreed: agreed_of(agreed) }
             }
             Command::Play { leg, play, sound, repeat } => {
                 let Some(sound) = sound_of(&sound) else {
@@ -107,7 +101,8 @@ impl Bridge {
             }
             Command::StopPlay { leg } => media::Command::StopPlay { leg: LegId(leg.0) },
             Command::Bridge { a, b } => media::Command::Bridge { a: LegId(a.0), b: LegId(b.0) },
-            Command::Hold { leg, on } => media::Command::Hold { leg: LegId(leg.0), on },
+            Command::Hold { leg, on, deaf } => media::Command::Hold { leg: LegId(leg.0), on, deaf },
+            Command::SendKey { leg, key } => media::Command::SendKey { leg: LegId(leg.0), key },
             Command::Record { call, recording, left, right } => media::Command::Record {
                 call: media::CallId(call),
                 recording: recording.0,
@@ -163,11 +158,22 @@ fn told(port: media::Port, advertised: Option<IpAddr>) -> Port {
     Port { shard: port.shard, id: port.id, address: SocketAddr::new(ip, port.address.port()) }
 }
 
-fn law_of(law: Law) -> media::Law {
-    match law {
-        Law::Pcma => media::Law::Pcma,
-        Law::Pcmu => media::Law::Pcmu,
-    }
+fn agreed_of(agreed: Agreed) -> media::Agreed {
+    let Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, keys } = agreed;
+    let codec = match codec {
+        Codec::Pcma => media::Codec::Pcma,
+        Codec::Pcmu => media::Codec::Pcmu,
+        Codec::G722 => media::Codec::G722,
+        Codec::G729 => media::Codec::G729,
+        Codec::Opus => media::Codec::Opus,
+    };
+    let keys = match keys {
+        Keys::Auto => media::Keys::Auto,
+        Keys::InBand => media::Keys::InBand,
+        Keys::Info => media::Keys::Signalled,
+    };
+    let events = events.map(|(payload_type, clock_hz)| media::Events { payload_type, clock_hz });
+    media::Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, keys }
 }
 
 /// `None` for a prompt nobody has.

@@ -90,7 +90,8 @@ impl Media {
                 self.with(b, "bridge", |open| open.bridged = true);
                 self.heard.push(Heard::Bridge);
             }
-            Command::Hold { leg, on } => self.with(leg, "hold", |open| open.held = on),
+            Command::Hold { leg, on, .. } => self.with(leg, "hold", |open| open.held = on),
+            Command::SendKey { leg, .. } => self.with(leg, "key", |_| {}),
             Command::Record { left, right, .. } => {
                 self.with(left, "record", |_| {});
                 self.with(right, "record", |_| {});
