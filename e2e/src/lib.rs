@@ -3,12 +3,14 @@
 
 mod baresip;
 mod database;
+mod nat;
 mod platform;
 mod proxy;
 mod sample;
 
 pub use baresip::{Baresip, Pickup};
 pub use database::Postgres;
+pub use nat::Nat;
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
 pub use sample::{acme, acme_with, answers, carrier, number, sip_phone};
