@@ -7,6 +7,7 @@ mod nat;
 mod platform;
 mod proxy;
 mod sample;
+mod softphone;
 
 pub use baresip::{Baresip, Pickup};
 pub use database::Postgres;
@@ -14,6 +15,7 @@ pub use nat::Nat;
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
 pub use sample::{acme, acme_with, answers, carrier, number, sip_phone};
+pub use softphone::{Account, Softphone};
 
 use std::time::{Duration, Instant};
 

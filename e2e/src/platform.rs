@@ -3,17 +3,18 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use farend::call::{CallConfig, HangUp, Outcome};
 use hotline::enterprise::Enterprise;
 use hotline::{RecordingId, TenantId, Wall};
 use media::wav::Wav;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{CallFilter, Change, Put, Store, StoredCall};
 
 use crate::{LOOK, PATIENCE, block_on, eventually};
@@ -269,6 +270,20 @@ impl Platform {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
+    /// Moves its clock on; what fell due is done when this returns. Needs `[testing] clock_may_advance = true`.
+    ///
+    /// # Panics
+    /// It refuses, or cannot be asked.
+    pub fn advance(&self, by: Duration) {
+        let mut socket = UnixStream::connect(self.dir.join("data/sibai.sock")).expect("a control socket");
+        let asked = json!({"op": "advance_clock", "by_ms": by.as_millis() as u64});
+        writeln!(socket, "{asked}").expect("asked");
+        let mut answer = String::new();
+        BufReader::new(socket).read_line(&mut answer).expect("an answer");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        assert!(answer.get("ok").is_some(), "{answer}");
+    }
+
     /// What `verify` finds wrong with the database.
     ///
     /// # Panics
@@ -342,7 +357,7 @@ fn spawn(dir: &Path, config: &str) -> (Child, Receiver<Value>) {
 }
 
 /// The program: `SIBAI_BIN`, or the one beside this test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SIBAI_BIN") {
         return path.into();
     }

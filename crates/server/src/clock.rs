@@ -9,22 +9,29 @@ use hotline::{Mono, Now, Wall};
 pub struct Clock {
     base: Mono,
     born: Instant,
+    /// How far a test has moved it on.
+    ahead_ms: u64,
 }
 
 impl Clock {
     /// A clock whose monotonic time begins at `base` now.
     pub fn starting_at(base: Mono) -> Clock {
-        Clock { base, born: Instant::now() }
+        Clock { base, born: Instant::now(), ahead_ms: 0 }
+    }
+
+    /// Moves both clocks on, for tests that cannot wait minutes.
+    pub fn advance(&mut self, by_ms: u64) {
+        self.ahead_ms += by_ms;
     }
 
     /// This instant by both clocks.
     pub fn now(&self) -> Now {
-        Now { mono: self.mono(), wall: wall() }
+        Now { mono: self.mono(), wall: Wall(wall().0 + self.ahead_ms as i64) }
     }
 
     /// This instant by the monotonic clock.
     pub fn mono(&self) -> Mono {
-        self.base + self.born.elapsed().as_millis() as u64
+        self.base + self.born.elapsed().as_millis() as u64 + self.ahead_ms
     }
 }
 

@@ -38,8 +38,19 @@ pub struct Config {
     pub drain_s_max: u64,
     /// Compiled bodies of numbers kept in memory.
     pub warm_numbers_max: usize,
+    /// For tests only.
+    pub testing: Testing,
     /// Trunks of the file; each is written to the database at the start.
     pub trunks: Vec<Trunk>,
+}
+
+/// What only a test platform may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Testing {
+    /// Whether the control socket may move the clock on.
+    #[serde(default)]
+    pub clock_may_advance: bool,
 }
 
 /// Where SIP is spoken.
@@ -196,7 +207,7 @@ fn line_of(text: &str, at: usize) -> usize {
 
 /// The file as it is written.
 mod written {
-    use super::{Deserialize, Format, PathBuf, Spanned};
+    use super::{Deserialize, Format, PathBuf, Spanned, Testing};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -224,6 +235,8 @@ mod written {
         pub journal: Journal,
         #[serde(default)]
         pub trace: Trace,
+        #[serde(default)]
+        pub testing: Testing,
         #[serde(default)]
         pub trunk: Vec<Trunk>,
     }
@@ -356,6 +369,7 @@ impl Checker<'_> {
                 days: written.trace.days.unwrap_or(7),
             },
             drain_s_max: written.drain_s_max,
+            testing: written.testing,
             warm_numbers_max: written.warm_numbers_max.into_inner(),
             trunks: trunks.into_iter().collect::<Option<_>>()?,
             data_dir: written.data_dir,

@@ -35,6 +35,8 @@ pub enum Message {
     Drain(bool),
     /// End every call now.
     EndAll,
+    /// Move the clock on; `done` is called once what fell due was done.
+    Advance { by_ms: u64, done: Box<dyn FnOnce() + Send> },
     /// End the thread.
     Stop,
 }

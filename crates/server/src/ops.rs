@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Change, Store};
 
-use crate::clock;
 use crate::running::Running;
 
 pub mod backup;
 pub mod calls;
+pub mod clock;
 pub mod document;
 pub mod enterprises;
 pub mod explain;
@@ -72,6 +72,7 @@ pub enum Request {
     Explain(explain::Explain),
     Verify(verify::Verify),
     Backup(backup::Backup),
+    AdvanceClock(clock::Advance),
     Status,
 }
 
@@ -140,6 +141,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Explain(asked) => told(explain::explain(desk, &asked).await),
         Request::Verify(asked) => told(verify::verify(desk, &asked).await),
         Request::Backup(asked) => told(backup::backup(desk, &asked).await),
+        Request::AdvanceClock(asked) => told(clock::advance(desk, &asked).await),
         Request::Status => told(status::status(desk).await),
     }
 }
@@ -151,7 +153,7 @@ fn told<T: Serialize>(done: Outcome<T>) -> Outcome<Value> {
 impl Desk {
     /// A change made now by somebody.
     fn change(&self, by: &str) -> Change {
-        Change { by: by.to_owned(), at: clock::wall() }
+        Change { by: by.to_owned(), at: crate::clock::wall() }
     }
 
     /// Where region files lie.

@@ -206,6 +206,17 @@ impl Running {
         self.0.inbox.push(Message::EndAll);
     }
 
+    /// Moves the node's clock on; returns when what fell due by then was done.
+    ///
+    /// # Errors
+    /// Too much is asked, or the process is ending.
+    pub async fn advance_clock(&self, by_ms: u64) -> Result<(), AskError> {
+        let (told, moved) = oneshot::channel();
+        let done = move || _ = told.send(());
+        self.0.inbox.push_command(Message::Advance { by_ms, done: Box::new(done) })?;
+        Ok(moved.await?)
+    }
+
     /// Ends the process as the first SIGTERM does.
     pub fn stop(&self) {
         self.0.stopping.notify_one();

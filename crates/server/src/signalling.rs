@@ -214,6 +214,12 @@ impl Turns {
             }
             Message::Drain(on) => self.handle(Input::Drain(on), About::Other),
             Message::EndAll => self.handle(Input::EndAll, About::Other),
+            Message::Advance { by_ms, done } => {
+                self.parts.clock.advance(by_ms);
+                self.handle(Input::Tick, About::Other);
+                self.finish_turn();
+                done();
+            }
             Message::Stop => self.stop = true,
         }
     }
