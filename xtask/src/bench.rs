@@ -59,6 +59,7 @@ const FIGURES: &[Figure] = &[
         measure: call::delay,
     },
     Figure { name: "memory", what: "memory per live recorded call", measure: call::memory },
+    Figure { name: "soak", what: "growth per call over 200,000 calls", measure: call::soak },
     Figure {
         name: "start",
         what: "start with 2,000,000 numbers to the first answered call",

@@ -275,6 +275,60 @@ pub fn memory(_effort: &Effort) -> Outcome<Vec<Row>> {
     Ok(vec![Row::against(what, grown / answered / 1024.0, "KB", 96.0, false)])
 }
 
+/// Calls of the soak figure, at a rate that a busy platform holds for hours.
+const SOAK_CALLS: u32 = 200_000;
+const SOAK_RATE: u32 = 400;
+/// The first calls fill caches, pools and tables; growth is what comes after them.
+const SOAK_SETTLING_CALLS: f64 = 50_000.0;
+
+/// Whether anything is kept of calls that are over: the slope of anonymous memory over calls made, one process.
+pub fn soak(_effort: &Effort) -> Outcome<Vec<Row>> {
+    let what = "growth of anonymous memory per call over 200,000 calls";
+    let product = match Product::prepare("setup.txt")? {
+        Ok(product) => product,
+        Err(absent) => return Ok(vec![Row::absent(what, &absent)]),
+    };
+    let peer = product.serve()?;
+    let seconds = SOAK_CALLS / SOAK_RATE;
+    let load =
+        Load { number: PLAIN, rate: SOAK_RATE, seconds, warm_up_seconds: 0, hold_ms: 2_000, rtp: false };
+    let log = product.log("load");
+    let words = load.words(peer.target, product.callee);
+    let running =
+        Running::start(product.command(&words.iter().map(String::as_str).collect::<Vec<_>>()), &log)?;
+    let (begun, mut looks) = (Instant::now(), Vec::new());
+    for look in 1..=seconds {
+        sleep(Duration::from_secs(look.into()).saturating_sub(begun.elapsed()));
+        let calls = begun.elapsed().as_secs_f64() * f64::from(SOAK_RATE);
+        looks.push((calls, peer.running.anonymous_bytes() as f64));
+    }
+    let answered = finished(running, &log)?.number("answered").unwrap_or(0.0);
+    if answered < f64::from(SOAK_CALLS) * (1.0 - FAILED_SHARE_MAX) {
+        return failed(format!("only {answered} of {SOAK_CALLS} calls were answered"));
+    }
+    product.verify()?;
+    let settled: Vec<(f64, f64)> =
+        looks.iter().copied().filter(|(calls, _)| *calls > SOAK_SETTLING_CALLS).collect();
+    let (least, most) = settled
+        .iter()
+        .fold((f64::MAX, 0.0), |(low, high): (f64, f64), (_, bytes)| (low.min(*bytes), high.max(*bytes)));
+    let range = format!("{} to {} MB", number(least / 1e6), number(most / 1e6));
+    Ok(vec![
+        Row::against(what, slope(&settled), "B", 16.0, false),
+        Row::told("… anonymous memory meanwhile", range),
+    ])
+}
+
+/// The slope of the straight line nearest to the points (least squares); not a number for fewer than two of them.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let rise: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
+    let run: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    rise / run
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,6 +347,13 @@ mod tests {
         assert!(!sample(r#"{"attempted":10000,"answered":9989}"#).is_good());
         assert!(!sample(r#"{"attempted":0,"answered":0}"#).is_good());
         assert!(!sample("{}").is_good());
+    }
+
+    #[test]
+    fn a_slope_is_that_of_the_nearest_line() {
+        assert_eq!(slope(&[(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]), 2.0);
+        assert!(slope(&[(0.0, 1.0), (1.0, 0.0), (2.0, 1.0)]).abs() < 1e-12);
+        assert!(slope(&[(1.0, 1.0)]).is_nan(), "no line at all is never within a bar");
     }
 
     #[test]
