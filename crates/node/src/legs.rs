@@ -54,6 +54,8 @@ impl Node {
             Sip::SessionExpired { leg, refreshed_ms } => self.on_leg(leg, |node, slot, number| {
                 node.tell(slot, Event::SessionExpired { leg: number, last: Mono(refreshed_ms) });
             }),
+            // Trunks that register come with their timers; nothing asks for a registration yet.
+            Sip::Registered { .. } | Sip::RegisterFailed { .. } => None,
             Sip::ProbeAnswered { probe, status, .. } => {
                 self.carriers.probed(probe, status < 500, self.now.mono);
                 None

@@ -1,6 +1,7 @@
 //! What the user of an endpoint asks for, as values.
 //! It refuses to know how any of it is written on the wire.
 
+use crate::digest::Credentials;
 use crate::hop::Hop;
 
 /// One side of a call towards one far end. The number is a slab index and its generation: it is not given
@@ -12,6 +13,27 @@ pub struct LegId(pub u64);
 /// One `OPTIONS` health probe.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]
 pub struct ProbeId(pub u64);
+
+/// One binding of ours at a registrar, kept over its refreshes.
+#[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]
+pub struct RegistrationId(pub u64);
+
+/// A REGISTER of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Register {
+    /// Next hop.
+    pub to: Hop,
+    /// The Request-URI, such as `sip:carrier.example`.
+    pub registrar: String,
+    /// Whom we register, such as `sip:4006010114@carrier.example`.
+    pub address_of_record: String,
+    /// The user part of the Contact: what the carrier's INVITEs will name.
+    pub contact_user: String,
+    /// The interval asked for; 0 takes the binding back.
+    pub expires_s: u32,
+    /// Who we are when asked.
+    pub credentials: Option<Credentials>,
+}
 
 /// An outgoing call attempt.
 #[derive(Clone, Debug)]
@@ -38,6 +60,8 @@ pub struct Invite {
     /// [`FailureKind::NoResponse`](crate::FailureKind::NoResponse) and stays open behind the scenes:
     /// a late 1xx gets CANCEL, a late 200 gets ACK and BYE. `None` waits for 64·T1.
     pub first_response_ms: Option<u64>,
+    /// Who we are where the far end asks with 401 or 407; `None` takes that for a refusal.
+    pub credentials: Option<Credentials>,
 }
 
 impl Invite {
@@ -55,6 +79,7 @@ impl Invite {
             sdp,
             max_forwards: 70,
             first_response_ms: None,
+            credentials: None,
         }
     }
 }

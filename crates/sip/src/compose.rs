@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use crate::command::{Party, Reason, Refused};
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::dialog::DialogState;
 use crate::hop::Hop;
 use crate::ids::hex;
@@ -26,6 +26,11 @@ impl<'b> Message<'b> {
         for part in [method, " ", uri, " SIP/2.0\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
+        Message { out }
+    }
+
+    /// A message whose beginning is in `out` already.
+    pub(crate) fn begun(out: &'b mut Vec<u8>) -> Message<'b> {
         Message { out }
     }
 
@@ -69,9 +74,9 @@ impl<'b> Message<'b> {
         self
     }
 
-    pub(crate) fn via(&mut self, sent_by: &str, branch: u64) -> &mut Self {
-        self.out.extend_from_slice(b"Via: SIP/2.0/UDP ");
-        self.out.extend_from_slice(sent_by.as_bytes());
+    pub(crate) fn via(&mut self, face: &Face, branch: u64) -> &mut Self {
+        self.out.extend_from_slice(b"Via: SIP/2.0/");
+        self.out.extend_from_slice(face.sent_by.as_bytes());
         self.out.extend_from_slice(b";branch=z9hG4bK");
         self.out.extend_from_slice(&hex(branch));
         self.out.extend_from_slice(b";rport\r\n");
@@ -104,6 +109,14 @@ impl<'b> Message<'b> {
         self
     }
 
+    /// The header that proves who we are, where there is one.
+    pub(crate) fn proof(&mut self, proof: Option<&(&'static str, String)>) -> &mut Self {
+        match proof {
+            Some((name, value)) => self.header(name, value),
+            None => self,
+        }
+    }
+
     /// The length, the blank line and the body.
     pub(crate) fn finish(&mut self, content_type: &str, body: &[u8]) -> Bytes {
         if !body.is_empty() {
@@ -115,27 +128,59 @@ impl<'b> Message<'b> {
         Bytes::copy_from_slice(self.out)
     }
 
+    /// The message, all of whose lines were written.
+    pub(crate) fn whole(&mut self) -> Bytes {
+        Bytes::copy_from_slice(self.out)
+    }
+
     fn digits(&mut self, number: u64) {
         // Writing to a Vec does not fail.
         let _ = write!(self.out, "{number}");
     }
 }
 
+/// How one listener of ours is written.
+pub(crate) struct Face {
+    /// Transport and address, as a Via has them.
+    sent_by: String,
+    /// Contact with brackets.
+    pub(crate) contact: String,
+    /// What follows the user in a Contact: address and transport.
+    place: String,
+}
+
+impl Face {
+    fn new(listener: &Listener, user: &str) -> Face {
+        let Listener { transport, advertised } = listener;
+        let place = Hop { transport: *transport, ..Hop::udp(*advertised) }.to_string();
+        let at = if user.is_empty() { "" } else { "@" };
+        let contact = format!("<sip:{user}{at}{place}>");
+        Face { sent_by: format!("{} {advertised}", transport.in_via()), contact, place }
+    }
+
+    /// A Contact with another user, which [`is_user`] lets pass.
+    pub(crate) fn contact_of(&self, user: &str) -> String {
+        format!("<sip:{user}@{}>", self.place)
+    }
+}
+
 /// What an endpoint writes into every message of its own.
 pub(crate) struct Stamp {
-    pub(crate) sent_by: String,
-    pub(crate) contact: String,
+    faces: Vec<Face>,
     agent: Option<String>,
 }
 
 impl Stamp {
     pub(crate) fn new(config: &Config) -> Stamp {
-        let sent_by = config.via.to_string();
         let user: String =
             config.contact_user.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-        let contact =
-            if user.is_empty() { format!("<sip:{sent_by}>") } else { format!("<sip:{user}@{sent_by}>") };
-        Stamp { sent_by, contact, agent: config.user_agent.clone().filter(|agent| is_clean(agent)) }
+        let faces = config.listeners.iter().map(|listener| Face::new(listener, &user)).collect();
+        Stamp { faces, agent: config.user_agent.clone().filter(|agent| is_clean(agent)) }
+    }
+
+    /// How the listener of a hop is written; the first one's where there is none such.
+    pub(crate) fn face(&self, hop: Hop) -> &Face {
+        self.faces.get(usize::from(hop.listener)).unwrap_or(&self.faces[0])
     }
 
     pub(crate) fn agent(&self, message: &mut Message<'_>, name: &str) {
@@ -159,7 +204,7 @@ pub(crate) fn in_dialog<'b>(
     let strict = dialog.route_set.first().filter(|route| !route.contains(";lr"));
     let uri = strict.map_or(dialog.remote_target.as_str(), |route| uri_of(route));
     let mut message = Message::request(out, method, uri);
-    message.via(&stamp.sent_by, branch).number("Max-Forwards", 70);
+    message.via(stamp.face(dialog.next_hop), branch).number("Max-Forwards", 70);
     for route in dialog.route_set.iter().skip(usize::from(strict.is_some())) {
         message.header("Route", route);
     }
@@ -204,6 +249,8 @@ pub(crate) fn next_hop(uri: &str, from: Hop) -> Hop {
         }
         Some(address) if is_private(address.ip()) && !is_private(source.ip()) => from,
         Some(address) if address.is_ipv4() != source.is_ipv4() => from,
+        // A stream that somebody opened to us is the only way back to most who do.
+        Some(_) if from.transport.is_reliable() => from,
         Some(address) => from.towards(address),
         None => from,
     }
@@ -227,6 +274,11 @@ pub(crate) fn is_clean(value: &str) -> bool {
 /// Whether a value can stand in a start line or between `<` and `>`.
 pub(crate) fn is_uri(value: &str) -> bool {
     !value.is_empty() && is_clean(value) && !value.contains([' ', '<', '>', '"'])
+}
+
+/// Whether a value can stand as the user of a URI as it is.
+pub(crate) fn is_user(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
 }
 
 /// A quoted string (RFC 3261 25.1).

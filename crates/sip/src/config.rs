@@ -3,11 +3,22 @@
 
 use std::net::SocketAddr;
 
+use crate::hop::Transport;
+
+/// One of the ways this endpoint is reached; its place in [`Config::listeners`] is its number in a [`Hop`](crate::Hop).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// What carries its messages.
+    pub transport: Transport,
+    /// The address others reach it at: written into Via and Contact.
+    pub advertised: SocketAddr,
+}
+
 /// The settings of one [`Endpoint`](crate::Endpoint).
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address others reach this endpoint at: written into Via and Contact.
-    pub via: SocketAddr,
+    /// The ways it is reached; never empty. The first one stands where a hop names none that exists.
+    pub listeners: Vec<Listener>,
     /// The user part of our Contact URI. Letters, digits and `-_.` only.
     pub contact_user: String,
     /// The `User-Agent` and `Server` value, or `None` to stay silent about it.
@@ -25,10 +36,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The usual settings of an endpoint that is reached at `via`.
+    /// The usual settings of an endpoint that is reached at `via` by datagrams.
     pub fn new(via: SocketAddr, seed: u64) -> Config {
         Config {
-            via,
+            listeners: vec![Listener { transport: Transport::Udp, advertised: via }],
             contact_user: "sibai".into(),
             user_agent: None,
             seed,

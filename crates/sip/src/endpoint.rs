@@ -7,22 +7,26 @@
 
 mod ingress;
 mod inside;
+mod proving;
 mod session;
 mod transactions;
 mod uac;
 mod uas;
 
+pub(crate) use proving::{Proving, Registration};
+
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sipx_sip::{Message as Parsed, parse_datagram};
 
 use crate::command::{LegId, ProbeId, Reason};
 use crate::compose::{self, Stamp};
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::dialog::DialogState;
 use crate::event::{Counts, Event, Totals, Transmit};
-use crate::hop::Hop;
+use crate::hop::{Hop, Transport};
 use crate::ids::{KeyMap, Keyed, Slab, hex_string, unhex};
 use crate::incoming::limits;
 use crate::leg::{Deadline, Leg, State};
@@ -45,6 +49,7 @@ pub struct Endpoint {
     timers: Timers,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
+    registrations: Slab<Registration>,
     scratch: Vec<u8>,
     probes: u64,
     ready: bool,
@@ -55,6 +60,10 @@ impl Endpoint {
     /// An endpoint without calls, ready.
     pub fn new(mut config: Config) -> Endpoint {
         config.t1_ms = config.t1_ms.max(1);
+        if config.listeners.is_empty() {
+            let advertised = SocketAddr::from(([127, 0, 0, 1], 5060));
+            config.listeners.push(Listener { transport: Transport::Udp, advertised });
+        }
         Endpoint {
             stamp: Stamp::new(&config),
             keyed: Keyed::new(config.seed),
@@ -69,6 +78,7 @@ impl Endpoint {
             timers: Timers::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            registrations: Slab::new(),
             scratch: Vec::with_capacity(2048),
             probes: 0,
             ready: true,
@@ -123,6 +133,12 @@ impl Endpoint {
         self.events.pop_front()
     }
 
+    /// The way to a far end by a transport, from the first listener of ours that has it.
+    pub fn hop(&self, transport: Transport, remote: SocketAddr) -> Option<Hop> {
+        let listener = self.config.listeners.iter().position(|own| own.transport == transport)?;
+        Some(Hop { transport, listener: listener as u16, remote, connection: None })
+    }
+
     /// Whether OPTIONS is answered with 200 or with 503, so that a dispatcher in front takes notice. New calls
     /// are still reported; the user refuses them with `reject`.
     pub fn set_ready(&mut self, ready: bool) {
@@ -154,11 +170,12 @@ impl Endpoint {
         let (branch, tag, call) = (self.draw_branch(), self.keyed.draw(), self.keyed.draw());
         let target = format!("sip:{to}");
         let mut message = compose::Message::request(&mut self.scratch, "OPTIONS", &target);
-        message.via(&self.stamp.sent_by, branch).number("Max-Forwards", 70);
-        message.party("From", &self.stamp.contact, &hex_string(tag));
+        let face = self.stamp.face(to);
+        message.via(face, branch).number("Max-Forwards", 70);
+        message.party("From", &face.contact, &hex_string(tag));
         message.parts("To", &["<", &target, ">"]);
         message.header("Call-ID", &hex_string(call)).cseq(1, "OPTIONS");
-        message.header("Contact", &self.stamp.contact).header("Accept", "application/sdp");
+        message.header("Contact", &face.contact).header("Accept", "application/sdp");
         self.stamp.agent(&mut message, "User-Agent");
         let bytes = message.finish("", &[]);
         self.start_client(Purpose::Probe { probe, sent_ms: now_ms }, None, branch, 1, to, bytes, now_ms);

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::command::{LegId, ProbeId};
+use crate::command::{LegId, ProbeId, RegistrationId};
 use crate::hop::Hop;
 
 /// A message to send.
@@ -141,6 +141,20 @@ pub enum Event {
     Ended {
         /// The leg.
         leg: LegId,
+    },
+    /// Our REGISTER was accepted.
+    Registered {
+        /// Which.
+        registration: RegistrationId,
+        /// The interval granted, 0 once it was taken back.
+        expires_s: u32,
+    },
+    /// Our REGISTER was refused, or never answered.
+    RegisterFailed {
+        /// Which.
+        registration: RegistrationId,
+        /// How.
+        failure: Failure,
     },
     /// A health probe was answered.
     ProbeAnswered {

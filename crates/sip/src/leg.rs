@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::command::{Invite, Reason};
 use crate::dialog::DialogState;
+use crate::endpoint::Proving;
 use crate::hop::Hop;
 
 /// Where a leg stands.
@@ -160,6 +161,8 @@ pub(crate) struct Leg {
     /// Our BYE, held back until the ACK is there.
     pub(crate) bye_held: Option<Option<Reason>>,
     pub(crate) asked: Asked,
+    /// Who we are where the far end asks.
+    pub(crate) proving: Option<Box<Proving>>,
     pub(crate) session: Option<Session>,
     /// When the session began or was last refreshed.
     pub(crate) refreshed_ms: u64,
@@ -195,6 +198,7 @@ impl Leg {
             reinvite_wanted: None,
             bye_held: None,
             asked: Asked::default(),
+            proving: None,
             session: None,
             refreshed_ms: 0,
             local_sdp: Bytes::new(),

@@ -25,6 +25,10 @@ pub(crate) enum Purpose {
     /// An UPDATE of the session timer.
     RefreshUpdate,
     Info,
+    /// A REGISTER of ours.
+    Register {
+        registration: u64,
+    },
     Probe {
         probe: ProbeId,
         sent_ms: u64,
@@ -34,6 +38,20 @@ pub(crate) enum Purpose {
 impl Purpose {
     pub(crate) fn is_invite(self) -> bool {
         matches!(self, Purpose::Invite | Purpose::Reinvite | Purpose::RefreshInvite)
+    }
+
+    /// Whether a 401 or 407 to it is answered on its leg. A CANCEL cannot be (RFC 3261 22.1).
+    pub(crate) fn may_be_proven(self) -> bool {
+        match self {
+            Purpose::Invite
+            | Purpose::Reinvite
+            | Purpose::RefreshInvite
+            | Purpose::RefreshUpdate
+            | Purpose::Bye
+            | Purpose::LoserBye
+            | Purpose::Info => true,
+            Purpose::Cancel | Purpose::Register { .. } | Purpose::Probe { .. } => false,
+        }
     }
 }
 
@@ -99,15 +117,26 @@ impl Client {
             self.end_at = Some(now_ms + 64 * t1_ms);
         } else {
             self.interval_ms = T2_MS;
-            self.resend_at = Some(now_ms + T2_MS);
+            self.resend_at = self.repeats().then_some(now_ms + T2_MS);
         }
+    }
+
+    /// Whether the way there may lose what is sent (RFC 3261 17.1).
+    fn repeats(&self) -> bool {
+        !self.to.transport.is_reliable()
     }
 
     /// A final response: timers D, K or M.
     pub(crate) fn complete(&mut self, state: ClientState, t1_ms: u64, now_ms: u64) {
         self.state = state;
         self.resend_at = None;
-        let linger_ms = if self.purpose.is_invite() { 64 * t1_ms } else { T4_MS };
+        let linger_ms = match (self.purpose.is_invite(), state) {
+            // Forks may answer later than the first, whatever the transport.
+            (true, ClientState::Accepted) => 64 * t1_ms,
+            _ if !self.repeats() => 0,
+            (true, _) => 64 * t1_ms,
+            (false, _) => T4_MS,
+        };
         self.end_at = Some(now_ms + linger_ms);
         self.request = Bytes::new();
     }
@@ -168,15 +197,19 @@ impl Server {
 
     /// A final response of `status` went out: timers G and H, J or L.
     pub(crate) fn finish(&mut self, status: u16, t1_ms: u64, now_ms: u64) {
+        let repeats = !self.to.transport.is_reliable();
         self.end_at = Some(now_ms + 64 * t1_ms);
         if self.method != ServerMethod::Invite {
             self.state = ServerState::Completed;
+            if !repeats {
+                self.end_at = Some(now_ms);
+            }
         } else if status < 300 {
             self.state = ServerState::Accepted;
         } else {
             self.state = ServerState::Completed;
             self.interval_ms = t1_ms;
-            self.resend_at = Some(now_ms + t1_ms);
+            self.resend_at = repeats.then_some(now_ms + t1_ms);
         }
     }
 
@@ -185,7 +218,8 @@ impl Server {
         if self.method == ServerMethod::Invite && self.state == ServerState::Completed {
             self.state = ServerState::Confirmed;
             self.resend_at = None;
-            self.end_at = Some(now_ms + T4_MS);
+            let linger_ms = if self.to.transport.is_reliable() { 0 } else { T4_MS };
+            self.end_at = Some(now_ms + linger_ms);
         }
     }
 

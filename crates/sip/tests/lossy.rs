@@ -158,7 +158,10 @@ fn leg_of(event: &Event) -> Option<LegId> {
         | Event::InfoDone { leg, .. }
         | Event::LateAnswer { leg }
         | Event::Ended { leg } => Some(*leg),
-        Event::ProbeAnswered { .. } | Event::ProbeFailed { .. } => None,
+        Event::Registered { .. }
+        | Event::RegisterFailed { .. }
+        | Event::ProbeAnswered { .. }
+        | Event::ProbeFailed { .. } => None,
     }
 }
 

@@ -229,10 +229,17 @@ impl Endpoint {
             client.proceed(self.config.t1_ms, now_ms);
             return self.rearm_client(id);
         }
+        let request = client.request.clone();
         client.complete(ClientState::Completed, self.config.t1_ms, now_ms);
         let (purpose, leg) = (client.purpose, client.leg);
         self.rearm_client(id);
+        if self.prove(id, &request, status, &response.headers, now_ms) {
+            return;
+        }
         match (purpose, leg) {
+            (Purpose::Register { registration }, _) => {
+                self.register_answered(registration, status, &response.headers, now_ms);
+            }
             (Purpose::Probe { probe, sent_ms }, _) => {
                 let round_trip_ms = now_ms.saturating_sub(sent_ms);
                 self.emit(Event::ProbeAnswered { probe, status, round_trip_ms });

@@ -84,6 +84,7 @@ impl Endpoint {
     pub(super) fn send_bye(&mut self, id: LegId, reason: Option<&Reason>, now_ms: u64) {
         self.refuse_pending(id, now_ms);
         let branch = self.draw_branch();
+        let proof = self.proof(id, "BYE");
         let Some(leg) = self.legs.get_mut(id.0).filter(|leg| leg.is_dialog()) else { return };
         leg.state = State::Closing;
         leg.answer = None;
@@ -99,7 +100,7 @@ impl Endpoint {
             branch,
             &dialog.remote_tag,
         );
-        let bytes = message.reason(reason).finish("", &[]);
+        let bytes = message.reason(reason).proof(proof.as_ref()).finish("", &[]);
         let to = dialog.next_hop;
         self.start_client(Purpose::Bye, Some(id), branch, cseq, to, bytes, now_ms);
         self.rearm_leg(id);
@@ -123,9 +124,12 @@ impl Endpoint {
             return;
         }
         let cseq = state.next_cseq();
+        let proof = self.proof(leg, "INFO");
+        let Some(state) = self.legs.get(leg.0) else { return };
         let dialog = &state.dialog;
         let tag = &dialog.remote_tag;
         let bytes = compose::in_dialog(&mut self.scratch, &self.stamp, dialog, "INFO", cseq, branch, tag)
+            .proof(proof.as_ref())
             .finish(content_type, &body);
         let to = dialog.next_hop;
         self.start_client(Purpose::Info, Some(leg), branch, cseq, to, bytes, now_ms);
@@ -222,13 +226,19 @@ impl Endpoint {
 
     pub(super) fn send_reinvite(&mut self, id: LegId, purpose: Purpose, sdp: Bytes, now_ms: u64) {
         let branch = self.draw_branch();
+        let proof = self.proof(id, "INVITE");
         let Some(leg) = self.legs.get_mut(id.0) else { return };
         let cseq = leg.next_cseq();
         let dialog = &leg.dialog;
         let tag = &dialog.remote_tag;
         let mut message =
             compose::in_dialog(&mut self.scratch, &self.stamp, dialog, "INVITE", cseq, branch, tag);
-        message.header("Contact", &self.stamp.contact).header("Allow", ALLOW).header("Supported", "timer");
+        let contact = &self.stamp.face(dialog.next_hop).contact;
+        message
+            .header("Contact", contact)
+            .proof(proof.as_ref())
+            .header("Allow", ALLOW)
+            .header("Supported", "timer");
         super::session::write_refresh(leg, &mut message);
         self.stamp.agent(&mut message, "User-Agent");
         let bytes = message.finish("application/sdp", &sdp);

@@ -136,13 +136,19 @@ impl Endpoint {
 
     fn send_update(&mut self, id: LegId, now_ms: u64) {
         let branch = self.draw_branch();
+        let proof = self.proof(id, "UPDATE");
         let Some(leg) = self.legs.get_mut(id.0) else { return };
         let cseq = leg.next_cseq();
         let dialog = &leg.dialog;
         let tag = &dialog.remote_tag;
         let mut message =
             compose::in_dialog(&mut self.scratch, &self.stamp, dialog, "UPDATE", cseq, branch, tag);
-        message.header("Contact", &self.stamp.contact).header("Allow", ALLOW).header("Supported", "timer");
+        let contact = &self.stamp.face(dialog.next_hop).contact;
+        message
+            .header("Contact", contact)
+            .proof(proof.as_ref())
+            .header("Allow", ALLOW)
+            .header("Supported", "timer");
         write_refresh(leg, &mut message);
         let bytes = message.finish("", &[]);
         let to = dialog.next_hop;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::Endpoint;
 use super::ingress::Arrival;
-use crate::command::LegId;
+use crate::command::{LegId, RegistrationId};
 use crate::compose::{self, ALLOW, Message};
 use crate::event::{Event, Failure, FailureKind};
 use crate::hop::Hop;
@@ -37,7 +37,7 @@ impl Endpoint {
             ack: None,
             state: ClientState::Calling,
             interval_ms: t1_ms,
-            resend_at: Some(now_ms + t1_ms),
+            resend_at: (!to.transport.is_reliable()).then_some(now_ms + t1_ms),
             end_at: Some(now_ms + 64 * t1_ms),
             armed: None,
         };
@@ -127,6 +127,11 @@ impl Endpoint {
         let (purpose, leg) = (client.purpose, client.leg);
         match (purpose, leg) {
             (Purpose::Probe { probe, .. }, _) => self.emit(Event::ProbeFailed { probe, kind }),
+            (Purpose::Register { registration }, _) => {
+                let registration = RegistrationId(registration);
+                let failure = Failure { status, kind, q850: None, retry_after_s: None };
+                self.emit(Event::RegisterFailed { registration, failure });
+            }
             (Purpose::Invite, Some(leg)) => {
                 self.attempt_failed(leg, Failure { status, kind, q850: None, retry_after_s: None });
             }
@@ -146,7 +151,11 @@ impl Endpoint {
             Purpose::Info => self.emit(Event::InfoDone { leg, status }),
             Purpose::Reinvite => self.reinvite_refused(leg, status, now_ms),
             Purpose::RefreshInvite | Purpose::RefreshUpdate => self.refresh_refused(leg, status, now_ms),
-            Purpose::Invite | Purpose::Cancel | Purpose::LoserBye | Purpose::Probe { .. } => {}
+            Purpose::Invite
+            | Purpose::Cancel
+            | Purpose::LoserBye
+            | Purpose::Register { .. }
+            | Purpose::Probe { .. } => {}
         }
     }
 
@@ -176,7 +185,12 @@ impl Endpoint {
     }
 
     pub(super) fn fail_clients_to(&mut self, to: Hop, now_ms: u64) {
-        let waiting = |client: &Client| client.to == to && client.state == ClientState::Calling;
+        // A connection opened for a request is not known to it by its number.
+        let same = |client: &Client| {
+            let known = client.to.connection.is_none() || to.connection.is_none();
+            client.to == to || (known && Hop { connection: to.connection, ..client.to } == to)
+        };
+        let waiting = |client: &Client| client.state == ClientState::Calling && same(client);
         let failed: Vec<u64> = self.clients.iter().filter(|(_, c)| waiting(c)).map(|(id, _)| id).collect();
         for id in failed {
             self.client_failed(id, 503, FailureKind::Unreachable, now_ms);
@@ -252,7 +266,7 @@ impl Endpoint {
                     message.header("Record-Route", route);
                 });
             }
-            message.header("Contact", &self.stamp.contact);
+            message.header("Contact", &self.stamp.face(server.to).contact);
             if status >= 200 {
                 message.header("Allow", ALLOW).header("Supported", "timer");
             }

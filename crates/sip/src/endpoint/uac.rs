@@ -4,10 +4,11 @@
 use bytes::Bytes;
 use sipx_sip::{HeaderName, Headers, Response};
 
-use super::Endpoint;
+use super::{Endpoint, Proving};
 use crate::command::{Invite, LegId, Refused};
 use crate::compose::{self, ALLOW, Message};
 use crate::dialog::DialogState;
+use crate::digest::Credentials;
 use crate::event::{Event, Failure, FailureKind};
 use crate::hop::Hop;
 use crate::ids::hex_string;
@@ -19,7 +20,7 @@ use crate::transaction::{ClientState, Purpose};
 const FORKS_MAX: usize = 8;
 
 /// Headers that only the endpoint writes.
-const OWN_HEADERS: [&str; 22] = [
+const OWN_HEADERS: [&str; 24] = [
     "via",
     "v",
     "from",
@@ -42,6 +43,8 @@ const OWN_HEADERS: [&str; 22] = [
     "x",
     "min-se",
     "require",
+    "authorization",
+    "proxy-authorization",
 ];
 
 impl Endpoint {
@@ -68,6 +71,7 @@ impl Endpoint {
         let first_response_ms = invite.first_response_ms;
         if let Some(leg) = self.legs.get_mut(id.0) {
             leg.local_sdp = Bytes::copy_from_slice(&invite.sdp);
+            leg.proving = invite.credentials.clone().map(|who| Box::new(Proving::new(who)));
             leg.attempt = Some(Box::new(invite));
             if let Some(wait_ms) = first_response_ms {
                 leg.deadlines.set(Deadline::FirstResponse, now_ms + wait_ms);
@@ -81,14 +85,16 @@ impl Endpoint {
     /// The first INVITE of a leg, or its repetition with a longer session interval.
     fn send_invite(&mut self, id: LegId, now_ms: u64) {
         let branch = self.draw_branch();
+        let proof = self.proof(id, "INVITE");
         let Some(leg) = self.legs.get_mut(id.0) else { return };
         let cseq = leg.next_cseq();
         let Some(invite) = &leg.attempt else { return };
         let mut message = Message::request(&mut self.scratch, "INVITE", &invite.request_uri);
-        message.via(&self.stamp.sent_by, branch).number("Max-Forwards", u32::from(invite.max_forwards));
+        let face = self.stamp.face(leg.dialog.next_hop);
+        message.via(face, branch).number("Max-Forwards", u32::from(invite.max_forwards));
         message.party("From", &leg.dialog.local, &leg.dialog.local_tag).header("To", &leg.dialog.remote);
         message.header("Call-ID", &leg.dialog.call_id).cseq(cseq, "INVITE");
-        message.header("Contact", &self.stamp.contact).header("Allow", ALLOW).header("Supported", "timer");
+        message.header("Contact", &face.contact).header("Allow", ALLOW).header("Supported", "timer");
         if let Some(interval_s) = self.config.session_expires_s {
             message.number("Session-Expires", interval_s.max(leg.min_se_s).max(90));
             if leg.min_se_s > 90 {
@@ -105,7 +111,7 @@ impl Endpoint {
         for (name, value) in &invite.headers {
             message.header(name, value);
         }
-        let bytes = message.finish("application/sdp", &invite.sdp);
+        let bytes = message.proof(proof.as_ref()).finish("application/sdp", &invite.sdp);
         let to = leg.dialog.next_hop;
         let client = self.start_client(Purpose::Invite, Some(id), branch, cseq, to, bytes, now_ms);
         if let Some(leg) = self.legs.get_mut(id.0) {
@@ -137,7 +143,7 @@ impl Endpoint {
         let (branch, cseq, to) = (client.branch, client.cseq, client.to);
         let dialog = &leg.dialog;
         let mut message = Message::request(&mut self.scratch, "CANCEL", &dialog.remote_target);
-        message.via(&self.stamp.sent_by, branch).number("Max-Forwards", 70);
+        message.via(self.stamp.face(to), branch).number("Max-Forwards", 70);
         message.party("From", &dialog.local, &dialog.local_tag).header("To", &dialog.remote);
         let bytes = message.header("Call-ID", &dialog.call_id).cseq(cseq, "CANCEL").finish("", &[]);
         self.start_client(Purpose::Cancel, Some(id), branch | 1, cseq, to, bytes, now_ms);
@@ -264,6 +270,9 @@ impl Endpoint {
         leg.dialog = dialog;
         leg.state = State::Confirmed;
         leg.attempt = None;
+        if let Some(proving) = &mut leg.proving {
+            proving.settled();
+        }
         leg.deadlines.clear_all();
         leg.remote_sdp = sdp.as_deref().map_or(Bytes::new(), Bytes::copy_from_slice);
         self.emit(Event::Answered { leg: id, sdp });
@@ -274,7 +283,9 @@ impl Endpoint {
     pub(super) fn acknowledge(&mut self, id: LegId, dialog: &DialogState, cseq: u32) {
         let branch = self.draw_branch();
         let tag = dialog.remote_tag.clone();
+        let proof = self.legs.get(id.0).and_then(|leg| leg.proving.as_ref()?.sent.as_ref());
         let bytes = compose::in_dialog(&mut self.scratch, &self.stamp, dialog, "ACK", cseq, branch, &tag)
+            .proof(proof)
             .finish("", &[]);
         let to = dialog.next_hop;
         if let Some(leg) = self.legs.get_mut(id.0) {
@@ -314,6 +325,7 @@ impl Endpoint {
             return;
         }
         let (branch, cseq, to, purpose) = (client.branch, client.cseq, client.to, client.purpose);
+        let request = client.request.clone();
         client.complete(ClientState::Completed, self.config.t1_ms, now_ms);
         let Some(leg) = self.legs.get(leg_id.0) else { return };
         // RFC 3261 17.1.1.3: the same branch as the INVITE, the To of the response.
@@ -321,9 +333,13 @@ impl Endpoint {
         let ack = compose::in_dialog(&mut self.scratch, &self.stamp, &leg.dialog, "ACK", cseq, branch, &tag)
             .finish("", &[]);
         client.ack = Some(ack.clone());
+        let wanted = !matches!(leg.state, State::Inviting(Attempt::Cancelled | Attempt::Abandoned));
         self.rearm_client(id);
         self.transmit(to, ack, Some(leg_id));
         let status = response.status.code();
+        if wanted && self.prove(id, &request, status, &response.headers, now_ms) {
+            return;
+        }
         let asked_s = incoming::Extensions::read(&response.headers).min_se_s;
         let (true, Some(min_se_s)) = (status == 422, asked_s.filter(|asked_s| (1..86_400).contains(asked_s)))
         else {
@@ -413,7 +429,8 @@ fn check_invite(invite: &Invite) -> Result<String, Refused> {
         invite.asserted.as_ref(),
         invite.diversion.as_ref(),
     ];
-    if invite.sdp.is_empty() || !uris.into_iter().flatten().all(|uri| compose::is_uri(uri)) {
+    let writable = invite.credentials.as_ref().is_none_or(Credentials::is_writable);
+    if invite.sdp.is_empty() || !writable || !uris.into_iter().flatten().all(|uri| compose::is_uri(uri)) {
         return Err(Refused::BadValue);
     }
     let name_fits = |name: &str| {

@@ -109,8 +109,9 @@ impl World {
     }
 
     pub fn join(&mut self, config: Config) {
-        self.events.insert(config.via, VecDeque::new());
-        self.endpoints.insert(config.via, Endpoint::new(config));
+        let at = config.listeners[0].advertised;
+        self.events.insert(at, VecDeque::new());
+        self.endpoints.insert(at, Endpoint::new(config));
     }
 
     /// A command to one endpoint, at this instant.
