@@ -48,6 +48,7 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
             rules: Vec::new(),
             otherwise: Then::Dial("all".into()),
             forwards: Forwards::default(),
+            finally: Default::default(),
             block: Vec::new(),
             limits: Limits::default(),
             ringback: Ringback::Tone,
@@ -74,6 +75,7 @@ fn bound(kind: DestinationKind, number: &str) -> Destination {
         enabled: true,
         lines: 100,
         ring_s: 20,
+        duty: None,
     }
 }
 

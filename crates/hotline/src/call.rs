@@ -227,6 +227,8 @@ pub struct Call {
     legs: Vec<Leg>,
     /// Forwards made (row R14).
     forwards: u8,
+    /// Why nobody was found, once the final treatment has begun (row R18).
+    finally: Option<Cause>,
     /// Places of bound numbers dialled so far.
     tried: Vec<u8>,
     /// Places of bound numbers that rejected the call (row R31).
@@ -256,6 +258,7 @@ impl Call {
             state: State::Ending,
             legs: Vec::new(),
             forwards: 0,
+            finally: None,
             tried: Vec::new(),
             rejected: Vec::new(),
             meter: None,
@@ -487,8 +490,10 @@ impl Call {
             }
             Stop::Dial { group } => self.dial_group(group, desk, now),
             Stop::HangUp { prompt } => {
-                self.refuse(Cause::FlowHangUp, prompt.as_ref().map(Arc::from), desk, now)
+                let cause = self.finally.unwrap_or(Cause::FlowHangUp);
+                self.refuse(cause, prompt.as_ref().map(Arc::from), desk, now)
             }
+            Stop::Busy => self.close_refused(self.finally.unwrap_or(Cause::FlowBusy), desk, now),
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
         }
     }
@@ -721,6 +726,7 @@ fn treatment(cause: Cause) -> Treatment {
         Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity | Cause::NodeStopped => of(None, 503, 41),
         Cause::NoCommonCodec => of(None, 488, 88),
         Cause::FlowHangUp => of(None, 480, 31),
+        Cause::FlowBusy => of(None, 486, 17),
         Cause::FlowLoop => of(None, 500, 41),
         Cause::HangUp
         | Cause::CallerCancelled

@@ -50,6 +50,8 @@ pub enum Cause {
     NumberNotInService,
     /// A rule of the flow ended the call.
     FlowHangUp,
+    /// A rule of the flow ended the call with a bare busy tone.
+    FlowBusy,
     /// The caller stands on the block list.
     Blocked,
     /// The monthly cost cap would be passed (row B05).
@@ -102,6 +104,7 @@ impl Cause {
             Cause::CallerCancelled => "caller_cancelled",
             Cause::NumberNotInService => "number_not_in_service",
             Cause::FlowHangUp => "flow_hang_up",
+            Cause::FlowBusy => "flow_busy",
             Cause::Blocked => "blocked",
             Cause::MonthCostCap => "month_cost_cap",
             Cause::MonthCallCap => "month_call_cap",

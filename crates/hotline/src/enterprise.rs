@@ -11,7 +11,7 @@ use crate::{HotlineNumber, Money, PlanId, TenantId};
 
 pub use crate::ledger::AccountKind;
 
-pub use compile::{OTHERWISE, compile, compile_number};
+pub use compile::{FINALLY, OTHERWISE, compile, compile_number};
 pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES,
     Shape, Tree, Value, Wanted, read,
@@ -118,6 +118,8 @@ pub struct Number {
     pub otherwise: Then,
     /// Forwards after the group (rows R12, R13).
     pub forwards: Forwards,
+    /// What happens when groups and forwards found nobody (row R18).
+    pub finally: Finally,
     /// Callers never connected (row B01 in its plainest form).
     pub block: Vec<String>,
     /// Limits of this number.
@@ -161,6 +163,8 @@ pub struct Destination {
     pub lines: u16,
     /// How long it rings, seconds.
     pub ring_s: u16,
+    /// The schedule of its duty; off duty is never tried (row R17). Always on duty unless said.
+    pub duty: Option<String>,
 }
 
 /// Bound numbers that share calls.
@@ -264,6 +268,8 @@ pub enum Then {
         /// The prompt's name, played as early media.
         prompt: Option<String>,
     },
+    /// End the call with the bare busy tone of the caller's own exchange: only a rule that says so does (row R18).
+    Busy,
 }
 
 /// One share of a percentage rule.
@@ -292,6 +298,16 @@ pub struct Forwards {
     pub on_busy: Vec<String>,
     /// Names of destinations tried after one that did not answer.
     pub on_no_answer: Vec<String>,
+}
+
+/// What happens when groups and forwards found nobody: the final treatment, once in a call (row R18). Unless said, the
+/// prompt `all_busy` or `no_answer` and the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finally {
+    /// After the last one was busy or rejected.
+    pub busy: Option<Then>,
+    /// After nobody answered or could be reached.
+    pub no_answer: Option<Then>,
 }
 
 /// What the caller hears while targets ring.

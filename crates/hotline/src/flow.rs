@@ -56,6 +56,8 @@ pub enum StepKind {
     DialGroup { group: u8 },
     /// End the call.
     HangUp { prompt: Option<Span> },
+    /// End the call with a bare busy tone.
+    Busy,
 }
 
 /// Why a step went where it went: values, so that a support person and a test read the same.
@@ -77,6 +79,8 @@ pub enum StepWhy {
     Dial { group: Word },
     /// The flow ends the call.
     HangUp { prompt: Option<Word> },
+    /// The flow ends the call with a bare busy tone.
+    Busy,
 }
 
 /// One step as walked.
@@ -100,6 +104,8 @@ pub enum Stop {
     Dial { group: u8 },
     /// End the call.
     HangUp { prompt: Option<Word> },
+    /// End the call with a bare busy tone.
+    Busy,
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
 }
@@ -195,10 +201,11 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             let prompt = prompt.as_ref().map(word);
             (StepWhy::HangUp { prompt: prompt.clone() }, Turn::Stop(Stop::HangUp { prompt }))
         }
+        StepKind::Busy => (StepWhy::Busy, Turn::Stop(Stop::Busy)),
     }
 }
 
-/// Deals one call by percents. A share whose target is closed (every member off) is left out, and the others keep
+/// Deals one call by percents. A share whose target is closed (every member off or off duty) is left out, and the others keep
 /// their proportion; with all closed the deal ignores it, so that the call ends for the right reason.
 fn deal(
     place: StepNo,
@@ -211,7 +218,7 @@ fn deal(
     let weights = &mut weights[..shares.len().min(SHARES_MAX)];
     let mut closed = Vec::new();
     for (place, (weight, (percent, next))) in weights.iter_mut().zip(shares).enumerate() {
-        match target_is_open(inputs.hotline, *next) {
+        match target_is_open(inputs.hotline, *next, inputs.at) {
             true if *percent > 0 => *weight = i32::from(*percent),
             _ => closed.push(place as u8),
         }
@@ -240,11 +247,11 @@ fn by_chance(weights: &[i32], chance: &mut Chance) -> usize {
     0
 }
 
-fn target_is_open(hotline: &Hotline, step: StepNo) -> bool {
+fn target_is_open(hotline: &Hotline, step: StepNo, at: Wall) -> bool {
     match hotline.flow.steps.get(usize::from(step)).map(|step| &step.kind) {
         Some(StepKind::DialGroup { group }) => {
             let members = &hotline.groups[usize::from(*group)].members;
-            members.iter().any(|place| hotline.destination(*place).enabled)
+            members.iter().any(|place| hotline.is_on_duty(*place, at))
         }
         _ => true,
     }

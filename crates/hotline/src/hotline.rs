@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::barring::CallerPatterns;
+use crate::calendar::Schedule;
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, DestinationKind, Limits, Ringback, Strategy};
-use crate::flow::Flow;
-use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Word, Words};
+use crate::flow::{Flow, StepNo};
+use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
 
 /// All that decides a call to one number. What every decision reads comes first and stays together: most calls are to
 /// numbers whose bodies no cache holds.
@@ -36,6 +37,12 @@ pub struct Hotline {
     pub forward_on_busy: Vec<u8>,
     /// Places in `destinations` tried after no answer, at most two.
     pub forward_on_no_answer: Vec<u8>,
+    /// Schedules of duty, which bound numbers name by place.
+    pub duties: Box<[Schedule]>,
+    /// Where the walk goes on when all were busy, if the document says.
+    pub finally_busy: Option<StepNo>,
+    /// Where the walk goes on when nobody answered or could be reached, if the document says.
+    pub finally_no_answer: Option<StepNo>,
     /// Callers never connected.
     pub block: CallerPatterns,
     /// Limits of the number.
@@ -77,6 +84,8 @@ pub struct Destination {
     pub lines: u16,
     /// How long it rings.
     pub ring_ms: u64,
+    /// The place of its duty in [`Hotline::duties`]; without one it is always on duty.
+    pub duty: Option<u8>,
 }
 
 /// Bound numbers that share calls.
@@ -96,6 +105,13 @@ impl Hotline {
     /// The bound number at a place; places come from this very value, so they are always inside.
     pub fn destination(&self, place: u8) -> &Destination {
         &self.destinations[usize::from(place)]
+    }
+
+    /// Whether the bound number at a place is switched on and on duty at an instant (row R17).
+    pub fn is_on_duty(&self, place: u8, at: Wall) -> bool {
+        let destination = self.destination(place);
+        let duty = destination.duty.and_then(|duty| self.duties.get(usize::from(duty)));
+        destination.enabled && duty.is_none_or(|schedule| schedule.at(at.beijing()).open)
     }
 
     /// The name of the group at a place; places come from this very value, so they are always inside.

@@ -54,6 +54,8 @@ pub enum Skip {
     AlreadyTried,
     /// It rejected this call before (row R31).
     Rejected,
+    /// Off duty by its schedule (row R17).
+    OffDuty,
 }
 
 /// What is asked beside the rules: when, with whose chance, and what this call knows already.
@@ -77,7 +79,7 @@ pub fn choose_route(hotline: &Hotline, group: u8, tenant: &Tenant, asked: &mut A
     let (mut order, mut skipped) = (Vec::with_capacity(count), Vec::new());
     for turn in 0..count {
         let place = chosen.members[(start + turn) % count];
-        match skip(hotline, place, tenant, asked.rejected) {
+        match skip(hotline, place, tenant, asked.at, asked.rejected) {
             None => order.push(place),
             Some(reason) => skipped.push((place, reason)),
         }
@@ -144,10 +146,13 @@ fn by_weight(group: &Group, order: &mut [u8], mut standing: Standing) -> (Vec<i6
 
 /// Why a bound number cannot be tried now, if it cannot. `rejected` are the places of those that rejected this call:
 /// the same phone may stand at another place too.
-pub fn skip(hotline: &Hotline, place: u8, tenant: &Tenant, rejected: &[u8]) -> Option<Skip> {
+pub fn skip(hotline: &Hotline, place: u8, tenant: &Tenant, at: Wall, rejected: &[u8]) -> Option<Skip> {
     let destination = hotline.destination(place);
     if !destination.enabled {
         return Some(Skip::Off);
+    }
+    if !hotline.is_on_duty(place, at) {
+        return Some(Skip::OffDuty);
     }
     if is_among(hotline, place, rejected) {
         return Some(Skip::Rejected);

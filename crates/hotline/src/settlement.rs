@@ -82,7 +82,7 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
 
 /// The head of a stored log: a zero, which no log without a head began with, and the form of its facts. A change of
 /// [`Fact`]'s shape is a new form.
-const LOG_HEAD: [u8; 2] = [0, 2];
+const LOG_HEAD: [u8; 2] = [0, 3];
 
 /// A log as a settlement stores it.
 fn write_log(log: &[Dated]) -> Vec<u8> {

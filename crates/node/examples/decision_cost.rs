@@ -127,6 +127,7 @@ fn template() -> Hotline {
         enabled: true,
         lines: 10,
         ring_s: 20,
+        duty: None,
     };
     let group = |name: &str, members: &[&str]| Group {
         name: name.to_owned(),
@@ -163,6 +164,7 @@ fn template() -> Hotline {
             ],
             otherwise: Then::Percentage { mode: ShareMode::Exact, shares: shares.to_vec() },
             forwards: Forwards::default(),
+            finally: Default::default(),
             block: Vec::new(),
             limits: Limits::default(),
             ringback: Ringback::Tone,

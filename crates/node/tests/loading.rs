@@ -30,6 +30,7 @@ fn hotline(tenant: &str, suffix: u32, version: u32) -> Arc<Hotline> {
         rules: Vec::new(),
         otherwise: Then::HangUp { prompt: None },
         forwards: Forwards::default(),
+        finally: Default::default(),
         block: Vec::new(),
         limits: Limits::default(),
         ringback: Ringback::Tone,

@@ -91,6 +91,7 @@ fn number(place: u32, dice: &mut Dice) -> Number {
         rules: rules(dice),
         otherwise: otherwise(dice),
         forwards: forwards(all, dice),
+        finally: Default::default(),
         block: if dice.chance(200) { vec!["139*".into()] } else { Vec::new() },
         limits: limits(dice, 1),
         ringback: if dice.chance(400) { Ringback::Prompt("colour_ring".into()) } else { Ringback::Tone },
@@ -117,6 +118,7 @@ fn destination(place: u32, at: u32, dice: &mut Dice) -> Destination {
         enabled: !dice.chance(70),
         lines: *dice.pick(&[1, 1, 2, 5, 30]),
         ring_s: dice.within(8, 30) as u16,
+        duty: None,
     }
 }
 

@@ -124,7 +124,7 @@ impl Watch {
 
     /// Rows R05, R07, R11: the order in which members were tried.
     fn check_route(&mut self, record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
-        for dated in log {
+        for (place, dated) in log.iter().enumerate() {
             match &dated.fact {
                 Fact::Walked(walked) => self.note_deal(record.number, walked, dated.at),
                 Fact::Routed { why, order } => {
@@ -140,7 +140,7 @@ impl Watch {
                         .filter(|member| !skipped.contains(member))
                         .collect();
                     check_order(why, order, &mut expected)?;
-                    check_tried(record, log, order)?;
+                    check_tried(&log[place + 1..], order)?;
                     if hotline.groups[group].strategy == Strategy::RoundRobin {
                         let turns = self.turns.entry((record.number, group as u8)).or_default();
                         turns.disturbed |= !why.skipped.is_empty();
@@ -277,21 +277,23 @@ fn is_turned(order: &[Arc<str>], expected: &mut [Arc<str>]) -> bool {
     order == expected
 }
 
-/// Who was tried was next in the order, but for those passed over when their turn came.
-fn check_tried(record: &CallRecord, log: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
-    let passed = |name: &str| {
-        let is_it =
-            |fact: &Fact| matches!(fact, Fact::PassedOver { destination, .. } if **destination == *name);
-        log.iter().any(|dated| is_it(&dated.fact))
-    };
-    // Several trunks may be tried for one, and, where all ring at once, for one after all were tried by the first.
-    let mut tried: Vec<&str> = Vec::new();
-    for name in targets(record) {
-        if !tried.contains(&name) {
-            tried.push(name);
+/// Who was tried until the next routing was next in the order, but for those passed over when their turn came.
+fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
+    let end = after.iter().position(|dated| matches!(dated.fact, Fact::Routed { .. } | Fact::Finally { .. }));
+    let (mut tried, mut passed): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for dated in &after[..end.unwrap_or(after.len())] {
+        match &dated.fact {
+            // Several trunks may be tried for one.
+            Fact::Dialled(dialled)
+                if dialled.kind == AttemptKind::Target && !tried.contains(&&*dialled.destination) =>
+            {
+                tried.push(&dialled.destination);
+            }
+            Fact::PassedOver { destination, .. } => passed.push(destination),
+            _ => {}
         }
     }
-    let due = order.iter().map(|name| &**name).filter(|name| tried.contains(name) || !passed(name));
+    let due = order.iter().map(|name| &**name).filter(|name| !passed.contains(name));
     if due.take(tried.len()).eq(tried.iter().copied()) {
         return Ok(());
     }
@@ -302,11 +304,6 @@ fn check_tried(record: &CallRecord, log: &[Dated], order: &[Arc<str>]) -> Result
 fn check_one_answers(record: &CallRecord) -> Result<(), String> {
     let answered = record.legs.iter().filter(|leg| leg.outcome == LegOutcome::Answered).count();
     if answered > 1 { Err(format!("{answered} legs answered (R27)")) } else { Ok(()) }
-}
-
-fn targets(record: &CallRecord) -> impl Iterator<Item = &str> {
-    let target = |leg: &&hotline::cdr::LegRecord| leg.kind == AttemptKind::Target;
-    record.legs.iter().filter(target).map(|leg| leg.destination.as_str())
 }
 
 fn counts_of(places: impl Iterator<Item = usize>, length: usize) -> Vec<usize> {

@@ -67,10 +67,15 @@ scenarios! {
     r07_in_turn
     r08_by_the_callers_region
     r09_by_the_hour
+    r10_after_hours
     r11_shares_are_exact
     r12_forward_on_busy
     r13_forward_on_no_answer
     r14_three_forwards_at_most
+    r16_the_free_one_first
+    r17_off_duty_is_never_tried
+    r18_a_bare_busy_only_where_a_rule_says_so
+    r18_the_final_treatment
     r27_all_ring_and_nobody_answers
     r27_all_ring_at_once
     r27_by_weight

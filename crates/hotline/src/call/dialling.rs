@@ -104,23 +104,38 @@ impl Call {
                 return;
             }
             if self.legs.len() >= LEGS_MAX {
-                return self.refuse(cause_of(dialling.last), None, desk, now);
+                return self.found_nobody(cause_of(dialling.last), dialling.last, desk, now);
             }
             let place = match dialling.left.pop_front() {
                 Some(place) if self.is_passed_over(place, &mut dialling, desk, now) => continue,
                 Some(place) => place,
                 None => match self.next_forward(&mut dialling, desk, now) {
                     Ok(place) => place,
-                    Err(cause) => return self.refuse(cause, None, desk, now),
+                    Err(cause) => return self.found_nobody(cause, dialling.last, desk, now),
                 },
             };
             self.attempt(&mut dialling, place, desk, now);
         }
     }
 
+    /// Nobody was found: the final treatment follows, once; after it, or without one, the call is refused (row R18).
+    fn found_nobody(&mut self, cause: Cause, last: Option<LegOutcome>, desk: &mut Desk<'_>, now: Mono) {
+        let busy = matches!(last, Some(LegOutcome::Busy | LegOutcome::Rejected));
+        let step = if busy { self.hotline.finally_busy } else { self.hotline.finally_no_answer };
+        match step.filter(|_| self.finally.is_none()) {
+            Some(step) => {
+                self.finally = Some(cause);
+                self.note(Fact::Finally { cause }, now);
+                self.walk(step, desk, now);
+            }
+            None => self.refuse(cause, None, desk, now),
+        }
+    }
+
     /// Since the order was chosen a member's last line may have been taken.
     fn is_passed_over(&mut self, place: u8, dialling: &mut Dialling, desk: &mut Desk<'_>, now: Mono) -> bool {
-        let Some(why) = routing::skip(&self.hotline, place, desk.tenant, &self.rejected) else {
+        let at = self.wall(now);
+        let Some(why) = routing::skip(&self.hotline, place, desk.tenant, at, &self.rejected) else {
             return false;
         };
         let destination = self.hotline.destination(place).name.clone();
@@ -142,7 +157,7 @@ impl Call {
             let skip = if routing::is_among(&hotline, *place, &self.tried) {
                 Some(Skip::AlreadyTried)
             } else {
-                routing::skip(&hotline, *place, desk.tenant, &self.rejected)
+                routing::skip(&hotline, *place, desk.tenant, self.wall(now), &self.rejected)
             };
             match skip {
                 Some(why) => {

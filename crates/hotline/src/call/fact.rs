@@ -92,6 +92,8 @@ pub enum Fact {
     ForwardSkipped { destination: Arc<str>, why: Skip },
     /// A member of the group was passed over when its turn came.
     PassedOver { destination: Arc<str>, why: Skip },
+    /// Nobody was found, for this reason: the final treatment begins (row R18).
+    Finally { cause: Cause },
     /// An INVITE left for a bound number. `trunk` is empty for a direct SIP address.
     Dialled(Box<Dialled>),
     /// The first 18x of a leg.

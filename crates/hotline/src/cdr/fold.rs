@@ -128,6 +128,7 @@ impl<'a> Folding<'a> {
             | Fact::Dealt { .. }
             | Fact::Routed { .. }
             | Fact::Pointed { .. }
+            | Fact::Finally { .. }
             | Fact::Weighed { .. }
             | Fact::ForwardSkipped { .. }
             | Fact::PassedOver { .. }
@@ -268,7 +269,8 @@ fn status(record: &CallRecord) -> AnswerStatus {
         | Cause::ConcurrencyLimit
         | Cause::BalanceTooLow
         | Cause::NumberNotInService
-        | Cause::FlowHangUp => AnswerStatus::Barred,
+        | Cause::FlowHangUp
+        | Cause::FlowBusy => AnswerStatus::Barred,
         Cause::AllBusy => AnswerStatus::Busy,
         Cause::NoAnswer => AnswerStatus::NoAnswer,
         // The last attempt decides what the chain ended with.

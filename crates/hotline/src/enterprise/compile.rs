@@ -14,6 +14,9 @@ use crate::{Hotline, Span, WordList};
 /// The name of the rule that [`Number::otherwise`] becomes, for the Why.
 pub const OTHERWISE: &str = "otherwise";
 
+/// The name of the rule that a final treatment becomes, for the Why.
+pub const FINALLY: &str = "finally";
+
 /// Every number of a document, in the document's order, at one version.
 ///
 /// A document that [`read`](super::read) passed compiles to exactly what it says. In one that was put together by hand
@@ -31,6 +34,9 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
     }
     let otherwise = layout.words.place(OTHERWISE);
     layout.lay_then(otherwise, &number.otherwise);
+    let finally_busy = layout.lay_finally(number.finally.busy.as_ref());
+    let finally_no_answer = layout.lay_finally(number.finally.no_answer.as_ref());
+    let (duties, schedules) = duties(enterprise, number);
     let forward = |names: &[String]| names.iter().filter_map(|name| place_of(number, name)).collect();
     Hotline {
         tenant: enterprise.id.clone(),
@@ -39,10 +45,13 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         enabled: number.enabled,
         flow: Flow { steps: layout.steps.into() },
         words: layout.words.finish(),
-        destinations: number.destinations.iter().map(destination).collect(),
+        destinations: number.destinations.iter().map(|written| destination(written, &duties)).collect(),
         groups: layout.groups.into(),
         forward_on_busy: forward(&number.forwards.on_busy),
         forward_on_no_answer: forward(&number.forwards.on_no_answer),
+        duties: schedules,
+        finally_busy,
+        finally_no_answer,
         block: patterns(&number.block),
         limits: number.limits.clone(),
         tenant_limits: enterprise.limits.clone(),
@@ -72,7 +81,23 @@ fn weights(number: &Number, written: &super::Group) -> Box<[u8]> {
     known.map(|name| written.weights.get(name).copied().unwrap_or(1)).collect()
 }
 
-fn destination(written: &super::Destination) -> Destination {
+/// The schedules that the number's bound numbers are on duty by, each once, and their names in the same order. A name
+/// that no schedule carries stands for one that is never open.
+fn duties<'a>(enterprise: &Enterprise, number: &'a Number) -> (Vec<&'a str>, Box<[Schedule]>) {
+    let mut names: Vec<&str> = Vec::new();
+    for name in number.destinations.iter().filter_map(|written| written.duty.as_deref()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let named = |name: &&str| enterprise.schedules.iter().find(|schedule| schedule.name == **name);
+    let schedule = |name| named(name).map(|named| named.schedule.clone()).unwrap_or_default();
+    let schedules = names.iter().map(schedule).collect();
+    (names, schedules)
+}
+
+fn destination(written: &super::Destination, duties: &[&str]) -> Destination {
+    let duty = written.duty.as_deref().and_then(|name| duties.iter().position(|known| *known == name));
     Destination {
         name: Arc::from(written.name.as_str()),
         kind: written.kind,
@@ -81,6 +106,7 @@ fn destination(written: &super::Destination) -> Destination {
         enabled: written.enabled,
         lines: written.lines,
         ring_ms: u64::from(written.ring_s) * 1000,
+        duty: duty.and_then(|place| u8::try_from(place).ok()),
     }
 }
 
@@ -152,7 +178,7 @@ impl<'a> Layout<'a> {
         match then {
             Then::Play { then, .. } => 1 + self.length(then),
             Then::Percentage { shares, .. } => 1 + shares.len() as StepNo,
-            Then::Dial(_) | Then::HangUp { .. } => 1,
+            Then::Dial(_) | Then::HangUp { .. } | Then::Busy => 1,
         }
     }
 
@@ -215,7 +241,16 @@ impl<'a> Layout<'a> {
                 let prompt = prompt.as_deref().map(|prompt| self.words.place(prompt));
                 self.lay(rule, StepKind::HangUp { prompt });
             }
+            Then::Busy => self.lay(rule, StepKind::Busy),
         }
+    }
+
+    /// The steps of a final treatment, which no rule leads to.
+    fn lay_finally(&mut self, then: Option<&Then>) -> Option<StepNo> {
+        let (first, then) = (self.here(), then?);
+        let name = self.words.place(FINALLY);
+        self.lay_then(name, then);
+        Some(first)
     }
 
     fn lay_dial(&mut self, rule: Span, name: &str) {
@@ -270,6 +305,7 @@ mod tests {
                 }
                 Stop::Dial { group } => break hotline.group_name(group).to_string(),
                 Stop::HangUp { prompt } => break format!("hang up {}", prompt.as_deref().unwrap_or("")),
+                Stop::Busy => break "busy".to_owned(),
                 Stop::Loop => break "loop".to_owned(),
             }
         };
@@ -310,6 +346,28 @@ mod tests {
         assert_eq!(*named("上海")[0].members, [4]);
         assert_eq!(*named("北方坐席")[0].members, [8, 1, 0]);
         assert_eq!((&*hotline.forward_on_busy, &*hotline.forward_on_no_answer), (&[6, 4][..], &[7, 6][..]));
+    }
+
+    #[test]
+    fn r17_r18_duties_and_final_treatments_are_compiled() {
+        let (mut enterprise, _) = read(&yaml(HUAXIN), &allowed()).expect("the example is right");
+        let number = &mut enterprise.numbers[0];
+        for place in [0, 1, 5] {
+            number.destinations[place].duty = Some("office".into());
+        }
+        number.finally.busy = Some(Then::Dial("值班手机".into()));
+        number.finally.no_answer = Some(Then::Busy);
+        let hotline = compile(&enterprise, 1).remove(0);
+        assert_eq!(hotline.duties.len(), 1);
+        let at = |text: &str| Beijing::parse(text).expect("a time").wall();
+        let (open, shut) = (at("2026-10-12T11:59:59"), at("2026-10-12T12:00:00"));
+        assert_eq!([0, 2].map(|place| hotline.is_on_duty(place, open)), [true, true]);
+        assert_eq!([0, 2].map(|place| hotline.is_on_duty(place, shut)), [false, true]);
+        assert!(!hotline.is_on_duty(8, open), "it is switched off");
+        let step = |step: Option<StepNo>| &hotline.flow.steps[usize::from(step.expect("laid"))];
+        assert_eq!(step(hotline.finally_no_answer).kind, StepKind::Busy);
+        assert_eq!(hotline.words.text(step(hotline.finally_busy).rule), FINALLY);
+        assert!(matches!(step(hotline.finally_busy).kind, StepKind::DialGroup { .. }));
     }
 
     #[test]

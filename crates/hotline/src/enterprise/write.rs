@@ -10,8 +10,8 @@ use super::read::{
     STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
-    Condition, Destination, Enterprise, Forwards, Group, Key, Limits, Number, Recording, Ringback, Rule,
-    ShareMode, Strategy, Then, Tree, Value,
+    Condition, Destination, Enterprise, Finally, Forwards, Group, Key, Limits, Number, Recording, Ringback,
+    Rule, ShareMode, Strategy, Then, Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
@@ -56,6 +56,7 @@ fn hotline_number(written: &Number) -> Tree {
         .items("rules", &written.rules, rule)
         .with("otherwise", then(&written.otherwise))
         .unless(written.forwards == Forwards::default(), "forwards", || forwards(&written.forwards))
+        .unless(written.finally == Finally::default(), "finally", || finally(&written.finally))
         .items("block", &written.block, |pattern| text(pattern))
         .unless(written.limits == Limits::default(), "limits", || limits(&written.limits))
         .unless(written.ringback == Ringback::Tone, "ringback", || ringback(&written.ringback))
@@ -72,6 +73,7 @@ fn destination(written: &Destination) -> Tree {
         .unless(written.enabled, "enabled", || flag(false))
         .unless(written.lines == LINES, "lines", || number(written.lines))
         .unless(written.ring_s == RING_S, "ring_seconds", || number(written.ring_s))
+        .maybe("duty", written.duty.as_deref().map(text))
         .map()
 }
 
@@ -134,6 +136,7 @@ fn then(written: &Then) -> Tree {
                 .unless(*mode == ShareMode::Exact, "mode", || word(&MODES, *mode))
                 .map()
         }
+        Then::Busy => text("busy"),
         Then::HangUp { prompt: None } => text("hang_up"),
         Then::HangUp { prompt: Some(prompt) } => Fields::new().with("hang_up", text(prompt)).map(),
     }
@@ -143,6 +146,13 @@ fn forwards(written: &Forwards) -> Tree {
     Fields::new()
         .unless(written.on_busy.is_empty(), "on_busy", || texts(&written.on_busy))
         .unless(written.on_no_answer.is_empty(), "on_no_answer", || texts(&written.on_no_answer))
+        .map()
+}
+
+fn finally(written: &Finally) -> Tree {
+    Fields::new()
+        .maybe("busy", written.busy.as_ref().map(then))
+        .maybe("no_answer", written.no_answer.as_ref().map(then))
         .map()
 }
 
@@ -305,6 +315,20 @@ mod tests {
             assert_eq!(again, enterprise, "{written}");
             assert_eq!(to_yaml(&again), written, "writing is settled");
         }
+    }
+
+    #[test]
+    fn r17_r18_r27_duty_treatments_and_weights_read_back() {
+        let (mut enterprise, _) = read(&yaml(HUAXIN), &allowed()).expect("the example is right");
+        let number = &mut enterprise.numbers[0];
+        number.destinations[0].duty = Some("office".into());
+        number.groups[0].strategy = Strategy::Weighted;
+        number.groups[0].weights = BTreeMap::from([("北京前台".to_owned(), 3)]);
+        let then = Then::Play { prompt: "after_hours".into(), answer: false, then: Box::new(Then::Busy) };
+        number.finally = Finally { busy: Some(then), no_answer: Some(Then::Dial("值班手机".into())) };
+        let written = to_yaml(&enterprise);
+        let again = read(&yaml(&written), &allowed()).map(|(again, _)| again);
+        assert_eq!(again, Ok(enterprise), "{written}");
     }
 
     #[test]

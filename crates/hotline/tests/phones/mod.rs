@@ -252,6 +252,7 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         enabled: true,
         lines: 1,
         ring_s: 20,
+        duty: None,
     };
     let group = Group {
         name: "all".into(),
@@ -267,6 +268,7 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         rules: Vec::new(),
         otherwise: Then::Dial("all".into()),
         forwards: Forwards::default(),
+        finally: Default::default(),
         block: Vec::new(),
         limits: Limits::default(),
         ringback: Ringback::Tone,

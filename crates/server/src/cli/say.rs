@@ -36,6 +36,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::CallerCancelled => "主叫在接听前挂机",
         Cause::NumberNotInService => "号码未启用",
         Cause::FlowHangUp => "规则挂机",
+        Cause::FlowBusy => "规则示忙",
         Cause::Blocked => "主叫在黑名单",
         Cause::MonthCostCap => "达到月费用上限",
         Cause::MonthCallCap => "达到月次数上限",
@@ -63,6 +64,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::CallerCancelled => "the caller left before the answer",
         Cause::NumberNotInService => "the number is not in service",
         Cause::FlowHangUp => "a rule ended it",
+        Cause::FlowBusy => "a rule gave a busy tone",
         Cause::Blocked => "the caller is blocked",
         Cause::MonthCostCap => "the month's cost cap is reached",
         Cause::MonthCallCap => "the month's call cap is reached",
@@ -178,6 +180,10 @@ impl Teller<'_> {
                 format!("下一个来电从第 {} 位之后开始", member + 1),
                 format!("the next call begins after member {}", member + 1),
             ),
+            Fact::Finally { cause: why } => {
+                let why = cause(self.context, *why);
+                self.pick(format!("最终处理：{why}"), format!("the final treatment: {why}"))
+            }
             Fact::Weighed { state, .. } => self.pick(
                 format!("各成员按权重的差额：{state}"),
                 format!("how the members stand by their weights: {state}"),
@@ -343,6 +349,7 @@ impl Teller<'_> {
                 self.pick(format!("{zh}播放 {prompt}"), format!("{en}play {prompt}"))
             }
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
+            StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),
             StepWhy::HangUp { prompt } => {
                 let prompt = prompt.as_deref().unwrap_or("");
                 self.pick(format!("挂机 {prompt}"), format!("hang up {prompt}")).trim_end().to_owned()
@@ -385,6 +392,7 @@ impl Teller<'_> {
             Skip::LinesFull => ("线路占满", "its lines are full"),
             Skip::AlreadyTried => ("本次已试过", "tried before"),
             Skip::Rejected => ("本次已拒接", "it rejected this call"),
+            Skip::OffDuty => ("不在值班时间", "off duty"),
         };
         self.context.pick(zh, en)
     }

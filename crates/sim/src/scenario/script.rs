@@ -180,6 +180,7 @@ fn blank() -> Enterprise {
         rules: Vec::new(),
         otherwise: Then::HangUp { prompt: None },
         forwards: Forwards::default(),
+        finally: Default::default(),
         block: Vec::new(),
         limits: Limits::default(),
         ringback: Ringback::Tone,
@@ -223,6 +224,11 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
         }
         "rule" => set_rule(enterprise, rest)?,
         "otherwise" => enterprise.numbers[0].otherwise = action(rest)?,
+        "finally" => match rest.split_once(char::is_whitespace)? {
+            ("busy", then) => enterprise.numbers[0].finally.busy = Some(action(then.trim())?),
+            ("no_answer", then) => enterprise.numbers[0].finally.no_answer = Some(action(then.trim())?),
+            _ => return None,
+        },
         "forward" => {
             let mut words = rest.split_whitespace();
             let forwards = &mut enterprise.numbers[0].forwards;
@@ -281,10 +287,12 @@ fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
         [b'0', ..] => DestinationKind::Landline,
         _ => DestinationKind::Mobile,
     };
-    let mut phone = Destination { name, kind, number: digits, enabled: true, lines: 1, ring_s: 20 };
+    let mut phone =
+        Destination { name, kind, number: digits, enabled: true, lines: 1, ring_s: 20, duty: None };
     for word in words {
         match word.split_once('=') {
             Some(("lines", lines)) => phone.lines = lines.parse().ok()?,
+            Some(("duty", name)) => phone.duty = Some(name.to_owned()),
             Some(("ring", ring)) => phone.ring_s = (milliseconds(ring)? / 1_000) as u16,
             None if word == "off" => phone.enabled = false,
             _ => return None,
@@ -376,6 +384,7 @@ fn action(text: &str) -> Option<Then> {
             let shares = shares.chunks(2).map(share).collect::<Option<Vec<_>>>()?;
             Then::Percentage { mode: ShareMode::Exact, shares }
         }
+        ["busy"] => Then::Busy,
         ["hang", "up"] => Then::HangUp { prompt: None },
         ["hang", "up", prompt] => Then::HangUp { prompt: Some((*prompt).to_owned()) },
         _ => return None,

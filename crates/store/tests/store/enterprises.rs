@@ -45,6 +45,7 @@ fn plain_number(number: HotlineNumber) -> Number {
         rules: Vec::new(),
         otherwise: Then::HangUp { prompt: Some("closed".into()) },
         forwards: Forwards::default(),
+        finally: Default::default(),
         block: vec!["1700000*".into()],
         limits: Limits::default(),
         ringback: Ringback::Tone,

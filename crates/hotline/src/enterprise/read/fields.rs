@@ -103,6 +103,7 @@ pub(super) const NUMBER: Shape = Shape {
         may("rules"),
         must("otherwise"),
         may("forwards"),
+        may("finally"),
         may("block"),
         may("limits"),
         may("ringback"),
@@ -130,8 +131,16 @@ pub(super) const NUMBER: Shape = Shape {
 
 pub(super) const DESTINATION: Shape = Shape {
     name: "destination",
-    fields: &[must("name"), may("kind"), must("number"), may("enabled"), may("lines"), may("ring_seconds")],
-    later: &["hours", "duty", "weight", "confirm", "whisper", "proof", "shown_caller", "trunk"],
+    fields: &[
+        must("name"),
+        may("kind"),
+        must("number"),
+        may("enabled"),
+        may("lines"),
+        may("ring_seconds"),
+        may("duty"),
+    ],
+    later: &["confirm", "whisper", "proof", "shown_caller", "trunk"],
 };
 
 pub(super) const GROUP: Shape = Shape {
@@ -169,6 +178,9 @@ pub(super) const FORWARDS: Shape = Shape {
     later: &["always", "on_unreachable", "on_closed"],
 };
 
+pub(super) const FINALLY: Shape =
+    Shape { name: "finally", fields: &[may("busy"), may("no_answer")], later: &["closed", "unreachable"] };
+
 pub(super) const RECORDING: Shape = Shape {
     name: "recording",
     fields: &[may("enabled"), may("notice")],
@@ -176,7 +188,7 @@ pub(super) const RECORDING: Shape = Shape {
 };
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 15] = [
+pub const SHAPES: [&Shape; 16] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -191,6 +203,7 @@ pub const SHAPES: [&Shape; 15] = [
     &WHEN,
     &THEN,
     &FORWARDS,
+    &FINALLY,
     &RECORDING,
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::BINDINGS_MAX;
 use super::destination;
-use super::fields::{DESTINATION, FORWARDS, GROUP, LIMITS, NUMBER, RECORDING};
+use super::fields::{DESTINATION, FINALLY, FORWARDS, GROUP, LIMITS, NUMBER, RECORDING};
 use super::hours::without_separators;
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader, Uses};
@@ -12,7 +12,7 @@ use super::rules::Lists;
 use super::tree::Value;
 use crate::HotlineNumber;
 use crate::enterprise::{
-    Destination, DestinationKind, Forwards, Group, Limits, Number, Recording, Ringback, Strategy,
+    Destination, DestinationKind, Finally, Forwards, Group, Limits, Number, Recording, Ringback, Strategy,
 };
 
 /// What a number rings with unless said, seconds.
@@ -66,13 +66,15 @@ impl Reader<'_> {
         let number = object.field("number").and_then(|at| self.hotline_number(&at, seen));
         let targets = self.targets(&object);
         let bound = self.items(object.field("destinations"), Counted::Destinations, DESTINATIONS_MAX);
-        let destinations: Vec<_> = bound.iter().map(|at| self.destination(at)).collect();
+        let destinations: Vec<_> = bound.iter().map(|at| self.destination(at, lists)).collect();
         let grouped = self.items(object.field("groups"), Counted::Groups, GROUPS_MAX);
         let groups: Vec<_> = grouped.iter().map(|at| self.group(at, &targets)).collect();
         let rules = self.rules(object.field("rules"), lists, &targets);
         let otherwise = object.field("otherwise").and_then(|at| self.then(&at, &targets, 0));
         let forwards =
             object.field("forwards").map_or(Some(Forwards::default()), |at| self.forwards(&at, &targets));
+        let finally =
+            object.field("finally").map_or(Some(Finally::default()), |at| self.finally(&at, &targets));
         let block = self.block(object.field("block"));
         let limits = self.limits(object.field("limits"));
         let ringback = object.field("ringback").map_or(Some(Ringback::Tone), |at| self.ringback(&at));
@@ -90,6 +92,7 @@ impl Reader<'_> {
             rules: rules?,
             otherwise: otherwise?,
             forwards: forwards?,
+            finally: finally?,
             block,
             limits,
             ringback: ringback?,
@@ -128,7 +131,7 @@ impl Reader<'_> {
         Targets { destinations, groups }
     }
 
-    fn destination(&mut self, at: &At<'_>) -> Option<Destination> {
+    fn destination(&mut self, at: &At<'_>, lists: &Lists) -> Option<Destination> {
         let object = self.object(at, &DESTINATION)?;
         let name = object.field("name").and_then(|at| self.name(&at));
         let said = object.field("kind").map(|at| self.choice(&at, &KINDS, &LATER_KINDS));
@@ -136,6 +139,9 @@ impl Reader<'_> {
         let ring_s =
             object.field("ring_seconds").map_or(Some(u64::from(RING_S)), |at| self.whole(&at, 5, 120));
         let enabled = self.flag(object.field("enabled"), true);
+        let duty = object
+            .field("duty")
+            .map(|at| self.known(&at, Named::Schedule, |name| lists.schedules.contains_key(name)));
         let number_at = object.field("number");
         let written = number_at.as_ref().and_then(|at| self.text(at));
         if said == Some(None) {
@@ -154,7 +160,11 @@ impl Reader<'_> {
             }
         };
         let (lines, ring_s) = (lines? as u16, ring_s? as u16);
-        Some(Destination { name: name?, kind, number: number?, enabled, lines, ring_s })
+        let duty = match duty {
+            Some(known) => Some(known?),
+            None => None,
+        };
+        Some(Destination { name: name?, kind, number: number?, enabled, lines, ring_s, duty })
     }
 
     fn group(&mut self, at: &At<'_>, targets: &Targets) -> Option<Group> {
@@ -220,6 +230,16 @@ impl Reader<'_> {
         let on_busy = self.forward_pair(object.field("on_busy"), targets);
         let on_no_answer = self.forward_pair(object.field("on_no_answer"), targets);
         Some(Forwards { on_busy, on_no_answer })
+    }
+
+    fn finally(&mut self, at: &At<'_>, targets: &Targets) -> Option<Finally> {
+        let object = self.object(at, &FINALLY)?;
+        let mut then = |field: &str| match object.field(field) {
+            Some(at) => self.then(&at, targets, 0).map(Some),
+            None => Some(None),
+        };
+        let (busy, no_answer) = (then("busy"), then("no_answer"));
+        Some(Finally { busy: busy?, no_answer: no_answer? })
     }
 
     fn forward_pair(&mut self, at: Option<At<'_>>, targets: &Targets) -> Vec<String> {

@@ -97,7 +97,8 @@ impl Reader<'_> {
     pub(super) fn then(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
         match &at.tree.value {
             Value::Text(_) => {
-                self.choice(at, &[("hang_up", ())], THEN.later).map(|()| Then::HangUp { prompt: None })
+                let busy = self.choice(at, &[("hang_up", false), ("busy", true)], THEN.later)?;
+                Some(if busy { Then::Busy } else { Then::HangUp { prompt: None } })
             }
             Value::Map(_) => self.action(at, targets, depth),
             _ => {

@@ -162,6 +162,20 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("[desk, mobile]", "[desk, desk]", &["23 numbers[0].groups[0].members[1] duplicate_name"]),
+    ("lines: 2, ring_seconds: 20", "duty: nights", &["19 numbers[0].destinations[0].duty unknown_name"]),
+    (
+        "    block: [",
+        "    finally: {busy: voicemail, no_answer: {callback: sales}}\n    block: [",
+        &[
+            "29 numbers[0].finally.busy not_available",
+            "29 numbers[0].finally.no_answer.callback not_available",
+        ],
+    ),
+    (
+        "    block: [",
+        "    finally: {busy: {queue: sales}}\n    block: [",
+        &["29 numbers[0].finally.busy.queue not_available"],
+    ),
     (
         "strategy: sequential,",
         "strategy: sequential, weights: {desk: 2},",
