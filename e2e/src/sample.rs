@@ -49,6 +49,7 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
             otherwise: Then::Dial("all".into()),
             forwards: Forwards::default(),
             finally: Default::default(),
+            memory: None,
             block: Vec::new(),
             limits: Limits::default(),
             ringback: Ringback::Tone,

@@ -119,7 +119,11 @@ pub struct Number {
     /// Forwards after the group (rows R12, R13).
     pub forwards: Forwards,
     /// What happens when groups and forwards found nobody (row R18).
+    #[serde(default)]
     pub finally: Finally,
+    /// Whether callers reach who answered them last (row R15).
+    #[serde(default)]
+    pub memory: Option<CallerMemory>,
     /// Callers never connected (row B01 in its plainest form).
     pub block: Vec<String>,
     /// Limits of this number.
@@ -164,6 +168,7 @@ pub struct Destination {
     /// How long it rings, seconds.
     pub ring_s: u16,
     /// The schedule of its duty; off duty is never tried (row R17). Always on duty unless said.
+    #[serde(default)]
     pub duty: Option<String>,
 }
 
@@ -177,6 +182,7 @@ pub struct Group {
     /// Names of destinations, in order.
     pub members: Vec<String>,
     /// Weights of members by name, 1 to 100, for [`Strategy::Weighted`]; who is not named weighs 1.
+    #[serde(default)]
     pub weights: BTreeMap<String, u8>,
 }
 
@@ -308,6 +314,35 @@ pub struct Finally {
     pub busy: Option<Then>,
     /// After nobody answered or could be reached.
     pub no_answer: Option<Then>,
+}
+
+/// A repeat caller reaches who answered last, if free and on duty (row R15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerMemory {
+    /// How long an answer is remembered, hours.
+    pub hours: u16,
+    /// Whose answers count.
+    pub scope: MemoryScope,
+}
+
+/// Whose answers a number remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryScope {
+    /// Those of its own calls.
+    Number,
+    /// Those of all numbers of the enterprise that say so.
+    Enterprise,
+}
+
+impl MemoryScope {
+    /// The number whose memory it is; none where the enterprise's numbers share one.
+    pub fn number(self, own: HotlineNumber) -> Option<HotlineNumber> {
+        match self {
+            MemoryScope::Number => Some(own),
+            MemoryScope::Enterprise => None,
+        }
+    }
 }
 
 /// What the caller hears while targets ring.

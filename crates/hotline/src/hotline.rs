@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::barring::CallerPatterns;
 use crate::calendar::Schedule;
 use crate::cdr::ChargingFrom;
-use crate::enterprise::{AccountKind, BalanceEnd, DestinationKind, Limits, Ringback, Strategy};
+use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::{Flow, StepNo};
 use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
 
@@ -37,6 +37,8 @@ pub struct Hotline {
     pub forward_on_busy: Vec<u8>,
     /// Places in `destinations` tried after no answer, at most two.
     pub forward_on_no_answer: Vec<u8>,
+    /// Whether callers reach who answered them last.
+    pub memory: Option<CallerMemory>,
     /// Schedules of duty, which bound numbers name by place.
     pub duties: Box<[Schedule]>,
     /// Where the walk goes on when all were busy, if the document says.

@@ -66,6 +66,8 @@ pub struct Asked<'a> {
     pub chance: &'a mut Chance,
     /// Places of bound numbers that rejected this call.
     pub rejected: &'a [u8],
+    /// Places of bound numbers that were tried before the group was asked: the caller's last answerer.
+    pub tried: &'a [u8],
 }
 
 /// Chooses the order for a group. Members that are off, whose lines are full or that rejected this call are skipped
@@ -79,7 +81,8 @@ pub fn choose_route(hotline: &Hotline, group: u8, tenant: &Tenant, asked: &mut A
     let (mut order, mut skipped) = (Vec::with_capacity(count), Vec::new());
     for turn in 0..count {
         let place = chosen.members[(start + turn) % count];
-        match skip(hotline, place, tenant, asked.at, asked.rejected) {
+        let again = is_among(hotline, place, asked.tried).then_some(Skip::AlreadyTried);
+        match again.or_else(|| skip(hotline, place, tenant, asked.at, asked.rejected)) {
             None => order.push(place),
             Some(reason) => skipped.push((place, reason)),
         }

@@ -33,7 +33,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
-    /// `phone/<digits>`.
+    /// `phone/<digits>`, `memory/<place>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -82,7 +82,7 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
 
 /// The head of a stored log: a zero, which no log without a head began with, and the form of its facts. A change of
 /// [`Fact`]'s shape is a new form.
-const LOG_HEAD: [u8; 2] = [0, 3];
+const LOG_HEAD: [u8; 2] = [0, 4];
 
 /// A log as a settlement stores it.
 fn write_log(log: &[Dated]) -> Vec<u8> {
@@ -113,6 +113,12 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         }
         Fact::Weighed { group, state, turn } => {
             Some(tenant::weight_state(arrived.number, *group, state.clone(), *turn))
+        }
+        Fact::AnswererKept { place, scope, phone, at, turn } => {
+            let number = scope.number(arrived.number);
+            let memo =
+                tenant::Memo { number, caller: arrived.caller.clone(), at: *at, phone: phone.to_string() };
+            Some(tenant::memory_state(*place, Some(&memo), *turn))
         }
         Fact::PhoneUsed { phone, used, turn } => Some(tenant::phone_state(phone, used, *turn)),
         _ => None,

@@ -1,6 +1,10 @@
 //! One enterprise's living state: pointers, exact shares, lines in use, calls up, money and its reservations. It has
 //! one owner; calls ask it and take the answer with them. Everything it knows can be told again from facts.
 
+pub use memory::{MEMORIES_MAX, Memo, Memory};
+
+mod memory;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +24,8 @@ pub struct Tenant {
     pointers: BTreeMap<(HotlineNumber, u8), u8>,
     /// How far each member of a weighted group is ahead or behind.
     standings: BTreeMap<(HotlineNumber, u8), Standing>,
+    /// Who answered whom last (row R15).
+    memory: Memory,
     /// What phones did, by their digits: two 400 numbers may share one.
     phones: BTreeMap<String, PhoneUse>,
     lines: BTreeMap<String, u32>,
@@ -398,6 +404,29 @@ impl Tenant {
         self.phones.get(digits).copied().unwrap_or_default().on(day_of(at))
     }
 
+    /// Who answered whom last.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Keeps who answered a caller; the place it is kept at.
+    pub fn keep_answerer(&mut self, memo: Memo) -> u16 {
+        self.memory.keep(memo)
+    }
+
+    /// Forgets a caller. It takes a turn of its own, which orders it among what calls remember.
+    pub fn forget_caller(&mut self, caller: &str) {
+        self.turn += 1;
+        for place in self.memory.places_of(caller) {
+            self.memory.put(place, None);
+        }
+    }
+
+    /// The turn of the last change noted.
+    pub fn turn(&self) -> u64 {
+        self.turn
+    }
+
     /// When a phone's last call ended; 1970 if it had none.
     pub fn last_call_ended(&self, digits: &str) -> Wall {
         self.phones.get(digits).map_or(Wall(0), |used| used.ended_at)
@@ -431,6 +460,12 @@ impl Tenant {
     pub fn remember(&mut self, told: &TenantState) {
         self.turn = self.turn.max(told.position);
         let (key, value) = (told.key.as_str(), told.value.as_str());
+        if let Some(place) = key.strip_prefix("memory/") {
+            if let Ok(place) = place.parse() {
+                self.memory.put(place, Memo::read(value));
+            }
+            return;
+        }
         if let Some(digits) = key.strip_prefix("phone/") {
             if let Some(used) = read_phone(value) {
                 self.set_phone(digits, used);
@@ -584,6 +619,12 @@ pub fn deal_state(number: HotlineNumber, step: StepNo, state: String, turn: u64)
 /// The remembered standing of a weighted group's members.
 pub fn weight_state(number: HotlineNumber, group: u8, state: String, turn: u64) -> TenantState {
     TenantState { key: format!("weight/{number}/{group}"), value: state, position: turn }
+}
+
+/// The remembered answerer at a place; an emptied place without one.
+pub fn memory_state(place: u16, memo: Option<&Memo>, turn: u64) -> TenantState {
+    let value = memo.map(Memo::write).unwrap_or_default();
+    TenantState { key: format!("memory/{place}"), value, position: turn }
 }
 
 /// The remembered use of a phone.

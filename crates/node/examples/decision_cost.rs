@@ -102,7 +102,7 @@ impl World {
             Inputs { hotline: &hotline, caller: digits, region, at: self.at, chance: &mut chance };
         let stop = walk(&mut inputs, &mut tenant.deals, 0, &mut self.walked);
         let Stop::Dial { group } = stop else { unreachable!("the rules dial a group") };
-        let mut asked = Asked { at: self.at, chance: &mut chance, rejected: &[] };
+        let mut asked = Asked { at: self.at, chance: &mut chance, rejected: &[], tried: &[] };
         let route = choose_route(&hotline, group, tenant, &mut asked);
         assert!(!route.order.is_empty(), "every decision finds somebody");
         std::hint::black_box(route);
@@ -165,6 +165,7 @@ fn template() -> Hotline {
             otherwise: Then::Percentage { mode: ShareMode::Exact, shares: shares.to_vec() },
             forwards: Forwards::default(),
             finally: Default::default(),
+            memory: None,
             block: Vec::new(),
             limits: Limits::default(),
             ringback: Ringback::Tone,

@@ -15,7 +15,7 @@ pub const PAYLOAD_MAX: usize = 4 << 20;
 /// Bytes at the head of a segment: magic, its number, CRC-32 of both.
 pub const SEGMENT_HEADER: usize = 16;
 /// The last octet is the form of the records: what another form wrote is refused, never misread.
-const MAGIC: [u8; 4] = *b"SBJ4";
+const MAGIC: [u8; 4] = *b"SBJ5";
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

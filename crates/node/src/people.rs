@@ -21,6 +21,8 @@ pub enum Change {
     Enterprise { numbers: Vec<(HotlineNumber, Option<Entry>)>, bodies: Vec<Arc<Hotline>> },
     /// Money paid in, committed by the store.
     Credit { tenant: TenantId, amount: Money },
+    /// A caller asked to be forgotten: nothing says any more who answered (row R15).
+    ForgetCaller { tenant: TenantId, caller: String },
     /// The provider's trunks.
     Trunks(Vec<TrunkConfig>),
     /// The provider's plans.
@@ -56,6 +58,11 @@ impl Node {
             Change::Credit { tenant, amount } => {
                 if let Some(tenant) = self.books.tenant(&tenant) {
                     tenant.credit(amount);
+                }
+            }
+            Change::ForgetCaller { tenant, caller } => {
+                if let Some(tenant) = self.books.tenant(&tenant) {
+                    tenant.forget_caller(&caller);
                 }
             }
             Change::Trunks(configs) => self.carriers.replace(configs),

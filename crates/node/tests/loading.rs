@@ -31,6 +31,7 @@ fn hotline(tenant: &str, suffix: u32, version: u32) -> Arc<Hotline> {
         otherwise: Then::HangUp { prompt: None },
         forwards: Forwards::default(),
         finally: Default::default(),
+        memory: None,
         block: Vec::new(),
         limits: Limits::default(),
         ringback: Ringback::Tone,

@@ -89,6 +89,8 @@ enum Command {
     TopUp(provider::TopUp),
     /// 提高号码的绑定数上限；不带参数列出申请 / raises a number's limit; without arguments lists requests
     Limit(provider::Limit),
+    /// 忘记一个主叫：不再记得谁接听过 / forgets a caller: nothing says any more who answered
+    Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
     ReRate(provider::ReRate),
     /// 变更审计 / who changed what
@@ -154,6 +156,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Enterprises => enterprise::list(context),
         Command::TopUp(words) => provider::top_up(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
+        Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),
         Command::Trunk(words) => provider::trunk(context, &words),

@@ -13,6 +13,7 @@ use store::{Change, Store};
 use crate::running::Running;
 
 pub mod backup;
+pub mod callers;
 pub mod calls;
 pub mod clock;
 pub mod document;
@@ -66,6 +67,7 @@ pub enum Request {
     Tariffs,
     TariffImport(provider::TariffImport),
     Segments,
+    Forget(callers::Forget),
     Regions(regions::Reload),
     Calls(calls::List),
     CallRecord(calls::One),
@@ -135,6 +137,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Tariffs => told(provider::tariffs(desk).await),
         Request::TariffImport(asked) => told(provider::tariff_import(desk, &asked).await),
         Request::Segments => told(provider::segments(desk).await),
+        Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),
         Request::Calls(asked) => told(calls::list(desk, &asked).await),
         Request::CallRecord(asked) => told(calls::one(desk, &asked).await),

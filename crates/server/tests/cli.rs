@@ -345,6 +345,20 @@ fn re_rate(dir: &Dir) {
 }
 
 #[test]
+fn r15_a_caller_is_forgotten_and_the_audit_does_not_say_whom() {
+    let dir = Dir::new();
+    dir.import_samples();
+    assert_eq!(dir.json(&["forget", "huaxin", "135 1000 1000"])["places"], 0);
+    let audit = dir.json(&["audit", "huaxin"]);
+    assert!(
+        audit.to_string().contains("forget_caller") && !audit.to_string().contains("13510001000"),
+        "{audit}"
+    );
+    assert_eq!(dir.refusal(&["forget", "nobody", "13510001000"]), (4, "not_found".into()));
+    assert_eq!(dir.refusal(&["forget", "huaxin", "anonymous"]).0, 2);
+}
+
+#[test]
 fn a_copy_is_put_back_and_never_over_data_by_mistake() {
     let dir = Dir::new();
     dir.import_samples();

@@ -4,9 +4,9 @@
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Condition, Destination, DestinationKind, Enterprise, Forwards, Group, Limits,
-    NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule, Share, ShareMode, Strategy,
-    Then,
+    AccountKind, BalanceEnd, CallerMemory, Condition, Destination, DestinationKind, Enterprise, Forwards,
+    Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
+    Share, ShareMode, Strategy, Then,
 };
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
@@ -92,6 +92,7 @@ fn number(place: u32, dice: &mut Dice) -> Number {
         otherwise: otherwise(dice),
         forwards: forwards(all, dice),
         finally: Default::default(),
+        memory: memory(dice),
         block: if dice.chance(200) { vec!["139*".into()] } else { Vec::new() },
         limits: limits(dice, 1),
         ringback: if dice.chance(400) { Ringback::Prompt("colour_ring".into()) } else { Ringback::Tone },
@@ -173,6 +174,11 @@ fn forwards(count: u64, dice: &mut Dice) -> Forwards {
         (0..dice.within(1, 2)).map(|_| format!("d{}", dice.within(0, count - 1))).collect()
     };
     Forwards { on_busy: pair(500), on_no_answer: pair(500) }
+}
+
+fn memory(dice: &mut Dice) -> Option<CallerMemory> {
+    let scope = *dice.pick(&[MemoryScope::Number, MemoryScope::Enterprise]);
+    dice.chance(300).then_some(CallerMemory { hours: 1, scope })
 }
 
 /// The same document after a person worked on it: something else is off, caps are higher.

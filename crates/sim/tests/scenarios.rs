@@ -72,6 +72,7 @@ scenarios! {
     r12_forward_on_busy
     r13_forward_on_no_answer
     r14_three_forwards_at_most
+    r15_the_last_answerer_first
     r16_the_free_one_first
     r17_off_duty_is_never_tried
     r18_a_bare_busy_only_where_a_rule_says_so

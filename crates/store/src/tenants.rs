@@ -3,6 +3,7 @@
 use hotline::TenantId;
 use hotline::settlement::TenantState;
 
+use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::Read;
 
@@ -19,5 +20,30 @@ impl Store {
             })
         };
         rows.iter().map(read).collect()
+    }
+
+    /// Empties what a tenant remembered at some keys, unless something newer is there, and audits it. `subject` tells
+    /// for whom, masked: the audit must not remember what was to be forgotten.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn forget_states(
+        &self,
+        tenant: &TenantId,
+        states: &[TenantState],
+        subject: &str,
+        change: &Change,
+    ) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let sql = "insert into tenant_state (tenant_id, key, value, position) values ($1, $2, '', $3) \
+                   on conflict (tenant_id, key) do update set value = '', position = excluded.position \
+                   where excluded.position > tenant_state.position";
+        for state in states {
+            let query = sqlx::query(sql).bind(tenant.to_string()).bind(state.key.clone());
+            query.bind(crate::rows::int(state.position)).execute(&mut *transaction).await?;
+        }
+        write_audit(&mut transaction, tenant, change, "forget_caller", subject, None, None).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::Mono;
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
 use crate::enterprise::{Ringback, Strategy};
 use crate::routing::{self, Asked, FORWARDS_MAX, Skip};
-use crate::tenant::write_standing;
+use crate::tenant::{Memo, write_standing};
 
 /// A leg that gave no 18x is given up this long after its ring time.
 const RING_GRACE_MS: u64 = 8_000;
@@ -19,6 +19,8 @@ const LEGS_MAX: usize = 64;
 /// Where the search for somebody to answer stands.
 #[derive(Debug)]
 pub(super) struct Dialling {
+    /// The group whose order is still to be chosen: the caller's last answerer is tried before it.
+    group: Option<u8>,
     /// Members of the group still to be tried.
     left: VecDeque<u8>,
     /// Whether all of them ring at once (row R27).
@@ -65,9 +67,49 @@ impl Dialling {
 
 impl Call {
     pub(super) fn dial_group(&mut self, group: u8, desk: &mut Desk<'_>, now: Mono) {
+        let known = self.known_answerer(desk, now);
+        let dialling = Dialling {
+            group: Some(group),
+            left: known.into_iter().collect(),
+            at_once: false,
+            attempts: Vec::new(),
+            kind: AttemptKind::Target,
+            last: None,
+        };
+        self.try_next(dialling, desk, now);
+    }
+
+    /// The place of who answered this caller last, if the number remembers, and the phone is free and on duty
+    /// (row R15). Asked for once in a call.
+    fn known_answerer(&mut self, desk: &Desk<'_>, now: Mono) -> Option<u8> {
+        let hotline = self.hotline.clone();
+        let memory = hotline.memory.filter(|_| self.tried.is_empty() && self.finally.is_none())?;
+        let memo = desk.tenant.memory().of(memory.scope.number(hotline.number), &self.caller)?;
+        let at = self.wall(now);
+        if at.0 - memo.at.0 > i64::from(memory.hours) * 3_600_000 {
+            return None;
+        }
+        let since = memo.at;
+        let place = hotline.destinations.iter().position(|known| *known.number == *memo.phone)? as u8;
+        let destination = hotline.destination(place).name.clone();
+        match routing::skip(&hotline, place, desk.tenant, at, &self.rejected) {
+            Some(why) => {
+                self.note(Fact::PassedOver { destination, why }, now);
+                None
+            }
+            None => {
+                self.note(Fact::AnswererKnown { destination, since }, now);
+                Some(place)
+            }
+        }
+    }
+
+    /// Chooses the order of a group's members. A last answerer who was tried before it is left out.
+    fn route(&mut self, dialling: &mut Dialling, group: u8, desk: &mut Desk<'_>, now: Mono) {
         let hotline = self.hotline.clone();
         let at = self.wall(now);
-        let mut asked = Asked { at, chance: &mut self.chance, rejected: &self.rejected };
+        let before: &[u8] = if self.finally.is_none() { &self.tried } else { &[] };
+        let mut asked = Asked { at, chance: &mut self.chance, rejected: &self.rejected, tried: before };
         let route = routing::choose_route(&hotline, group, desk.tenant, &mut asked);
         let order = route.order.iter().map(|place| hotline.destination(*place).name.clone()).collect();
         let full = route.why.skipped.iter().any(|(_, why)| matches!(why, Skip::LinesFull | Skip::Rejected));
@@ -85,14 +127,11 @@ impl Call {
             let turn = desk.tenant.next_turn();
             self.note(Fact::Weighed { group, state, turn }, now);
         }
-        let dialling = Dialling {
-            left: route.order.into(),
-            at_once: strategy == Strategy::RingAll,
-            attempts: Vec::new(),
-            kind: AttemptKind::Target,
-            last: full.then_some(LegOutcome::Busy),
-        };
-        self.try_next(dialling, desk, now);
+        if full {
+            dialling.hear(LegOutcome::Busy);
+        }
+        dialling.left = route.order.into();
+        dialling.at_once = strategy == Strategy::RingAll;
     }
 
     /// Tries the next member, or all at once, then the next forward; with none left the call is refused.
@@ -109,6 +148,12 @@ impl Call {
             let place = match dialling.left.pop_front() {
                 Some(place) if self.is_passed_over(place, &mut dialling, desk, now) => continue,
                 Some(place) => place,
+                None if dialling.group.is_some() => {
+                    if let Some(group) = dialling.group.take() {
+                        self.route(&mut dialling, group, desk, now);
+                    }
+                    continue;
+                }
                 None => match self.next_forward(&mut dialling, desk, now) {
                     Ok(place) => place,
                     Err(cause) => return self.found_nobody(cause, dialling.last, desk, now),
@@ -426,6 +471,7 @@ impl Call {
         self.leg_mut(leg).state = LegState::Answered;
         self.leg_mut(leg).answered = Some(now);
         self.note(Fact::LegAnswered { leg }, now);
+        self.keep_answerer(leg, desk, now);
         if self.hotline.counts_phones {
             let (phone, at) = (self.destination_of(leg).number.clone(), self.wall(now));
             let used = desk.tenant.phone_answered(&phone, at);
@@ -439,6 +485,17 @@ impl Call {
             Some(notice) => self.give_notice(leg, notice.as_str().into(), now),
             None => self.join(leg, desk, now),
         }
+    }
+
+    /// Who answered is kept for the caller's next call (row R15); a withheld caller is nobody.
+    fn keep_answerer(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        let Some(memory) = self.hotline.memory.filter(|_| !self.caller.is_empty()) else { return };
+        let (phone, at, scope) = (self.destination_of(leg).number.clone(), self.wall(now), memory.scope);
+        let number = scope.number(self.hotline.number);
+        let memo = Memo { number, caller: self.caller.clone(), at, phone: phone.to_string() };
+        let place = desk.tenant.keep_answerer(memo);
+        let turn = desk.tenant.next_turn();
+        self.note(Fact::AnswererKept { place, scope, phone, at, turn }, now);
     }
 
     /// The target hung up: the call is over for both.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
-use crate::enterprise::AccountKind;
+use crate::enterprise::{AccountKind, MemoryScope};
 use crate::flow::{StepNo, Walked};
 use crate::region::Region;
 use crate::routing::{RouteWhy, Skip};
 use crate::tenant::{Admission, PhoneUse};
-use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId};
+use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall};
 
 /// A leg of a call: 0 is the caller's, outgoing ones count from 1 in the order dialled.
 pub type LegNo = u8;
@@ -90,6 +90,8 @@ pub enum Fact {
     Weighed { group: u8, state: String, turn: u64 },
     /// A forward was passed over.
     ForwardSkipped { destination: Arc<str>, why: Skip },
+    /// The caller's last answerer is tried first (row R15).
+    AnswererKnown { destination: Arc<str>, since: Wall },
     /// A member of the group was passed over when its turn came.
     PassedOver { destination: Arc<str>, why: Skip },
     /// Nobody was found, for this reason: the final treatment begins (row R18).
@@ -106,6 +108,8 @@ pub enum Fact {
     LegAnswered { leg: LegNo },
     /// A leg that had answered is over.
     LegOver { leg: LegNo },
+    /// Who answered is kept for the caller's next call (row R15).
+    AnswererKept { place: u16, scope: MemoryScope, phone: Arc<str>, at: Wall, turn: u64 },
     /// What a phone did, with this call; noted where some group goes by it (row R27).
     PhoneUsed { phone: Arc<str>, used: PhoneUse, turn: u64 },
     /// A prompt began for the caller, as early media or after the answer.

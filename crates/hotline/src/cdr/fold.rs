@@ -133,6 +133,8 @@ impl<'a> Folding<'a> {
             | Fact::ForwardSkipped { .. }
             | Fact::PassedOver { .. }
             | Fact::ToneHeard { .. }
+            | Fact::AnswererKept { .. }
+            | Fact::AnswererKnown { .. }
             | Fact::PhoneUsed { .. }
             | Fact::Prompted { .. }
             | Fact::Noticed { .. }

@@ -49,6 +49,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         groups: layout.groups.into(),
         forward_on_busy: forward(&number.forwards.on_busy),
         forward_on_no_answer: forward(&number.forwards.on_no_answer),
+        memory: number.memory,
         duties: schedules,
         finally_busy,
         finally_no_answer,

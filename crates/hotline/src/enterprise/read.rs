@@ -16,7 +16,9 @@ pub use tree::{Key, Tree, Value};
 
 pub(super) use destination::infer_kind;
 pub(super) use hours::DAYS;
-pub(super) use numbers::{KINDS, LINES, RECORDING_NOTICE, RING_S, STRATEGIES, TALK_S_MAX};
+pub(super) use numbers::{
+    KINDS, LINES, MEMORY_HOURS, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,
+};
 pub(super) use rules::MODES;
 
 use std::collections::BTreeMap;

@@ -6,12 +6,12 @@ mod yaml;
 use std::collections::BTreeMap;
 
 use super::read::{
-    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, KINDS, LINES, MODES, RECORDING_NOTICE, RING_S,
-    STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, KINDS, LINES, MEMORY_HOURS, MODES, RECORDING_NOTICE,
+    RING_S, SCOPES, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
-    Condition, Destination, Enterprise, Finally, Forwards, Group, Key, Limits, Number, Recording, Ringback,
-    Rule, ShareMode, Strategy, Then, Tree, Value,
+    CallerMemory, Condition, Destination, Enterprise, Finally, Forwards, Group, Key, Limits, MemoryScope,
+    Number, Recording, Ringback, Rule, ShareMode, Strategy, Then, Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
@@ -57,6 +57,7 @@ fn hotline_number(written: &Number) -> Tree {
         .with("otherwise", then(&written.otherwise))
         .unless(written.forwards == Forwards::default(), "forwards", || forwards(&written.forwards))
         .unless(written.finally == Finally::default(), "finally", || finally(&written.finally))
+        .maybe("memory", written.memory.map(memory))
         .items("block", &written.block, |pattern| text(pattern))
         .unless(written.limits == Limits::default(), "limits", || limits(&written.limits))
         .unless(written.ringback == Ringback::Tone, "ringback", || ringback(&written.ringback))
@@ -153,6 +154,16 @@ fn finally(written: &Finally) -> Tree {
     Fields::new()
         .maybe("busy", written.busy.as_ref().map(then))
         .maybe("no_answer", written.no_answer.as_ref().map(then))
+        .map()
+}
+
+fn memory(written: CallerMemory) -> Tree {
+    if written == (CallerMemory { hours: MEMORY_HOURS, scope: MemoryScope::Number }) {
+        return flag(true);
+    }
+    Fields::new()
+        .unless(written.hours == MEMORY_HOURS, "hours", || number(written.hours))
+        .unless(written.scope == MemoryScope::Number, "scope", || word(&SCOPES, written.scope))
         .map()
 }
 
@@ -322,6 +333,7 @@ mod tests {
         let (mut enterprise, _) = read(&yaml(HUAXIN), &allowed()).expect("the example is right");
         let number = &mut enterprise.numbers[0];
         number.destinations[0].duty = Some("office".into());
+        number.memory = Some(CallerMemory { hours: 24, scope: MemoryScope::Enterprise });
         number.groups[0].strategy = Strategy::Weighted;
         number.groups[0].weights = BTreeMap::from([("北京前台".to_owned(), 3)]);
         let then = Then::Play { prompt: "after_hours".into(), answer: false, then: Box::new(Then::Busy) };
@@ -329,6 +341,24 @@ mod tests {
         let written = to_yaml(&enterprise);
         let again = read(&yaml(&written), &allowed()).map(|(again, _)| again);
         assert_eq!(again, Ok(enterprise), "{written}");
+    }
+
+    /// Documents are kept as JSON of their values: what an earlier version kept has no field that came later.
+    #[test]
+    fn a_document_that_an_earlier_version_kept_is_read() {
+        let (enterprise, _) = read(&yaml(LANTIAN), &allowed()).expect("the example is right");
+        let mut kept = serde_json::to_value(&enterprise).expect("values");
+        let number = &mut kept["numbers"][0];
+        for (list, later) in [("destinations", "duty"), ("groups", "weights")] {
+            let items = number[list].as_array_mut().expect("a list");
+            items
+                .iter_mut()
+                .for_each(|item| assert!(item.as_object_mut().expect("a map").remove(later).is_some()));
+        }
+        for later in ["finally", "memory"] {
+            assert!(number.as_object_mut().expect("a map").remove(later).is_some(), "{later}");
+        }
+        assert_eq!(serde_json::from_value::<super::super::Enterprise>(kept).ok(), Some(enterprise));
     }
 
     #[test]

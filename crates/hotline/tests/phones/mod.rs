@@ -269,6 +269,7 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         otherwise: Then::Dial("all".into()),
         forwards: Forwards::default(),
         finally: Default::default(),
+        memory: None,
         block: Vec::new(),
         limits: Limits::default(),
         ringback: Ringback::Tone,

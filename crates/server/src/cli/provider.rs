@@ -11,7 +11,7 @@ use super::calls;
 use super::pure::{dry_run, read_number};
 use super::show::code;
 use super::{Client, Context, Need, Ran};
-use crate::ops::{Refusal, Request, money, provider, re_rate as again};
+use crate::ops::{Refusal, Request, callers, money, provider, re_rate as again};
 
 /// The words of `top-up`.
 #[derive(Args)]
@@ -121,6 +121,34 @@ impl LimitRow {
             by: one.opened_by.clone(),
         }
     }
+}
+
+/// The words of `forget`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai forget huaxin 13510001000")]
+pub struct Forget {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 主叫号码 / the caller
+    caller: String,
+}
+
+/// `sibai forget`
+pub fn forget(context: &Context, words: &Forget) -> Ran {
+    let tenant = TenantId::new(&words.tenant);
+    let (caller, by) = (words.caller.clone(), context.by.clone());
+    let request = Request::Forget(callers::Forget { tenant, caller, by });
+    let done: callers::Forgotten = context.ask(Need::Data, &request)?;
+    context.show(&done, |done| {
+        context.say(
+            format!("{} 不再记得该主叫（清除 {} 处）", done.tenant, done.places),
+            format!(
+                "{} does not remember this caller any more ({} places emptied)",
+                done.tenant, done.places
+            ),
+        );
+    })?;
+    Ok(0)
 }
 
 /// The words of `re-rate`.

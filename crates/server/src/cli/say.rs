@@ -184,6 +184,13 @@ impl Teller<'_> {
                 let why = cause(self.context, *why);
                 self.pick(format!("最终处理：{why}"), format!("the final treatment: {why}"))
             }
+            Fact::AnswererKnown { destination, since } => {
+                let since = since.beijing();
+                self.pick(
+                    format!("优先呼叫上次接听的 {destination}（{since}）"),
+                    format!("{destination} answered this caller last ({since}) and is tried first"),
+                )
+            }
             Fact::Weighed { state, .. } => self.pick(
                 format!("各成员按权重的差额：{state}"),
                 format!("how the members stand by their weights: {state}"),
@@ -242,6 +249,10 @@ impl Teller<'_> {
                 let leg = self.leg(*leg);
                 self.pick(format!("{leg} 接听"), format!("{leg} answers"))
             }
+            Fact::AnswererKept { phone, .. } => self.pick(
+                format!("记住接听者 {phone}，该主叫再来电时优先"),
+                format!("{phone} is kept as this caller's answerer"),
+            ),
             Fact::PhoneUsed { phone, used, .. } => self.pick(
                 format!("{phone} 当日接听 {} 次，通话 {} 秒", used.calls, used.talk_ms / 1000),
                 format!("{phone} today: {} calls, {} s of talk", used.calls, used.talk_ms / 1000),

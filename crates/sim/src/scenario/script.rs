@@ -3,9 +3,9 @@
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Condition, Destination, DestinationKind, Enterprise, Forwards, Group, Limits,
-    NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule, Share, ShareMode, Strategy,
-    Then,
+    AccountKind, BalanceEnd, CallerMemory, Condition, Destination, DestinationKind, Enterprise, Forwards,
+    Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
+    Share, ShareMode, Strategy, Then,
 };
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
@@ -181,6 +181,7 @@ fn blank() -> Enterprise {
         otherwise: Then::HangUp { prompt: None },
         forwards: Forwards::default(),
         finally: Default::default(),
+        memory: None,
         block: Vec::new(),
         limits: Limits::default(),
         ringback: Ringback::Tone,
@@ -272,6 +273,14 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
             ("record", "yes") => number.recording.enabled = true,
             ("ring", prompt) => number.ringback = Ringback::Prompt(prompt.into()),
             ("talk_max", most) => number.talk_s_max = (milliseconds(most)? / 1_000) as u32,
+            ("memory", hours) => {
+                let (hours, scope) = match hours.strip_suffix("/enterprise") {
+                    Some(hours) => (hours, MemoryScope::Enterprise),
+                    None => (hours, MemoryScope::Number),
+                };
+                let hours = (milliseconds(hours)? / 3_600_000) as u16;
+                number.memory = Some(CallerMemory { hours, scope });
+            }
             ("enabled", "no") => number.enabled = false,
             _ => return None,
         }

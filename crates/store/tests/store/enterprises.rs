@@ -46,6 +46,7 @@ fn plain_number(number: HotlineNumber) -> Number {
         otherwise: Then::HangUp { prompt: Some("closed".into()) },
         forwards: Forwards::default(),
         finally: Default::default(),
+        memory: None,
         block: vec!["1700000*".into()],
         limits: Limits::default(),
         ringback: Ringback::Tone,

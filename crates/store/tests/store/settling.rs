@@ -5,7 +5,7 @@ use hotline::{Beijing, Money, Wall};
 use store::{Error, RollupFilter, Settlement, Store, TenantState};
 
 use crate::case::Case;
-use crate::sample::{answered_at, morning, number, settlement, settlements, tenant};
+use crate::sample::{answered_at, change, morning, number, settlement, settlements, tenant};
 
 crate::on_both_engines!(
     fault_b1_one_record_ten_times_in_two_orders_and_three_days_later,
@@ -19,6 +19,7 @@ crate::on_both_engines!(
     fault_b2_a_passed_cap_is_told_and_the_record_kept,
     a_month_is_beijings,
     b06_what_counts_against_a_cap_is_what_each_call_said,
+    r15_what_is_forgotten_stays_so_and_the_audit_says_who_asked,
 );
 
 /// Everything the books say, to compare two of them.
@@ -161,6 +162,27 @@ async fn the_latest_state_of_a_tenant_wins_in_any_order(case: Case) {
     let states = store.tenant_state(&tenant(0)).await.unwrap();
     assert_eq!(states, [TenantState { key: "deal/4006010114/3".into(), value: "c".into(), position: 30 }]);
     assert_eq!(store.tenant_state(&tenant(1)).await.unwrap(), []);
+}
+
+async fn r15_what_is_forgotten_stays_so_and_the_audit_says_who_asked(case: Case) {
+    let store = &case.store;
+    let at =
+        |key: &str, value: &str, position| TenantState { key: key.into(), value: value.into(), position };
+    let kept = |n: u64, position| Settlement {
+        states: vec![at("memory/0", "*,13510001000,5,01062000001", position), at("memory/1", "x", 7)],
+        ..settlement(n * 3)
+    };
+    store.settle(&[kept(1, 7)], "node-1").await.unwrap();
+    store
+        .forget_states(&tenant(0), &[at("memory/0", "", 9)], "135****1000", &change(morning()))
+        .await
+        .unwrap();
+    // A call that was on its way remembers too late.
+    store.settle(&[kept(2, 8)], "node-1").await.unwrap();
+    let states = store.tenant_state(&tenant(0)).await.unwrap();
+    assert_eq!(states, [at("memory/0", "", 9), at("memory/1", "x", 7)]);
+    let audit = store.audit(&tenant(0), None, 1).await.unwrap();
+    assert_eq!((audit[0].action.as_str(), audit[0].subject.as_str()), ("forget_caller", "135****1000"));
 }
 
 async fn batches_of_every_size_are_written_whole(case: Case) {

@@ -104,6 +104,7 @@ pub(super) const NUMBER: Shape = Shape {
         must("otherwise"),
         may("forwards"),
         may("finally"),
+        may("memory"),
         may("block"),
         may("limits"),
         may("ringback"),
@@ -116,7 +117,6 @@ pub(super) const NUMBER: Shape = Shape {
         "region_barring",
         "allow",
         "caller_affinity",
-        "memory",
         "calendar",
         "voicemail",
         "satisfaction",
@@ -181,6 +181,9 @@ pub(super) const FORWARDS: Shape = Shape {
 pub(super) const FINALLY: Shape =
     Shape { name: "finally", fields: &[may("busy"), may("no_answer")], later: &["closed", "unreachable"] };
 
+pub(super) const MEMORY: Shape =
+    Shape { name: "memory", fields: &[may("enabled"), may("hours"), may("scope")], later: &["by_agent"] };
+
 pub(super) const RECORDING: Shape = Shape {
     name: "recording",
     fields: &[may("enabled"), may("notice")],
@@ -188,7 +191,7 @@ pub(super) const RECORDING: Shape = Shape {
 };
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 16] = [
+pub const SHAPES: [&Shape; 17] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -204,6 +207,7 @@ pub const SHAPES: [&Shape; 16] = [
     &THEN,
     &FORWARDS,
     &FINALLY,
+    &MEMORY,
     &RECORDING,
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::BINDINGS_MAX;
 use super::destination;
-use super::fields::{DESTINATION, FINALLY, FORWARDS, GROUP, LIMITS, NUMBER, RECORDING};
+use super::fields::{DESTINATION, FINALLY, FORWARDS, GROUP, LIMITS, MEMORY, NUMBER, RECORDING};
 use super::hours::without_separators;
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader, Uses};
@@ -12,7 +12,8 @@ use super::rules::Lists;
 use super::tree::Value;
 use crate::HotlineNumber;
 use crate::enterprise::{
-    Destination, DestinationKind, Finally, Forwards, Group, Limits, Number, Recording, Ringback, Strategy,
+    CallerMemory, Destination, DestinationKind, Finally, Forwards, Group, Limits, MemoryScope, Number,
+    Recording, Ringback, Strategy,
 };
 
 /// What a number rings with unless said, seconds.
@@ -50,6 +51,10 @@ pub(in crate::enterprise) const STRATEGIES: [(&str, Strategy); 8] = [
     ("weighted", Strategy::Weighted),
 ];
 const LATER_STRATEGIES: [&str; 2] = ["by_skill", "least_busy"];
+/// How long who answered is remembered unless said, hours.
+pub(in crate::enterprise) const MEMORY_HOURS: u16 = 72;
+pub(in crate::enterprise) const SCOPES: [(&str, MemoryScope); 2] =
+    [("number", MemoryScope::Number), ("enterprise", MemoryScope::Enterprise)];
 /// Phones that ring at once: each is a leg with a port of its own.
 const RING_ALL_MAX: usize = 20;
 
@@ -75,6 +80,7 @@ impl Reader<'_> {
             object.field("forwards").map_or(Some(Forwards::default()), |at| self.forwards(&at, &targets));
         let finally =
             object.field("finally").map_or(Some(Finally::default()), |at| self.finally(&at, &targets));
+        let memory = object.field("memory").and_then(|at| self.memory(&at));
         let block = self.block(object.field("block"));
         let limits = self.limits(object.field("limits"));
         let ringback = object.field("ringback").map_or(Some(Ringback::Tone), |at| self.ringback(&at));
@@ -93,6 +99,7 @@ impl Reader<'_> {
             otherwise: otherwise?,
             forwards: forwards?,
             finally: finally?,
+            memory,
             block,
             limits,
             ringback: ringback?,
@@ -240,6 +247,26 @@ impl Reader<'_> {
         };
         let (busy, no_answer) = (then("busy"), then("no_answer"));
         Some(Finally { busy: busy?, no_answer: no_answer? })
+    }
+
+    /// `true`, `false`, or `{hours: 72, scope: number}`, on unless it says off.
+    fn memory(&mut self, at: &At<'_>) -> Option<CallerMemory> {
+        let usual = CallerMemory { hours: MEMORY_HOURS, scope: MemoryScope::Number };
+        match &at.tree.value {
+            Value::Bool(enabled) => enabled.then_some(usual),
+            Value::Map(_) => {
+                let object = self.object(at, &MEMORY)?;
+                let enabled = self.flag(object.field("enabled"), true);
+                let hours = object.field("hours").and_then(|at| self.whole(&at, 1, 8760));
+                let scope = self.choice_or(object.field("scope"), &SCOPES, usual.scope);
+                let hours = hours.map_or(usual.hours, |hours| hours as u16);
+                enabled.then_some(CallerMemory { hours, scope })
+            }
+            _ => {
+                self.wrong(at, Fault::WrongType { wanted: Wanted::FlagOrMap });
+                None
+            }
+        }
     }
 
     fn forward_pair(&mut self, at: Option<At<'_>>, targets: &Targets) -> Vec<String> {

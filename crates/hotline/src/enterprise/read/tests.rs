@@ -162,6 +162,9 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("[desk, mobile]", "[desk, desk]", &["23 numbers[0].groups[0].members[1] duplicate_name"]),
+    ("    block: [", "    memory: {hours: 9000}\n    block: [", &["29 numbers[0].memory.hours out_of_range"]),
+    ("    block: [", "    memory: {scope: all}\n    block: [", &["29 numbers[0].memory.scope unknown_value"]),
+    ("    block: [", "    memory: 72\n    block: [", &["29 numbers[0].memory wrong_type"]),
     ("lines: 2, ring_seconds: 20", "duty: nights", &["19 numbers[0].destinations[0].duty unknown_name"]),
     (
         "    block: [",
