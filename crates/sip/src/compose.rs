@@ -13,7 +13,10 @@ use crate::hop::Hop;
 use crate::ids::hex;
 
 /// The methods a dialog of ours takes.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+
+/// The extensions we understand.
+pub(crate) const SUPPORTED: &str = "timer, 100rel";
 
 /// A message being written.
 pub(crate) struct Message<'b> {

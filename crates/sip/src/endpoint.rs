@@ -8,12 +8,14 @@
 mod ingress;
 mod inside;
 mod proving;
+mod reliable;
 mod session;
 mod transactions;
 mod uac;
 mod uas;
 
 pub(crate) use proving::{Proving, Registration};
+pub(crate) use reliable::Reliable;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -289,6 +291,8 @@ impl Endpoint {
                     self.emit(Event::SessionExpired { leg: id, refreshed_ms });
                 }
                 Deadline::RetryReinvite => self.try_reinvite(id, now_ms),
+                Deadline::ResendProvisional => self.resend_provisional(id, now_ms),
+                Deadline::PrackMissing => self.prack_missing(id, now_ms),
             }
         }
         self.rearm_leg(id);

@@ -276,6 +276,10 @@ pub(crate) fn server_key(
 #[derive(Default)]
 pub(crate) struct Extensions {
     pub(crate) supports_timer: bool,
+    /// `100rel` in Supported or Require: provisional responses may be reliable (RFC 3262).
+    pub(crate) supports_100rel: bool,
+    /// `100rel` in Require.
+    pub(crate) requires_100rel: bool,
     pub(crate) allows_update: bool,
     pub(crate) session_expires: Option<SessionExpires>,
     pub(crate) min_se_s: Option<u32>,
@@ -301,8 +305,11 @@ impl Extensions {
         for header in headers.iter() {
             match header.name() {
                 HeaderName::Supported | HeaderName::Require => {
-                    read.supports_timer |=
-                        tokens(&header.value()).any(|token| token.eq_ignore_ascii_case(b"timer"));
+                    let value = header.value();
+                    let has = |option: &[u8]| tokens(&value).any(|token| token.eq_ignore_ascii_case(option));
+                    read.supports_timer |= has(b"timer");
+                    read.supports_100rel |= has(b"100rel");
+                    read.requires_100rel |= *header.name() == HeaderName::Require && has(b"100rel");
                 }
                 HeaderName::Allow => {
                     read.allows_update |= tokens(&header.value()).any(|token| token == b"UPDATE")

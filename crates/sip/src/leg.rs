@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::command::{Invite, Reason};
 use crate::dialog::DialogState;
-use crate::endpoint::Proving;
+use crate::endpoint::{Proving, Reliable};
 use crate::hop::Hop;
 
 /// Where a leg stands.
@@ -54,9 +54,13 @@ pub(crate) enum Deadline {
     SessionExpiry,
     /// When to send the re-INVITE that had to wait.
     RetryReinvite,
+    /// When to repeat a provisional response that nobody acknowledged (RFC 3262).
+    ResendProvisional,
+    /// When to give up waiting for its PRACK.
+    PrackMissing,
 }
 
-const DEADLINES: [Deadline; 8] = [
+const DEADLINES: [Deadline; 10] = [
     Deadline::FirstResponse,
     Deadline::ResendAnswer,
     Deadline::AckMissing,
@@ -65,6 +69,8 @@ const DEADLINES: [Deadline; 8] = [
     Deadline::RefreshSession,
     Deadline::SessionExpiry,
     Deadline::RetryReinvite,
+    Deadline::ResendProvisional,
+    Deadline::PrackMissing,
 ];
 
 /// When each deadline is due.
@@ -164,6 +170,7 @@ pub(crate) struct Leg {
     /// Who we are where the far end asks.
     pub(crate) proving: Option<Box<Proving>>,
     pub(crate) session: Option<Session>,
+    pub(crate) reliable: Reliable,
     /// When the session began or was last refreshed.
     pub(crate) refreshed_ms: u64,
     pub(crate) local_sdp: Bytes,
@@ -200,6 +207,7 @@ impl Leg {
             asked: Asked::default(),
             proving: None,
             session: None,
+            reliable: Reliable::default(),
             refreshed_ms: 0,
             local_sdp: Bytes::new(),
             remote_sdp: Bytes::new(),
@@ -215,6 +223,7 @@ impl Leg {
         self.attempt = None;
         self.answer = None;
         self.session = None;
+        self.reliable = Reliable::default();
         self.reinvite_wanted = None;
         self.bye_held = None;
         self.local_sdp = Bytes::new();

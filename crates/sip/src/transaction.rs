@@ -16,6 +16,8 @@ pub(crate) const T4_MS: u64 = 5_000;
 pub(crate) enum Purpose {
     Invite,
     Cancel,
+    /// PRACK to a provisional response of theirs.
+    Prack,
     Bye,
     /// BYE to a fork that answered second.
     LoserBye,
@@ -49,6 +51,7 @@ impl Purpose {
             | Purpose::RefreshUpdate
             | Purpose::Bye
             | Purpose::LoserBye
+            | Purpose::Prack
             | Purpose::Info => true,
             Purpose::Cancel | Purpose::Register { .. } | Purpose::Probe { .. } => false,
         }

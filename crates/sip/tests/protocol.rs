@@ -38,7 +38,7 @@ fn refused(text: &str) -> u16 {
 fn fault_n1_requests_are_refused_by_the_book() {
     assert_eq!(refused(&request("INVITE", "Max-Forwards: 0\r\n", "")), 483);
     assert_eq!(refused(&request("INVITE", "Max-Forwards: 256\r\n", "")), 400);
-    assert_eq!(refused(&request("INVITE", "Require: 100rel, timer\r\n", "")), 420);
+    assert_eq!(refused(&request("INVITE", "Require: gruu, timer\r\n", "")), 420);
     assert_eq!(refused(&request("INVITE", "Content-Type: text/plain\r\n", "hello")), 415);
     assert_eq!(refused(&request("INVITE", "Supported: timer\r\nSession-Expires: 60\r\n", "")), 422);
     assert_eq!(refused(&request("BYE", "", "")), 481);

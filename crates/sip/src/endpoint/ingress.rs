@@ -50,7 +50,8 @@ impl Arrival<'_> {
         let mut missing = Vec::new();
         for header in self.request.headers.get_all(&HeaderName::Require) {
             for token in tokens(&header.value()) {
-                if !token.eq_ignore_ascii_case(b"timer") {
+                let ours = [&b"timer"[..], b"100rel"];
+                if !ours.iter().any(|option| token.eq_ignore_ascii_case(option)) {
                     missing.push(String::from_utf8_lossy(token).into_owned());
                 }
             }
@@ -139,7 +140,7 @@ impl Endpoint {
         if arrival.request.method == Method::Invite {
             self.receive_invite(arrival);
         } else if self.ready {
-            let extra = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "timer")];
+            let extra = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", compose::SUPPORTED)];
             self.answer_unkept(&arrival, 200, compose::phrase(200), &extra);
         } else {
             self.refuse_with(&arrival, 503, &[("Retry-After", "10")]);

@@ -8,7 +8,7 @@ use super::Endpoint;
 use super::ingress::Arrival;
 use super::uac::{list_of, sdp_of};
 use crate::command::{LegId, Reason};
-use crate::compose::{self, ALLOW};
+use crate::compose::{self, ALLOW, SUPPORTED};
 use crate::event::Event;
 use crate::hop::Hop;
 use crate::incoming::{self, Body, Extensions, Head};
@@ -29,6 +29,7 @@ impl Endpoint {
             Method::Bye => self.receive_bye(id, &arrival),
             Method::Invite | Method::Update => self.receive_reinvite(id, &arrival),
             Method::Info => self.receive_info(id, &arrival),
+            Method::Prack => self.receive_prack(id, &arrival),
             Method::Options => {
                 self.keep_answer(id, &arrival, 200, &[("Allow", ALLOW), ("Accept", "application/sdp")])
             }
@@ -39,7 +40,13 @@ impl Endpoint {
     }
 
     /// Answer at once, and the same way when the request is repeated.
-    fn keep_answer(&mut self, id: LegId, arrival: &Arrival<'_>, status: u16, extra: &[(&str, &str)]) {
+    pub(super) fn keep_answer(
+        &mut self,
+        id: LegId,
+        arrival: &Arrival<'_>,
+        status: u16,
+        extra: &[(&str, &str)],
+    ) {
         let method = match arrival.request.method {
             Method::Invite => ServerMethod::Invite,
             _ => ServerMethod::Other,
@@ -64,7 +71,7 @@ impl Endpoint {
                 if let Some(server) = early {
                     self.respond(server, 487, &[], arrival.now_ms, |_| {});
                 }
-                self.emit(Event::Cancelled { leg: id, q850 });
+                return self.caller_left(id, q850);
             }
             State::ExpectAck | State::Confirmed => self.emit(Event::Bye { leg: id, q850, reason }),
             // Both sides hung up: ours is reported by its answer.
@@ -145,7 +152,9 @@ impl Endpoint {
         let (busy_out, busy_in) =
             (leg.reinvite_out.is_some(), leg.reinvite_in.is_some() || leg.answer.is_some());
         let with_media = kind == Body::Sdp || !update;
-        if leg.state != State::Confirmed || (busy_in && with_media) {
+        // Before our 200 UPDATE may refresh, and offer once the first agreement stands (RFC 3311 5.1).
+        let early = update && leg.state == State::Invited && (kind != Body::Sdp || leg.reliable.agreed);
+        if !(early || leg.state == State::Confirmed) || (busy_in && with_media) {
             return self.keep_answer(id, arrival, 500, &[("Retry-After", "2")]);
         }
         if busy_out && with_media {
@@ -238,7 +247,7 @@ impl Endpoint {
             .header("Contact", contact)
             .proof(proof.as_ref())
             .header("Allow", ALLOW)
-            .header("Supported", "timer");
+            .header("Supported", SUPPORTED);
         super::session::write_refresh(leg, &mut message);
         self.stamp.agent(&mut message, "User-Agent");
         let bytes = message.finish("application/sdp", &sdp);

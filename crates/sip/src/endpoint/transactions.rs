@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::Endpoint;
 use super::ingress::Arrival;
 use crate::command::{LegId, RegistrationId};
-use crate::compose::{self, ALLOW, Message};
+use crate::compose::{self, ALLOW, Message, SUPPORTED};
 use crate::event::{Event, Failure, FailureKind};
 use crate::hop::Hop;
 use crate::timers::Owner;
@@ -153,6 +153,7 @@ impl Endpoint {
             Purpose::RefreshInvite | Purpose::RefreshUpdate => self.refresh_refused(leg, status, now_ms),
             Purpose::Invite
             | Purpose::Cancel
+            | Purpose::Prack
             | Purpose::LoserBye
             | Purpose::Register { .. }
             | Purpose::Probe { .. } => {}
@@ -268,7 +269,7 @@ impl Endpoint {
             }
             message.header("Contact", &self.stamp.face(server.to).contact);
             if status >= 200 {
-                message.header("Allow", ALLOW).header("Supported", "timer");
+                message.header("Allow", ALLOW).header("Supported", SUPPORTED);
             }
         }
         self.stamp.agent(&mut message, "Server");

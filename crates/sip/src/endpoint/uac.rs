@@ -4,9 +4,10 @@
 use bytes::Bytes;
 use sipx_sip::{HeaderName, Headers, Response};
 
+use super::reliable::Heard;
 use super::{Endpoint, Proving};
 use crate::command::{Invite, LegId, Refused};
-use crate::compose::{self, ALLOW, Message};
+use crate::compose::{self, ALLOW, Message, SUPPORTED};
 use crate::dialog::DialogState;
 use crate::digest::Credentials;
 use crate::event::{Event, Failure, FailureKind};
@@ -94,7 +95,7 @@ impl Endpoint {
         message.via(face, branch).number("Max-Forwards", u32::from(invite.max_forwards));
         message.party("From", &leg.dialog.local, &leg.dialog.local_tag).header("To", &leg.dialog.remote);
         message.header("Call-ID", &leg.dialog.call_id).cseq(cseq, "INVITE");
-        message.header("Contact", &face.contact).header("Allow", ALLOW).header("Supported", "timer");
+        message.header("Contact", &face.contact).header("Allow", ALLOW).header("Supported", SUPPORTED);
         if let Some(interval_s) = self.config.session_expires_s {
             message.number("Session-Expires", interval_s.max(leg.min_se_s).max(90));
             if leg.min_se_s > 90 {
@@ -192,7 +193,7 @@ impl Endpoint {
             return;
         };
         match response.status.code() {
-            ..200 => self.invite_proceeds(client, leg, response, now_ms),
+            ..200 => self.invite_proceeds(client, leg, response, head, from, now_ms),
             200..300 if purpose == Purpose::Invite => {
                 self.invite_accepted(client, leg, response, head, from, now_ms)
             }
@@ -201,23 +202,32 @@ impl Endpoint {
         }
     }
 
-    fn invite_proceeds(&mut self, id: u64, leg_id: LegId, response: &Response, now_ms: u64) {
+    fn invite_proceeds(
+        &mut self,
+        id: u64,
+        leg_id: LegId,
+        response: &Response,
+        head: &Head<'_>,
+        from: Hop,
+        now_ms: u64,
+    ) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if !client.is_pending() {
             return;
         }
         client.proceed(self.config.t1_ms, now_ms);
-        let purpose = client.purpose;
+        let (purpose, cseq) = (client.purpose, client.cseq);
         self.rearm_client(id);
-        let Some(leg) = self.legs.get_mut(leg_id.0) else { return };
         if purpose != Purpose::Invite {
             return;
         }
+        let heard = self.acknowledge_provisional(leg_id, cseq, response, head, from, now_ms);
+        let Some(leg) = self.legs.get_mut(leg_id.0) else { return };
         leg.deadlines.clear(Deadline::FirstResponse);
         match leg.state {
             State::Inviting(Attempt::Wanted) => {
                 let status = response.status.code();
-                if status > 100 {
+                if status > 100 && heard == Heard::New {
                     let (q850, _) = incoming::reason(&response.headers);
                     self.emit(Event::Progress { leg: leg_id, status, sdp: sdp_of(response), q850 });
                 }
@@ -380,7 +390,7 @@ impl Endpoint {
 }
 
 /// The dialog that a 2xx makes (RFC 3261 12.1.2).
-fn peer_dialog(base: &DialogState, headers: &Headers, tag: String, from: Hop) -> DialogState {
+pub(super) fn peer_dialog(base: &DialogState, headers: &Headers, tag: String, from: Hop) -> DialogState {
     let mut route_set = list_of(headers, &HeaderName::RecordRoute);
     route_set.reverse();
     let contact = list_of(headers, &HeaderName::Contact).into_iter().next();

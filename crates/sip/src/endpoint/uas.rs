@@ -55,6 +55,7 @@ impl Endpoint {
         if let Some(leg) = self.legs.get_mut(id.0) {
             leg.invite = Some(server);
             leg.allows_update = extensions.allows_update;
+            leg.reliable.wanted = extensions.supports_100rel;
             leg.asked = Asked::from_request(&extensions);
             leg.remote_sdp = invite.sdp.as_deref().map_or(Bytes::new(), Bytes::copy_from_slice);
         }
@@ -69,10 +70,14 @@ impl Endpoint {
     }
 
     /// A provisional response of 101 to 199, with early media if there is a description. It is repeated every
-    /// minute until the final one. Other values are ignored.
+    /// minute until the final one, and until it is acknowledged where the caller understands that (RFC 3262; the 200
+    /// then waits for the PRACK of a description). Other values are ignored.
     pub fn provisional(&mut self, leg: LegId, status: u16, sdp: Option<Vec<u8>>, now_ms: u64) {
         let Some(server) = self.open_invite(leg).filter(|_| (101..200).contains(&status)) else { return };
-        self.respond(server, status, &sdp.unwrap_or_default(), now_ms, |_| {});
+        let sdp = sdp.unwrap_or_default();
+        if !self.provisional_reliably(leg, server, status, &sdp, now_ms) {
+            self.respond(server, status, &sdp, now_ms, |_| {});
+        }
         if let Some(leg) = self.legs.get_mut(leg.0) {
             leg.deadlines.set(Deadline::RepeatProvisional, now_ms + PROVISIONAL_EVERY_MS);
         }
@@ -91,11 +96,13 @@ impl Endpoint {
     /// 200 with our description, repeated until it is acknowledged. After 64·T1 without ACK the user hears
     /// `AckMissing` and a BYE goes out.
     pub fn answer(&mut self, leg: LegId, sdp: Vec<u8>, now_ms: u64) {
-        let Some(server) = self.open_invite(leg) else { return };
+        let Some(server) = self.open_invite(leg).filter(|_| !self.hold_answer(leg, &sdp)) else { return };
         self.accept(leg, server, sdp, now_ms);
         if let Some(state) = self.legs.get_mut(leg.0) {
             state.state = State::ExpectAck;
             state.deadlines.clear(Deadline::RepeatProvisional);
+            state.deadlines.clear(Deadline::ResendProvisional);
+            state.deadlines.clear(Deadline::PrackMissing);
         }
         self.rearm_leg(leg);
     }
@@ -183,8 +190,7 @@ impl Endpoint {
             leg.reinvite_in = None;
         } else if leg.state == State::Invited {
             let (q850, _) = incoming::reason(&arrival.request.headers);
-            self.emit(Event::Cancelled { leg: leg_id, q850 });
-            self.close(leg_id);
+            self.caller_left(leg_id, q850);
         }
     }
 
