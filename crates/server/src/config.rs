@@ -40,6 +40,10 @@ pub struct Config {
     pub warm_numbers_max: usize,
     /// For tests only.
     pub testing: Testing,
+    /// A PEM file of the authorities we believe when we connect to a trunk by TLS; `None` believes nobody.
+    pub authorities: Option<PathBuf>,
+    /// Streams that SIP is spoken over, beside the datagrams of `sip`.
+    pub listeners: Vec<Listen>,
     /// Trunks of the file; each is written to the database at the start.
     pub trunks: Vec<Trunk>,
 }
@@ -60,6 +64,27 @@ pub struct Sip {
     pub listen: SocketAddr,
     /// The address others are told; `None` is the one bound.
     pub advertised: Option<SocketAddr>,
+}
+
+/// A further way SIP is spoken: `[[listen]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The address bound.
+    pub bind: SocketAddr,
+    /// The address others are told, in Via and Contact; `None` is the one bound.
+    pub advertised: Option<SocketAddr>,
+    /// What carries the messages.
+    pub stream: Stream,
+}
+
+/// What carries the messages of a [`Listen`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp,
+    /// TLS, with the PEM files of who we are. They are read again when they change, and at SIGHUP.
+    #[expect(missing_docs, reason = "the line above names the fields")]
+    Tls { certificate: PathBuf, key: PathBuf },
 }
 
 /// Where RTP is spoken.
@@ -238,6 +263,8 @@ mod written {
         #[serde(default)]
         pub testing: Testing,
         #[serde(default)]
+        pub listen: Vec<Listen>,
+        #[serde(default)]
         pub trunk: Vec<Trunk>,
     }
 
@@ -264,6 +291,17 @@ mod written {
     pub struct Sip {
         pub listen: Option<Spanned<String>>,
         pub advertised: Option<Spanned<String>>,
+        pub authorities: Option<PathBuf>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Listen {
+        pub transport: Spanned<String>,
+        pub bind: Spanned<String>,
+        pub advertise: Option<Spanned<String>>,
+        pub certificate: Option<PathBuf>,
+        pub key: Option<PathBuf>,
     }
 
     #[derive(Default, Deserialize)]
@@ -338,6 +376,7 @@ impl Checker<'_> {
         let media = self.media(&written.media);
         let http_listen = self.address(written.http.listen.as_ref(), "127.0.0.1:8400", "http.listen");
         let journal = self.journal(&written.journal);
+        let listeners = written.listen.iter().map(|listen| self.listen(listen)).collect::<Vec<_>>();
         let trunks = written.trunk.iter().map(|trunk| self.trunk(trunk)).collect::<Vec<_>>();
         if *written.warm_numbers_max.get_ref() == 0 {
             self.say(written.warm_numbers_max.span().start, "warm_numbers_max is at least 1");
@@ -371,6 +410,8 @@ impl Checker<'_> {
             drain_s_max: written.drain_s_max,
             testing: written.testing,
             warm_numbers_max: written.warm_numbers_max.into_inner(),
+            listeners: listeners.into_iter().collect::<Option<_>>()?,
+            authorities: written.sip.authorities,
             trunks: trunks.into_iter().collect::<Option<_>>()?,
             data_dir: written.data_dir,
         })
@@ -401,6 +442,36 @@ impl Checker<'_> {
             None => None,
         };
         Some(Sip { listen, advertised })
+    }
+
+    fn listen(&mut self, written: &written::Listen) -> Option<Listen> {
+        let bind = self.address(Some(&written.bind), "", "listen.bind");
+        let advertised =
+            written.advertise.as_ref().map(|told| self.address(Some(told), "", "listen.advertise"));
+        let at = written.transport.span().start;
+        let stream = match (written.transport.get_ref().as_str(), &written.certificate, &written.key) {
+            ("tcp", None, None) => Some(Stream::Tcp),
+            ("tls", Some(certificate), Some(key)) => {
+                Some(Stream::Tls { certificate: certificate.clone(), key: key.clone() })
+            }
+            ("tls", _, _) => {
+                self.say(at, "listen: tls needs certificate and key, two PEM files");
+                None
+            }
+            ("tcp", _, _) => {
+                self.say(at, "listen: certificate and key belong to transport = \"tls\"");
+                None
+            }
+            (other, _, _) => {
+                self.say(at, format!("listen.transport: {other:?} is neither tcp nor tls"));
+                None
+            }
+        };
+        Some(Listen {
+            bind: bind?,
+            advertised: advertised.map_or(Some(None), |told| told.map(Some))?,
+            stream: stream?,
+        })
     }
 
     fn ip(&mut self, written: Option<&Spanned<String>>, name: &str) -> Option<Option<IpAddr>> {
@@ -527,5 +598,23 @@ mod tests {
     fn an_unknown_name_is_told_with_its_line() {
         let wrong = parse("[sip]\nlisten = \"127.0.0.1:5060\"\nlisen = 1\n").expect_err("a slip");
         assert_eq!(wrong.problems[0].0, 3, "{wrong}");
+    }
+
+    #[test]
+    fn listeners_are_read_and_what_is_wrong_with_them_is_told() {
+        let config = parse(
+            "[[listen]]\ntransport = \"tcp\"\nbind = \"127.0.0.1:5060\"\nadvertise = \"203.0.113.1:5060\"\n\
+             [[listen]]\ntransport = \"tls\"\nbind = \"127.0.0.1:5061\"\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n",
+        )
+        .expect("right");
+        let tls = Stream::Tls { certificate: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(config.listeners[0].advertised, "203.0.113.1:5060".parse().ok());
+        assert_eq!((&config.listeners[0].stream, &config.listeners[1].stream), (&Stream::Tcp, &tls));
+        let wrong = parse(
+            "[[listen]]\ntransport = \"tls\"\nbind = \"127.0.0.1:5061\"\n\
+             [[listen]]\ntransport = \"sctp\"\nbind = \"x\"\n",
+        )
+        .expect_err("wrong");
+        assert_eq!(wrong.problems.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 5, 6], "{wrong}");
     }
 }

@@ -19,6 +19,10 @@ pub type Look = Box<dyn FnOnce(&Node, Now) + Send>;
 /// Something for the signalling thread.
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Message {
+    /// A whole message of a stream; `unheard` is let go once it was handled.
+    Stream { from: sip::Hop, bytes: bytes::Bytes, unheard: crate::net::Unheard },
+    /// A connection is gone, or could not be opened.
+    StreamGone { to: sip::Hop },
     /// From the media engine.
     Media(Vec<media::Event>),
     /// A sound nobody can play is over at once.

@@ -72,6 +72,8 @@ pub struct Meters {
     pub sip_repeated: Figure,
     pub sip_retransmitted: Figure,
     pub sip_unsent: Figure,
+    pub sip_connections: Figure,
+    pub sip_connections_refused: Figure,
     pub sip_legs: Figure,
     pub sip_transactions: Figure,
     pub sip_timers: Figure,

@@ -1,8 +1,12 @@
-//! The sockets of SIP: batched receiving and sending over UDP, and the network's own word on datagrams that reached
-//! nobody. It refuses to know what a datagram says.
+//! The sockets of SIP: batched receiving and sending over UDP with the network's own word on datagrams that reached
+//! nobody, and streams over TCP and TLS. It refuses to know what a datagram says.
 
+mod streams;
+mod tls;
 mod udp;
 
+pub use streams::{Bound, Figures as StreamFigures, Limits, Streams, Unheard};
+pub use tls::{Identity, Trust};
 pub use udp::{Arrived, BATCH, UdpSip};
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};

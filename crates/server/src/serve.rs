@@ -22,12 +22,12 @@ use tokio::sync::{Notify, RwLock, oneshot};
 
 use crate::bridge::Bridge;
 use crate::clock::Clock;
-use crate::config::{Config, Wrong};
+use crate::config::{Config, Stream, Wrong};
 use crate::copies::{self, Copies};
 use crate::inbox::{Inbox, Message};
 use crate::journal;
 use crate::meters::Meters;
-use crate::net::{UdpSip, outward_address};
+use crate::net::{Bound, Identity, Limits, Streams, Trust, UdpSip, outward_address};
 use crate::running::Running;
 use crate::signalling::Signalling;
 use crate::snapshot::{self, Snapshot};
@@ -68,6 +68,9 @@ pub enum ServeError {
     Journal(#[from] journal::OpenError),
     #[error("{what} {address}: {error}")]
     Listen { what: &'static str, address: SocketAddr, error: io::Error },
+    /// A certificate, its key or the authorities cannot be used.
+    #[error("TLS: {0}")]
+    Tls(io::Error),
     #[error("media: {0}")]
     Media(#[from] media::StartError),
     #[error("trunk {name}: {address:?} is no address and port, and no name that leads to one")]
@@ -92,6 +95,7 @@ impl ServeError {
             | ServeError::Snapshot(snapshot::Error::Files { .. })
             | ServeError::Journal(_)
             | ServeError::Listen { .. }
+            | ServeError::Tls(_)
             | ServeError::Media(_)
             | ServeError::Trunk { .. }
             | ServeError::System(_) => false,
@@ -246,8 +250,10 @@ impl Process {
             // The mark may be older than the database's, by less than this.
             position += segment;
         }
+        let mut sip = sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) };
+        let streams = start_streams(&config, &mut sip, &web, &inbox)?;
         let mut node = Node::new(node::Config {
-            sip: sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) },
+            sip,
             trunks: opened.provider.trunks,
             tariffs: opened.provider.tariffs,
             regions: Arc::new(regions(&config)),
@@ -273,6 +279,7 @@ impl Process {
             meters: meters.clone(),
             mask: config.log.mask,
             socket,
+            streams,
             node,
         };
         let stopping = Arc::new(Notify::new());
@@ -389,6 +396,64 @@ impl Process {
 fn listen_sip(config: &Config) -> Result<UdpSip, ServeError> {
     let address = config.sip.listen;
     UdpSip::bind(address).map_err(|error| ServeError::Listen { what: "SIP on", address, error })
+}
+
+/// Binds what `[[listen]]` names and starts its thread; each listener joins those the endpoint knows, in order.
+fn start_streams(
+    config: &Config,
+    sip: &mut sip::Config,
+    web: &WebThread,
+    inbox: &Arc<Inbox>,
+) -> Result<Option<Streams>, ServeError> {
+    let mut bound = Vec::new();
+    let mut identities = Vec::new();
+    for listen in &config.listeners {
+        let address = listen.bind;
+        let (transport, identity) = match &listen.stream {
+            Stream::Tcp => (sip::Transport::Tcp, None),
+            Stream::Tls { certificate, key } => {
+                (sip::Transport::Tls, Some(Identity::read(certificate, key).map_err(ServeError::Tls)?))
+            }
+        };
+        identities.extend(identity.clone());
+        let listener = sip.listeners.len() as u16;
+        let new = Bound::new(listener, address, identity)
+            .and_then(|new| Ok((new.local()?, new)))
+            .map_err(|error| ServeError::Listen { what: "SIP on", address, error })?;
+        let advertised = listen.advertised.unwrap_or_else(|| reachable(new.0));
+        sip.listeners.push(sip::Listener { transport, advertised });
+        bound.push(new.1);
+    }
+    if bound.is_empty() {
+        return Ok(None);
+    }
+    if !identities.is_empty() {
+        let _within = web.runtime.enter();
+        let hangup = signal(SignalKind::hangup())?;
+        web.runtime.spawn(renew(identities, hangup));
+    }
+    let trust =
+        config.authorities.as_deref().map_or_else(Trust::none, Trust::read).map_err(ServeError::Tls)?;
+    Ok(Some(Streams::start(bound, trust, Limits::default(), inbox.clone())?))
+}
+
+/// Takes new certificates when their files change, and at once at SIGHUP.
+async fn renew(identities: Vec<Identity>, mut hangup: tokio::signal::unix::Signal) {
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {}
+            () = tokio::time::sleep(Duration::from_secs(30)) => {}
+        }
+        for identity in &identities {
+            match identity.renew() {
+                Ok(true) => tracing::info!("a new certificate is in use"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "a new certificate is no good; the old one stays in use")
+                }
+            }
+        }
+    }
 }
 
 /// An address others can be told: one bound to all addresses is told by the one that leads outward.

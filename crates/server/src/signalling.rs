@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::inbox::{Inbox, Message};
 use crate::journal::Journal;
 use crate::meters::Meters;
-use crate::net::{BATCH, UdpSip};
+use crate::net::{BATCH, StreamFigures, Streams, UdpSip};
 use crate::snapshot::Snapshot;
 use crate::storing::{Body, Door, Load};
 use crate::traces::{self, Direction};
@@ -40,6 +41,8 @@ pub struct Signalling {
     pub clock: Clock,
     /// SIP.
     pub socket: UdpSip,
+    /// SIP by streams; `None` where no listener has any.
+    pub streams: Option<Streams>,
     /// What others tell.
     pub inbox: Arc<Inbox>,
     /// Media.
@@ -65,6 +68,8 @@ struct Turns {
     told: VecDeque<Message>,
     /// What each input of the open turn was about.
     abouts: Vec<About>,
+    /// The messages of streams in the open turn.
+    streamed: Vec<Bytes>,
     /// The INVITEs that wait for a cold number: their traces begin when their calls do.
     parked: BTreeMap<HotlineNumber, Bytes>,
     failing: bool,
@@ -77,6 +82,8 @@ struct Turns {
 enum About {
     /// A datagram, by its place in the batch.
     Datagram(usize),
+    /// A message of a stream, by its place in the turn.
+    Streamed(usize),
     /// A cold number.
     Loaded(HotlineNumber),
     Other,
@@ -96,6 +103,7 @@ impl Signalling {
             epoll,
             told: VecDeque::new(),
             abouts: Vec::new(),
+            streamed: Vec::new(),
             parked: BTreeMap::new(),
             failing: false,
             noted_at: None,
@@ -196,6 +204,13 @@ impl Turns {
 
     fn hear(&mut self, message: Message) {
         match message {
+            Message::Stream { from, bytes, unheard } => {
+                let about = About::Streamed(self.streamed.len());
+                self.streamed.push(bytes.clone());
+                self.handle(Input::Datagram { from, bytes: &bytes }, about);
+                drop(unheard);
+            }
+            Message::StreamGone { to } => self.handle(Input::Unreachable { to }, About::Other),
             Message::Media(events) => events.into_iter().for_each(|event| self.hear_media(event)),
             Message::Unplayable { leg, play } => {
                 let event = node::media::Event::Played { leg, play };
@@ -273,6 +288,7 @@ impl Turns {
         }
         self.parts.bridge.wake();
         self.abouts.clear();
+        self.streamed.clear();
     }
 
     fn about(&self, input: usize) -> About {
@@ -308,7 +324,7 @@ impl Turns {
                 if let (Some(traces), Some(call)) = (&self.parts.traces, call) {
                     traces.add(call, self.parts.clock.now().wall, Direction::Out, bytes.clone());
                 }
-                self.parts.socket.queue(to.remote, bytes);
+                self.send(to, bytes);
             }
             Output::Heard { call, input } => self.trace_heard(call, self.about(input)),
             Output::Media(command) => self.parts.bridge.perform(command),
@@ -330,26 +346,44 @@ impl Turns {
         }
     }
 
+    fn send(&mut self, to: sip::Hop, bytes: Bytes) {
+        match to.transport {
+            sip::Transport::Udp => self.parts.socket.queue(to.remote, bytes),
+            sip::Transport::Tcp | sip::Transport::Tls | sip::Transport::Ws | sip::Transport::Wss => {
+                let taken = self.parts.streams.as_ref().is_some_and(|streams| streams.send(to, bytes));
+                if !taken {
+                    self.parts.inbox.push(Message::StreamGone { to });
+                }
+            }
+        }
+    }
+
+    /// The message an input brought, if it was one.
+    fn message(&self, about: About) -> Option<Bytes> {
+        match about {
+            About::Datagram(at) => {
+                self.parts.socket.arrived(at).map(|arrived| Bytes::copy_from_slice(arrived.bytes))
+            }
+            About::Streamed(at) => self.streamed.get(at).cloned(),
+            About::Loaded(number) => self.parked.get(&number).cloned(),
+            About::Other => None,
+        }
+    }
+
     /// Keeps the INVITE that asked for a cold number until its call begins.
     fn remember_parked(&mut self, number: HotlineNumber, about: About) {
-        let Signalling { socket, traces, .. } = &self.parts;
-        if let (About::Datagram(at), true, true) = (about, traces.is_some(), self.parked.len() < PARKED_MAX)
-            && let Some(arrived) = socket.arrived(at)
+        if self.parts.traces.is_some()
+            && self.parked.len() < PARKED_MAX
+            && let About::Datagram(_) | About::Streamed(_) = about
+            && let Some(bytes) = self.message(about)
         {
-            self.parked.insert(number, Bytes::copy_from_slice(arrived.bytes));
+            self.parked.insert(number, bytes);
         }
     }
 
     fn trace_heard(&self, call: hotline::CallId, about: About) {
         let Some(traces) = &self.parts.traces else { return };
-        let bytes = match about {
-            About::Datagram(at) => {
-                self.parts.socket.arrived(at).map(|arrived| Bytes::copy_from_slice(arrived.bytes))
-            }
-            About::Loaded(number) => self.parked.get(&number).cloned(),
-            About::Other => None,
-        };
-        if let Some(bytes) = bytes {
+        if let Some(bytes) = self.message(about) {
             traces.add(call, self.parts.clock.now().wall, Direction::In, bytes);
         }
     }
@@ -414,7 +448,13 @@ impl Turns {
         meters.sip_refused.set(seen.refused);
         meters.sip_repeated.set(seen.repeated);
         meters.sip_retransmitted.set(seen.retransmitted);
-        meters.sip_unsent.set(socket.unsent());
+        let streams = self.parts.streams.as_ref().map(Streams::figures);
+        let of = |figure: fn(&StreamFigures) -> &AtomicU64| {
+            streams.map_or(0, |streams| figure(streams).load(Ordering::Relaxed))
+        };
+        meters.sip_unsent.set(socket.unsent() + of(|streams| &streams.unsent));
+        meters.sip_connections.set(of(|streams| &streams.open));
+        meters.sip_connections_refused.set(of(|streams| &streams.refused));
         if bridge.refused() > 0 {
             meters.media_refused.set(bridge.refused());
         }

@@ -1,0 +1,143 @@
+//! TLS for SIP (rustls with ring): whom we are to those who connect, read anew when its files change, and whom we believe
+//! when we connect. Refuses to know SIP.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// A certificate with its key, from two PEM files, that is replaced while it is in use.
+#[derive(Clone)]
+pub struct Identity {
+    acceptor: TlsAcceptor,
+    files: Arc<Files>,
+}
+
+#[derive(Debug)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    // A plain lock: it is held to copy or to replace one pointer.
+    current: RwLock<(Arc<CertifiedKey>, Stamp)>,
+}
+
+/// When the files were written, as far as the system tells.
+type Stamp = [Option<SystemTime>; 2];
+
+impl Identity {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// They cannot be read, or key and certificate do not belong together.
+    pub fn read(certificate: &Path, key: &Path) -> io::Result<Identity> {
+        let stamp = stamp(certificate, key);
+        let current = RwLock::new((Arc::new(certified(certificate, key)?), stamp));
+        let files = Arc::new(Files { certificate: certificate.to_owned(), key: key.to_owned(), current });
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_cert_resolver(files.clone());
+        Ok(Identity { acceptor: TlsAcceptor::from(Arc::new(config)), files })
+    }
+
+    /// Reads the files again if they were written since. Whether there is a new certificate; connections that are up
+    /// keep theirs.
+    ///
+    /// # Errors
+    /// The new files are no good; the old certificate stays in use.
+    pub fn renew(&self) -> io::Result<bool> {
+        let Files { certificate, key, current } = &*self.files;
+        let stamp = stamp(certificate, key);
+        if current.read().unwrap_or_else(PoisonError::into_inner).1 == stamp {
+            return Ok(false);
+        }
+        let certified = Arc::new(certified(certificate, key)?);
+        *current.write().unwrap_or_else(PoisonError::into_inner) = (certified, stamp);
+        Ok(true)
+    }
+
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+        self.acceptor.accept(stream).await
+    }
+}
+
+impl ResolvesServerCert for Files {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).0.clone())
+    }
+}
+
+fn stamp(certificate: &Path, key: &Path) -> Stamp {
+    [certificate, key].map(|file| std::fs::metadata(file).and_then(|data| data.modified()).ok())
+}
+
+fn certified(certificate: &Path, key: &Path) -> io::Result<CertifiedKey> {
+    let said =
+        |file: &Path, error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", file.display()));
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| said(certificate, &error))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| said(key, &error))?;
+    CertifiedKey::from_der(chain, private, &ring::default_provider())
+        .map_err(|error| said(certificate, &error))
+}
+
+/// Whom we believe to be who they say when we connect: a file of authorities.
+#[derive(Clone)]
+pub struct Trust {
+    connector: TlsConnector,
+}
+
+impl Trust {
+    /// The authorities of a PEM file.
+    ///
+    /// # Errors
+    /// The file cannot be read or holds something else.
+    pub fn read(authorities: &Path) -> io::Result<Trust> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(authorities).map_err(io::Error::other)? {
+            roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+        }
+        Trust::of(roots)
+    }
+
+    /// Nobody: every connection of ours by TLS fails.
+    ///
+    /// # Errors
+    /// The cryptography of the build lacks what TLS needs.
+    pub fn none() -> io::Result<Trust> {
+        Trust::of(RootCertStore::empty())
+    }
+
+    fn of(roots: RootCertStore) -> io::Result<Trust> {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Trust { connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// The far end proves its address: trunks are configured by address, and so is what its certificate must name.
+    pub(super) async fn connect(
+        &self,
+        stream: TcpStream,
+        ip: IpAddr,
+    ) -> io::Result<Box<tokio_rustls::client::TlsStream<TcpStream>>> {
+        self.connector.connect(ServerName::from(ip), stream).await.map(Box::new)
+    }
+}
