@@ -3,7 +3,7 @@
 
 mod answering;
 mod calling;
-mod leg;
+pub mod leg;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

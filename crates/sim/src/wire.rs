@@ -201,8 +201,16 @@ fn close(out: &mut String, body: &str) {
 pub enum Voice {
     /// PCMA and telephone events, both ways.
     Both,
-    /// The same, on hold.
+    /// The same, on hold: we may say something and hear nothing.
     Hold,
+    /// The same, on hold: nobody says anything.
+    Inactive,
+    /// The same, on hold as RFC 2543 had it: at 0.0.0.0.
+    Nowhere,
+    /// G.722 and telephone events, both ways.
+    Wide,
+    /// A fax and no audio (T.38).
+    Fax,
     /// A codec that nobody else has.
     Strange,
 }
@@ -210,15 +218,23 @@ pub enum Voice {
 /// A session description that receives RTP at `rtp`.
 pub fn describe(rtp: SocketAddr, version: u32, voice: Voice) -> String {
     let (ip, port) = (rtp.ip(), rtp.port());
-    let (formats, map) = match voice {
-        Voice::Both | Voice::Hold => {
-            ("8 101", "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n")
+    let plain = "8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+    let (formats, direction) = match voice {
+        Voice::Both | Voice::Nowhere => (plain, "sendrecv"),
+        Voice::Hold => (plain, "sendonly"),
+        Voice::Inactive => (plain, "inactive"),
+        Voice::Wide => ("9 101\r\na=rtpmap:101 telephone-event/8000\r\n", "sendrecv"),
+        Voice::Strange => ("118\r\na=rtpmap:118 AMR/8000\r\n", "sendrecv"),
+        Voice::Fax => {
+            return format!(
+                "v=0\r\no=- 7 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=image {port} udptl t38\r\n\
+                 a=T38FaxVersion:0\r\n"
+            );
         }
-        Voice::Strange => ("118", "a=rtpmap:118 AMR/8000\r\n"),
     };
-    let direction = if voice == Voice::Hold { "sendonly" } else { "sendrecv" };
+    let heard_at = if voice == Voice::Nowhere { "0.0.0.0".to_owned() } else { ip.to_string() };
     format!(
-        "v=0\r\no=- 7 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
-         {map}a={direction}\r\n"
+        "v=0\r\no=- 7 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {heard_at}\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP {formats}a={direction}\r\n"
     )
 }

@@ -82,6 +82,11 @@ scenarios! {
     r27_by_weight
     r27_longest_idle
     r31_who_rejected_is_not_rung_again
+    x04_a_codec_changes_in_mid_call
+    x04_a_fax_is_refused_and_the_call_stays
+    x04_a_refresh_changes_nothing
+    x04_a_side_moves_and_asks_for_an_offer
+    x04_hold_and_back
 }
 
 #[test]

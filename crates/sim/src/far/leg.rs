@@ -32,6 +32,43 @@ pub enum Phase {
     Over,
 }
 
+/// What an end asks for in the middle of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Another description of its media.
+    Media(Voice),
+    /// The same media at another port.
+    Move,
+    /// The description it gave last, once more.
+    Refresh,
+    /// The node's offer: an INVITE without a description, which the ACK then has.
+    Ask,
+    /// The same by UPDATE (RFC 3311), with a description.
+    Update(Voice),
+    /// An UPDATE without one.
+    Touch,
+}
+
+impl Wish {
+    /// What the end at a place does when its plan says hold: each does its own.
+    fn of_place(place: usize) -> Wish {
+        const KINDS: [Wish; 11] = [
+            Wish::Media(Voice::Hold),
+            Wish::Move,
+            Wish::Media(Voice::Inactive),
+            Wish::Ask,
+            Wish::Media(Voice::Hold),
+            Wish::Media(Voice::Nowhere),
+            Wish::Refresh,
+            Wish::Media(Voice::Wide),
+            Wish::Update(Voice::Hold),
+            Wish::Media(Voice::Fax),
+            Wish::Touch,
+        ];
+        KINDS[place % KINDS.len()]
+    }
+}
+
 /// A request of ours that waits for its final response.
 #[derive(Clone, Debug)]
 struct Pending {
@@ -74,6 +111,12 @@ pub struct Leg {
     cseq: u32,
     remote_cseq: u32,
     version: u32,
+    /// It receives RTP one port block higher since it moved.
+    moved: bool,
+    /// The description it gave last.
+    described: String,
+    /// What it asked for last in the middle of the call.
+    changing: Option<Wish>,
     /// Where it stands.
     pub phase: Phase,
     /// It says nothing and hears nothing any more.
@@ -114,6 +157,9 @@ impl Leg {
             cseq: 0,
             remote_cseq: 0,
             version: 1,
+            moved: false,
+            described: String::new(),
+            changing: None,
             phase: Phase::Inviting,
             vanished: false,
             call: None,
@@ -197,7 +243,15 @@ impl Leg {
         let callee_strange = self.callee_plan.as_ref().is_some_and(|plan| plan.strange);
         let strange = callee_strange || self.caller_plan.strange;
         let voice = if strange { Voice::Strange } else { voice };
-        wire::describe(FarEnds::rtp_of(self.place), self.version, voice)
+        self.described = wire::describe(self.rtp(), self.version, voice);
+        self.described.clone()
+    }
+
+    /// Where it receives RTP.
+    pub fn rtp(&self) -> SocketAddr {
+        let mut rtp = FarEnds::rtp_of(self.place);
+        rtp.set_port(rtp.port() + u16::from(self.moved));
+        rtp
     }
 
     /// A request of ours: written, sent, and repeated until it is answered.
@@ -404,17 +458,64 @@ impl Leg {
         }
     }
 
-    /// A re-INVITE with our media on hold, or back.
-    pub fn hold(&mut self, on: bool, out: &mut Doings) {
+    /// A re-INVITE, or UPDATE, in a call that is up and has no other under way.
+    pub fn change(&mut self, wish: Wish, out: &mut Doings) {
         if self.phase != Phase::Up || self.unacked.is_some() {
             return;
         }
-        if self.pending.iter().any(|pending| pending.method == Method::Invite) {
+        let asks = |pending: &Pending| matches!(pending.method, Method::Invite | Method::Update);
+        if self.pending.iter().any(asks) {
             return;
         }
-        let body = self.description(if on { Voice::Hold } else { Voice::Both });
-        self.ask(Method::Invite, &body, out);
+        self.changing = Some(wish);
+        match wish {
+            Wish::Media(voice) => {
+                let body = self.description(voice);
+                self.ask(Method::Invite, &body, out);
+            }
+            Wish::Move => {
+                self.moved = !self.moved;
+                let body = self.description(Voice::Both);
+                self.ask(Method::Invite, &body, out);
+            }
+            Wish::Refresh => {
+                let body = self.described.clone();
+                self.ask(Method::Invite, &body, out);
+            }
+            Wish::Ask => self.ask(Method::Invite, "", out),
+            Wish::Update(voice) => {
+                let body = self.description(voice);
+                self.ask(Method::Update, &body, out);
+            }
+            Wish::Touch => self.ask(Method::Update, "", out),
+        }
         out.notes.push(Note::Reinvited(self.place));
+    }
+
+    /// What the node must say to what was asked for: the state of the call, not its words.
+    fn check_changed(&self, message: &Message<'_>, out: &mut Doings) {
+        let wanted = match self.changing {
+            Some(Wish::Media(Voice::Fax)) => return self.check_refused(message, out),
+            Some(Wish::Media(voice) | Wish::Update(voice)) => match voice {
+                Voice::Hold => "a=recvonly",
+                Voice::Inactive => "a=inactive",
+                Voice::Wide => "a=rtpmap:9 G722/8000",
+                Voice::Both | Voice::Nowhere => "a=sendrecv",
+                Voice::Strange | Voice::Fax => return,
+            },
+            Some(Wish::Move | Wish::Refresh) => "m=audio ",
+            Some(Wish::Ask) => "a=sendrecv",
+            Some(Wish::Touch) | None => return,
+        };
+        if message.status == 200 && !message.body.contains(wanted) {
+            out.faults.push(format!("asked for {:?}, answered {}", self.changing, message.body));
+        }
+    }
+
+    fn check_refused(&self, message: &Message<'_>, out: &mut Doings) {
+        if message.status < 300 {
+            out.faults.push(format!("a fax is answered {}", message.status));
+        }
     }
 
     pub(super) fn due(&mut self, timer: Timer, out: &mut Doings) {
@@ -426,11 +527,11 @@ impl Leg {
             Timer::GiveUp => self.cancel(out),
             Timer::HangUp => self.leave(out),
             Timer::Hold => {
-                self.hold(true, out);
+                self.change(Wish::of_place(self.place), out);
                 let back = self.talk.hold_ms.map_or(1_000, |(_, back)| back);
                 self.later(back, Timer::Resume, out);
             }
-            Timer::Resume => self.hold(false, out),
+            Timer::Resume => self.change(Wish::Media(Voice::Both), out),
             Timer::SecondBye if matches!(self.phase, Phase::Leaving | Phase::Over) => {
                 self.ask(Method::Bye, "", out);
             }
@@ -461,16 +562,22 @@ impl Leg {
             Method::Invite if message.cseq == 1 && self.role == Role::Caller => {
                 self.finally(message, life, out);
             }
-            Method::Invite => self.reinvite_answered(message, out),
+            Method::Invite => self.reinvite_answered(message, at.is_some(), out),
+            Method::Update if at.is_some() => self.check_changed(message, out),
             Method::Bye => self.end(out),
             _ => {}
         }
     }
 
-    fn reinvite_answered(&mut self, message: &Message<'_>, out: &mut Doings) {
+    fn reinvite_answered(&mut self, message: &Message<'_>, first: bool, out: &mut Doings) {
+        if first {
+            self.check_changed(message, out);
+        }
+        let asked = message.status < 300 && self.changing == Some(Wish::Ask);
+        let body = if first && asked { self.description(Voice::Both) } else { String::new() };
         let branch =
             if message.status < 300 { "ack".into() } else { format!("{}x{}", self.place, message.cseq) };
-        self.acknowledge(message, &branch, "", out);
+        self.acknowledge(message, &branch, &body, out);
         if message.status == 481 {
             self.end(out);
         }

@@ -11,16 +11,17 @@ use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
-use node::media::Command;
+use node::media::{Codec, Command, MediaLeg};
 use node::{Change, Input, TrunkConfig};
 
 use super::deeds::Mood;
 use super::life::Crash;
 use super::{Due, Options, Reply, Weather, World};
 use crate::dice::Dice;
+use crate::far::leg::Wish;
 use crate::far::{CalleePlan, CallerPlan, Doings, Outcome, TalkPlan, Timer};
 use crate::scenario::{Script, What};
-use crate::wire::{Message, Method};
+use crate::wire::{Message, Method, Voice};
 
 /// What is kept to put a scenario's world into words.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub(super) struct Words {
     /// More than one trunk: the way is worth a word.
     trunks: Vec<(SocketAddr, String)>,
     acks_lost: u32,
+    /// How each media leg was last told to be: silent, deaf, and its codec.
+    media: BTreeMap<MediaLeg, (bool, bool, Option<Codec>)>,
 }
 
 impl Words {
@@ -50,7 +53,7 @@ impl Words {
         let inside = message.status == 0 && !message.to_tag().is_empty();
         let worth = match (message.method, message.status) {
             (Method::Invite, 0) => !inside,
-            (Method::Invite, status) => status > 100 && message.cseq == 1,
+            (Method::Invite | Method::Update, status) => status > 100,
             (Method::Bye | Method::Cancel, 0) => true,
             _ => false,
         };
@@ -62,7 +65,14 @@ impl Words {
         }
         let name = self.names.get(message.call_id).cloned().unwrap_or_else(|| "nobody".into());
         let of = if name == "caller" { String::new() } else { format!(" {name}") };
+        let answers_target = message.status > 0 && self.phones.values().any(|phone| *phone == name);
         self.say(match (message.method, message.status) {
+            (Method::Invite | Method::Update, 200) if answers_target || message.cseq > 1 => {
+                format!("agree {name}")
+            }
+            (Method::Invite | Method::Update, status) if answers_target || message.cseq > 1 => {
+                format!("refuse {name} {status}")
+            }
             (Method::Bye, _) => format!("bye {name}"),
             (Method::Cancel, _) => format!("cancel {name}"),
             (_, 183) => format!("early{of}"),
@@ -98,9 +108,35 @@ impl Words {
             }
             Command::Bridge { .. } => self.say("join".into()),
             Command::Record { .. } => self.say("record".into()),
+            Command::Hold { leg, on, deaf } => self.held(*leg, *on, *deaf),
+            Command::Connect { leg, agreed, .. } => {
+                let before = self.media.entry(*leg).or_default().2.replace(agreed.codec);
+                if before.is_some_and(|before| before != agreed.codec) {
+                    self.say(format!("speak {:?} to {}", agreed.codec, person(*leg)));
+                }
+            }
             _ => {}
         }
     }
+}
+
+impl Words {
+    fn held(&mut self, leg: MediaLeg, on: bool, deaf: bool) {
+        let state = self.media.entry(leg).or_default();
+        if (state.0, state.1) != (on, deaf) {
+            (state.0, state.1) = (on, deaf);
+            let word = match (on, deaf) {
+                (true, true) => "silence to",
+                (true, false) => "nothing awaited of",
+                (false, _) => "speech to",
+            };
+            self.say(format!("{word} {}", person(leg)));
+        }
+    }
+}
+
+fn person(leg: MediaLeg) -> &'static str {
+    if leg.0 & 0xff == 0 { "caller" } else { "target" }
 }
 
 /// A scenario's world.
@@ -298,8 +334,17 @@ impl Stage {
                 out.timers.push((40, place, Timer::SecondBye));
             }
             "gives up" => leg.cancel(&mut out),
-            "holds" => leg.hold(true, &mut out),
-            "comes back" => leg.hold(false, &mut out),
+            "holds" => leg.change(Wish::Media(Voice::Hold), &mut out),
+            "pauses" => leg.change(Wish::Media(Voice::Inactive), &mut out),
+            "holds at 0.0.0.0" => leg.change(Wish::Media(Voice::Nowhere), &mut out),
+            "holds by UPDATE" => leg.change(Wish::Update(Voice::Hold), &mut out),
+            "comes back" => leg.change(Wish::Media(Voice::Both), &mut out),
+            "moves" => leg.change(Wish::Move, &mut out),
+            "refreshes" => leg.change(Wish::Refresh, &mut out),
+            "refreshes by UPDATE" => leg.change(Wish::Touch, &mut out),
+            "asks for an offer" => leg.change(Wish::Ask, &mut out),
+            "wants G.722" => leg.change(Wish::Media(Voice::Wide), &mut out),
+            "wants to fax" => leg.change(Wish::Media(Voice::Fax), &mut out),
             "falls silent" => out.timers.push((0, place, Timer::Vanish)),
             deed => return Err(format!("`{deed}` is nothing to do")),
         }

@@ -11,7 +11,7 @@ use node::{Change, Input, Loaded, Notice, Output};
 
 use super::life::Crash;
 use super::{Due, Entry, Reply, World};
-use crate::far::{Doings, FarEnds, Note, Taken};
+use crate::far::{Doings, Note, Taken};
 use crate::wire::Method;
 
 /// A turn that writes and fails and writes again this often does not end.
@@ -285,7 +285,7 @@ impl World {
 
     /// A far end has said nothing for a minute.
     pub(super) fn fall_silent(&mut self, leg: usize) {
-        let Some(leg) = self.media.silent_leg(FarEnds::rtp_of(leg)) else { return };
+        let Some(leg) = self.media.silent_leg(self.far.legs[leg].rtp()) else { return };
         self.hear(Input::Media(MediaEvent::Silent { leg, last_packet_ms_ago: 60_000 }));
     }
 
