@@ -84,7 +84,14 @@ impl Relay {
     fn new(recording: Option<RecordingConfig>) -> Relay {
         let sockets: Vec<UdpSocket> = (0..CALLS * 2).map(|_| loopback()).collect();
         let addresses: Vec<SocketAddr> = sockets.iter().map(address).collect();
-        let config = ShardConfig { index: 0, sockets, silence_ms: 60_000, quarantine_ms: 30_000, seed: 1 };
+        let config = ShardConfig {
+            index: 0,
+            sockets,
+            report_ms: 5_000,
+            silence_ms: 60_000,
+            quarantine_ms: 30_000,
+            seed: 1,
+        };
         let mut shard = Shard::new(config, &[]).expect("a shard");
         let records = recording.is_some();
         if let Some(recording) = recording {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 pub use crate::codec::Codec;
 pub use crate::g711::Law;
+pub use crate::srtp::{Keyring, Secret};
 
 /// One leg of a call, named by the user of the engine; never used twice while open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +73,8 @@ pub struct Config {
     pub quarantine_ms: u64,
     /// Where recordings go; `None` switches recording off.
     pub recording: Option<RecordingConfig>,
+    /// How often a leg reports by RTCP what it sent and received.
+    pub report_ms: u64,
     /// No packet for so long on a bridged leg that is not on hold gives [`Event::Silent`].
     pub silence_ms: u64,
 }
@@ -86,6 +89,7 @@ impl Config {
             pool_per_shard: 256,
             quarantine_ms: 30_000,
             recording: None,
+            report_ms: 5_000,
             silence_ms: 60_000,
         }
     }
@@ -125,6 +129,8 @@ pub struct Port {
     pub id: u32,
     /// What an SDP offers.
     pub address: SocketAddr,
+    /// What the leg's own keys are made of; another each time the port is told.
+    pub secret: Secret,
 }
 
 /// How a peer is spoken to, as its description and ours agreed.
@@ -140,8 +146,12 @@ pub struct Agreed {
     pub noise_payload_type: Option<u8>,
     /// Length of the packets we make for the peer; what is relayed keeps its own. 10, 20, 30, 40 or 60.
     pub ptime_ms: u8,
+    /// Where reports of RTCP go.
+    pub rtcp: Rtcp,
     /// How keys come and go.
     pub keys: Keys,
+    /// Keys of SRTP; without them packets are in the clear.
+    pub srtp: Option<Box<Keyring>>,
 }
 
 impl Agreed {
@@ -153,7 +163,9 @@ impl Agreed {
             events: event_payload_type.map(|payload_type| Events { payload_type, clock_hz: 8_000 }),
             noise_payload_type: None,
             ptime_ms: 20,
+            rtcp: Rtcp::NextPort,
             keys: Keys::Auto,
+            srtp: None,
         }
     }
 }
@@ -165,6 +177,18 @@ pub struct Events {
     pub payload_type: u8,
     /// Its clock, in which durations are counted.
     pub clock_hz: u32,
+}
+
+/// Where a peer takes RTCP. Ours comes from the port of RTP, the only one a leg has, and is taken there too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rtcp {
+    /// On the port after that of RTP.
+    #[default]
+    NextPort,
+    /// On the port of RTP (RFC 5761).
+    Shared,
+    /// On another (RFC 3605).
+    Port(u16),
 }
 
 /// How keys come from a peer and go to it.
@@ -355,6 +379,8 @@ pub enum Refusal {
     OtherShard,
     /// No such prompt is loaded.
     PromptUnknown,
+    /// A key of SRTP has not the length of its suite.
+    KeyUnusable,
     /// Recording is not configured, or the call is being recorded already.
     RecordingRefused,
 }
@@ -385,10 +411,18 @@ pub struct LegStats {
     pub jitter_us: u32,
     /// Packets from elsewhere, with a foreign SSRC or no RTP at all: dropped.
     pub strangers: u64,
+    /// Packets that were not sealed by the peer's key, or came again: dropped.
+    pub unauthentic: u64,
     /// Frames of playbacks that were skipped since the shard was late.
     pub skipped: u64,
     /// Estimate of the mean opinion score by the E-model (ITU-T G.107), in hundredths: 441 is 4.41. 0 without packets.
     pub mos_e2: u16,
+    /// Packets of ours that the peer missed, as it reported last by RTCP.
+    pub peer_lost: u64,
+    /// Jitter of our packets at the peer, as it reported last.
+    pub peer_jitter_us: u32,
+    /// To the peer and back, by its last report; `None` without any.
+    pub round_trip_us: Option<u32>,
     /// From [`Command::Connect`] to the first packet.
     pub first_packet_ms: Option<u64>,
     /// Age of the last packet at the end.

@@ -118,6 +118,7 @@ impl Engine {
             let shard_config = ShardConfig {
                 index: index as u16,
                 sockets,
+                report_ms: config.report_ms,
                 silence_ms: config.silence_ms,
                 quarantine_ms: config.quarantine_ms,
                 seed: RandomState::new().hash_one(index),

@@ -82,6 +82,22 @@ impl Latch {
         self.state = State::Learning { remote, until_ms: now_ms + LEARN_MS, candidate: None };
     }
 
+    /// The peer's stream, once it is locked.
+    pub fn ssrc(&self) -> Option<u32> {
+        match self.state {
+            State::Locked { ssrc, .. } => Some(ssrc),
+            State::Closed | State::Learning { .. } => None,
+        }
+    }
+
+    /// Whether a datagram that is no RTP comes from the locked source; `from` as in [`Latch::judge`].
+    pub fn is_source(&self, from: Option<SocketAddr>) -> bool {
+        match self.state {
+            State::Locked { address, .. } => from.is_none_or(|from| from == address),
+            State::Closed | State::Learning { .. } => false,
+        }
+    }
+
     /// Judges a packet. `from` is `None` on a connected socket: the kernel has compared the address.
     #[inline]
     pub fn judge(&mut self, from: Option<SocketAddr>, packet: &Packet, now_ms: u64) -> Verdict {

@@ -12,11 +12,13 @@ use crate::keys::KeySender;
 use crate::latch::Latch;
 use crate::prompt::Prompt;
 use crate::quality::Reception;
+use crate::rtcp::{self, Block, SentReport};
 use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
+use crate::srtp::{OVERHEAD_BYTES, Secure};
 use crate::transcode::Coder;
 
 /// Room for a packet of our own making: the longest frame, and what encryption adds.
-pub(crate) type Frame = [u8; HEADER_BYTES + crate::codec::OCTETS_MAX + 32];
+pub(crate) type Frame = [u8; HEADER_BYTES + crate::codec::OCTETS_MAX + OVERHEAD_BYTES];
 
 /// Where and how the peer is spoken to, from its SDP.
 #[derive(Clone, Debug)]
@@ -68,7 +70,12 @@ pub(crate) struct Leg {
     pub first_packet_ms: Option<u64>,
     pub last_packet_ms: Option<u64>,
     pub strangers: u64,
+    pub unauthentic: u64,
     pub skipped: u64,
+    /// Reports of RTCP.
+    pub reports: Reports,
+    /// Encryption of both directions, if agreed.
+    pub secure: Option<Box<Secure>>,
 }
 
 /// A channel of a recording.
@@ -103,7 +110,10 @@ impl Leg {
             first_packet_ms: None,
             last_packet_ms: None,
             strangers: 0,
+            unauthentic: 0,
             skipped: 0,
+            secure: None,
+            reports: Reports { next_ms: now_ms, ..Reports::default() },
         }
     }
 
@@ -126,6 +136,10 @@ impl Leg {
             Some(_) => None,
             None => Some(Box::new(Coder::new(agreed.codec, agreed.ptime_ms))),
         };
+        // With the same keys the counts of packets go on.
+        let kept = self.secure.take().filter(|secure| Some(&secure.keyring) == agreed.srtp.as_deref());
+        let renewed = || agreed.srtp.as_deref().cloned().and_then(Secure::new).map(Box::new);
+        self.secure = kept.or_else(renewed);
         self.peer = Some(peer);
         self.quiet_since_ms = now_ms;
         if self.first_packet_ms.is_none() {
@@ -171,13 +185,72 @@ impl Leg {
         let mut stats = LegStats {
             sent: self.out.sent,
             strangers: self.strangers,
+            unauthentic: self.unauthentic,
             skipped: self.skipped,
             first_packet_ms: self.first_packet_ms.map(|ms| ms.saturating_sub(self.connected_ms)),
             last_packet_ms: self.last_packet_ms.map(|ms| now_ms.saturating_sub(ms)),
             ..LegStats::default()
         };
         self.reception.report(&mut stats);
+        self.reports.tell(&mut stats, self.out.clock_khz);
         stats
+    }
+}
+
+/// What rounding to milliseconds on both sides may take from a round trip: 5 ms, in 1/65,536 s.
+const ROUNDED_MAX: i32 = 328;
+
+/// What a leg reports by RTCP, and what its peer reported.
+#[derive(Default)]
+pub(crate) struct Reports {
+    pub next_ms: u64,
+    /// Middle of the NTP time of the peer's last sender report, and when it came.
+    theirs: Option<(u32, u64)>,
+    block: Option<Block>,
+    round_trip: Option<u32>,
+}
+
+impl Reports {
+    fn tell(&self, stats: &mut LegStats, clock_khz: u32) {
+        if let Some(block) = self.block {
+            stats.peer_lost = u64::from(block.lost);
+            stats.peer_jitter_us = (u64::from(block.jitter) * 1_000 / u64::from(clock_khz)) as u32;
+        }
+        // In 1/65,536 s.
+        stats.round_trip_us = self.round_trip.map(|trip| ((u64::from(trip) * 1_000_000) >> 16) as u32);
+    }
+}
+
+impl Leg {
+    /// Takes the peer's RTCP. `ntp` is the wall time as NTP.
+    pub fn hear_reports(&mut self, datagram: &[u8], ntp: u64, now_ms: u64) {
+        let told = rtcp::read(datagram, self.out.ssrc);
+        if let Some(report) = told.report {
+            self.reports.theirs = Some((report, now_ms));
+        }
+        let Some(block) = told.block else { return };
+        self.reports.block = Some(block);
+        if block.last_report != 0 {
+            // RFC 3550 section 6.4.1. Times of arrival are whole milliseconds, so that a short trip may come out a little
+            // below nothing; a clock that was set back makes no round trip.
+            let trip = ((ntp >> 16) as u32).wrapping_sub(block.last_report).wrapping_sub(block.since);
+            let trip = trip.cast_signed();
+            self.reports.round_trip = (trip > -ROUNDED_MAX).then(|| trip.max(0).cast_unsigned());
+        }
+    }
+
+    /// Writes this leg's report; gives its octets, 0 when there is nothing to tell.
+    pub fn report(&mut self, out: &mut [u8], ntp: u64, now_ms: u64) -> usize {
+        let mut block = self.latch.ssrc().and_then(|ssrc| self.reception.block(ssrc));
+        if let (Some(block), Some((report, at_ms))) = (&mut block, self.reports.theirs) {
+            block.last_report = report;
+            block.since = ((now_ms - at_ms) * 65_536 / 1000) as u32;
+        }
+        let sent = self.out.sent_report(ntp, now_ms);
+        if sent.is_none() && block.is_none() {
+            return 0;
+        }
+        rtcp::write(out, self.out.ssrc, sent, block)
     }
 }
 
@@ -230,6 +303,20 @@ impl Outgoing {
         if self.clock_khz != clock_hz / 1000 {
             (self.clock_khz, self.flow) = (clock_hz / 1000, Flow::Nobody);
         }
+    }
+
+    /// What was sent; `None` before the first packet. Octets are those of 20 ms of G.711, whatever was relayed: they are
+    /// not counted one by one.
+    fn sent_report(&self, ntp: u64, now_ms: u64) -> Option<SentReport> {
+        let last_ms = self.last_ms?;
+        let since = (now_ms.saturating_sub(last_ms) * u64::from(self.clock_khz)) as u32;
+        let octets = (self.sent as u32).wrapping_mul(FRAME_SAMPLES as u32);
+        Some(SentReport {
+            ntp,
+            timestamp: self.timestamp.wrapping_add(since),
+            packets: self.sent as u32,
+            octets,
+        })
     }
 
     /// Whether what is heard now was said in another codec.

@@ -11,6 +11,7 @@ mod latch;
 mod leg;
 mod quality;
 pub mod recorder;
+mod rtcp;
 mod transcode;
 
 pub mod codec;
@@ -21,6 +22,7 @@ pub mod prompt;
 pub mod prompts;
 pub mod rtp;
 pub mod segment;
+pub mod srtp;
 pub mod stream;
 pub mod tone;
 pub mod trace;

@@ -2,6 +2,7 @@
 //! Arrival times come in as values; it refuses to know sockets and payloads.
 
 use crate::command::LegStats;
+use crate::rtcp::Block;
 use crate::rtp::Packet;
 
 /// A sequence number so far from the newest begins a new count (RFC 3550 A.1).
@@ -30,10 +31,13 @@ pub(crate) struct Reception {
     jitter_samples: f32,
     /// RTP clock in kHz; 0 stands for 8.
     clock_khz: u32,
+    /// Expected and received at the last report block.
+    reported: (u64, u64),
 }
 
 #[derive(Clone, Debug)]
 struct Stream {
+    first: u32,
     newest: u16,
     /// Packets from the first to the newest.
     expected: u64,
@@ -100,7 +104,13 @@ impl Reception {
 
     fn begin(&mut self, sequence: u16) {
         self.received += 1;
-        self.stream = Some(Stream { newest: sequence, expected: 1, window: 1, transit: None });
+        self.stream = Some(Stream {
+            first: u32::from(sequence),
+            newest: sequence,
+            expected: 1,
+            window: 1,
+            transit: None,
+        });
     }
 
     fn measure(&mut self, timestamp: u32, now_us: u64) {
@@ -114,6 +124,24 @@ impl Reception {
                 self.jitter_samples += (difference as f32 - self.jitter_samples) / 16.0;
             }
         }
+    }
+
+    /// What a report tells of the stream; `None` before its first packet. `last_report` and `since` are the caller's.
+    pub fn block(&mut self, ssrc: u32) -> Option<Block> {
+        let stream = self.stream.as_ref()?;
+        let expected = self.expected_before + stream.expected;
+        let (expected_new, received_new) =
+            (expected - self.reported.0.min(expected), self.received - self.reported.1.min(self.received));
+        self.reported = (expected, self.received);
+        let lost_new = expected_new.saturating_sub(received_new);
+        Some(Block {
+            ssrc,
+            fraction_lost: (lost_new * 256).checked_div(expected_new).unwrap_or(0).min(255) as u8,
+            lost: expected.saturating_sub(self.received).min(0x7F_FFFF) as u32,
+            newest: stream.first.wrapping_add(stream.expected as u32).wrapping_sub(1),
+            jitter: self.jitter_samples as u32,
+            ..Block::default()
+        })
     }
 
     /// Fills in what was received.

@@ -19,12 +19,15 @@ use crate::quality::Order;
 use crate::recorder::WriterLink;
 use crate::recorder::tap::{OutOfRoom, Tap};
 use crate::recorder::writer::{self, WriterThread};
+use crate::rtcp;
 use crate::rtp::{HEADER_BYTES, Packet};
+use crate::srtp::{OVERHEAD_BYTES, Secret, Secure};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES};
 
 mod coded;
 mod obey;
+mod reports;
 
 use coded::EventWay;
 
@@ -64,6 +67,7 @@ pub struct Shard {
     linear: Box<[i16; SAMPLES_MAX]>,
     started: Instant,
     seed: u64,
+    report_ms: u64,
     silence_ms: u64,
     quarantine_ms: u64,
     next_tick: u64,
@@ -103,6 +107,8 @@ pub struct ShardConfig {
     pub index: u16,
     /// Bound sockets.
     pub sockets: Vec<UdpSocket>,
+    /// As [`crate::Config::report_ms`].
+    pub report_ms: u64,
     /// As [`crate::Config::silence_ms`].
     pub silence_ms: u64,
     /// As [`crate::Config::quarantine_ms`].
@@ -127,7 +133,8 @@ impl Shard {
         let mut ports = Vec::with_capacity(config.sockets.len());
         for (n, socket) in config.sockets.into_iter().enumerate() {
             let id = u32::from(config.index) << 16 | n as u32;
-            let port = Port { shard: config.index, id, address: socket.local_addr()? };
+            let secret = Secret::draw()?;
+            let port = Port { shard: config.index, id, address: socket.local_addr()?, secret };
             socket::set_receive_buffer(&socket, PARKED_BUFFER_BYTES)?;
             ports.push(PortSlot {
                 port,
@@ -162,6 +169,7 @@ impl Shard {
             linear: Box::new([0; _]),
             started: Instant::now(),
             seed: config.seed,
+            report_ms: config.report_ms.max(SWEEP_MS),
             silence_ms: config.silence_ms,
             quarantine_ms: config.quarantine_ms,
             next_tick: 0,
@@ -267,9 +275,19 @@ impl Shard {
     }
 
     fn receive(&mut self, n: usize, now: Now) {
-        let inbound = &self.inbox[n];
+        let inbound = &mut self.inbox[n];
+        if rtcp::is_rtcp(&inbound.buffer[..inbound.len]) {
+            return self.receive_reports(n, now);
+        }
         let (at, from) = (inbound.port, inbound.from);
         let Some(leg) = self.ports[at as usize].leg.as_deref_mut() else { return };
+        // Nothing that is not sealed by the peer's key is looked at: it is not believed to come from there either.
+        if let Some(secure) = &mut leg.secure {
+            match secure.inbound.open(&mut inbound.buffer[..inbound.len]) {
+                Some(len) => inbound.len = len,
+                None => return leg.unauthentic += 1,
+            }
+        }
         let Some(packet) = Packet::parse(&inbound.buffer[..inbound.len]) else {
             leg.strangers += 1;
             return;
@@ -378,10 +396,11 @@ impl Shard {
             },
             Content::Other => return,
         };
-        let datagram = &mut inbound.buffer[packet.start - HEADER_BYTES..packet.end];
+        let datagram = &mut inbound.buffer[packet.start - HEADER_BYTES..];
         leg.out.relay(from, packet, payload_type, datagram, now.ms);
         leg.out.sent += 1;
-        send(&slot.socket, slot.connected, *remote, datagram);
+        let len = HEADER_BYTES + packet.end - packet.start;
+        send(&slot.socket, slot.connected, *remote, leg.secure.as_deref_mut(), datagram, len);
     }
 
     fn recording_gone(&mut self, gone: OutOfRoom) {
@@ -443,7 +462,8 @@ impl Shard {
             Turn::Frame(len) => {
                 if let Some(peer) = leg.peer.as_ref().filter(|_| !leg.deaf) {
                     leg.out.sent += 1;
-                    send(&slot.socket, slot.connected, peer.remote, &frame[..len]);
+                    let secure = leg.secure.as_deref_mut();
+                    send(&slot.socket, slot.connected, peer.remote, secure, frame, len);
                 }
                 true
             }
@@ -462,6 +482,11 @@ impl Shard {
                 self.key_heard(at as u32, digit);
             }
             let Some(leg) = self.ports[at].leg.as_deref_mut() else { continue };
+            if leg.peer.is_some() && now.ms >= leg.reports.next_ms {
+                leg.reports.next_ms = now.ms + self.report_ms;
+                self.send_report(at as u32, now);
+            }
+            let Some(leg) = self.ports[at].leg.as_deref_mut() else { continue };
             if let Some(last_packet_ms_ago) = leg.silence(self.silence_ms, now.ms) {
                 self.events.push(Event::Silent { leg: leg.id, last_packet_ms_ago });
             }
@@ -473,9 +498,11 @@ impl Shard {
         while let Some(&(until_ms, at)) = self.resting.front()
             && until_ms <= now.ms
         {
+            // Without chance for new keys the port goes on resting.
+            let Ok(secret) = Secret::draw() else { break };
             self.resting.pop_front();
             let slot = &mut self.ports[at as usize];
-            slot.resting = false;
+            (slot.resting, slot.port.secret) = (false, secret);
             ready.push(slot.port);
         }
         if !ready.is_empty() {
@@ -492,9 +519,25 @@ impl Shard {
     }
 }
 
-/// Sends to the peer; a full socket buffer or an ICMP error loses the packet, as the network might.
+/// Sends the first `len` octets to the peer, sealed where that was agreed; a full socket buffer or an ICMP error loses
+/// the packet, as the network might.
 #[inline]
-fn send(socket: &UdpSocket, connected: bool, remote: SocketAddr, datagram: &[u8]) {
+fn send(
+    socket: &UdpSocket,
+    connected: bool,
+    remote: SocketAddr,
+    secure: Option<&mut Secure>,
+    buffer: &mut [u8],
+    len: usize,
+) {
+    let len = match secure {
+        None => len,
+        Some(secure) => match secure.out.seal(buffer, len) {
+            Some(len) => len,
+            None => return,
+        },
+    };
+    let datagram = &buffer[..len];
     let _ = if connected { socket.send(datagram) } else { socket.send_to(datagram, remote) };
 }
 

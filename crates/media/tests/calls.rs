@@ -228,7 +228,12 @@ fn a_closed_port_rests_and_then_comes_back() {
         _ => None,
     });
     assert_eq!(reason, Refusal::PortTaken);
-    rig.wait(|event| (*event == Event::PortsReady(vec![port])).then_some(()));
+    let again = rig.wait(|event| match event {
+        Event::PortsReady(ports) => Some(ports.clone()),
+        _ => None,
+    });
+    assert_eq!((again.len(), again[0].id, again[0].address), (1, port.id, port.address));
+    assert_ne!(again[0].secret, port.secret, "no key is made of the same octets twice");
     rig.send(Command::Open { leg: LegId(51), port: port.id, call: CallId(2) });
     a.leg = LegId(51);
     rig.connect(&a);

@@ -110,9 +110,9 @@ impl Node {
             let caller = slot.caller();
             let made = match &caller.theirs {
                 Some(offer) => {
-                    describing::answer(offer, port.address, caller.speech, wanted.as_ref(), (session, 1))?
+                    describing::answer(offer, &port, caller.speech, wanted.as_ref(), (session, 1))?
                 }
-                None => describing::offer(None, port.address, caller.speech, (session, 1)),
+                None => describing::offer(None, &port, caller.speech, (session, 1)),
             };
             caller.ours_answers = caller.theirs.is_some();
             caller.ours = Some(made);
@@ -205,7 +205,7 @@ impl Node {
         };
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
         let speech = slot.side(leg).map_or_else(Default::default, |side| side.speech);
-        let ours = describing::offer(slot.side(CALLER), port.address, speech, (session, 1));
+        let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
         let caller = slot.call.caller();
         let shown = if caller.is_empty() { "anonymous" } else { caller };
         let from = Party { user: shown.to_owned(), host: port.address.ip().to_string(), display: None };

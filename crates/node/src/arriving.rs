@@ -10,9 +10,10 @@ use hotline::region::{self, Region};
 use hotline::tenant::Tenant;
 use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
 use sip::Arriving;
-use sip::sdp::Sdp;
 
+use crate::describing;
 use crate::directory::{Entry, Found, Place};
+use crate::media::Speech;
 use crate::node::{Node, Notice, Output};
 use crate::people::Loaded;
 use crate::slot::{Side, Slot};
@@ -196,8 +197,12 @@ impl Node {
             caller: caller.clone(),
             trunk: trunk.clone(),
         }));
-        let offer = parked.arriving.sdp.as_deref().map(Sdp::parse);
-        let refused = refused.or_else(|| self.hopeless(&parked, offer.as_ref()));
+        let speech = Speech::default();
+        let offer = parked.arriving.sdp.as_deref().map(|sdp| describing::read(sdp, speech));
+        let usable = offer
+            .as_ref()
+            .is_none_or(|offer| offer.as_ref().is_some_and(|offer| describing::is_usable(offer, speech)));
+        let refused = refused.or_else(|| self.hopeless(&parked, usable));
         let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw(), refused };
         let own = arrival.hotline.tenant.clone();
         let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
@@ -205,36 +210,29 @@ impl Node {
         let Some(tenant) = self.books.tenant(&owner) else { return };
         let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &tariffs };
         let call = Call::begin(arrival, &mut desk, now);
-        self.settle_in(id, call, parked, offer.and_then(Result::ok), tariffs);
+        let side = Side { sip: Some(parked.leg), theirs: offer.flatten(), speech, ..Side::default() };
+        self.settle_in(id, call, parked, side, tariffs);
     }
 
     /// Why a call cannot come to anything, as far as its INVITE tells.
-    fn hopeless(&self, parked: &Parked, offer: Option<&Result<Sdp, sip::sdp::SdpError>>) -> Option<Cause> {
-        let speaks = |offer: &Sdp| offer.voice().is_some() && offer.audio.port() != 0;
+    fn hopeless(&self, parked: &Parked, usable: bool) -> Option<Cause> {
         if parked.cancelled {
             return Some(Cause::CallerCancelled);
         }
-        if offer.is_some_and(|offer| !offer.as_ref().is_ok_and(speaks)) {
+        if !usable {
             return Some(Cause::NoCommonCodec);
         }
         // Caller and target need a port each.
         self.ports.iter().all(|shard| shard.len() < 2).then_some(Cause::NoCapacity)
     }
 
-    fn settle_in(
-        &mut self,
-        id: CallId,
-        call: Call,
-        parked: Parked,
-        theirs: Option<Sdp>,
-        tariffs: Arc<Tariffs>,
-    ) {
+    fn settle_in(&mut self, id: CallId, call: Call, parked: Parked, caller: Side, tariffs: Arc<Tariffs>) {
         let leg = parked.leg;
         let place = self.slots.insert(|slot| Slot {
             id,
             call,
             generation: slot.generation,
-            sides: vec![Side { sip: Some(leg), theirs, ..Side::default() }],
+            sides: vec![caller],
             joined: None,
             shard: None,
             journalled: 0,

@@ -1,11 +1,9 @@
 //! What is offered to a far end, what is answered, and what both then speak: the other leg's codecs first, so that
 //! nothing need be transcoded where both can do without.
 
-use std::net::SocketAddr;
+use sip::sdp::{self, Crypto, Format, Profile, Sdp};
 
-use sip::sdp::{self, Format, Sdp};
-
-use crate::media::{Agreed, Codec, Keys, Speech};
+use crate::media::{Agreed, Codec, Keyring, Keys, Port, Rtcp, Secret, Speech, Srtp, Suite};
 use crate::slot::Side;
 
 /// What far ends agree on most, and media relays at least cost.
@@ -32,7 +30,7 @@ fn taken(speech: Speech) -> Vec<Format> {
 /// be transcoded.
 pub(crate) fn offer(
     caller: Option<&Side>,
-    port: SocketAddr,
+    port: &Port,
     speech: Speech,
     (session, version): (u64, u64),
 ) -> Sdp {
@@ -53,8 +51,13 @@ pub(crate) fn offer(
     if speech.keys == Keys::Auto {
         formats.extend([Format::telephone_event(), Format::telephone_event_48()]);
     }
-    let mut offer = Sdp::offer(port, &formats, session, version);
+    let mut offer = Sdp::offer(port.address, &formats, session, version);
     offer.ptime_ms = Some(ptime_of(spoken));
+    match speech.srtp {
+        Srtp::Off => {}
+        Srtp::Offer => offer.crypto = our_keys(&port.secret),
+        Srtp::Require => (offer.profile, offer.crypto) = (Profile::Savp, our_keys(&port.secret)),
+    }
     offer
 }
 
@@ -62,12 +65,13 @@ pub(crate) fn offer(
 /// speaks, else G.711, which every trunk has.
 pub(crate) fn answer(
     offer: &Sdp,
-    port: SocketAddr,
+    port: &Port,
     speech: Speech,
     wanted: Option<&sdp::Codec>,
     (session, version): (u64, u64),
 ) -> Option<Sdp> {
-    let mut answer = Sdp::answer(offer, port, &taken(speech), session, version).ok()?;
+    let mut answer = Sdp::answer(offer, port.address, &taken(speech), session, version).ok()?;
+    answer.crypto = answered_key(offer, &port.secret, speech.srtp)?.into_iter().collect();
     match wanted {
         Some(wanted) => answer.prefer(&[wanted.clone(), G711[0].clone(), G711[1].clone()]),
         None => answer.prefer(&in_order_of(offer)),
@@ -78,6 +82,65 @@ pub(crate) fn answer(
         answer.maxptime_ms = Some(20);
     }
     Some(answer)
+}
+
+/// Reads a description; of an encrypted and a plain stream the one that the setting wants.
+pub(crate) fn read(bytes: &[u8], speech: Speech) -> Option<Sdp> {
+    Sdp::parse_preferring(bytes, speech.srtp != Srtp::Off).ok()
+}
+
+/// Whether we can talk to whoever offers this.
+pub(crate) fn is_usable(offer: &Sdp, speech: Speech) -> bool {
+    let keys = answered_key(offer, &Secret([0; 102]), speech.srtp).is_some();
+    offer.voice().is_some() && offer.audio.port() != 0 && keys
+}
+
+/// The suites we offer, best first, and where in a port's secret their keys lie.
+const OFFERED: [(sdp::Suite, usize); 3] = [
+    (sdp::Suite::AeadAes256Gcm, 0),
+    (sdp::Suite::AeadAes128Gcm, 44),
+    (sdp::Suite::AesCm128HmacSha1Tag80, 72),
+];
+
+fn our_key(suite: sdp::Suite, tag: u32, secret: &Secret) -> Crypto {
+    // The short tag has the key of the long one: only one of them is ever in use.
+    let at = OFFERED.iter().find(|(offered, _)| *offered == suite).map_or(72, |(_, at)| *at);
+    Crypto { tag, suite, key: secret.0[at..at + suite.key_bytes()].to_vec() }
+}
+
+fn our_keys(secret: &Secret) -> Vec<Crypto> {
+    OFFERED.iter().zip(1..).map(|((suite, _), tag)| our_key(*suite, tag, secret)).collect()
+}
+
+/// Our key to answer an offer with: the first that is offered and that we have. `None` where the setting and the offer
+/// cannot meet; `Some(None)` for packets in the clear.
+fn answered_key(offer: &Sdp, secret: &Secret, srtp: Srtp) -> Option<Option<Crypto>> {
+    let chosen = offer.crypto.first().map(|theirs| our_key(theirs.suite, theirs.tag, secret));
+    match (srtp, offer.profile.is_secure(), chosen) {
+        (Srtp::Off, true, _) | (Srtp::Offer, true, None) | (Srtp::Require, _, None) => None,
+        (Srtp::Off, false, _) | (Srtp::Offer, false, None) => Some(None),
+        (Srtp::Offer | Srtp::Require, _, Some(ours)) => Some(Some(ours)),
+    }
+}
+
+/// The keys of both directions; `None` where they do not fit each other, `Some(None)` for packets in the clear.
+fn keyring(side: &Side) -> Option<Option<Box<Keyring>>> {
+    let (ours, theirs) = (side.ours.as_ref()?, side.theirs.as_ref()?);
+    let answer = if side.ours_answers { ours } else { theirs };
+    let Some(tag) = answer.crypto.first().map(|crypto| crypto.tag) else {
+        let clear = !answer.profile.is_secure() && side.speech.srtp != Srtp::Require;
+        return clear.then_some(None);
+    };
+    let of = |sdp: &Sdp| sdp.crypto.iter().find(|crypto| crypto.tag == tag).cloned();
+    let (ours, theirs) = (of(ours)?, of(theirs)?);
+    let suite = match ours.suite {
+        sdp::Suite::AeadAes256Gcm => Suite::Gcm256,
+        sdp::Suite::AeadAes128Gcm => Suite::Gcm128,
+        sdp::Suite::AesCm128HmacSha1Tag80 => Suite::Cm80,
+        sdp::Suite::AesCm128HmacSha1Tag32 => Suite::Cm32,
+    };
+    let keyring = Keyring { suite, ours: ours.key.into(), theirs: theirs.key.into() };
+    (ours.suite == theirs.suite).then(|| Some(Box::new(keyring)))
 }
 
 /// The two laws as the offer has them.
@@ -95,7 +158,7 @@ fn ptime_of(theirs: Option<&Sdp>) -> u16 {
 pub(crate) fn again(
     side: &Side,
     offered: Option<&Sdp>,
-    port: SocketAddr,
+    port: &Port,
     other: Option<&sdp::Codec>,
     session: u64,
 ) -> Option<Sdp> {
@@ -139,7 +202,13 @@ pub(crate) fn agreed(side: &Side, other: Option<&sdp::Codec>) -> Option<Agreed> 
         events: events.map(|format| (format.payload_type, format.rate_hz)),
         noise_payload_type: spoken.comfort_noise(),
         ptime_ms: ptime_of(Some(theirs)) as u8,
+        rtcp: match theirs.rtcp {
+            _ if theirs.rtcp_mux && side.ours.as_ref().is_some_and(|ours| ours.rtcp_mux) => Rtcp::Shared,
+            Some(port) => Rtcp::Port(port),
+            None => Rtcp::NextPort,
+        },
         keys,
+        srtp: keyring(side)?,
     })
 }
 
@@ -175,8 +244,9 @@ mod tests {
         Sdp::offer("192.0.2.7:4000".parse().expect("an address"), formats, 1, 1)
     }
 
-    fn port() -> SocketAddr {
-        "198.51.100.1:20000".parse().expect("an address")
+    fn port() -> Port {
+        let secret = Secret(std::array::from_fn(|n| n as u8));
+        Port { shard: 0, id: 1, address: "198.51.100.1:20000".parse().expect("an address"), secret }
     }
 
     fn codecs(sdp: &Sdp) -> Vec<&str> {
@@ -187,7 +257,7 @@ mod tests {
     fn a_target_is_offered_the_callers_codecs_first() {
         let theirs = sdp(&[Format::g729(), Format::pcma(), Format::comfort_noise()]);
         let caller = Side { theirs: Some(theirs), ..Side::default() };
-        let offer = offer(Some(&caller), port(), Speech::default(), (1, 1));
+        let offer = offer(Some(&caller), &port(), Speech::default(), (1, 1));
         let want = ["G729", "PCMA", "PCMU", "G722", "opus", "CN", "telephone-event", "telephone-event"];
         assert_eq!(codecs(&offer), want);
     }
@@ -196,7 +266,7 @@ mod tests {
     fn a_caller_is_answered_what_the_target_speaks_else_g711() {
         let offer = sdp(&[Format::opus(), Format::g722(), Format::pcmu(), Format::telephone_event()]);
         let of = |wanted: Option<&sdp::Codec>| {
-            let answer = answer(&offer, port(), Speech::default(), wanted, (1, 1)).expect("common");
+            let answer = answer(&offer, &port(), Speech::default(), wanted, (1, 1)).expect("common");
             answer.voice().expect("a voice").codec.clone()
         };
         assert_eq!(of(Some(&sdp::Codec::G722)), sdp::Codec::G722);
@@ -207,10 +277,10 @@ mod tests {
     #[test]
     fn keys_by_info_or_in_the_band_leave_events_out() {
         for keys in [Keys::Info, Keys::InBand] {
-            let speech = Speech { keys };
-            assert!(offer(None, port(), speech, (1, 1)).events().is_none());
+            let speech = Speech { keys, ..Speech::default() };
+            assert!(offer(None, &port(), speech, (1, 1)).events().is_none());
             let theirs = sdp(&[Format::pcma(), Format::telephone_event()]);
-            assert!(answer(&theirs, port(), speech, None, (1, 1)).expect("common").events().is_none());
+            assert!(answer(&theirs, &port(), speech, None, (1, 1)).expect("common").events().is_none());
         }
     }
 
@@ -224,18 +294,81 @@ mod tests {
         assert_eq!(agreed(&side, None).expect("agreed").events, Some((101, 8_000)));
     }
 
+    fn secure(srtp: Srtp) -> Speech {
+        Speech { srtp, ..Speech::default() }
+    }
+
+    /// Two of us agree as two far ends would.
+    fn agree(ours: Srtp, theirs: Srtp) -> Option<(Agreed, Agreed)> {
+        let there = Port { secret: Secret([9; 102]), ..port() };
+        let offer = offer(None, &port(), secure(ours), (1, 1));
+        let read_offer = read(&offer.to_bytes(), secure(theirs)).expect("read");
+        let answer = answer(&read_offer, &there, secure(theirs), None, (2, 1))?;
+        let read_answer = read(&answer.to_bytes(), secure(ours)).expect("read");
+        let side = |speech: Speech, ours: Sdp, theirs: Sdp, ours_answers: bool| Side {
+            speech,
+            ours: Some(ours),
+            theirs: Some(theirs),
+            ours_answers,
+            ..Side::default()
+        };
+        let here = agreed(&side(secure(ours), offer, read_answer, false), None)?;
+        let there = agreed(&side(secure(theirs), answer, read_offer, true), None)?;
+        Some((here, there))
+    }
+
+    #[test]
+    fn srtp_is_agreed_as_both_settings_have_it() {
+        use Srtp::{Off, Offer, Require};
+        for (ours, theirs, encrypted) in [
+            (Off, Off, Some(false)),
+            (Off, Offer, Some(false)),
+            (Off, Require, None),
+            (Offer, Off, Some(false)),
+            (Offer, Offer, Some(true)),
+            (Offer, Require, Some(true)),
+            (Require, Off, None),
+            (Require, Offer, Some(true)),
+            (Require, Require, Some(true)),
+        ] {
+            let agreed = agree(ours, theirs);
+            let is = agreed.as_ref().map(|(here, _)| here.srtp.is_some());
+            assert_eq!(is, encrypted, "{ours:?} to {theirs:?}");
+            if let Some((Agreed { srtp: Some(here), .. }, Agreed { srtp: Some(there), .. })) = agreed {
+                assert_eq!((here.suite, there.suite), (Suite::Gcm256, Suite::Gcm256));
+                assert_eq!((&here.ours, &here.theirs), (&there.theirs, &there.ours));
+                assert_ne!(here.ours, here.theirs);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_offered_suite_that_is_known_is_taken_and_keys_of_suites_never_overlap() {
+        let keys = our_keys(&port().secret);
+        let mut octets: Vec<u8> = keys.iter().flat_map(|crypto| crypto.key.clone()).collect();
+        octets.sort_unstable();
+        octets.dedup();
+        assert_eq!(octets.len(), 102);
+        let mut offer = offer(None, &port(), secure(Srtp::Require), (1, 1));
+        offer.crypto.reverse();
+        let answer = answer(&offer, &port(), secure(Srtp::Offer), None, (1, 1)).expect("common");
+        assert_eq!((answer.crypto.len(), answer.crypto[0].tag), (1, 3));
+        assert_eq!(answer.crypto[0].suite, sdp::Suite::AesCm128HmacSha1Tag80);
+        assert!(!format!("{:?} {:?}", answer, port()).contains("104"), "no key is shown");
+    }
+
     #[test]
     fn in_mid_call_the_version_grows_only_with_a_change() {
         let offer = sdp(&[Format::g722(), Format::pcma()]);
-        let first = answer(&offer, port(), Speech::default(), None, (5, 1)).expect("common");
+        let first = answer(&offer, &port(), Speech::default(), None, (5, 1)).expect("common");
         let side =
             Side { theirs: Some(offer.clone()), ours: Some(first), ours_answers: true, ..Side::default() };
-        let same = again(&side, Some(&offer), port(), None, 9).expect("common");
+        let same = again(&side, Some(&offer), &port(), None, 9).expect("common");
         assert_eq!((same.session_id, same.session_version), (5, 1));
         let held = Sdp { direction: sdp::Direction::SendOnly, session_version: 2, ..offer };
-        let changed = again(&side, Some(&held), port(), None, 9).expect("common");
+        let changed = again(&side, Some(&held), &port(), None, 9).expect("common");
         assert_eq!((changed.session_version, changed.direction), (2, sdp::Direction::RecvOnly));
-        let delayed = again(&side, None, port(), None, 9).expect("an offer");
+        let delayed = again(&side, None, &port(), None, 9).expect("an offer");
         assert_eq!(delayed.voice().expect("a voice").codec, sdp::Codec::Pcma, "what is spoken comes first");
     }
 }

@@ -3,7 +3,7 @@
 use hotline::call::{CALLER, Event, LegNo};
 use hotline::cdr::LegOutcome;
 use hotline::{CallId, Mono};
-use sip::sdp::{Direction, Sdp};
+use sip::sdp::Direction;
 use sip::{Failure, FailureKind};
 
 use crate::carriers;
@@ -134,10 +134,13 @@ impl Node {
 
     /// Takes a description of a side's media; `false` if there is nothing in it we can talk to.
     fn described(&mut self, id: SlotId, number: LegNo, sdp: &[u8]) -> bool {
-        let Ok(theirs) = Sdp::parse(sdp) else { return false };
-        let usable = theirs.voice().is_some() && theirs.audio.port() != 0;
         let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return false };
+        let Some(theirs) = describing::read(sdp, side.speech) else { return false };
+        let reachable = theirs.audio.port() != 0;
+        // Their answer to our offer: an offer of theirs is judged where it is answered.
+        side.ours_answers = false;
         side.theirs = Some(theirs);
+        let usable = reachable && describing::agreed(side, None).is_some();
         if usable {
             self.connect(id, number);
         }
@@ -175,22 +178,20 @@ impl Node {
     /// New media from the far end, a hold, or a refresh of the session.
     fn reinvited(&mut self, id: SlotId, number: LegNo, leg: sip::LegId, sdp: Option<Vec<u8>>) {
         let now = self.now.mono.0;
-        let parsed = sdp.as_deref().map(Sdp::parse);
         let Some(slot) = self.slots.get_mut(id) else { return };
         let other = slot.other(number).and_then(|other| slot.side(other)).and_then(Side::voice);
         let Some(side) = slot.side_mut(number) else { return };
         let Some((_, port)) = side.media else { return self.endpoint.refuse_reinvite(leg, 488, now) };
-        let offer = match parsed {
-            None => None,
-            Some(Ok(offer)) => Some(offer),
+        let offer = sdp.as_deref().and_then(|sdp| describing::read(sdp, side.speech));
+        if sdp.is_some() && offer.is_none() {
             // No audio, such as a fax alone (T.38): the session stays as it was.
-            Some(Err(_)) => return self.endpoint.refuse_reinvite(leg, 488, now),
-        };
+            return self.endpoint.refuse_reinvite(leg, 488, now);
+        }
         let unchanged = match (&offer, &side.theirs) {
             (Some(offer), Some(theirs)) => offer.is_unchanged_from(theirs),
             _ => false,
         };
-        let Some(ours) = describing::again(side, offer.as_ref(), port.address, other.as_ref(), leg.0) else {
+        let Some(ours) = describing::again(side, offer.as_ref(), &port, other.as_ref(), leg.0) else {
             return self.endpoint.refuse_reinvite(leg, 488, now);
         };
         let bytes = ours.to_bytes();

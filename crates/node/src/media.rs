@@ -21,6 +21,43 @@ pub struct Port {
     pub id: u32,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What the keys of its leg are made of, drawn by media anew each time the port is free: there is no chance in here.
+    pub secret: Secret,
+}
+
+/// Octets for a key of each suite of SRTP; never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret(pub [u8; 102]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// What SRTP encrypts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Suite {
+    Gcm256,
+    Gcm128,
+    Cm80,
+    Cm32,
+}
+
+/// The keys of a leg: master key, then master salt, of each direction; never shown.
+#[derive(Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Keyring {
+    pub suite: Suite,
+    pub ours: Box<[u8]>,
+    pub theirs: Box<[u8]>,
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Keyring").field(&self.suite).finish_non_exhaustive()
+    }
 }
 
 /// The voice codec of a leg.
@@ -35,7 +72,7 @@ pub enum Codec {
 }
 
 /// How a leg is spoken to, as its description and ours agreed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
     /// What is sent to it.
     pub codec: Codec,
@@ -47,8 +84,23 @@ pub struct Agreed {
     pub noise_payload_type: Option<u8>,
     /// Length of packets made for it.
     pub ptime_ms: u8,
+    /// Where it takes RTCP.
+    pub rtcp: Rtcp,
     /// How keys come and go.
     pub keys: Keys,
+    /// Keys of SRTP, if agreed.
+    pub srtp: Option<Box<Keyring>>,
+}
+
+/// Where a far end takes RTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rtcp {
+    /// On the port after that of RTP.
+    NextPort,
+    /// On the port of RTP.
+    Shared,
+    /// On another.
+    Port(u16),
 }
 
 /// How the far ends of a trunk, or a phone, are spoken to; a setting.
@@ -56,6 +108,21 @@ pub struct Agreed {
 pub struct Speech {
     /// How keys come and go.
     pub keys: Keys,
+    /// Whether its packets are encrypted.
+    pub srtp: Srtp,
+}
+
+/// Whether packets are encrypted (SDES, RFC 4568); a setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Srtp {
+    /// Never: offers of SRTP alone are refused.
+    #[default]
+    Off,
+    /// Where the far end can (RFC 8643): keys are offered with plain RTP and taken where offered.
+    Offer,
+    /// Always: no call without.
+    Require,
 }
 
 /// How keys come from a far end and go to it.

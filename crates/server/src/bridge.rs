@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hotline::call::Sound;
 use hotline::cdr::Quality;
 use media::{Engine, LegId, LegStats, PlayId, Repeat, SendError, ToneId};
-use node::media::{Agreed, Codec, Command, Event, Keys, MediaLeg, Port};
+use node::media::{Agreed, Codec, Command, Event, Keyring, Keys, MediaLeg, Port, Rtcp, Secret, Suite};
 
 use crate::inbox::{Inbox, Message};
 
@@ -155,11 +155,12 @@ pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
 
 fn told(port: media::Port, advertised: Option<IpAddr>) -> Port {
     let ip = advertised.unwrap_or(port.address.ip());
-    Port { shard: port.shard, id: port.id, address: SocketAddr::new(ip, port.address.port()) }
+    let address = SocketAddr::new(ip, port.address.port());
+    Port { shard: port.shard, id: port.id, address, secret: Secret(port.secret.0) }
 }
 
 fn agreed_of(agreed: Agreed) -> media::Agreed {
-    let Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, keys } = agreed;
+    let Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, rtcp, keys, srtp } = agreed;
     let codec = match codec {
         Codec::Pcma => media::Codec::Pcma,
         Codec::Pcmu => media::Codec::Pcmu,
@@ -173,7 +174,24 @@ fn agreed_of(agreed: Agreed) -> media::Agreed {
         Keys::Info => media::Keys::Signalled,
     };
     let events = events.map(|(payload_type, clock_hz)| media::Events { payload_type, clock_hz });
-    media::Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, keys }
+    let rtcp = match rtcp {
+        Rtcp::NextPort => media::Rtcp::NextPort,
+        Rtcp::Shared => media::Rtcp::Shared,
+        Rtcp::Port(port) => media::Rtcp::Port(port),
+    };
+    let srtp = srtp.map(|keyring| Box::new(keyring_of(*keyring)));
+    media::Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, rtcp, keys, srtp }
+}
+
+fn keyring_of(keyring: Keyring) -> media::Keyring {
+    let suite = match keyring.suite {
+        Suite::Gcm256 => media::srtp::Suite::Gcm256,
+        Suite::Gcm128 => media::srtp::Suite::Gcm128,
+        Suite::Cm80 => media::srtp::Suite::Cm80,
+        Suite::Cm32 => media::srtp::Suite::Cm32,
+    };
+    let master = |key| media::srtp::Master { suite, key };
+    media::Keyring { ours: master(keyring.ours), theirs: master(keyring.theirs) }
 }
 
 /// `None` for a prompt nobody has.
@@ -192,7 +210,8 @@ fn quality_of(stats: &LegStats) -> Quality {
         lost: stats.lost,
         jitter_us: stats.jitter_us,
         mos_e2: stats.mos_e2,
-        strangers: stats.strangers,
+        // Packets that no key of the peer sealed are strangers' too.
+        strangers: stats.strangers + stats.unauthentic,
     }
 }
 
@@ -202,7 +221,8 @@ mod tests {
 
     #[test]
     fn ports_are_told_by_the_address_others_reach_us_at() {
-        let port = media::Port { shard: 1, id: 65_537, address: "10.0.0.7:20000".parse().unwrap() };
+        let secret = media::Secret([7; 102]);
+        let port = media::Port { shard: 1, id: 65_537, address: "10.0.0.7:20000".parse().unwrap(), secret };
         let outside = "203.0.113.9".parse().unwrap();
         let Meaning::Node(Event::PortsReady(ports)) =
             meaning(media::Event::PortsReady(vec![port]), Some(outside))

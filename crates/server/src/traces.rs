@@ -219,7 +219,7 @@ fn unix_ms(at: Wall) -> u64 {
 }
 
 /// A copy whose header lines of credentials carry none, and whose body carries no key pressed (INFO with
-/// `application/dtmf-relay` or `application/dtmf`): that may be a card's number.
+/// `application/dtmf-relay` or `application/dtmf`: that may be a card's number) and no key of SRTP.
 fn masked(message: &[u8]) -> Vec<u8> {
     const SECRET: [&[u8]; 2] = [b"authorization", b"proxy-authorization"];
     let head = message.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(message.len());
@@ -249,7 +249,11 @@ fn masked(message: &[u8]) -> Vec<u8> {
         kept.extend_from_slice(&message[head..body]);
         kept.extend_from_slice(b"(masked)\r\n");
     } else {
-        kept.extend_from_slice(&message[head..]);
+        for line in message[head..].split_inclusive(|byte| *byte == b'\n') {
+            // RFC 4568: the line of a key of SRTP.
+            let key = line.starts_with(b"a=crypto:");
+            kept.extend_from_slice(if key { b"a=crypto:(masked)\r\n" } else { line });
+        }
     }
     kept
 }
@@ -321,6 +325,9 @@ mod tests {
         }
         let other = b"INFO sip:x SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n";
         assert_eq!(masked(other), other);
+        let keyed = b"INVITE sip:x SIP/2.0\r\n\r\nv=0\r\na=crypto:1 AEAD_AES_128_GCM inline:c2VjcmV0\r\na=ptime:20\r\n";
+        let shown = String::from_utf8(masked(keyed)).expect("text");
+        assert_eq!(shown, "INVITE sip:x SIP/2.0\r\n\r\nv=0\r\na=crypto:(masked)\r\na=ptime:20\r\n");
         let empty = b"INFO sip:x SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\n";
         assert_eq!(masked(empty), empty);
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use hotline::call::Sound;
 use hotline::cdr::Quality;
-use node::media::{Command, Event, MediaLeg, Port};
+use node::media::{Command, Event, MediaLeg, Port, Secret};
 
 /// Ports of one life of the engine, over two shards.
 pub const PORTS: usize = 600;
@@ -56,6 +56,7 @@ impl Media {
             shard: (id % 2) as u16,
             id: id as u32,
             address: SocketAddr::from(([10, 0, 0, 1], 30_000 + 2 * id as u16)),
+            secret: Secret([id as u8; 102]),
         };
         (0..PORTS).map(port).collect()
     }

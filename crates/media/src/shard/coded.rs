@@ -109,7 +109,8 @@ impl Shard {
             let head = (coded.jumps, coded.timestamp);
             out.code(head, peer.agreed.payload_type, &mut frame, now.ms);
             out.sent += 1;
-            send(&slot.socket, slot.connected, peer.remote, &frame[..HEADER_BYTES + coded.len]);
+            let secure = leg.secure.as_deref_mut();
+            send(&slot.socket, slot.connected, peer.remote, secure, &mut frame, HEADER_BYTES + coded.len);
         }
     }
 
@@ -169,11 +170,12 @@ impl Shard {
         let duration =
             u64::from(event.duration) * u64::from(theirs.clock_hz) / u64::from(events.clock_hz.max(1));
         let duration = duration.min(u64::from(u16::MAX)) as u16;
-        let mut datagram = [0; HEADER_BYTES + 4];
-        datagram[HEADER_BYTES..].copy_from_slice(&KeyEvent { duration, ..event }.to_bytes());
+        let mut datagram = [0; HEADER_BYTES + 4 + OVERHEAD_BYTES];
+        datagram[HEADER_BYTES..][..4].copy_from_slice(&KeyEvent { duration, ..event }.to_bytes());
         leg.out.event(packet.timestamp, packet.marker, theirs.payload_type, &mut datagram, now.ms);
         leg.out.sent += 1;
-        send(&slot.socket, slot.connected, peer.remote, &datagram);
+        let secure = leg.secure.as_deref_mut();
+        send(&slot.socket, slot.connected, peer.remote, secure, &mut datagram, HEADER_BYTES + 4);
     }
 
     /// Presses a key towards a leg.
@@ -200,13 +202,15 @@ impl Shard {
                 if first {
                     leg.out.pause();
                 }
-                frame[HEADER_BYTES..][..4].copy_from_slice(&body);
                 let payload_type = events.map_or(0, |events| events.payload_type);
                 for time in 0..times {
+                    // Sealing works in place, so that each repetition is written anew.
+                    frame[HEADER_BYTES..][..4].copy_from_slice(&body);
                     leg.out.event(0, first, payload_type, frame, now.ms);
                     if time + 1 < times && !leg.deaf {
                         leg.out.sent += 1;
-                        send(&slot.socket, slot.connected, peer.remote, &frame[..HEADER_BYTES + 4]);
+                        let secure = leg.secure.as_deref_mut();
+                        send(&slot.socket, slot.connected, peer.remote, secure, frame, HEADER_BYTES + 4);
                     }
                 }
                 (4, times)
@@ -227,7 +231,8 @@ impl Shard {
         };
         if !leg.deaf && times > 0 {
             leg.out.sent += 1;
-            send(&slot.socket, slot.connected, peer.remote, &frame[..HEADER_BYTES + len]);
+            let secure = leg.secure.as_deref_mut();
+            send(&slot.socket, slot.connected, peer.remote, secure, frame, HEADER_BYTES + len);
         }
         true
     }

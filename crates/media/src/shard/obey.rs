@@ -76,6 +76,9 @@ impl Shard {
 
     fn connect(&mut self, leg: LegId, peer: Peer, now: Now) -> Result<(), (LegId, Refusal)> {
         let at = self.port_of(leg)?;
+        if peer.agreed.srtp.as_ref().is_some_and(|keyring| !keyring.is_whole()) {
+            return Err((leg, Refusal::KeyUnusable));
+        }
         self.unlock(at);
         self.leg_mut(leg)?.connect(peer, now.ms);
         Ok(())

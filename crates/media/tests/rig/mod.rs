@@ -103,8 +103,20 @@ impl Rig {
         self.settle(phone.leg);
     }
 
+    /// A leg of `call` on the next port.
+    pub fn open(&mut self, call: u128) -> LegId {
+        let leg = LegId(self.next_leg);
+        self.next_leg += 1;
+        let port = self.ports.pop_front().expect("a port");
+        self.send(Command::Open { leg, port: port.id, call: CallId(call) });
+        leg
+    }
+
     pub fn close(&mut self, phone: &Phone) -> LegStats {
-        let closing = phone.leg;
+        self.close_leg(phone.leg)
+    }
+
+    pub fn close_leg(&mut self, closing: LegId) -> LegStats {
         self.send(Command::Close { leg: closing });
         self.wait(|event| match event {
             Event::Closed { leg, stats } if *leg == closing => Some(*stats),
