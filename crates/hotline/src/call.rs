@@ -36,8 +36,8 @@ const ENDING_MS_MAX: u64 = 35_000;
 pub struct Desk<'a> {
     /// The enterprise's living state.
     pub tenant: &'a mut Tenant,
-    /// Carrier trunks with their health.
-    pub trunks: &'a Trunks,
+    /// Carrier trunks with their health and load.
+    pub trunks: &'a mut Trunks,
     /// Every plan's versions.
     pub tariffs: &'a Tariffs,
 }
@@ -208,6 +208,8 @@ struct Leg {
     state: LegState,
     /// Whether it holds a line of its bound number.
     line: bool,
+    /// The trunk it holds a place on.
+    trunk: Option<Arc<str>>,
     /// When its 200 came, if it was joined or is about to be.
     answered: Option<Mono>,
 }

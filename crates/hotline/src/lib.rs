@@ -15,6 +15,7 @@ pub mod region;
 pub mod routing;
 pub mod settlement;
 pub mod tenant;
+pub mod trunk;
 
 mod id;
 mod money;

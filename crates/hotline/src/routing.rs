@@ -1,15 +1,15 @@
 //! Where to dial, in what order, and why. The Why is a value: a support person, a test and the simulator read the
 //! same one. Routing looks at the tenant's state and says what it chose; the call carries it out.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use crate::enterprise::{DestinationKind, Strategy};
+use crate::enterprise::Strategy;
 use crate::flow::Chance;
-use crate::hotline::{Destination, Group};
+use crate::hotline::Group;
 use crate::tenant::{Standing, Tenant, deal_one};
 use crate::{Hotline, Wall, Word};
+
+pub use crate::trunk::{Trunk, Trunks};
 
 /// Forwards made in one call, at most (row R14; seed 002:119).
 pub const FORWARDS_MAX: u8 = 3;
@@ -174,43 +174,4 @@ pub fn is_among(hotline: &Hotline, place: u8, others: &[u8]) -> bool {
 pub fn member_of(hotline: &Hotline, group: u8, place: u8) -> Option<u8> {
     let members = &hotline.groups[usize::from(group)].members;
     members.iter().position(|member| *member == place).map(|member| member as u8)
-}
-
-/// Trunks in order of preference, with what is known of their health; a value made by the node for each call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trunks {
-    /// First to be tried first.
-    pub rows: Vec<Trunk>,
-}
-
-/// One carrier trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trunk {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where its INVITEs go, `address:port`.
-    pub address: Arc<str>,
-    /// The area code of callers who come without one.
-    pub area_code: Option<Arc<str>>,
-    /// Whether calls to landlines and mobiles may leave by it.
-    pub outgoing: bool,
-    /// The plan of what its calls cost us.
-    pub cost_plan: Option<crate::PlanId>,
-    /// Out of service by the circuit breaker (FAULTS F8).
-    pub down: bool,
-}
-
-impl Trunks {
-    /// The trunks a bound number can be reached by, in order; those that are down come last, since a guess that a
-    /// trunk is down must not make a number unreachable. `None` is the direct way of a SIP address.
-    pub fn ways_to(&self, destination: &Destination) -> Vec<Option<Arc<str>>> {
-        if destination.kind == DestinationKind::SipUri {
-            return vec![None];
-        }
-        let of_health = |down: bool| {
-            let fits = move |trunk: &&Trunk| trunk.outgoing && trunk.down == down;
-            self.rows.iter().filter(fits).map(|trunk| Some(trunk.name.clone()))
-        };
-        of_health(false).chain(of_health(true)).collect()
-    }
 }

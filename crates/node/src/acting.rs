@@ -14,7 +14,7 @@ use crate::media::{self, Port};
 use crate::node::{Node, Output};
 use crate::slot::{Side, SlotId, media_leg};
 
-/// A trunk that says nothing at all is passed over after three sends: at 0, 0.5 and 1.5 s (FAULTS F8).
+/// A direct SIP address that says nothing at all is passed over after three sends: at 0, 0.5 and 1.5 s (FAULTS F8).
 const FIRST_RESPONSE_MS: u64 = 1_800;
 
 impl Node {
@@ -193,13 +193,15 @@ impl Node {
         let slot = self.slots.get(id)?;
         let hotline = slot.call.hotline().clone();
         let destination = hotline.destination(place);
-        let (to, request_uri) = match (destination.kind, way) {
+        let (to, request_uri, first_response_ms) = match (destination.kind, way) {
             (DestinationKind::SipUri, _) => {
-                (address_of(&destination.number)?, destination.number.to_string())
+                (address_of(&destination.number)?, destination.number.to_string(), FIRST_RESPONSE_MS)
             }
             (_, Some(way)) => {
                 let trunk = self.carriers.named(way)?;
-                (trunk.address, format!("sip:{}@{}", destination.number, trunk.address))
+                let called = trunk.profile.called.write(&destination.number, trunk.area_code.as_deref());
+                let request_uri = format!("sip:{called}@{}", trunk.address);
+                (trunk.address, request_uri, trunk.profile.first_response_ms)
             }
             (_, None) => return None,
         };
@@ -215,7 +217,7 @@ impl Node {
         }
         invite.diversion = Some(format!("sip:{}@{}", hotline.number, port.address.ip()));
         invite.max_forwards = slot.max_forwards;
-        invite.first_response_ms = Some(FIRST_RESPONSE_MS);
+        invite.first_response_ms = Some(first_response_ms);
         let sip = self.endpoint.invite(invite, self.now.mono.0).ok()?;
         self.by_leg.insert(sip, (id, leg));
         let side = self.slots.get_mut(id)?.ensure_side(leg);

@@ -39,8 +39,11 @@ impl Node {
     pub(crate) fn invited(&mut self, leg: sip::LegId, arriving: Box<Arriving>) {
         self.totals.invites += 1;
         let now = self.now.mono;
-        let Some(trunk) =
-            self.carriers.of_source(arriving.from.remote).and_then(|place| self.carriers.config(place))
+        let Some(trunk) = self
+            .carriers
+            .of_source(arriving.from.remote)
+            .and_then(|place| self.carriers.config(place))
+            .filter(|trunk| trunk.incoming)
         else {
             self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
             return self.endpoint.reject(leg, 403, None, None, now.0);
@@ -203,15 +206,21 @@ impl Node {
             .as_ref()
             .is_none_or(|offer| offer.as_ref().is_some_and(|offer| describing::is_usable(offer, speech)));
         let refused = refused.or_else(|| self.hopeless(&parked, usable));
+        let room = self.carriers.view.begin_incoming(&trunk);
+        let refused = refused.or((!room).then_some(Cause::NoCapacity));
+        let held = room.then(|| trunk.clone());
         let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw(), refused };
         let own = arrival.hotline.tenant.clone();
         let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
         let tariffs = self.tariffs.clone();
-        let Some(tenant) = self.books.tenant(&owner) else { return };
-        let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &tariffs };
+        let Some(tenant) = self.books.tenant(&owner) else {
+            held.iter().for_each(|trunk| self.carriers.view.end(trunk));
+            return;
+        };
+        let mut desk = Desk { tenant, trunks: &mut self.carriers.view, tariffs: &tariffs };
         let call = Call::begin(arrival, &mut desk, now);
         let side = Side { sip: Some(parked.leg), theirs: offer.flatten(), speech, ..Side::default() };
-        self.settle_in(id, call, parked, side, tariffs);
+        self.settle_in(id, call, parked, side, tariffs, held);
     }
 
     /// Why a call cannot come to anything, as far as its INVITE tells.
@@ -226,7 +235,15 @@ impl Node {
         self.ports.iter().all(|shard| shard.len() < 2).then_some(Cause::NoCapacity)
     }
 
-    fn settle_in(&mut self, id: CallId, call: Call, parked: Parked, caller: Side, tariffs: Arc<Tariffs>) {
+    fn settle_in(
+        &mut self,
+        id: CallId,
+        call: Call,
+        parked: Parked,
+        caller: Side,
+        tariffs: Arc<Tariffs>,
+        trunk: Option<Arc<str>>,
+    ) {
         let leg = parked.leg;
         let place = self.slots.insert(|slot| Slot {
             id,
@@ -234,6 +251,7 @@ impl Node {
             generation: slot.generation,
             sides: vec![caller],
             joined: None,
+            trunk,
             shard: None,
             journalled: 0,
             first_position: 0,

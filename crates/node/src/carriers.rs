@@ -1,11 +1,11 @@
-//! Carrier trunks: whose INVITE this is, and which of them are out of service. A trunk that fails is asked by OPTIONS
-//! until it answers (FAULTS F8); what a status means is data.
+//! Carrier trunks: whose INVITE this is, and which of them are out of service. A trunk is asked by OPTIONS, now and then
+//! while it works and often once it failed, until it answers (FAULTS F8); what a status means is data.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hotline::cdr::LegOutcome;
-use hotline::routing::{Trunk, Trunks};
+use hotline::trunk::{self, Failed, Load, NetworkFault, Profile, Trunk, Trunks};
 use hotline::{Mono, PlanId};
 use serde::{Deserialize, Serialize};
 use sip::{Failure, FailureKind};
@@ -19,16 +19,24 @@ pub struct TrunkConfig {
     pub address: SocketAddr,
     /// The area code of callers who come without one, such as `010`.
     pub area_code: Option<String>,
+    /// Whether calls may come in by it.
+    pub incoming: bool,
     /// Whether calls may leave by it.
     pub outgoing: bool,
+    /// The lowest is tried first; equal ones share by weight.
+    pub priority: u32,
     /// What its calls cost us.
     pub cost_plan: Option<PlanId>,
+    /// What its carrier's paper says.
+    pub profile: Profile,
 }
 
 /// Failures in a row that open the breaker.
 const FAILURES_MAX: u32 = 5;
 /// How often a trunk that is out is asked.
 const PROBE_MS: u64 = 5_000;
+/// The longest quiet that a carrier's Retry-After is given: a slip of it must not end all calls for a day.
+const QUIET_MS_MAX: u64 = 300_000;
 
 /// The trunks with their health.
 #[derive(Debug, Default)]
@@ -44,30 +52,42 @@ struct Health {
     failures: u32,
     probe: Option<sip::ProbeId>,
     probe_at: Option<Mono>,
+    /// The last answer to OPTIONS: status and round trip.
+    last: Option<(u16, u64)>,
 }
 
 impl Carriers {
-    pub fn new(configs: Vec<TrunkConfig>) -> Self {
+    pub fn new(configs: Vec<TrunkConfig>, now: Mono) -> Self {
         let row = |config: &TrunkConfig| Trunk {
             name: Arc::from(config.name.as_str()),
             address: Arc::from(config.address.to_string()),
             area_code: config.area_code.as_deref().map(Arc::from),
             outgoing: config.outgoing,
+            priority: config.priority,
             cost_plan: config.cost_plan.clone(),
+            profile: Arc::new(config.profile.clone()),
             down: false,
+            quiet_until: None,
+            load: Load::default(),
         };
+        let health =
+            |config: &TrunkConfig| Health { probe_at: next_ping(&config.profile, now), ..Health::default() };
         let view = Trunks { rows: configs.iter().map(row).collect() };
-        Self { health: vec![Health::default(); configs.len()], configs, view }
+        Self { health: configs.iter().map(health).collect(), configs, view }
     }
 
-    /// Takes newer trunks; those of the same name and address keep their health.
-    pub fn replace(&mut self, configs: Vec<TrunkConfig>) {
-        let mut next = Self::new(configs);
+    /// Takes newer trunks. Calls go on and count under the trunk's name; health is kept where the address is the same.
+    pub fn replace(&mut self, configs: Vec<TrunkConfig>, now: Mono) {
+        let mut next = Self::new(configs, now);
         for (place, config) in next.configs.iter().enumerate() {
-            let same = |old: &TrunkConfig| old.name == config.name && old.address == config.address;
-            if let Some(old) = self.configs.iter().position(same) {
+            let Some(old) = self.configs.iter().position(|old| old.name == config.name) else { continue };
+            let (row, was) = (&mut next.view.rows[place], &self.view.rows[old]);
+            row.load = was.load.clone();
+            if self.configs[old].address == config.address {
+                (row.down, row.quiet_until) = (was.down, was.quiet_until);
                 next.health[place] = self.health[old].clone();
-                next.view.rows[place].down = self.view.rows[old].down;
+                let since = next.health[place].probe_at;
+                next.health[place].probe_at = since.or_else(|| next_ping(&config.profile, now));
             }
         }
         *self = next;
@@ -78,23 +98,35 @@ impl Carriers {
         self.configs.iter().find(|config| config.name == name)
     }
 
-    /// The trunk an address belongs to: by address and port, else by address alone.
+    /// The trunk an address belongs to: by address and port, else by address alone, else by the further addresses.
     pub fn of_source(&self, source: SocketAddr) -> Option<usize> {
         let exact = self.configs.iter().position(|config| config.address == source);
-        exact.or_else(|| self.configs.iter().position(|config| config.address.ip() == source.ip()))
+        let host = || self.configs.iter().position(|config| config.address.ip() == source.ip());
+        exact.or_else(host).or_else(|| {
+            let is_it = |text: &String| {
+                text.parse() == Ok(source) || text.parse::<IpAddr>().is_ok_and(|ip| ip == source.ip())
+            };
+            self.configs.iter().position(|config| config.profile.sources.iter().any(is_it))
+        })
     }
 
     pub fn config(&self, place: usize) -> Option<&TrunkConfig> {
         self.configs.get(place)
     }
 
-    /// Notes how an attempt by a trunk went. Returns the address to probe when the breaker opens.
-    pub fn note(&mut self, place: usize, ok: bool, now: Mono) {
+    /// The trunk said something: it works.
+    pub fn answered(&mut self, place: usize) {
         let Some(health) = self.health.get_mut(place) else { return };
-        if ok {
-            *health = Health::default();
-            self.view.rows[place].down = false;
-            return;
+        health.failures = 0;
+        self.view.rows[place].down = false;
+    }
+
+    /// A trunk failed an attempt; enough of them open the breaker, and it is asked from now on.
+    pub fn failed(&mut self, place: usize, failure: &Failure, now: Mono) {
+        let Some(health) = self.health.get_mut(place) else { return };
+        if let Some(quiet_s) = failure.retry_after_s {
+            let quiet_ms = (u64::from(quiet_s) * 1_000).min(QUIET_MS_MAX);
+            self.view.rows[place].quiet_until = Some(now + quiet_ms);
         }
         health.failures += 1;
         if health.failures >= FAILURES_MAX && !self.view.rows[place].down {
@@ -118,17 +150,29 @@ impl Carriers {
         self.health[place].probe = Some(probe);
     }
 
-    /// A probe's answer closes the breaker half: the next call decides. Silence keeps it open.
-    pub fn probed(&mut self, probe: sip::ProbeId, answered: bool, now: Mono) {
+    /// A probe's answer, its status and round trip, closes the breaker half: the next call decides. Silence and 5xx open it
+    /// or keep it open; whoever refuses OPTIONS in another way is alive.
+    pub fn probed(&mut self, probe: sip::ProbeId, answer: Option<(u16, u64)>, now: Mono) {
         let Some(place) = self.health.iter().position(|health| health.probe == Some(probe)) else { return };
-        self.health[place].probe = None;
-        if answered {
-            self.health[place].probe_at = None;
-            self.health[place].failures = FAILURES_MAX - 1;
-            self.view.rows[place].down = false;
+        let (health, row) = (&mut self.health[place], &mut self.view.rows[place]);
+        (health.probe, health.last) = (None, answer);
+        if answer.is_some_and(|(status, _)| status < 500) {
+            if row.down {
+                health.failures = FAILURES_MAX - 1;
+            }
+            row.down = false;
+            health.probe_at = next_ping(&self.configs[place].profile, now);
         } else {
-            self.health[place].probe_at = Some(now + PROBE_MS);
+            health.failures = health.failures.max(FAILURES_MAX);
+            row.down = true;
+            health.probe_at = Some(now + PROBE_MS);
         }
+    }
+
+    /// The last answer to OPTIONS of a trunk: status and round trip in ms.
+    pub fn last_answer(&self, name: &str) -> Option<(u16, u64)> {
+        let place = self.configs.iter().position(|config| config.name == name)?;
+        self.health[place].last
     }
 
     pub fn next_timeout(&self) -> Option<Mono> {
@@ -136,69 +180,116 @@ impl Carriers {
     }
 }
 
-/// Q.850 causes that mean the trunk failed, not the target: out of order, network out of order, temporary failure,
-/// congestion, no circuit.
-const TRUNK_CAUSES: [u16; 5] = [27, 34, 38, 41, 42];
+/// When a trunk that works is asked next.
+fn next_ping(profile: &Profile, now: Mono) -> Option<Mono> {
+    (profile.options_s > 0).then(|| now + u64::from(profile.options_s) * 1_000)
+}
 
-/// What a failure means (FAULTS F8): the target's own outcome, or a trunk to be passed over. The far end's Q.850 cause,
-/// where it gives one, speaks before its status.
-pub fn outcome(failure: &Failure) -> LegOutcome {
-    if failure.kind != FailureKind::Answered {
-        return match failure.kind {
-            FailureKind::NoFinalResponse => LegOutcome::NoAnswer,
-            FailureKind::Answered | FailureKind::NoResponse | FailureKind::Unreachable => {
-                LegOutcome::TrunkFailed
-            }
-        };
-    }
-    match (failure.q850, failure.status) {
-        (Some(cause), _) if TRUNK_CAUSES.contains(&cause) => LegOutcome::TrunkFailed,
-        (Some(1), _) => LegOutcome::NotFound,
-        (Some(17), _) => LegOutcome::Busy,
-        (Some(18 | 19), _) => LegOutcome::NoAnswer,
-        (Some(21), _) => LegOutcome::Rejected,
-        (_, 486 | 600) => LegOutcome::Busy,
-        (_, 603) => LegOutcome::Rejected,
-        (_, 404 | 484) => LegOutcome::NotFound,
-        (_, 480) => LegOutcome::NoAnswer,
-        (_, 487) => LegOutcome::Cancelled,
-        (_, 408 | 500 | 502 | 503 | 504) => LegOutcome::TrunkFailed,
-        (_, 500..600) => LegOutcome::TrunkFailed,
-        _ => LegOutcome::Rejected,
-    }
+/// What a failure means by a trunk's table (FAULTS F8); a leg without a trunk has the shipped one.
+pub fn outcome(profile: Option<&Profile>, failure: &Failure) -> LegOutcome {
+    let failed = match failure.kind {
+        FailureKind::Answered => Failed::Answered { status: failure.status, q850: failure.q850 },
+        FailureKind::NoResponse => Failed::Network(NetworkFault::NoResponse),
+        FailureKind::NoFinalResponse => Failed::Network(NetworkFault::NoFinalResponse),
+        FailureKind::Unreachable => Failed::Network(NetworkFault::Unreachable),
+    };
+    trunk::means(profile.map_or(&[], |profile| &profile.causes), failed).outcome()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn failure(status: u16, q850: Option<u16>) -> Failure {
-        Failure { status, kind: FailureKind::Answered, q850, retry_after_s: None }
+    fn carriers() -> Carriers {
+        let config = TrunkConfig {
+            name: "north".into(),
+            address: ([192, 0, 2, 1], 5060).into(),
+            area_code: None,
+            incoming: true,
+            outgoing: true,
+            priority: 10,
+            cost_plan: None,
+            profile: Profile { sources: vec!["192.0.2.9".into()], ..Profile::default() },
+        };
+        Carriers::new(vec![config], Mono(0))
+    }
+
+    fn failed(status: u16, retry_after_s: Option<u32>) -> Failure {
+        Failure { status, kind: FailureKind::Answered, q850: None, retry_after_s }
+    }
+
+    fn ask(carriers: &mut Carriers, now: Mono, probe: u64) -> bool {
+        let due = carriers.due_probes(now);
+        due.iter().for_each(|(place, _)| carriers.probing(*place, sip::ProbeId(probe)));
+        !due.is_empty()
     }
 
     #[test]
-    fn fault_f8_a_failing_trunk_is_told_from_a_target_that_will_not() {
-        for status in [408, 500, 502, 503, 504] {
-            assert_eq!(outcome(&failure(status, None)), LegOutcome::TrunkFailed, "{status}");
+    fn fault_f8_the_breaker_opens_after_failures_and_closes_half_by_an_answer() {
+        let mut carriers = carriers();
+        for at in 0..FAILURES_MAX {
+            assert!(!carriers.view.rows[0].down, "{at}");
+            carriers.failed(0, &failed(503, None), Mono(1_000));
         }
-        for cause in [27, 34, 38, 41, 42] {
-            assert_eq!(outcome(&failure(480, Some(cause))), LegOutcome::TrunkFailed, "Q.850 {cause}");
+        assert!(carriers.view.rows[0].down);
+        assert!(ask(&mut carriers, Mono(1_000), 1), "asked at once");
+        carriers.probed(sip::ProbeId(1), None, Mono(2_000));
+        assert!(carriers.view.rows[0].down && !ask(&mut carriers, Mono(2_000 + PROBE_MS - 1), 2));
+        assert!(ask(&mut carriers, Mono(2_000 + PROBE_MS), 2));
+        carriers.probed(sip::ProbeId(2), Some((200, 12)), Mono(8_000));
+        assert!(!carriers.view.rows[0].down, "half: the next call decides");
+        carriers.failed(0, &failed(503, None), Mono(8_100));
+        assert!(carriers.view.rows[0].down);
+        carriers.answered(0);
+        assert!(!carriers.view.rows[0].down);
+    }
+
+    #[test]
+    fn fault_f8_retry_after_is_respected_within_bounds() {
+        let mut carriers = carriers();
+        carriers.failed(0, &failed(503, Some(20)), Mono(1_000));
+        assert_eq!(carriers.view.rows[0].quiet_until, Some(Mono(21_000)));
+        assert_eq!(carriers.view.rows[0].pass(Mono(20_999)), Some(trunk::Pass::Quiet));
+        assert_eq!(carriers.view.rows[0].pass(Mono(21_000)), None);
+        carriers.failed(0, &failed(503, Some(86_400)), Mono(30_000));
+        assert_eq!(carriers.view.rows[0].quiet_until, Some(Mono(30_000) + QUIET_MS_MAX));
+    }
+
+    #[test]
+    fn x04_a_silent_options_takes_a_trunk_out_before_a_call_meets_it() {
+        let mut carriers = carriers();
+        assert!(ask(&mut carriers, Mono(30_000), 1), "asked though nothing is wrong");
+        carriers.probed(sip::ProbeId(1), None, Mono(62_000));
+        assert!(carriers.view.rows[0].down);
+        assert!(ask(&mut carriers, Mono(67_000), 2));
+        carriers.probed(sip::ProbeId(2), Some((503, 1)), Mono(67_001));
+        assert!(carriers.view.rows[0].down, "503 is no health");
+        assert!(ask(&mut carriers, Mono(72_001), 3));
+        carriers.probed(sip::ProbeId(3), Some((405, 1)), Mono(72_002));
+        assert!(!carriers.view.rows[0].down, "who refuses OPTIONS is alive");
+        assert!(!ask(&mut carriers, Mono(102_001), 4) && ask(&mut carriers, Mono(102_002), 4));
+    }
+
+    #[test]
+    fn x04_a_trunk_is_known_by_all_its_addresses() {
+        let carriers = carriers();
+        for (source, place) in
+            [("192.0.2.1:5060", Some(0)), ("192.0.2.9:9", Some(0)), ("192.0.2.7:5060", None)]
+        {
+            assert_eq!(carriers.of_source(source.parse().expect("an address")), place, "{source}");
         }
-        for (status, cause, means) in [
-            (486, None, LegOutcome::Busy),
-            (600, None, LegOutcome::Busy),
-            (603, None, LegOutcome::Rejected),
-            (404, None, LegOutcome::NotFound),
-            (484, None, LegOutcome::NotFound),
-            (480, None, LegOutcome::NoAnswer),
-            (503, Some(17), LegOutcome::Busy),
-            (500, Some(21), LegOutcome::Rejected),
-            (500, Some(1), LegOutcome::NotFound),
-            (500, Some(19), LegOutcome::NoAnswer),
-        ] {
-            assert_eq!(outcome(&failure(status, cause)), means, "{status} {cause:?}");
-        }
-        let silent = Failure { status: 408, kind: FailureKind::NoResponse, q850: None, retry_after_s: None };
-        assert_eq!(outcome(&silent), LegOutcome::TrunkFailed);
+    }
+
+    #[test]
+    fn n17_a_changed_trunk_keeps_health_and_load() {
+        let mut carriers = carriers();
+        carriers.view.begin("north", Mono(1)).expect("room");
+        carriers.failed(0, &failed(503, Some(60)), Mono(1_000));
+        let mut config = carriers.configs[0].clone();
+        config.profile.calls_max = Some(1);
+        carriers.replace(vec![config], Mono(2_000));
+        let row = &carriers.view.rows[0];
+        assert_eq!((row.load.calls, row.quiet_until), (1, Some(Mono(61_000))));
+        assert_eq!(row.pass(Mono(61_000)), Some(trunk::Pass::Full), "the new limit holds");
     }
 }

@@ -22,7 +22,7 @@ impl Node {
                 None
             }
             Sip::Progress { leg, status, .. } => self.on_leg(leg, |node, slot, number| {
-                node.trunk_answered(slot, number, true);
+                node.trunk_answered(slot, number);
                 if (180..=189).contains(&status) {
                     node.tell(slot, Event::Rang { leg: number });
                 }
@@ -56,12 +56,12 @@ impl Node {
             }),
             // Trunks that register come with their timers; nothing asks for a registration yet.
             Sip::Registered { .. } | Sip::RegisterFailed { .. } => None,
-            Sip::ProbeAnswered { probe, status, .. } => {
-                self.carriers.probed(probe, status < 500, self.now.mono);
+            Sip::ProbeAnswered { probe, status, round_trip_ms } => {
+                self.carriers.probed(probe, Some((status, round_trip_ms)), self.now.mono);
                 None
             }
             Sip::ProbeFailed { probe, .. } => {
-                self.carriers.probed(probe, false, self.now.mono);
+                self.carriers.probed(probe, None, self.now.mono);
                 None
             }
             Sip::Ended { leg } => self.on_leg(leg, |node, slot, number| {
@@ -100,7 +100,7 @@ impl Node {
     }
 
     fn answered(&mut self, id: SlotId, number: LegNo, sdp: Option<Vec<u8>>) {
-        self.trunk_answered(id, number, true);
+        self.trunk_answered(id, number);
         let usable = sdp.is_some_and(|sdp| self.described(id, number, &sdp));
         if let Some(slot) = self.slots.take(id) {
             self.note_dialog(&slot, number);
@@ -115,21 +115,28 @@ impl Node {
     }
 
     fn failed(&mut self, id: SlotId, number: LegNo, failure: &Failure) {
-        let outcome = carriers::outcome(failure);
-        self.trunk_answered(id, number, outcome != LegOutcome::TrunkFailed);
+        let way = self.slots.get(id).and_then(|slot| way_of(slot, number, &self.carriers.view));
+        let profile = way.and_then(|way| self.carriers.config(way)).map(|config| &config.profile);
+        let outcome = carriers::outcome(profile, failure);
+        match way {
+            Some(way) if outcome == LegOutcome::TrunkFailed => {
+                self.carriers.failed(way, failure, self.now.mono);
+            }
+            Some(way) => self.carriers.answered(way),
+            None => {}
+        }
         // Without any word of the far end the attempt stays open behind the scenes.
         let status = if failure.kind == FailureKind::NoResponse { 0 } else { failure.status };
         self.tell(id, Event::LegFailed { leg: number, outcome, status, q850: failure.q850 });
         self.close_side(id, number);
     }
 
-    /// Notes the health of the trunk a leg went by.
-    fn trunk_answered(&mut self, id: SlotId, number: LegNo, ok: bool) {
-        let now = self.now.mono;
-        let Some(way) = self.slots.get(id).and_then(|slot| way_of(slot, number, &self.carriers.view)) else {
-            return;
-        };
-        self.carriers.note(way, ok, now);
+    /// The trunk a leg went by said something.
+    fn trunk_answered(&mut self, id: SlotId, number: LegNo) {
+        let way = self.slots.get(id).and_then(|slot| way_of(slot, number, &self.carriers.view));
+        if let Some(way) = way {
+            self.carriers.answered(way);
+        }
     }
 
     /// Takes a description of a side's media; `false` if there is nothing in it we can talk to.

@@ -188,7 +188,7 @@ impl Node {
             endpoint: Endpoint::new(config.sip),
             directory: Directory::new(config.warm_max),
             books,
-            carriers: Carriers::new(config.trunks),
+            carriers: Carriers::new(config.trunks, Mono(0)),
             tariffs: Arc::new(config.tariffs),
             regions: config.regions,
             slots: Slots::default(),
@@ -336,7 +336,7 @@ impl Node {
         let own = slot.call.hotline().tenant.clone();
         let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
         if let Some(tenant) = self.books.tenant(&owner) {
-            let mut desk = Desk { tenant, trunks: &self.carriers.view, tariffs: &slot.tariffs };
+            let mut desk = Desk { tenant, trunks: &mut self.carriers.view, tariffs: &slot.tariffs };
             run(&mut slot.call, &mut desk, now);
         }
         self.note_facts(&mut slot, id);
@@ -422,6 +422,9 @@ impl Node {
             let settlement = self.books.settle(settled, slot.first_position);
             self.outputs.push_back(Output::Settle(settlement));
             self.outputs.push_back(Output::Notice(Notice::Ended { call: slot.id, post_dial_ms }));
+        }
+        if let Some(trunk) = &slot.trunk {
+            self.carriers.view.end(trunk);
         }
         self.totals.settled += 1;
         self.by_call.remove(&slot.id);
@@ -589,6 +592,11 @@ impl Node {
     /// The trunks as calls see them.
     pub fn trunks(&self) -> &hotline::routing::Trunks {
         &self.carriers.view
+    }
+
+    /// A trunk's last answer to our OPTIONS: status and round trip in ms; `None` while there was none, or it was silent.
+    pub fn trunk_health(&self, name: &str) -> Option<(u16, u64)> {
+        self.carriers.last_answer(name)
     }
 
     /// The plans in force.

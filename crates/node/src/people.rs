@@ -65,7 +65,7 @@ impl Node {
                     tenant.forget_caller(&caller);
                 }
             }
-            Change::Trunks(configs) => self.carriers.replace(configs),
+            Change::Trunks(configs) => self.carriers.replace(configs, self.now.mono),
             Change::Tariffs(tariffs) => self.tariffs = Arc::new(tariffs),
             Change::Regions(regions) => self.regions = regions,
         }

@@ -49,6 +49,8 @@ pub struct Slot {
     pub sides: Vec<Side>,
     /// The leg that the caller hears and is heard by, once joined.
     pub joined: Option<LegNo>,
+    /// The trunk it came by, where it holds a place.
+    pub trunk: Option<Arc<str>>,
     /// The shard all its media is on, once chosen.
     pub shard: Option<u16>,
     /// Facts already in the journal's buffer.

@@ -70,7 +70,10 @@ impl Bench {
             name: "north".into(),
             address: TRUNK.into(),
             area_code: None,
+            incoming: true,
             outgoing: true,
+            priority: 10,
+            profile: Default::default(),
             cost_plan: None,
         };
         let node = Node::new(Config {

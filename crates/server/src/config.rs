@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use hotline::trunk::Profile;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -153,6 +154,7 @@ pub struct Trunk {
     pub area_code: Option<String>,
     pub priority: u32,
     pub cost_plan: Option<String>,
+    pub profile: Profile,
 }
 
 /// What is wrong with a configuration, all of it.
@@ -232,7 +234,7 @@ fn line_of(text: &str, at: usize) -> usize {
 
 /// The file as it is written.
 mod written {
-    use super::{Deserialize, Format, PathBuf, Spanned, Testing};
+    use super::{Deserialize, Format, PathBuf, Profile, Spanned, Testing};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -362,6 +364,7 @@ mod written {
         pub area_code: Option<String>,
         pub priority: Option<u32>,
         pub cost_plan: Option<String>,
+        pub profile: Option<Spanned<Profile>>,
     }
 }
 
@@ -556,6 +559,11 @@ impl Checker<'_> {
             self.say(written.name.span().start, "trunk.name is empty");
         }
         let address = self.address(Some(&written.address), "", "trunk.address");
+        let profile = written.profile.as_ref().map(|profile| profile.get_ref().clone()).unwrap_or_default();
+        for fault in profile.faults() {
+            let at = written.profile.as_ref().map_or(0, |profile| profile.span().start);
+            self.say(at, format!("trunk.profile: {}", fault.text().1));
+        }
         Some(Trunk {
             name: written.name.get_ref().clone(),
             address: address?,
@@ -564,6 +572,7 @@ impl Checker<'_> {
             area_code: written.area_code.clone(),
             priority: written.priority.unwrap_or(10),
             cost_plan: written.cost_plan.clone(),
+            profile,
         })
     }
 }
@@ -592,6 +601,17 @@ mod tests {
         let lines: Vec<usize> = wrong.problems.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 3, 5, 6, 9], "{wrong}");
         assert!(wrong.to_string().contains("sibai.toml:3: sip.listen"), "{wrong}");
+    }
+
+    #[test]
+    fn x04_a_trunks_profile_is_read_and_its_faults_told() {
+        let trunk = "[[trunk]]\nname = \"c\"\naddress = \"192.0.2.1:5060\"\n[trunk.profile]\n";
+        let config = parse(&format!("{trunk}calls_max = 60\ncalled = \"e164\"\n")).expect("a profile");
+        assert_eq!(config.trunks[0].profile.calls_max, Some(60));
+        let wrong = parse(&format!("{trunk}weight = 0\nshow = \"own\"\n")).expect_err("two faults");
+        assert_eq!(wrong.problems.len(), 2, "{wrong}");
+        let wrong = parse(&format!("{trunk}calls_maxx = 60\n")).expect_err("a slip");
+        assert_eq!(wrong.problems[0].0, 5, "{wrong}");
     }
 
     #[test]

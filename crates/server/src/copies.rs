@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 
 /// First bytes of the provider's file; a later form of it, or of what the snapshot's files hold, has another.
-const MAGIC: [u8; 8] = *b"SBCPY001";
+const MAGIC: [u8; 8] = *b"SBCPY002";
 /// The mark's file: key, mark, CRC-32 of both.
 const MARK_BYTES: usize = 16;
 
@@ -180,8 +180,11 @@ mod tests {
             name: "carrier".into(),
             address: ([127, 0, 0, 1], 5080).into(),
             area_code: Some("010".into()),
+            incoming: true,
             outgoing: true,
+            priority: 10,
             cost_plan: None,
+            profile: Default::default(),
         };
         Provider { trunks: vec![trunk], tariffs: Tariffs::shipped(), index_bytes: 77 }
     }

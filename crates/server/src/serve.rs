@@ -4,7 +4,7 @@
 mod provider;
 mod reaching;
 
-pub use provider::trunks;
+pub use provider::{at_rest, trunks};
 
 use std::fs::File;
 use std::io;

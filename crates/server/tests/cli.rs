@@ -388,6 +388,28 @@ fn tariffs_and_trunks_are_checked_before_they_are_stored() {
     assert_eq!(dir.refusal(&["trunk", "remove", "a"]), (4, "not_found".into()));
     dir.json(&["trunk", "add", "a", "--address", "127.0.0.1:5080"]);
     assert_eq!(dir.json(&["trunk", "remove", "a"])["enabled"], false);
+}
+
+#[test]
+fn x04_a_trunks_profile_is_checked_kept_and_shown() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let add = ["trunk", "add", "b", "--address", "127.0.0.1:5081"];
+    let with = |more: &[&str]| dir.json_and_code(&[&add[..], more].concat());
+    let (code, refusal) = with(&["--set", "weight=0", "--set", "show=own", "--set", "transport=sctp"]);
+    assert_eq!((code, &refusal["error"]["code"]), (1, &Value::from("invalid_document")), "{refusal}");
+    let (code, refusal) = with(&["--set", "weight=0", "--set", "show=own"]);
+    let problems = refusal["error"]["problems"].as_array().expect("listed");
+    let codes: Vec<&str> = problems.iter().filter_map(|problem| problem["code"].as_str()).collect();
+    assert_eq!((code, codes), (1, vec!["out_of_range", "no_own_number"]), "{refusal}");
+    let file = dir.write("b.toml", "called = \"e164\"\ncalls_max = 60\nnumbers = [\"01062000001\"]\n");
+    let (code, trunk) = with(&["--profile", &file, "--set", "calls_max=90"]);
+    assert_eq!((code, &trunk["profile"]["calls_max"]), (0, &Value::from(90)), "{trunk}");
+    let shown = dir.json(&["trunk", "show", "b"]);
+    assert_eq!(shown["profile"]["called"], "e164");
+    let file = dir.write("again.json", &shown["profile"].to_string());
+    assert_eq!(with(&["--profile", &file]).1, shown, "what is shown makes the same trunk");
+    assert_eq!(dir.refusal(&["trunk", "show", "c"]), (4, "not_found".into()));
     assert_eq!(dir.json(&["segment", "list"]).as_array().expect("rows").len(), 8);
 }
 

@@ -6,13 +6,14 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 6] = [
+pub const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
     (4, "ledger", include_str!("../../../migrations/0004_ledger.sql")),
     (5, "recording", include_str!("../../../migrations/0005_recording.sql")),
     (6, "counted_call", include_str!("../../../migrations/0006_counted_call.sql")),
+    (7, "trunk_profile", include_str!("../../../migrations/0007_trunk_profile.sql")),
 ];
 
 impl Store {

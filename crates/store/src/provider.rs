@@ -2,6 +2,7 @@
 //! `provider`.
 
 use hotline::rating::{TariffVersion, Tariffs};
+use hotline::trunk::Profile;
 use hotline::{PlanId, TenantId, Wall};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -33,6 +34,8 @@ pub struct TrunkRow {
     pub cost_plan: Option<PlanId>,
     /// Off is never used.
     pub enabled: bool,
+    /// What its carrier's paper says.
+    pub profile: Profile,
 }
 
 /// Whose a block of numbers was in a span of time.
@@ -69,18 +72,19 @@ impl Store {
         let mut transaction = self.begin().await?;
         let was = trunk_text(&mut transaction, &trunk.name).await?;
         let sql = "insert into trunk (tenant_id, name, address, incoming, outgoing, area_code, caller_rules, priority, \
-                   capacity, cost_plan, enabled) values ('provider', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+                   capacity, cost_plan, enabled, profile) \
+                   values ('provider', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                    on conflict (tenant_id, name) do update set address = excluded.address, \
                    incoming = excluded.incoming, outgoing = excluded.outgoing, area_code = excluded.area_code, \
                    caller_rules = excluded.caller_rules, priority = excluded.priority, capacity = excluded.capacity, \
-                   cost_plan = excluded.cost_plan, enabled = excluded.enabled";
+                   cost_plan = excluded.cost_plan, enabled = excluded.enabled, profile = excluded.profile";
         let query = sqlx::query(sql).bind(trunk.name.clone()).bind(trunk.address.clone());
         let query = query.bind(i64::from(trunk.incoming)).bind(i64::from(trunk.outgoing));
         let query = query.bind(trunk.area_code.clone()).bind(trunk.caller_rules.clone());
         let query = query.bind(i64::from(trunk.priority)).bind(trunk.capacity.map(i64::from));
         let query =
             query.bind(trunk.cost_plan.as_ref().map(PlanId::to_string)).bind(i64::from(trunk.enabled));
-        query.execute(&mut *transaction).await?;
+        query.bind(json_text(&trunk.profile)).execute(&mut *transaction).await?;
         let became = trunk_text(&mut transaction, &trunk.name).await?;
         let provider = TenantId::provider();
         let (was, became) = (was.as_deref(), became.as_deref());
@@ -222,5 +226,6 @@ fn read_trunk(row: &AnyRow) -> Result<TrunkRow> {
         capacity: row.count_or_none("capacity")?,
         cost_plan: row.text_or_none("cost_plan")?.map(|plan| PlanId::new(&plan)),
         enabled: row.flag("enabled")?,
+        profile: row.json("profile")?,
     })
 }

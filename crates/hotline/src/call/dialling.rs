@@ -219,11 +219,44 @@ impl Call {
         Err(cause_of(Some(last)))
     }
 
+    /// The trunks to a bound number, with a fact of those that were passed over.
+    fn ways_to(&mut self, place: u8, desk: &Desk<'_>, now: Mono) -> VecDeque<Option<Arc<str>>> {
+        let destination = self.hotline.destination(place);
+        let name = destination.name.clone();
+        let ways = desk.trunks.ways_to(destination, &mut self.chance, now);
+        if !ways.passed.is_empty() {
+            self.note(Fact::TrunksPassed { destination: name, passed: ways.passed }, now);
+        }
+        ways.order.into()
+    }
+
+    /// The next trunk with room, its place taken.
+    fn next_way(
+        &mut self,
+        place: u8,
+        ways: &mut VecDeque<Option<Arc<str>>>,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) -> Option<Option<Arc<str>>> {
+        loop {
+            let way = ways.pop_front()?;
+            let taken = way.as_ref().map_or(Ok(()), |trunk| desk.trunks.begin(trunk, now));
+            match (taken, way) {
+                (Ok(()), way) => return Some(way),
+                (Err(pass), Some(trunk)) => {
+                    let destination = self.hotline.destination(place).name.clone();
+                    self.note(Fact::TrunksPassed { destination, passed: vec![(trunk, pass)] }, now);
+                }
+                (Err(_), None) => {}
+            }
+        }
+    }
+
     /// Tries a bound number by its first trunk.
     fn attempt(&mut self, dialling: &mut Dialling, place: u8, desk: &mut Desk<'_>, now: Mono) {
         self.tried.push(place);
-        let mut ways: VecDeque<_> = desk.trunks.ways_to(self.hotline.destination(place)).into();
-        match ways.pop_front() {
+        let mut ways = self.ways_to(place, desk, now);
+        match self.next_way(place, &mut ways, desk, now) {
             Some(way) => {
                 let leg = self.dial(place, way, dialling.kind, desk, now);
                 dialling.attempts.push(Attempt { leg, place, ways });
@@ -242,9 +275,15 @@ impl Call {
     ) -> LegNo {
         let destination = self.hotline.destination(place).clone();
         let leg = self.legs.len() as LegNo + 1;
-        self.legs.push(super::Leg { place, state: LegState::Trying, line: true, answered: None });
+        self.legs.push(super::Leg {
+            place,
+            state: LegState::Trying,
+            line: true,
+            trunk: way.clone(),
+            answered: None,
+        });
         desk.tenant.take_line(&destination.number);
-        let trunk = way.as_ref().and_then(|way| desk.trunks.rows.iter().find(|trunk| trunk.name == *way));
+        let trunk = way.as_ref().and_then(|way| desk.trunks.named(way));
         let cost_plan = trunk.and_then(|trunk| trunk.cost_plan.clone());
         self.note(
             Fact::Dialled(Box::new(Dialled {
@@ -319,7 +358,11 @@ impl Call {
             self.rejected.push(attempt.place);
         }
         let another = outcome == LegOutcome::TrunkFailed && self.legs.len() < LEGS_MAX;
-        match attempt.ways.pop_front().filter(|_| another) {
+        let way = match another {
+            true => self.next_way(attempt.place, &mut attempt.ways, desk, now),
+            false => None,
+        };
+        match way {
             Some(way) => {
                 attempt.leg = self.dial(attempt.place, way, dialling.kind, desk, now);
                 dialling.attempts.push(attempt);
@@ -449,6 +492,10 @@ impl Call {
 
     fn release_leg(&mut self, leg: LegNo, desk: &mut Desk<'_>) {
         self.free_line(leg, desk);
+        // Until its last word a trunk counts the attempt: a late 200 is a call there.
+        if let Some(trunk) = self.leg_mut(leg).trunk.take() {
+            desk.trunks.end(&trunk);
+        }
         self.leg_mut(leg).state = LegState::Over;
     }
 

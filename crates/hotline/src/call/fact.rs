@@ -11,6 +11,7 @@ use crate::flow::{StepNo, Walked};
 use crate::region::Region;
 use crate::routing::{RouteWhy, Skip};
 use crate::tenant::{Admission, PhoneUse};
+use crate::trunk::Pass;
 use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall};
 
 /// A leg of a call: 0 is the caller's, outgoing ones count from 1 in the order dialled.
@@ -138,6 +139,8 @@ pub enum Fact {
     HungUp { cause: Cause, by: Party, until: Mono },
     /// Nothing of the call is left; always the last fact.
     Over,
+    /// Trunks that were passed over on the way to a bound number, each with its reason (row X04).
+    TrunksPassed { destination: Arc<str>, passed: Vec<(Arc<str>, Pass)> },
 }
 
 /// An attempt to reach a bound number.

@@ -140,7 +140,8 @@ impl<'a> Folding<'a> {
             | Fact::Noticed { .. }
             | Fact::SliceRefused { .. }
             | Fact::Warned
-            | Fact::Over => {}
+            | Fact::Over
+            | Fact::TrunksPassed { .. } => {}
         }
     }
 

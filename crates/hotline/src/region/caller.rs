@@ -112,6 +112,13 @@ fn abroad(digits: &str, trunk_area_code: Option<&str>) -> Caller {
 
 /// What follows 86: the area code has lost its zero, or wrongly kept it.
 fn after_country_code(national: &str, trunk_area_code: Option<&str>) -> Caller {
+    // +86 10 6…: a landline of Beijing looks like a message port, and those do not call.
+    if national.len() == 10
+        && national.starts_with("10")
+        && let Some(beijing) = landline(&format!("0{national}"))
+    {
+        return beijing;
+    }
     let known = plain(national, trunk_area_code);
     if known.form != CallerForm::Malformed {
         return known;

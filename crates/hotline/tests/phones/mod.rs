@@ -64,14 +64,7 @@ pub struct World {
 
 impl World {
     pub fn new(strategy: Strategy, weights: &[u8]) -> Self {
-        let trunk = Trunk {
-            name: "north".into(),
-            address: "192.0.2.1:5060".into(),
-            area_code: None,
-            outgoing: true,
-            cost_plan: None,
-            down: false,
-        };
+        let trunk = Trunk::plain("north", "192.0.2.1:5060");
         Self {
             hotline: Arc::new(compile(&enterprise(strategy, weights), 1).remove(0)),
             tenant: Tenant::default(),
@@ -148,7 +141,7 @@ impl World {
             refused: None,
         };
         let now = self.both();
-        let mut desk = Desk { tenant: &mut self.tenant, trunks: &self.trunks, tariffs: &self.tariffs };
+        let mut desk = Desk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
         let mut call = Call::begin(arrival, &mut desk, now);
         let mut told = Told::default();
         let mut bridged = None;
@@ -201,7 +194,8 @@ impl World {
                 Event::Timeout
             });
             let now = self.both();
-            let mut desk = Desk { tenant: &mut self.tenant, trunks: &self.trunks, tariffs: &self.tariffs };
+            let mut desk =
+                Desk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
             call.handle(event, &mut desk, now);
         }
     }
@@ -212,7 +206,8 @@ impl World {
         let mut due = vec![Event::LegHungUp { leg }];
         while !due.is_empty() {
             let now = self.both();
-            let mut desk = Desk { tenant: &mut self.tenant, trunks: &self.trunks, tariffs: &self.tariffs };
+            let mut desk =
+                Desk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
             call.handle(due.remove(0), &mut desk, now);
             while let Some(action) = call.poll_action() {
                 if action == Action::CloseMedia {

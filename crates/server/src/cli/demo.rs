@@ -117,6 +117,7 @@ fn trunk(address: SocketAddr) -> Trunk {
         area_code: Some("010".into()),
         priority: 10,
         cost_plan: Some("C1".into()),
+        profile: Default::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::control;
 use crate::ops::backup::{self, Made};
 use crate::ops::fill;
-use crate::ops::status::Status;
+use crate::ops::status::{Status, TrunkState};
 use crate::ops::verify::{self, Verified};
 use crate::ops::{Code, Outcome, Refusal, Request};
 use crate::serve::DataLock;
@@ -166,17 +166,32 @@ fn show_status(context: &Context, status: &Status) {
             "the database is away; calls go on and are settled later",
         );
     }
-    let state = |down: bool| {
-        context.pick(if down { "故障" } else { "正常" }, if down { "down" } else { "up" }).to_owned()
-    };
-    let rows: Vec<_> = status
-        .trunks
-        .iter()
-        .map(|one| vec![one.name.clone(), one.address.clone(), state(one.down)])
-        .collect();
-    context.table(&[("中继", "trunk"), ("地址", "address"), ("状态", "state")], &rows);
+    show_states(context, &status.trunks);
     let totals: Vec<String> = status.totals.iter().map(|(name, count)| format!("{name} {count}")).collect();
     print(&totals.join("  "));
+}
+
+/// The live state of trunks.
+pub(super) fn show_states(context: &Context, trunks: &[TrunkState]) {
+    let state = |one: &TrunkState| match (one.down, one.quiet) {
+        (true, _) => context.pick("故障", "down").to_owned(),
+        (false, true) => context.pick("对端要求暂停", "asked for quiet").to_owned(),
+        (false, false) => context.pick("正常", "up").to_owned(),
+    };
+    let options = |one: &TrunkState| {
+        one.options.map_or_else(|| "-".into(), |(status, ms)| format!("{status}, {ms} ms"))
+    };
+    let row = |one: &TrunkState| {
+        vec![one.name.clone(), one.address.clone(), state(one), one.calls.to_string(), options(one)]
+    };
+    let head = [
+        ("中继", "trunk"),
+        ("地址", "address"),
+        ("状态", "state"),
+        ("通话", "calls"),
+        ("OPTIONS", "OPTIONS"),
+    ];
+    context.table(&head, &trunks.iter().map(row).collect::<Vec<_>>());
 }
 
 /// The words of `fill`.

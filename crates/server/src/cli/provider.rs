@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use hotline::number::SegmentRow;
 use hotline::rating::Tariffs;
+use hotline::trunk::Profile;
 use hotline::{Money, PlanId, TenantId};
 
 use super::calls;
 use super::pure::{dry_run, read_number};
 use super::show::code;
 use super::{Client, Context, Need, Ran};
-use crate::ops::{Refusal, Request, callers, money, provider, re_rate as again};
+use crate::ops::status::Status;
+use crate::ops::{Code, Outcome, Refusal, Request, callers, money, provider, re_rate as again};
 
 /// The words of `top-up`.
 #[derive(Args)]
@@ -293,6 +295,12 @@ pub enum Trunk {
     /// 中继列表 / lists trunks
     #[command(after_help = "例 / example: sibai trunk list --json")]
     List,
+    /// 一条中继的参数和状态 / a trunk's profile and state
+    #[command(after_help = "例 / example: sibai trunk show carrier-a")]
+    Show {
+        /// 名称 / its name
+        name: String,
+    },
     /// 停用中继 / takes a trunk out of use
     #[command(after_help = "例 / example: sibai trunk remove carrier-a")]
     Remove {
@@ -324,6 +332,12 @@ pub struct TrunkAdd {
     /// 只呼出 / for outgoing calls only
     #[arg(long)]
     outgoing_only: bool,
+    /// 对接参数文件（TOML 或 JSON），见 docs/trunks.md / its profile (TOML or JSON), see docs/trunks.md
+    #[arg(long)]
+    profile: Option<PathBuf>,
+    /// 单项对接参数，如 calls_max=60，可重复 / one value of the profile, such as calls_max=60; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 /// `sibai trunk`
@@ -344,11 +358,13 @@ pub fn trunk(context: &Context, words: &Trunk) -> Ran {
                 priority: words.priority,
                 cost_plan: words.cost_plan.as_deref().map(PlanId::new),
                 enabled: true,
+                profile: profile_of(context, words)?,
             };
             let request = Request::TrunkAdd(provider::TrunkAdd { trunk, by });
             let trunk: provider::Trunk = context.ask(Need::MakeData, &request)?;
             context.show(&trunk, |trunk| show_trunks(context, std::slice::from_ref(trunk)))?;
         }
+        Trunk::Show { name } => show_trunk(context, name)?,
         Trunk::Remove { name } => {
             let request = Request::TrunkRemove(provider::TrunkRemove { name: name.clone(), by });
             let trunk: provider::Trunk = context.ask(Need::Data, &request)?;
@@ -356,6 +372,55 @@ pub fn trunk(context: &Context, words: &Trunk) -> Ran {
         }
     }
     Ok(0)
+}
+
+/// The file's profile with the single values laid over it.
+fn profile_of(context: &Context, words: &TrunkAdd) -> Result<Profile, Refusal> {
+    let mut table = toml::Table::new();
+    if let Some(file) = &words.profile {
+        let text = context.read_file(file)?;
+        table = match text.trim_start().starts_with('{') {
+            true => serde_json::from_str(&text).map_err(|error| no_profile(&error.to_string()))?,
+            false => text.parse().map_err(|error: toml::de::Error| no_profile(error.message()))?,
+        };
+    }
+    for word in &words.set {
+        let Some((key, value)) = word.split_once('=') else {
+            let (zh, en) = (format!("{word} 不是 KEY=VALUE"), format!("{word} is not KEY=VALUE"));
+            return Err(Refusal::invalid(zh, en));
+        };
+        // What is no value of TOML is a word.
+        let value =
+            format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut one| one.remove("value"));
+        let text = || toml::Value::String(word[key.len() + 1..].to_owned());
+        table.insert(key.trim().to_owned(), value.unwrap_or_else(text));
+    }
+    table.try_into().map_err(|error: toml::de::Error| no_profile(error.message()))
+}
+
+fn no_profile(said: &str) -> Refusal {
+    Refusal::new(
+        Code::InvalidDocument,
+        format!("中继参数无法读取：{said}"),
+        format!("the profile cannot be read: {said}"),
+    )
+}
+
+/// One trunk: what is configured, the profile as the file that would make it, and how it is on a running server.
+fn show_trunk(context: &Context, name: &str) -> Outcome<()> {
+    let trunks: Vec<provider::Trunk> = context.ask(Need::Data, &Request::Trunks)?;
+    let Some(trunk) = trunks.into_iter().find(|trunk| trunk.name == name) else {
+        return Err(Refusal::not_found(format!("没有中继 {name}"), format!("there is no trunk {name}")));
+    };
+    let status: Status = context.ask(Need::Data, &Request::Status)?;
+    context.show(&trunk, |trunk| {
+        show_trunks(context, std::slice::from_ref(trunk));
+        let states: Vec<_> = status.trunks.into_iter().filter(|state| state.name == name).collect();
+        if !states.is_empty() {
+            super::keep::show_states(context, &states);
+        }
+        super::show::print(&serde_json::to_string_pretty(&trunk.profile).unwrap_or_default());
+    })
 }
 
 fn show_trunks(context: &Context, trunks: &[provider::Trunk]) {

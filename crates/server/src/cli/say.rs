@@ -9,6 +9,7 @@ use hotline::enterprise::Strategy;
 use hotline::flow::StepWhy;
 use hotline::region::Region;
 use hotline::routing::{RouteWhy, Skip};
+use hotline::trunk::Pass;
 use hotline::{Mono, Wall};
 use unicode_width::UnicodeWidthStr;
 
@@ -131,6 +132,18 @@ struct Teller<'c> {
 impl Teller<'_> {
     fn pick(&self, zh: String, en: String) -> String {
         self.context.pick(&zh, &en).to_owned()
+    }
+
+    fn pass(&self, pass: Pass) -> &str {
+        match pass {
+            Pass::Down => self.context.pick("已熔断，排在最后", "is out of service and comes last"),
+            Pass::Quiet => self.context.pick("对端要求暂停（Retry-After）", "asked for quiet (Retry-After)"),
+            Pass::Full => self.context.pick("并发已满", "carries all the calls it may"),
+            Pass::TooFast => self.context.pick("每秒呼叫数已满", "has begun all the calls of this second"),
+            Pass::NoDisplay => {
+                self.context.pick("不能显示合规的主叫号码", "may show no number for this call")
+            }
+        }
     }
 
     fn leg(&self, leg: LegNo) -> String {
@@ -319,6 +332,14 @@ impl Teller<'_> {
             Fact::HungUp { cause: why, by, .. } => {
                 let (why, by) = (cause(self.context, *why), party(self.context, *by));
                 self.pick(format!("结束：{why}（{by}）"), format!("ended: {why} (by {by})"))
+            }
+            Fact::TrunksPassed { destination, passed } => {
+                let why = |(name, pass): &(Arc<str>, Pass)| format!("{name} {}", self.pass(*pass));
+                let passed = passed.iter().map(why).collect::<Vec<_>>();
+                self.pick(
+                    format!("呼叫 {destination} 时跳过中继：{}", passed.join("，")),
+                    format!("trunks passed over to {destination}: {}", passed.join(", ")),
+                )
             }
             Fact::Over => self.pick("全部释放".into(), "nothing of it is left".into()),
             _ => String::new(),

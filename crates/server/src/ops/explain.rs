@@ -9,7 +9,7 @@ use hotline::enterprise::compile_number;
 use hotline::ledger::Account;
 use hotline::rating::Tariffs;
 use hotline::region::{Region, normalise};
-use hotline::routing::{Trunk, Trunks};
+use hotline::routing::Trunks;
 use hotline::settlement::settle;
 use hotline::tenant::Tenant;
 use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId, Wall};
@@ -89,7 +89,7 @@ const BEGIN: Mono = Mono(86_400_000);
 /// Nobody holds the number.
 pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
     let (hotline, name) = hotline_of(desk, asked.number).await?;
-    let Beside { mut tenant, trunks, tariffs, state } = beside(desk, &hotline, asked.at).await?;
+    let Beside { mut tenant, mut trunks, tariffs, state } = beside(desk, &hotline, asked.at).await?;
     let way_in = trunks.rows.first();
     let caller = normalise(&asked.from, way_in.and_then(|trunk| trunk.area_code.as_deref())).number;
     let region = regions::table(&desk.regions_dir())?.locate(&caller);
@@ -108,7 +108,7 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         no_answer: digits(&asked.no_answer),
         rejects: digits(&asked.rejects),
     };
-    let mut call_desk = CallDesk { tenant: &mut tenant, trunks: &trunks, tariffs: &tariffs };
+    let mut call_desk = CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs };
     let facts = run(arrival, &answers, &mut call_desk, Now { mono: BEGIN, wall: asked.at });
     let settled = settle(id, &facts, &tariffs, 0).map(|settled| settled.settlement);
     let (record, charges) =
@@ -172,15 +172,8 @@ async fn beside(desk: &Desk, hotline: &Hotline, at: Wall) -> Outcome<Beside> {
         }
     }
     let rows = desk.store.trunks().await?;
-    let trunk = |row: store::TrunkRow| Trunk {
-        name: Arc::from(row.name),
-        address: Arc::from(row.address),
-        area_code: row.area_code.map(Arc::from),
-        outgoing: row.outgoing,
-        cost_plan: row.cost_plan,
-        down: false,
-    };
-    let trunks = Trunks { rows: rows.into_iter().filter(|row| row.enabled).map(trunk).collect() };
+    let trunks =
+        Trunks { rows: rows.into_iter().filter(|row| row.enabled).map(crate::serve::at_rest).collect() };
     let tenant = stored_tenant(desk, hotline, at).await?;
     let tariffs = provider::plans(&desk.store).await?;
     Ok(Beside { tenant, trunks, tariffs, state: StateSource::Database })

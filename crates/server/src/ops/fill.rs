@@ -7,7 +7,7 @@ use hotline::call::{Answers, Arrival, Desk as CallDesk, explain as run};
 use hotline::enterprise::{Enterprise, compile_number};
 use hotline::ledger::Account;
 use hotline::region::RegionTable;
-use hotline::routing::{Trunk, Trunks};
+use hotline::routing::Trunks;
 use hotline::settlement::{Settlement, settle};
 use hotline::tenant::Tenant;
 use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId, Wall};
@@ -159,14 +159,6 @@ impl Maker {
         let written = stored.enterprise.numbers.iter().find(|one| one.number == number).ok_or_else(unheld)?;
         let mut hotline = compile_number(&stored.enterprise, written, stored.version);
         hotline.recording_notice = None;
-        let trunk = |row: store::TrunkRow| Trunk {
-            name: Arc::from(row.name),
-            address: Arc::from(row.address),
-            area_code: row.area_code.map(Arc::from),
-            outgoing: row.outgoing,
-            cost_plan: row.cost_plan,
-            down: false,
-        };
         let mut tenant = Tenant::default();
         let account = Account::Prepaid(hotline.tenant.clone());
         tenant.tell_balance(desk.store.balance(&hotline.tenant, &account).await?);
@@ -174,7 +166,9 @@ impl Maker {
             target: hotline.destinations.first().map(|one| one.number.to_string()).unwrap_or_default(),
             hotline: Arc::new(hotline),
             tenant,
-            trunks: Trunks { rows: desk.store.trunks().await?.into_iter().map(trunk).collect() },
+            trunks: Trunks {
+                rows: desk.store.trunks().await?.into_iter().map(crate::serve::at_rest).collect(),
+            },
             tariffs: provider::plans(&desk.store).await?,
             position: desk.store.journal_mark(NODE).await?.unwrap_or(0),
             state: 1,
@@ -204,7 +198,8 @@ impl Maker {
         } else if turn % NO_ANSWER_EVERY == 9 {
             answers.no_answer.push(self.target.clone());
         }
-        let mut desk = CallDesk { tenant: &mut self.tenant, trunks: &self.trunks, tariffs: &self.tariffs };
+        let mut desk =
+            CallDesk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
         let log = run(arrival, &answers, &mut desk, Now { mono: Mono(86_400_000), wall: Wall(begins) });
         self.position += 1;
         let settled = settle(id, &log, &self.tariffs, self.position)?;

@@ -3,6 +3,7 @@
 use hotline::calendar::Date;
 use hotline::number::{Operator, SegmentRow, SegmentStatus, Segments};
 use hotline::rating::{TariffVersion, Tariffs};
+use hotline::trunk::{Profile, ProfileFault};
 use hotline::{PlanId, Wall};
 use serde::{Deserialize, Serialize};
 use store::{Change, PutTariff, Segment, Store, TrunkRow};
@@ -29,6 +30,9 @@ pub struct Trunk {
     pub cost_plan: Option<PlanId>,
     /// Off is never used.
     pub enabled: bool,
+    /// What its carrier's paper says; a password is shown as `***`, and that word leaves it as it is.
+    #[serde(default)]
+    pub profile: Profile,
 }
 
 /// Store a trunk, or change the one of this name.
@@ -62,11 +66,14 @@ pub async fn trunks(desk: &Desk) -> Outcome<Vec<Trunk>> {
 /// # Errors
 /// The address leads nowhere, or the cost plan is not there.
 pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
-    let Trunk { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled } =
+    let Trunk { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled, mut profile } =
         asked.trunk.clone();
     if name.trim().is_empty() {
         return Err(Refusal::invalid("中继要有名称", "a trunk has a name"));
     }
+    no_faults(&profile)?;
+    let before = desk.store.trunks().await?.into_iter().find(|row| row.name == name);
+    keep_password(&mut profile, before.as_ref().map(|row| &row.profile));
     let capacity = None;
     let caller_rules = String::new();
     let row = TrunkRow {
@@ -80,6 +87,7 @@ pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
         capacity,
         cost_plan,
         enabled,
+        profile,
     };
     crate::serve::trunks(std::slice::from_ref(&TrunkRow { enabled: true, ..row.clone() })).map_err(|_| {
         Refusal::invalid(
@@ -94,7 +102,7 @@ pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
     }
     desk.store.put_trunk(&row, &desk.change(&asked.by)).await?;
     tell_trunks(desk).await?;
-    Ok(asked.trunk.clone())
+    Ok(shown(row))
 }
 
 /// Switches a trunk off and tells the node.
@@ -113,6 +121,37 @@ pub async fn trunk_remove(desk: &Desk, asked: &TrunkRemove) -> Outcome<Trunk> {
     Ok(shown(row))
 }
 
+/// What stands for a password.
+const HIDDEN: &str = "***";
+
+/// A profile that came back as it was shown keeps the password it had.
+fn keep_password(profile: &mut Profile, before: Option<&Profile>) {
+    let known = before.and_then(|before| before.registration.as_ref());
+    if let (Some(registration), Some(known)) = (&mut profile.registration, known)
+        && registration.password.0 == HIDDEN
+    {
+        registration.password = known.password.clone();
+    }
+}
+
+fn no_faults(profile: &Profile) -> Outcome<()> {
+    let faults = profile.faults();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let mut refusal = Refusal::new(
+        Code::InvalidDocument,
+        "中继参数有问题，没有任何改动",
+        "the trunk's profile is wrong; nothing was changed",
+    );
+    let problem = |fault: &ProfileFault| {
+        let (zh, en) = fault.text();
+        Problem { line: 0, path: "profile".into(), code: fault.code().into(), zh, en }
+    };
+    refusal.problems = faults.iter().map(problem).collect();
+    Err(refusal)
+}
+
 async fn tell_trunks(desk: &Desk) -> Outcome<()> {
     if let Some(live) = &desk.live {
         live.trunks_changed(crate::serve::trunks(&desk.store.trunks().await?)?).await?;
@@ -122,7 +161,11 @@ async fn tell_trunks(desk: &Desk) -> Outcome<()> {
 
 fn shown(row: TrunkRow) -> Trunk {
     let TrunkRow { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled, .. } = row;
-    Trunk { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled }
+    let mut profile = row.profile;
+    if let Some(registration) = &mut profile.registration {
+        registration.password.0 = HIDDEN.into();
+    }
+    Trunk { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled, profile }
 }
 
 /// Store versions of plans.

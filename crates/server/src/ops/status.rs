@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hotline::Now;
 use hotline::routing::Trunk;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,15 @@ pub struct TrunkState {
     pub address: String,
     /// Out of service by the circuit breaker.
     pub down: bool,
+    /// Its carrier asked for quiet (Retry-After).
+    #[serde(default)]
+    pub quiet: bool,
+    /// Calls in and out that it carries.
+    #[serde(default)]
+    pub calls: u32,
+    /// The last answer to our OPTIONS: status and round trip in ms.
+    #[serde(default)]
+    pub options: Option<(u16, u64)>,
 }
 
 /// Says how things are.
@@ -56,17 +66,21 @@ pub async fn status(desk: &Desk) -> Outcome<Status> {
     status.http = Some(live.config().http_listen.to_string());
     status.draining = meters.draining.is_on();
     status.database_away = meters.database_away.is_on();
-    let look = |node: &node::Node, _| {
-        (node.calls_up() as u64, node.unsettled() as u64, node.trunks().rows.clone(), node.totals())
+    let look = |node: &node::Node, now: Now| {
+        let state = |trunk: &Trunk| TrunkState {
+            name: trunk.name.to_string(),
+            address: trunk.address.to_string(),
+            down: trunk.down,
+            quiet: trunk.quiet_until.is_some_and(|until| until > now.mono),
+            calls: trunk.load.calls,
+            options: node.trunk_health(&trunk.name),
+        };
+        let trunks: Vec<TrunkState> = node.trunks().rows.iter().map(state).collect();
+        (node.calls_up() as u64, node.unsettled() as u64, trunks, node.totals())
     };
     let (calls_up, unsettled, trunks, totals) = live.ask(look).await?;
     (status.calls_up, status.unsettled) = (calls_up, unsettled);
-    let state = |trunk: Trunk| TrunkState {
-        name: trunk.name.to_string(),
-        address: trunk.address.to_string(),
-        down: trunk.down,
-    };
-    status.trunks = trunks.into_iter().map(state).collect();
+    status.trunks = trunks;
     let counts = [
         ("invites", totals.invites),
         ("accepted", totals.accepted),

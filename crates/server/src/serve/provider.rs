@@ -53,6 +53,7 @@ fn row_of(trunk: &Trunk) -> TrunkRow {
         capacity: None,
         cost_plan: trunk.cost_plan.as_deref().map(PlanId::new),
         enabled: true,
+        profile: trunk.profile.clone(),
     }
 }
 
@@ -64,14 +65,29 @@ pub fn trunks(rows: &[TrunkRow]) -> Result<Vec<TrunkConfig>, ServeError> {
     rows.iter().filter(|row| row.enabled).map(trunk).collect()
 }
 
+/// A trunk as a dry run without a node sees it: in service, with nothing on it.
+pub fn at_rest(row: TrunkRow) -> hotline::trunk::Trunk {
+    hotline::trunk::Trunk {
+        area_code: row.area_code.map(Into::into),
+        outgoing: row.outgoing,
+        priority: row.priority,
+        cost_plan: row.cost_plan,
+        profile: row.profile.into(),
+        ..hotline::trunk::Trunk::plain(&row.name, &row.address)
+    }
+}
+
 fn trunk(row: &TrunkRow) -> Result<TrunkConfig, ServeError> {
     let unusable = || ServeError::Trunk { name: row.name.clone(), address: row.address.clone() };
     Ok(TrunkConfig {
         name: row.name.clone(),
         address: resolve(&row.address).ok_or_else(unusable)?,
         area_code: row.area_code.clone(),
+        incoming: row.incoming,
         outgoing: row.outgoing,
+        priority: row.priority,
         cost_plan: row.cost_plan.clone(),
+        profile: row.profile.clone(),
     })
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::enterprise::compile;
+use hotline::trunk::Profile;
 use hotline::{Beijing, Money, PlanId, Wall};
 use node::directory::{Entry, Place};
 use node::{Change, Input, Node, TrunkConfig};
@@ -162,14 +163,22 @@ pub enum Deed {
 
 /// The provider's trunks: two that are sound, one that is flaky, one for calls in only.
 pub fn trunks() -> Vec<TrunkConfig> {
-    let trunk = |name: &str, host: u8, outgoing: bool| TrunkConfig {
+    let trunk = |name: &str, host: u8, outgoing: bool, priority: u32| TrunkConfig {
         name: name.into(),
         address: SocketAddr::from(([10, 0, 1, host], 5060)),
         area_code: Some("010".into()),
+        incoming: true,
         outgoing,
+        priority,
+        profile: Profile { options_s: 0, ..Profile::default() },
         cost_plan: Some(PlanId::new("C1")),
     };
-    vec![trunk("flaky", 3, true), trunk("north", 1, true), trunk("south", 2, true), trunk("inward", 4, false)]
+    vec![
+        trunk("flaky", 3, true, 1),
+        trunk("north", 1, true, 2),
+        trunk("south", 2, true, 3),
+        trunk("inward", 4, false, 4),
+    ]
 }
 
 impl World {

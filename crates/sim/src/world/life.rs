@@ -195,6 +195,9 @@ impl World {
                 node.calls().next().map(|call| call.log())
             ));
         }
+        if let Some(trunk) = node.trunks().rows.iter().find(|trunk| trunk.load.calls > 0) {
+            return Err(format!("trunk {} still counts {} calls", trunk.name, trunk.load.calls));
+        }
         if node.free_ports() != crate::media::PORTS {
             return Err(format!("{} ports are free of {}", node.free_ports(), crate::media::PORTS));
         }

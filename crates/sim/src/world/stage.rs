@@ -9,6 +9,7 @@ use hotline::cdr::CallRecord;
 use hotline::enterprise::{Enterprise, compile};
 use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
+use hotline::trunk::Profile;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
 use node::media::{Codec, Command, MediaLeg};
@@ -446,7 +447,10 @@ fn trunk(place: usize, name: &str) -> TrunkConfig {
         name: name.to_owned(),
         address: SocketAddr::from(([10, 0, 1, place as u8 + 1], 5060)),
         area_code: Some("010".into()),
+        incoming: true,
         outgoing: true,
+        priority: place as u32,
+        profile: Profile { options_s: 0, ..Profile::default() },
         cost_plan: Some(PlanId::new("C1")),
     }
 }

@@ -1,6 +1,7 @@
 //! Trunks, segments, tariffs and settings.
 
 use hotline::rating::Tariffs;
+use hotline::trunk::{Profile, Registration, Secret};
 use hotline::{PlanId, TenantId, Wall};
 use store::{PutTariff, Segment, TrunkRow};
 
@@ -26,6 +27,7 @@ fn trunk(name: &str, priority: u32) -> TrunkRow {
         capacity: (priority > 1).then_some(300),
         cost_plan: Some(PlanId::new("C1")),
         enabled: true,
+        profile: Profile { weight: priority, ..Profile::default() },
     }
 }
 
@@ -42,6 +44,14 @@ async fn trunks_come_in_order_of_preference(case: Case) {
     let audit = store.audit(&TenantId::provider(), None, 1).await.unwrap();
     assert!(audit[0].was.as_ref().unwrap().contains("enabled: true"));
     assert!(audit[0].became.as_ref().unwrap().contains("enabled: false"));
+    let password = Secret("correct horse".into());
+    let registration = Registration { user: "u".into(), domain: String::new(), password, expires_s: 60 };
+    let mut secret = trunk("s", 3);
+    secret.profile.registration = Some(registration);
+    store.put_trunk(&secret, &by).await.unwrap();
+    assert_eq!(store.trunks().await.unwrap()[2], secret, "the password is kept");
+    let audit = store.audit(&TenantId::provider(), None, 1).await.unwrap();
+    assert!(!audit[0].became.as_ref().unwrap().contains("horse"), "and not told");
 }
 
 async fn f15_a_tariff_version_is_never_edited(case: Case) {

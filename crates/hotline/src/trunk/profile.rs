@@ -1,0 +1,407 @@
+//! What a carrier's paper says of one trunk: limits, ways of writing numbers, whose number may be shown, early media, keys.
+//! A profile is data; what is missing has the default named here, and what is wrong is told with a stable code.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::NumberForm;
+use crate::HotlineNumber;
+use crate::region::{CallerForm, normalise};
+
+/// A trunk's profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// The carrier it belongs to; trunks of one carrier are listed together.
+    pub carrier: String,
+    /// How SIP travels.
+    pub transport: Transport,
+    /// Further addresses that the carrier calls from, `ip` or `ip:port`.
+    pub sources: Vec<String>,
+    /// Its share among healthy trunks of equal priority, 1 to 1000.
+    pub weight: u32,
+    /// Calls at once, in and out together; without it as many as come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_max: Option<u32>,
+    /// Outgoing calls begun within any second, 1 to 1000; without it as many as come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_s_max: Option<u32>,
+    /// How long its first response may take, 200 to 30,000 ms (FAULTS F8).
+    pub first_response_ms: u64,
+    /// How often it is asked by OPTIONS while nothing is wrong, seconds; 0 asks only while it is down.
+    pub options_s: u32,
+    /// How it wants called numbers written.
+    pub called: NumberForm,
+    /// How it wants the caller's number written.
+    pub caller: NumberForm,
+    /// Whose number its calls show (row K06).
+    pub show: Shown,
+    /// Our own numbers on it, in national form; the first is shown where [`Shown::Own`] is asked for.
+    pub numbers: Vec<String>,
+    /// Whether its carrier permits that the original caller's number is shown.
+    pub shows_caller: bool,
+    /// Whether its carrier permits that the 400 number is shown.
+    pub shows_hotline: bool,
+    /// Whether P-Asserted-Identity is believed from it and told to it (RFC 3325).
+    pub trusted: bool,
+    /// Whether callers may hear anything before the answer.
+    pub early_media: EarlyMedia,
+    /// After so long without an answer we answer a caller of this trunk, since carriers cut what stays unanswered for a
+    /// minute; 0 never does.
+    pub early_s_max: u32,
+    /// Whether keys count before the answer.
+    pub early_dtmf: bool,
+    /// How keys travel.
+    pub dtmf: Dtmf,
+    /// Whether media is encrypted.
+    pub srtp: Srtp,
+    /// Whether a busy or ringback tone of the far end is listened for (row R12).
+    pub tones: bool,
+    /// Whether emergency calls leave by it.
+    pub emergency: bool,
+    /// Numbers of two-stage relay (row R20).
+    pub access_numbers: Vec<AccessNumber>,
+    /// Whether the 400 number is taken from To where the Request-URI holds none.
+    pub number_from_to: bool,
+    /// Rows in front of the shipped cause table (FAULTS F8).
+    pub causes: Vec<crate::trunk::CauseRow>,
+    /// How we register with it; an IP peer has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            carrier: String::new(),
+            transport: Transport::Udp,
+            sources: Vec::new(),
+            weight: 1,
+            calls_max: None,
+            calls_per_s_max: None,
+            first_response_ms: 1_800,
+            options_s: 30,
+            called: NumberForm::National,
+            caller: NumberForm::National,
+            show: Shown::Caller,
+            numbers: Vec::new(),
+            shows_caller: true,
+            shows_hotline: false,
+            trusted: false,
+            early_media: EarlyMedia::Yes,
+            early_s_max: 55,
+            early_dtmf: false,
+            dtmf: Dtmf::Rfc4733,
+            srtp: Srtp::Off,
+            tones: false,
+            emergency: false,
+            access_numbers: Vec::new(),
+            number_from_to: false,
+            causes: Vec::new(),
+            registration: None,
+        }
+    }
+}
+
+/// How SIP travels to a trunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Transport {
+    #[default]
+    Udp,
+    Tcp,
+    Tls,
+}
+
+/// Whose number an outgoing call shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// The original caller's, with Diversion and History-Info.
+    #[default]
+    Caller,
+    /// A number of ours on the trunk.
+    Own,
+    /// The 400 number.
+    Hotline,
+}
+
+/// Whether a caller may hear anything before the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyMedia {
+    /// Prompts and ringing are early media.
+    #[default]
+    Yes,
+    /// The trunk carries none: we answer first.
+    AnswerFirst,
+}
+
+/// How keys travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtmf {
+    /// telephone-event packets.
+    #[default]
+    Rfc4733,
+    /// SIP INFO.
+    Info,
+    /// Tones in the audio.
+    Inband,
+}
+
+/// Whether media is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Srtp {
+    #[default]
+    Off,
+    Offered,
+    Required,
+}
+
+/// A number of two-stage relay: calls to it are calls to a 400 number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessNumber {
+    /// Its digits, in national form.
+    pub number: String,
+    /// The 400 number behind it, where the INVITE names none; without it Diversion or History-Info must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hotline: Option<HotlineNumber>,
+}
+
+/// How we register with a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// The user of our address of record.
+    pub user: String,
+    /// Its domain; the trunk's address where empty.
+    #[serde(default)]
+    pub domain: String,
+    /// The password of its digest.
+    pub password: Secret,
+    /// How long a registration is asked for, 60 to 86,400 s.
+    #[serde(default = "expires_s")]
+    pub expires_s: u32,
+}
+
+fn expires_s() -> u32 {
+    3_600
+}
+
+/// A password: written where it must be, never shown.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What is wrong with a profile. [`ProfileFault::code`] is stable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variant's line names its fields")]
+pub enum ProfileFault {
+    /// Outside of its range.
+    Range { field: &'static str, value: u64, least: u64, most: u64 },
+    /// Not an address, or an address and a port.
+    Source { text: String },
+    /// A number of ours that is no mainland number.
+    Number { text: String },
+    /// A row of causes with neither a status nor a Q.850 cause, or with one that there is not.
+    Cause { place: usize },
+    /// Our own number is to be shown and none is given.
+    NoOwnNumber,
+    /// The caller or the 400 number is to be shown, and the carrier does not permit it.
+    NotPermitted { shown: &'static str },
+    /// Understood, and not to be had in this version.
+    NotAvailable { what: &'static str },
+}
+
+impl ProfileFault {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ProfileFault::Range { .. } => "out_of_range",
+            ProfileFault::Source { .. } => "not_an_address",
+            ProfileFault::Number { .. } => "not_a_number",
+            ProfileFault::Cause { .. } => "not_a_cause",
+            ProfileFault::NoOwnNumber => "no_own_number",
+            ProfileFault::NotPermitted { .. } => "not_permitted",
+            ProfileFault::NotAvailable { .. } => "not_available",
+        }
+    }
+
+    /// What people read, in Chinese and in English.
+    pub fn text(&self) -> (String, String) {
+        match self {
+            ProfileFault::Range { field, value, least, most } => (
+                format!("{field} 为 {value}，应在 {least} 到 {most} 之间"),
+                format!("{field} is {value}, not between {least} and {most}"),
+            ),
+            ProfileFault::Source { text } => (
+                format!("sources 中的 {text} 不是地址，也不是地址和端口"),
+                format!("sources: {text} is neither an address nor an address and port"),
+            ),
+            ProfileFault::Number { text } => (
+                format!("{text} 不是境内固定电话或手机号码"),
+                format!("{text} is no mainland landline or mobile number"),
+            ),
+            ProfileFault::Cause { place } => (
+                format!("causes 第 {place} 行：要有 status（300–699）或 q850（1–127）"),
+                format!("causes, row {place}: give a status (300 to 699) or a q850 (1 to 127)"),
+            ),
+            ProfileFault::NoOwnNumber => (
+                "show = own 要在 numbers 中写明本中继自有的号码".into(),
+                "show = own needs a number of ours on this trunk in numbers".into(),
+            ),
+            ProfileFault::NotPermitted { shown } => (
+                format!("show = {shown}，但没有写明运营商允许（shows_{shown}）"),
+                format!("show = {shown}, but the carrier's permission is not given (shows_{shown})"),
+            ),
+            ProfileFault::NotAvailable { what } => {
+                (format!("本版本尚不支持 {what}"), format!("{what} is not available in this version"))
+            }
+        }
+    }
+}
+
+impl Profile {
+    /// Everything that is wrong with it.
+    pub fn faults(&self) -> Vec<ProfileFault> {
+        let mut faults = Vec::new();
+        let mut range = |field, value: u64, least, most| {
+            if !(least..=most).contains(&value) {
+                faults.push(ProfileFault::Range { field, value, least, most });
+            }
+        };
+        range("weight", self.weight.into(), 1, 1_000);
+        range("first_response_ms", self.first_response_ms, 200, 30_000);
+        range("options_s", self.options_s.into(), 0, 3_600);
+        range("early_s_max", self.early_s_max.into(), 0, 600);
+        if let Some(calls_max) = self.calls_max {
+            range("calls_max", calls_max.into(), 1, 100_000);
+        }
+        if let Some(rate) = self.calls_per_s_max {
+            range("calls_per_s_max", rate.into(), 1, 1_000);
+        }
+        if let Some(registration) = &self.registration {
+            range("registration.expires_s", registration.expires_s.into(), 60, 86_400);
+        }
+        self.check_numbers(&mut faults);
+        self.check_display(&mut faults);
+        self.check_availability(&mut faults);
+        faults
+    }
+
+    fn check_numbers(&self, faults: &mut Vec<ProfileFault>) {
+        for source in &self.sources {
+            if source.parse::<std::net::IpAddr>().is_err() && source.parse::<std::net::SocketAddr>().is_err()
+            {
+                faults.push(ProfileFault::Source { text: source.clone() });
+            }
+        }
+        let access = self.access_numbers.iter().map(|access| &access.number);
+        for number in self.numbers.iter().chain(access) {
+            let read = normalise(number, None);
+            let subscriber = matches!(read.form, CallerForm::Mobile | CallerForm::Landline);
+            if !subscriber || read.number != *number {
+                faults.push(ProfileFault::Number { text: number.clone() });
+            }
+        }
+        for (place, row) in self.causes.iter().enumerate() {
+            if !row.is_sound() {
+                faults.push(ProfileFault::Cause { place: place + 1 });
+            }
+        }
+    }
+
+    fn check_display(&self, faults: &mut Vec<ProfileFault>) {
+        match self.show {
+            Shown::Own if self.numbers.is_empty() => faults.push(ProfileFault::NoOwnNumber),
+            Shown::Caller if !self.shows_caller => {
+                faults.push(ProfileFault::NotPermitted { shown: "caller" });
+            }
+            Shown::Hotline if !self.shows_hotline => {
+                faults.push(ProfileFault::NotPermitted { shown: "hotline" });
+            }
+            Shown::Own | Shown::Caller | Shown::Hotline => {}
+        }
+    }
+
+    fn check_availability(&self, faults: &mut Vec<ProfileFault>) {
+        let unavailable = [
+            (self.transport != Transport::Udp, "transport"),
+            (self.srtp != Srtp::Off, "srtp"),
+            (self.dtmf == Dtmf::Inband, "dtmf = inband"),
+            (self.tones, "tones"),
+            (self.early_dtmf, "early_dtmf"),
+            (self.registration.is_some(), "registration"),
+        ];
+        let asked = unavailable.into_iter().filter(|(asked, _)| *asked);
+        faults.extend(asked.map(|(_, what)| ProfileFault::NotAvailable { what }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x04_what_is_missing_has_its_default() {
+        let profile: Profile = serde_json::from_str("{}").expect("empty");
+        assert_eq!(profile, Profile::default());
+        assert_eq!(profile.faults(), []);
+        assert_eq!((profile.first_response_ms, profile.early_s_max, profile.early_dtmf), (1_800, 55, false));
+    }
+
+    #[test]
+    fn x04_a_word_that_is_none_is_refused() {
+        for wrong in [r#"{"wieght":2}"#, r#"{"called":"e146"}"#, r#"{"show":"400"}"#, r#"{"weight":"2"}"#] {
+            assert!(serde_json::from_str::<Profile>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn x04_everything_wrong_is_told_with_its_code() {
+        let text = r#"{"weight":0,"first_response_ms":50,"calls_max":0,"sources":["carrier"],"numbers":["110"],
+                       "access_numbers":[{"number":"62000001"}],"causes":[{"means":"busy"}],"show":"hotline"}"#;
+        let profile: Profile = serde_json::from_str(text).expect("well formed");
+        let codes: Vec<&str> = profile.faults().iter().map(ProfileFault::code).collect();
+        assert_eq!(
+            codes,
+            [
+                "out_of_range",
+                "out_of_range",
+                "out_of_range",
+                "not_an_address",
+                "not_a_number",
+                "not_a_number",
+                "not_a_cause",
+                "not_permitted",
+            ]
+        );
+        for fault in profile.faults() {
+            let (zh, en) = fault.text();
+            assert!(!zh.is_ascii() && en.is_ascii(), "{zh} / {en}");
+        }
+    }
+
+    #[test]
+    fn x04_a_password_is_not_shown() {
+        let registration = Registration {
+            user: "sibai".into(),
+            domain: String::new(),
+            password: Secret("correct horse".into()),
+            expires_s: 3_600,
+        };
+        assert!(!format!("{registration:?}").contains("horse"));
+    }
+}
