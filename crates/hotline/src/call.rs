@@ -13,7 +13,7 @@ use crate::rating::Tariffs;
 use crate::region::Region;
 use crate::routing::Trunks;
 use crate::tenant::{Ask, Tenant};
-use crate::{CallId, Mono, Now, RecordingId, Wall};
+use crate::{CallId, HotlineNumber, Mono, Now, RecordingId, Wall};
 
 pub use explain::{Answers, explain};
 pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
@@ -51,14 +51,49 @@ pub struct Arrival {
     pub hotline: Arc<Hotline>,
     /// The caller in national form, empty when withheld.
     pub caller: String,
+    /// Whether the caller asked that nobody be shown the number; it is known by a trusted network's word.
+    pub withheld: bool,
     /// Where the caller is.
     pub region: Region,
     /// The trunk it came by.
     pub trunk: Arc<str>,
+    /// How long it may stay unanswered before we answer it ourselves, by its trunk's profile; `None` as long as it takes.
+    pub early_ms_max: Option<u64>,
     /// The seed of its random choices.
     pub seed: u64,
     /// Why it cannot go on, if that is known before it began: the caller left, no codec in common, no room.
     pub refused: Option<Cause>,
+}
+
+/// The caller of a live incoming call. Only a call that is up gives one, so that whose number is shown is never a number
+/// that nobody calls from.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'c> {
+    caller: &'c str,
+    withheld: bool,
+    number: HotlineNumber,
+}
+
+impl<'c> Live<'c> {
+    /// The caller in national form, empty when unknown.
+    pub fn caller(&self) -> &'c str {
+        self.caller
+    }
+
+    /// Whether the number is to be shown to nobody.
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
+    }
+
+    /// The 400 number called.
+    pub fn number(&self) -> HotlineNumber {
+        self.number
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_test(caller: &'c str, withheld: bool, number: HotlineNumber) -> Self {
+        Self { caller, withheld, number }
+    }
 }
 
 /// What happens to a call.
@@ -163,6 +198,8 @@ enum Timer {
     Warn,
     /// When the talk has lasted its longest.
     TalkLimit,
+    /// When to answer a caller whose carrier cuts what stays unanswered for a minute.
+    Early,
     /// When to stop waiting for the last word of legs and media.
     Ending,
 }
@@ -220,6 +257,7 @@ pub struct Call {
     id: CallId,
     hotline: Arc<Hotline>,
     caller: String,
+    withheld: bool,
     region: Region,
     wall_offset_ms: i64,
     started: Mono,
@@ -252,6 +290,7 @@ impl Call {
             id: arrival.id,
             hotline: arrival.hotline,
             caller: arrival.caller,
+            withheld: arrival.withheld,
             region: arrival.region,
             wall_offset_ms,
             started: now.mono,
@@ -272,6 +311,9 @@ impl Call {
             actions: VecDeque::new(),
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
+        if let Some(early_ms_max) = arrival.early_ms_max {
+            call.arm(Timer::Early, now.mono + early_ms_max);
+        }
         match arrival.refused {
             Some(Cause::CallerCancelled) => {
                 call.hang_up(Cause::CallerCancelled, Party::Caller, now.mono, desk, now.mono);
@@ -300,6 +342,9 @@ impl Call {
             count_unanswered: limits.iter().any(|limits| limits.count_unanswered),
         };
         self.note(Fact::Arrived(Box::new(arrived)), now);
+        if self.withheld {
+            self.note(Fact::Withheld, now);
+        }
     }
 
     fn admit(&mut self, desk: &mut Desk<'_>, now: Mono) {
@@ -366,6 +411,7 @@ impl Call {
                 let play = self.plays;
                 self.take(Event::Played { play }, desk, now);
             }
+            Timer::Early => self.answer_before_the_carrier_cuts(desk, now),
             Timer::Slice => self.hold_next_slice(desk, now),
             Timer::PaidEnd => self.end_of_paid(desk, now),
             Timer::Warn => self.warn(desk, now),
@@ -505,12 +551,21 @@ impl Call {
         if self.answered.is_some() {
             return;
         }
+        self.disarm(Timer::Early);
         self.answered = Some(now);
         self.note(Fact::Answered, now);
         self.actions.push_back(Action::AnswerCaller);
         self.arm(Timer::TalkLimit, now + self.hotline.talk_ms_max);
         if self.hotline.charging_from == ChargingFrom::Answer {
             self.start_meter(desk, now);
+        }
+    }
+
+    /// Who is still being served is answered; who is being refused hears the end of that unanswered.
+    fn answer_before_the_carrier_cuts(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        match self.state {
+            State::Refusing { .. } | State::Ending | State::Over => {}
+            _ => self.answer_caller(desk, now),
         }
     }
 
@@ -652,6 +707,13 @@ impl Call {
     /// Its caller, in national form.
     pub fn caller(&self) -> &str {
         &self.caller
+    }
+
+    /// What may be told of its caller, while it is up: the proof that a leg belongs to a live incoming call (row K06).
+    pub fn live(&self) -> Option<Live<'_>> {
+        let over = self.log.iter().rev().any(|dated| matches!(dated.fact, Fact::HungUp { .. }));
+        let live = Live { caller: &self.caller, withheld: self.withheld, number: self.hotline.number };
+        (!over).then_some(live)
     }
 
     /// Its log so far.

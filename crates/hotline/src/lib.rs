@@ -5,6 +5,7 @@ pub mod barring;
 pub mod calendar;
 pub mod call;
 pub mod cdr;
+pub mod display;
 pub mod enterprise;
 pub mod flow;
 pub mod hotline;

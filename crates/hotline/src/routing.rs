@@ -56,6 +56,8 @@ pub enum Skip {
     Rejected,
     /// Off duty by its schedule (row R17).
     OffDuty,
+    /// An emergency, service, premium, 400, 800 or foreign number: never dialled (FAULTS N7).
+    NotAllowed,
 }
 
 /// What is asked beside the rules: when, with whose chance, and what this call knows already.

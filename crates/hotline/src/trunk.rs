@@ -11,12 +11,14 @@ use crate::flow::Chance;
 use crate::hotline::Destination;
 use crate::{Mono, PlanId};
 
+pub use called::{Named, called, read as read_hotline};
 pub use cause::{CauseRow, Failed, Means, NetworkFault, SHIPPED as SHIPPED_CAUSES, Shipped, means, shipped};
 pub use form::NumberForm;
 pub use profile::{
     AccessNumber, Dtmf, EarlyMedia, Profile, ProfileFault, Registration, Secret, Shown, Srtp, Transport,
 };
 
+mod called;
 mod cause;
 mod form;
 mod profile;
@@ -248,6 +250,7 @@ mod tests {
             enabled: true,
             lines: 1,
             ring_ms: 20_000,
+            duty: Default::default(),
         }
     }
 

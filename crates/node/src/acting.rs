@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hotline::call::{Action, CALLER, Event, LegNo, Sound};
 use hotline::cdr::LegOutcome;
+use hotline::display::Display;
 use hotline::enterprise::DestinationKind;
 use sip::sdp::Sdp;
 use sip::{Invite, Party, Reason};
@@ -208,14 +209,20 @@ impl Node {
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
         let speech = slot.side(leg).map_or_else(Default::default, |side| side.speech);
         let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
-        let caller = slot.call.caller();
-        let shown = if caller.is_empty() { "anonymous" } else { caller };
-        let from = Party { user: shown.to_owned(), host: port.address.ip().to_string(), display: None };
-        let mut invite = Invite::new(to, request_uri, from, ours.to_bytes());
-        if !caller.is_empty() {
-            invite.asserted = Some(format!("sip:{caller}@{}", port.address.ip()));
-        }
-        invite.diversion = Some(format!("sip:{}@{}", hotline.number, port.address.ip()));
+        let live = slot.call.live()?;
+        let trunk = way.and_then(|way| self.carriers.named(way));
+        let display = match trunk {
+            Some(trunk) => Display::on_trunk(&trunk.profile, &live).ok()?,
+            None => Display::on_phone(&live),
+        };
+        let written = |number: &str| match trunk {
+            Some(trunk) => trunk.profile.caller.write(number, trunk.area_code.as_deref()),
+            None => number.to_owned(),
+        };
+        let host = port.address.ip().to_string();
+        let mut invite = show(&display, request_uri, &host, written, |uri, from| {
+            Invite::new(to, uri, from, ours.to_bytes())
+        });
         invite.max_forwards = slot.max_forwards;
         invite.first_response_ms = Some(first_response_ms);
         let sip = self.endpoint.invite(invite, self.now.mono.0).ok()?;
@@ -254,6 +261,33 @@ impl Node {
             self.carriers.probing(place, probe);
         }
     }
+}
+
+/// An INVITE that shows what a display permits and nothing else (row K06): From, the assertion, and by whom it was
+/// diverted, in both ways that carriers read (RFC 5806, RFC 7044).
+fn show(
+    display: &Display,
+    request_uri: String,
+    host: &str,
+    written: impl Fn(&str) -> String,
+    make: impl FnOnce(String, Party) -> Invite,
+) -> Invite {
+    let (user, at) = match display.from() {
+        Some(number) => (written(number), host),
+        None => ("anonymous".to_owned(), "anonymous.invalid"),
+    };
+    let mut invite = make(request_uri, Party { user, host: at.to_owned(), display: None });
+    invite.asserted = display.asserted().map(|number| format!("sip:{}@{host}", written(number)));
+    if display.is_withheld() {
+        invite.headers.push(("Privacy".into(), "id".into()));
+    }
+    if let Some(number) = display.diverted_by() {
+        invite.diversion = Some(format!("sip:{number}@{host}"));
+        let target = invite.request_uri.split(['?', ';']).next().unwrap_or_default();
+        let history = format!("<sip:{number}@{host}>;index=1, <{target};cause=302>;index=1.1;mp=1");
+        invite.headers.push(("History-Info".into(), history));
+    }
+    invite
 }
 
 /// The address of `sip:user@ip:port`; the port is 5060 unless said.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use hotline::call::{Arrival, CALLER, Call, Desk};
 use hotline::cdr::Cause;
 use hotline::rating::Tariffs;
-use hotline::region::{self, Region};
+use hotline::region::{self, CallerForm, Region};
 use hotline::tenant::Tenant;
+use hotline::trunk::{self, Profile};
 use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
 use sip::Arriving;
 
@@ -28,6 +29,7 @@ pub(crate) struct Parked {
     arriving: Box<Arriving>,
     trunk: Arc<str>,
     area_code: Option<Arc<str>>,
+    profile: Arc<Profile>,
     pub(crate) since: Mono,
     cancelled: bool,
     /// Whether its number was asked for twice: a third time would not help.
@@ -39,20 +41,26 @@ impl Node {
     pub(crate) fn invited(&mut self, leg: sip::LegId, arriving: Box<Arriving>) {
         self.totals.invites += 1;
         let now = self.now.mono;
-        let Some(trunk) = self
-            .carriers
-            .of_source(arriving.from.remote)
-            .and_then(|place| self.carriers.config(place))
-            .filter(|trunk| trunk.incoming)
-        else {
+        let place = self.carriers.of_source(arriving.from.remote);
+        let incoming = |place: &usize| self.carriers.config(*place).is_some_and(|trunk| trunk.incoming);
+        let Some(row) = place.filter(incoming).and_then(|place| self.carriers.view.rows.get(place)) else {
             self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
             return self.endpoint.reject(leg, 403, None, None, now.0);
         };
-        let trunk_name: Arc<str> = trunk.name.as_str().into();
-        let area_code: Option<Arc<str>> = trunk.area_code.as_deref().map(Arc::from);
-        let Ok(number) = arriving.request_uri_user.parse::<HotlineNumber>() else {
+        let (trunk, area_code, profile) = (row.name.clone(), row.area_code.clone(), row.profile.clone());
+        let named = trunk::Named {
+            request_uri: &arriving.request_uri_user,
+            to: &arriving.to_user,
+            diversion: arriving.diversion.as_deref(),
+            history: &arriving.history,
+        };
+        let Some(number) = trunk::called(&profile, area_code.as_deref(), &named) else {
             return self.endpoint.reject(leg, 404, None, None, now.0);
         };
+        if let Some(shown) = self.forged(&arriving) {
+            self.outputs.push_back(Output::Notice(Notice::Forged { shown, number, trunk }));
+            return self.endpoint.reject(leg, 403, None, None, now.0);
+        }
         if self.drained || self.journal_low {
             self.totals.refused_unready += 1;
             return self.endpoint.reject(leg, 503, None, Some(5), now.0);
@@ -61,13 +69,21 @@ impl Node {
         let parked = Parked {
             leg,
             arriving,
-            trunk: trunk_name,
+            trunk,
             area_code,
+            profile,
             since: now,
             cancelled: false,
             asked_again: false,
         };
         self.begin_or_park(number, parked);
+    }
+
+    /// One of our own 400 numbers shown as a caller's: nobody calls from one (rows K06, B10).
+    fn forged(&mut self, arriving: &Arriving) -> Option<HotlineNumber> {
+        let shown = [Some(arriving.from_user.as_str()), arriving.asserted.as_deref()];
+        let mut numbers = shown.into_iter().flatten().filter_map(trunk::read_hotline);
+        numbers.find(|number| !matches!(self.directory.find(*number), Found::Unassigned))
     }
 
     fn begin_or_park(&mut self, number: HotlineNumber, parked: Parked) {
@@ -190,8 +206,7 @@ impl Node {
         let now = self.now;
         let low = u128::from(self.chance.draw()) << 64 | u128::from(self.chance.draw());
         let id = CallId::at(now.wall.0, low);
-        let raw = parked.arriving.asserted.as_deref().unwrap_or(&parked.arriving.from_user);
-        let caller = region::normalise(raw, parked.area_code.as_deref()).number;
+        let Identity { caller, withheld } = identity(&parked);
         let region = if caller.is_empty() { Region::unknown() } else { self.regions.locate(&caller) };
         let trunk = parked.trunk.clone();
         self.outputs.push_back(Output::Notice(Notice::Began {
@@ -209,7 +224,17 @@ impl Node {
         let room = self.carriers.view.begin_incoming(&trunk);
         let refused = refused.or((!room).then_some(Cause::NoCapacity));
         let held = room.then(|| trunk.clone());
-        let arrival = Arrival { id, hotline, caller, region, trunk, seed: self.chance.draw(), refused };
+        let arrival = Arrival {
+            early_ms_max: early_ms_max(&parked.profile),
+            id,
+            hotline,
+            caller,
+            withheld,
+            region,
+            trunk,
+            seed: self.chance.draw(),
+            refused,
+        };
         let own = arrival.hotline.tenant.clone();
         let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
         let tariffs = self.tariffs.clone();
@@ -276,6 +301,32 @@ impl Node {
             parked.cancelled = true;
         }
     }
+}
+
+fn early_ms_max(profile: &Profile) -> Option<u64> {
+    (profile.early_s_max > 0).then(|| u64::from(profile.early_s_max) * 1_000)
+}
+
+/// Who calls, as far as we may believe it.
+struct Identity {
+    /// In national form, empty when unknown.
+    caller: String,
+    /// Whether nobody may be shown the number.
+    withheld: bool,
+}
+
+/// A trusted trunk's assertion says who calls, even for callers who show nothing (RFC 3325); from others it is not looked
+/// at. Whose number we know and who wished not to be shown is shown to nobody.
+fn identity(parked: &Parked) -> Identity {
+    let arriving = &parked.arriving;
+    let national = |raw: &str| region::normalise(raw, parked.area_code.as_deref());
+    let from = national(&arriving.from_user);
+    let hides = arriving.privacy || from.form == CallerForm::Anonymous;
+    let asserted = arriving.asserted.as_deref().filter(|_| parked.profile.trusted).map(national);
+    let caller = asserted.map(|asserted| asserted.number).filter(|number| !number.is_empty());
+    let caller = caller.unwrap_or(from.number);
+    let withheld = hides && !caller.is_empty();
+    Identity { caller, withheld }
 }
 
 /// The rules of a number that nobody holds.

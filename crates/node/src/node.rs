@@ -126,6 +126,10 @@ pub enum Notice {
     JournalFailed,
     /// An INVITE came from an address that is no trunk's.
     Stranger { from: sip::Hop },
+    /// An INVITE showed one of our own 400 numbers as its caller and was dropped (row K06). A person should look.
+    Forged { shown: HotlineNumber, number: HotlineNumber, trunk: Arc<str> },
+    /// A trunk was passed over because it may show no number for a call (row K06). A person should look.
+    NoDisplay { call: CallId, trunk: Arc<str> },
 }
 
 /// Counts since the node began, for `/metrics`.
@@ -358,6 +362,14 @@ impl Node {
             return;
         }
         let answered = new.iter().any(|dated| matches!(dated.fact, hotline::call::Fact::Answered));
+        for dated in new {
+            if let hotline::call::Fact::TrunksPassed { passed, .. } = &dated.fact {
+                let refused = passed.iter().filter(|(_, pass)| *pass == hotline::trunk::Pass::NoDisplay);
+                let notice =
+                    |(trunk, _): &(Arc<str>, _)| Notice::NoDisplay { call: slot.id, trunk: trunk.clone() };
+                self.outputs.extend(refused.map(notice).map(Output::Notice));
+            }
+        }
         let start = self.writer.append(&Record::Facts { call: slot.id, facts: new.into() });
         if slot.journalled == 0 {
             slot.first_position = start;

@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Upper bounds of the post-dial delay's classes, milliseconds; one more class has no bound.
-pub const POST_DIAL_MS: [u64; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+pub const POST_DIAL_MS: [u64; 15] =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
 
 /// A number that threads set or add to.
 #[derive(Debug, Default)]
@@ -65,6 +66,8 @@ pub struct Meters {
     pub refused_unready: Figure,
     pub cold_loads: Figure,
     pub strangers: Figure,
+    pub forged: Figure,
+    pub displays_refused: Figure,
     pub post_dial: Histogram,
     pub sip_received: Figure,
     pub sip_dropped: Figure,

@@ -413,6 +413,14 @@ impl Turns {
             }
             // Said once, with its reason, where it happened.
             Notice::JournalFailed => {}
+            Notice::Forged { shown, number, trunk } => {
+                meters.forged.add(1);
+                tracing::warn!(%shown, %number, %trunk, "an INVITE with a 400 number of ours as its caller was dropped");
+            }
+            Notice::NoDisplay { call, trunk } => {
+                meters.displays_refused.add(1);
+                tracing::warn!(%call, %trunk, "a trunk may show no number for this call and was passed over");
+            }
             Notice::Stranger { from } => {
                 meters.strangers.add(1);
                 tracing::debug!(%from, "an INVITE from an address that is no trunk's");

@@ -32,6 +32,10 @@ pub struct CallerPlan {
     pub withheld: bool,
     /// A codec that nobody else has.
     pub strange: bool,
+    /// Dialled instead of the number.
+    pub dials: Option<String>,
+    /// Further headers of the INVITE, whole lines.
+    pub headers: String,
     /// What it does once the call is up.
     pub talk: TalkPlan,
 }

@@ -6,7 +6,7 @@ mod script;
 
 use std::fmt;
 
-pub use script::{Claim, Line, Script, What, milliseconds};
+pub use script::{Carrier, Claim, Line, More, Script, What, milliseconds};
 
 use crate::world::Stage;
 
@@ -30,10 +30,24 @@ impl fmt::Display for Broken {
 /// # Errors
 /// The first line that cannot be read, or whose expectation is not what was seen.
 pub fn play(text: &str) -> Result<(), Broken> {
-    let script = Script::read(text)?;
+    live(&Script::read(text)?)
+}
+
+/// The same with callers who come by two-stage relay: the carrier dials an access number and names the 400 number in
+/// Diversion (row R20).
+///
+/// # Errors
+/// As for [`play`].
+pub fn play_relayed(text: &str) -> Result<(), Broken> {
+    let mut script = Script::read(text)?;
+    script.relayed = true;
+    live(&script)
+}
+
+fn live(script: &Script) -> Result<(), Broken> {
     let broken = |line: &Line, what: String| Broken { line: line.number, what };
     let first = script.lines.first().ok_or(Broken { line: 1, what: "nothing happens".into() })?;
-    let mut stage = Stage::new(&script).map_err(|what| broken(first, what))?;
+    let mut stage = Stage::new(script).map_err(|what| broken(first, what))?;
     for (place, line) in script.lines.iter().enumerate() {
         let until = script.lines.get(place + 1).map(|next| next.at_ms);
         stage.wait(line.at_ms).map_err(|what| broken(line, what))?;

@@ -147,19 +147,21 @@ pub struct Request<'a> {
     pub to: &'a str,
     pub call_id: &'a str,
     pub cseq: u32,
+    /// Further headers, whole lines.
+    pub extra: &'a str,
     pub body: &'a str,
 }
 
 impl Request<'_> {
     /// The datagram.
     pub fn write(&self) -> Vec<u8> {
-        let Request { method, uri, home, branch, from, to, call_id, cseq, body } = self;
+        let Request { method, uri, home, branch, from, to, call_id, cseq, extra, body } = self;
         let mut out = String::with_capacity(700);
         let name = method.name();
         let _ = write!(
             out,
             "{name} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {home};branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\n\
-             From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {name}\r\nContact: <sip:{home}>\r\n"
+             From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {name}\r\nContact: <sip:{home}>\r\n{extra}"
         );
         close(&mut out, body);
         out.into_bytes()

@@ -16,6 +16,19 @@ fn play(name: &str) {
     }
 }
 
+#[test]
+fn r20_two_stage_relay_passes_every_scenario_as_the_direct_way_does() {
+    let mut broken = Vec::new();
+    // Scenarios that name what is dialled are about the topology itself.
+    for name in LISTED.iter().filter(|name| !name.starts_with("r20_")) {
+        let text = fs::read_to_string(folder().join(format!("{name}.call"))).expect("the scenario is there");
+        if let Err(wrong) = sim::scenario::play_relayed(&text) {
+            broken.push(format!("scenarios/{name}.call, {wrong}"));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
 macro_rules! scenarios {
     ($($name:ident)*) => {
         $(#[test]
@@ -59,6 +72,8 @@ scenarios! {
     fault_f9_the_ack_is_lost
     fault_f9_two_forks_answer
     fault_f9_two_of_a_group_answer
+    fault_f8_a_cause_of_the_trunks_own
+    fault_n7_a_premium_or_foreign_number_is_not_dialled
     first_call
     i03_colour_ring
     i07_the_notice_before_the_recording
@@ -77,16 +92,23 @@ scenarios! {
     r17_off_duty_is_never_tried
     r18_a_bare_busy_only_where_a_rule_says_so
     r18_the_final_treatment
+    k06_a_withheld_number_is_shown_to_nobody
+    k06_our_own_400_number_is_no_caller
+    r20_an_access_number_and_diversion
     r27_all_ring_and_nobody_answers
     r27_all_ring_at_once
     r27_by_weight
     r27_longest_idle
+    r30_our_own_number_is_shown
     r31_who_rejected_is_not_rung_again
     x04_a_codec_changes_in_mid_call
     x04_a_fax_is_refused_and_the_call_stays
     x04_a_refresh_changes_nothing
     x04_a_side_moves_and_asks_for_an_offer
     x04_hold_and_back
+    x04_answered_before_the_carrier_cuts
+    x04_a_full_trunk_is_passed_over
+    x04_numbers_as_the_carrier_wants_them
 }
 
 #[test]

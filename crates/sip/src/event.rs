@@ -223,6 +223,8 @@ pub struct Arriving {
     pub privacy: bool,
     /// User of the first Diversion.
     pub diversion: Option<String>,
+    /// Users of History-Info, oldest first (RFC 7044).
+    pub history: Vec<String>,
     /// Call-ID.
     pub call_id: String,
     /// The offer; `None` means that our 200 must carry one.

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use super::{Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer, Tone, forward_kind};
 use crate::Mono;
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
+use crate::display::Display;
 use crate::enterprise::{Ringback, Strategy};
+use crate::number;
 use crate::routing::{self, Asked, FORWARDS_MAX, Skip};
 use crate::tenant::{Memo, write_standing};
+use crate::trunk::Pass;
 
 /// A leg that gave no 18x is given up this long after its ring time.
 const RING_GRACE_MS: u64 = 8_000;
@@ -240,7 +243,7 @@ impl Call {
     ) -> Option<Option<Arc<str>>> {
         loop {
             let way = ways.pop_front()?;
-            let taken = way.as_ref().map_or(Ok(()), |trunk| desk.trunks.begin(trunk, now));
+            let taken = way.as_ref().map_or(Ok(()), |trunk| self.take_trunk(trunk, desk, now));
             match (taken, way) {
                 (Ok(()), way) => return Some(way),
                 (Err(pass), Some(trunk)) => {
@@ -252,9 +255,24 @@ impl Call {
         }
     }
 
+    /// A place on a trunk that may show a number for this call.
+    fn take_trunk(&self, trunk: &str, desk: &mut Desk<'_>, now: Mono) -> Result<(), Pass> {
+        let live = self.live().ok_or(Pass::NoDisplay)?;
+        if let Some(row) = desk.trunks.named(trunk) {
+            Display::on_trunk(&row.profile, &live).map_err(|_| Pass::NoDisplay)?;
+        }
+        desk.trunks.begin(trunk, now)
+    }
+
     /// Tries a bound number by its first trunk.
     fn attempt(&mut self, dialling: &mut Dialling, place: u8, desk: &mut Desk<'_>, now: Mono) {
         self.tried.push(place);
+        let destination = self.hotline.destination(place);
+        if number::may_be_dialled(destination.kind, &destination.number).is_err() {
+            let destination = destination.name.clone();
+            self.note(Fact::PassedOver { destination, why: Skip::NotAllowed }, now);
+            return dialling.hear(LegOutcome::NotFound);
+        }
         let mut ways = self.ways_to(place, desk, now);
         match self.next_way(place, &mut ways, desk, now) {
             Some(way) => {

@@ -141,6 +141,8 @@ pub enum Fact {
     Over,
     /// Trunks that were passed over on the way to a bound number, each with its reason (row X04).
     TrunksPassed { destination: Arc<str>, passed: Vec<(Arc<str>, Pass)> },
+    /// The caller asked that the number be shown to nobody; we know it by a trusted network's word (row K06).
+    Withheld,
 }
 
 /// An attempt to reach a bound number.

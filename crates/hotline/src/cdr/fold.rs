@@ -141,7 +141,8 @@ impl<'a> Folding<'a> {
             | Fact::SliceRefused { .. }
             | Fact::Warned
             | Fact::Over
-            | Fact::TrunksPassed { .. } => {}
+            | Fact::TrunksPassed { .. }
+            | Fact::Withheld => {}
         }
     }
 

@@ -138,6 +138,22 @@ pub fn may_be_bound(number: &str) -> Result<(), Refusal> {
     }
 }
 
+/// Whether a bound number may be dialled now: what was bound before the lists knew better, or came in by another way than
+/// a document, is still not reached when it is an emergency, service, premium, 400, 800 or foreign number (FAULTS N7).
+///
+/// # Errors
+/// Why it may not.
+pub fn may_be_dialled(kind: DestinationKind, number: &str) -> Result<(), Refusal> {
+    if !matches!(kind, DestinationKind::Landline | DestinationKind::Mobile | DestinationKind::Phs) {
+        return Ok(());
+    }
+    match may_be_bound(number) {
+        // Whether a reseller's number is proven was decided where it was bound.
+        Err(Refusal { code: RefusalCode::VirtualNumber, .. }) => Ok(()),
+        other => other,
+    }
+}
+
 /// A bound number of a kind, checked under the default policy.
 pub fn check_destination(kind: DestinationKind, text: &str) -> Result<Checked, Refusal> {
     check_destination_with(kind, text, DestinationPolicy::default())

@@ -240,6 +240,28 @@ mod tests {
     }
 
     #[test]
+    fn fault_f8_the_trunk_guide_tells_the_table_to_the_letter() {
+        const GUIDE: &str = include_str!("../../../../docs/trunks.md");
+        let span = |first: u16, last: u16| match first == last {
+            true => first.to_string(),
+            false => format!("{first}–{last}"),
+        };
+        let row = |row: &Shipped| match row {
+            Shipped::Status { first, last, means } => {
+                format!("| SIP {} | {} |", span(*first, *last), means.as_str())
+            }
+            Shipped::Q850 { first, last, means } => {
+                format!("| Q.850 {} | {} |", span(*first, *last), means.as_str())
+            }
+            Shipped::Network { fault, means } => {
+                format!("| network {} | {} |", fault.as_str(), means.as_str())
+            }
+        };
+        let table: Vec<String> = shipped().iter().map(row).collect();
+        assert!(GUIDE.contains(&table.join("\n")), "{}", table.join("\n"));
+    }
+
+    #[test]
     fn fault_f8_a_trunks_own_rows_come_first() {
         let row = |status, q850, means| CauseRow { status, q850, means };
         let own = [row(Some(503), None, Means::Busy), row(None, Some(17), Means::NextTrunk)];

@@ -340,7 +340,9 @@ impl Profile {
         let unavailable = [
             (self.transport != Transport::Udp, "transport"),
             (self.srtp != Srtp::Off, "srtp"),
-            (self.dtmf == Dtmf::Inband, "dtmf = inband"),
+            (self.dtmf != Dtmf::Rfc4733, "dtmf"),
+            (self.early_media != EarlyMedia::Yes, "early_media = answer_first"),
+            (self.emergency, "emergency"),
             (self.tones, "tones"),
             (self.early_dtmf, "early_dtmf"),
             (self.registration.is_some(), "registration"),

@@ -137,6 +137,8 @@ impl World {
             caller: "13510001000".into(),
             region: Region::unknown(),
             trunk: "north".into(),
+            withheld: false,
+            early_ms_max: None,
             seed: self.seeds.draw(),
             refused: None,
         };

@@ -341,6 +341,9 @@ impl Teller<'_> {
                     format!("trunks passed over to {destination}: {}", passed.join(", ")),
                 )
             }
+            Fact::Withheld => {
+                self.pick("主叫要求不显示号码".into(), "the caller asked to be shown to nobody".into())
+            }
             Fact::Over => self.pick("全部释放".into(), "nothing of it is left".into()),
             _ => String::new(),
         }
@@ -422,6 +425,7 @@ impl Teller<'_> {
         let (zh, en) = match skip {
             Skip::Off => ("已停用", "switched off"),
             Skip::LinesFull => ("线路占满", "its lines are full"),
+            Skip::NotAllowed => ("不允许呼叫的号码", "a number that may not be dialled"),
             Skip::AlreadyTried => ("本次已试过", "tried before"),
             Skip::Rejected => ("本次已拒接", "it rejected this call"),
             Skip::OffDuty => ("不在值班时间", "off duty"),

@@ -58,6 +58,18 @@ fn plain(meters: &Meters) -> Vec<Line> {
             "Numbers or tenants loaded for a call.",
             meters.cold_loads.value(),
         ),
+        (
+            "sibai_forged_callers_total",
+            Counter,
+            "INVITEs dropped for a 400 number of ours as their caller.",
+            meters.forged.value(),
+        ),
+        (
+            "sibai_displays_refused_total",
+            Counter,
+            "Trunks passed over that may show no number for a call.",
+            meters.displays_refused.value(),
+        ),
         ("sibai_strangers_total", Counter, "INVITEs from no trunk.", meters.strangers.value()),
         ("sibai_sip_received_total", Counter, "Datagrams received.", meters.sip_received.value()),
         ("sibai_sip_dropped_total", Counter, "Datagrams dropped in silence.", meters.sip_dropped.value()),

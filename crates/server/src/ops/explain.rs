@@ -100,6 +100,8 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         caller: caller.clone(),
         region: region.clone(),
         trunk: way_in.map_or_else(|| Arc::from("dry run"), |trunk| trunk.name.clone()),
+        withheld: false,
+        early_ms_max: None,
         seed: asked.seed,
         refused: None,
     };

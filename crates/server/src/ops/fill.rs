@@ -189,6 +189,8 @@ impl Maker {
             region: RegionTable::shipped().locate(&caller),
             caller,
             trunk: self.trunks.rows.first().map_or_else(|| Arc::from(NODE), |trunk| trunk.name.clone()),
+            withheld: false,
+            early_ms_max: None,
             seed: turn,
             refused: None,
         };

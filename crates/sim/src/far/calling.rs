@@ -13,7 +13,8 @@ impl Leg {
             format!("sip:{caller}@{}", home.ip())
         };
         self.own = format!("<{shown}>");
-        self.target = format!("sip:{number}@{node}");
+        let dialled = plan.dials.as_deref().unwrap_or(number);
+        self.target = format!("sip:{dialled}@{node}");
         self.remote = format!("<{}>", self.target);
         self.talk = plan.talk.clone();
         if let Some(ms) = plan.give_up_ms {

@@ -273,6 +273,7 @@ impl Leg {
             to: &format!("{}{mark}{}", self.remote, self.remote_tag),
             call_id: &self.call_id,
             cseq,
+            extra: if method == Method::Invite && cseq == 1 { &self.caller_plan.headers } else { "" },
             body,
         };
         request.write()
@@ -600,6 +601,7 @@ impl Leg {
             to: message.to,
             call_id: &self.call_id,
             cseq: message.cseq,
+            extra: "",
             body,
         };
         let bytes = request.write();

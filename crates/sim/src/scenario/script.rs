@@ -7,6 +7,7 @@ use hotline::enterprise::{
     Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
     Share, ShareMode, Strategy, Then,
 };
+use hotline::trunk::{AccessNumber, CauseRow, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
 use super::Broken;
@@ -21,13 +22,104 @@ pub struct Script {
     /// What it paid in.
     pub balance: Money,
     /// The carriers, in order of preference.
-    pub trunks: Vec<String>,
+    pub trunks: Vec<Carrier>,
+    /// Whether callers come by two-stage relay (row R20).
+    pub relayed: bool,
     /// When it begins, in Beijing.
     pub begins_at: Beijing,
     /// What happens.
     pub lines: Vec<Line>,
     /// What must be true at the end.
     pub claims: Vec<Claim>,
+}
+
+/// A carrier's trunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Carrier {
+    /// Its name.
+    pub name: String,
+    /// The lowest is tried first.
+    pub priority: u32,
+    /// What its paper says.
+    pub profile: Profile,
+}
+
+impl Carrier {
+    fn named(name: &str, priority: u32) -> Self {
+        // Scenarios tell of calls; a trunk is asked by OPTIONS only once it failed, and
+        // a caller is answered before the target only where the scenario says so.
+        Self {
+            name: name.to_owned(),
+            priority,
+            profile: Profile { options_s: 0, early_s_max: 0, ..Profile::default() },
+        }
+    }
+
+    /// `NAME [calls=2] [rate=1] [weight=3] [priority=0] [form=e164] [own=DIGITS] [show=own|caller|hotline] [trusted]
+    /// [shows_hotline] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
+    fn read(text: &str, place: u32) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let mut carrier = Self::named(words.next()?, place);
+        let profile = &mut carrier.profile;
+        for word in words {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("calls", most) => profile.calls_max = Some(most.parse().ok()?),
+                ("rate", most) => profile.calls_per_s_max = Some(most.parse().ok()?),
+                ("early", most) => profile.early_s_max = (milliseconds(most)? / 1_000) as u32,
+                ("weight", weight) => profile.weight = weight.parse().ok()?,
+                ("priority", priority) => carrier.priority = priority.parse().ok()?,
+                ("form", form) => {
+                    profile.called = NumberForm::ALL.into_iter().find(|known| known.as_str() == form)?;
+                }
+                ("own", number) => profile.numbers.push(number.to_owned()),
+                ("show", "own") => profile.show = Shown::Own,
+                ("show", "caller") => profile.show = Shown::Caller,
+                ("show", "hotline") => profile.show = Shown::Hotline,
+                ("shows_hotline", "") => profile.shows_hotline = true,
+                ("trusted", "") => profile.trusted = true,
+                ("access", access) => {
+                    let (number, hotline) = access.split_once(':').unwrap_or((access, ""));
+                    let hotline = (!hotline.is_empty()).then(|| hotline.parse().ok()).flatten();
+                    profile.access_numbers.push(AccessNumber { number: number.to_owned(), hotline });
+                }
+                ("busy_on", status) => {
+                    let status = Some(status.parse().ok()?);
+                    profile.causes.push(CauseRow { status, q850: None, means: Means::Busy });
+                }
+                _ => return None,
+            }
+        }
+        Some(carrier)
+    }
+}
+
+/// What an INVITE says beside the caller's number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct More {
+    /// Dialled instead of the number.
+    pub dials: Option<String>,
+    /// Further headers, whole lines.
+    pub headers: String,
+}
+
+impl More {
+    /// `[to=DIGITS] [asserted=DIGITS] [diverted=DIGITS] [history=DIGITS] [private]`.
+    fn read(text: &str) -> Option<Self> {
+        let mut more = Self::default();
+        for word in text.split_whitespace() {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            let header = |name: &str| format!("{name}: <sip:{value}@10.0.1.1>\r\n");
+            match key {
+                "to" => more.dials = Some(value.to_owned()),
+                "asserted" => more.headers += &header("P-Asserted-Identity"),
+                "diverted" => more.headers += &header("Diversion"),
+                "history" => more.headers += &header("History-Info"),
+                "private" => more.headers += "Privacy: id\r\n",
+                _ => return None,
+            }
+        }
+        Some(more)
+    }
 }
 
 /// One instant of a scenario.
@@ -48,7 +140,7 @@ pub struct Line {
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum What {
     /// Somebody calls the number.
-    Call { name: String, from: String },
+    Call { name: String, from: String, more: Box<More> },
     /// Somebody does something: `alice`, `answers`.
     Does { name: String, deed: String },
     /// A line of the setting again: the enterprise's document at its next version.
@@ -81,6 +173,7 @@ impl Script {
             edited: None,
             balance: Money::ZERO,
             trunks: Vec::new(),
+            relayed: false,
             begins_at: Beijing::parse("2026-10-12T10:00:00").unwrap_or(Beijing::date(2026, 10, 12)),
             lines: Vec::new(),
             claims: Vec::new(),
@@ -97,7 +190,7 @@ impl Script {
             }
         }
         if script.trunks.is_empty() {
-            script.trunks.push("north".into());
+            script.trunks.push(Carrier::named("north", 0));
         }
         Ok(script)
     }
@@ -114,7 +207,7 @@ impl Script {
                 self.claims.push(Claim { number, words });
             }
             "at" => self.begins_at = Beijing::parse(rest)?,
-            "trunk" => self.trunks.push(rest.to_owned()),
+            "trunk" => self.trunks.push(Carrier::read(rest, self.trunks.len() as u32)?),
             _ => self.balance += set(&mut self.enterprise, first, rest)?,
         }
         Some(())
@@ -151,7 +244,10 @@ impl Script {
         let (name, deed) = event.split_once(' ')?;
         let name = name.to_owned();
         Some(match deed.trim().strip_prefix("calls from=") {
-            Some(from) => What::Call { name, from: from.to_owned() },
+            Some(words) => {
+                let (from, more) = words.split_once(' ').unwrap_or((words, ""));
+                What::Call { name, from: from.to_owned(), more: Box::new(More::read(more)?) }
+            }
             None => What::Does { name, deed: deed.trim().to_owned() },
         })
     }

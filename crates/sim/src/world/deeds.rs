@@ -395,6 +395,7 @@ impl World {
             withheld: dice.chance(40),
             strange: dice.chance(6),
             talk: talk(dice, 600),
+            ..CallerPlan::default()
         };
         self.far.call(home, &caller, &number, plan, out);
     }

@@ -9,7 +9,7 @@ use hotline::cdr::CallRecord;
 use hotline::enterprise::{Enterprise, compile};
 use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
-use hotline::trunk::Profile;
+use hotline::trunk::AccessNumber;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
 use node::media::{Codec, Command, MediaLeg};
@@ -21,7 +21,7 @@ use super::{Due, Options, Reply, Weather, World};
 use crate::dice::Dice;
 use crate::far::leg::Wish;
 use crate::far::{CalleePlan, CallerPlan, Doings, Outcome, TalkPlan, Timer};
-use crate::scenario::{Script, What};
+use crate::scenario::{Carrier, More, Script, What};
 use crate::wire::{Message, Method, Voice};
 
 /// What is kept to put a scenario's world into words.
@@ -40,6 +40,8 @@ pub(super) struct Words {
     acks_lost: u32,
     /// How each media leg was last told to be: silent, deaf, and its codec.
     media: BTreeMap<MediaLeg, (bool, bool, Option<Codec>)>,
+    /// The numbers that callers showed.
+    callers: BTreeSet<String>,
 }
 
 impl Words {
@@ -88,10 +90,14 @@ impl Words {
         let user = user.strip_prefix("sip:").unwrap_or(user);
         let name = self.phones.get(user).cloned().unwrap_or_else(|| user.to_owned());
         self.names.insert(message.call_id.to_owned(), name.clone());
+        // The caller's own number is worth no word.
+        let from = message.from.split_once("sip:").map_or("", |(_, rest)| rest);
+        let from = from.split('@').next().unwrap_or_default();
+        let shown = if self.callers.contains(from) { String::new() } else { format!(" as {from}") };
         let way = self.trunks.iter().find(|(address, _)| *address == to).map(|(_, trunk)| trunk);
         match way.filter(|_| self.trunks.len() > 1) {
-            Some(trunk) => self.say(format!("dial {name} by {trunk}")),
-            None => self.say(format!("dial {name}")),
+            Some(trunk) => self.say(format!("dial {name} by {trunk}{shown}")),
+            None => self.say(format!("dial {name}{shown}")),
         }
     }
 
@@ -144,7 +150,11 @@ fn person(leg: MediaLeg) -> &'static str {
 pub struct Stage {
     world: World,
     began: Vec<usize>,
+    relayed: bool,
 }
+
+/// The access number of two-stage relay.
+const ACCESS: &str = "01068886888";
 
 impl Stage {
     /// How long after the last line its expectation is waited for.
@@ -158,7 +168,7 @@ impl Stage {
     /// What must always hold and does not from the start.
     pub fn new(script: &Script) -> Result<Self, String> {
         let trunks: Vec<TrunkConfig> =
-            script.trunks.iter().enumerate().map(|(n, name)| trunk(n, name)).collect();
+            script.trunks.iter().enumerate().map(|(n, carrier)| trunk(n, carrier, script.relayed)).collect();
         let words = Words {
             phones: phones(&script.enterprise),
             trunks: trunks.iter().map(|trunk| (trunk.address, trunk.name.clone())).collect(),
@@ -174,7 +184,7 @@ impl Stage {
             world.store.top_up(&script.enterprise.id, script.balance, "first", Wall(world.wall_ms));
         }
         world.restart()?;
-        Ok(Self { world, began: Vec::new() })
+        Ok(Self { world, began: Vec::new(), relayed: script.relayed })
     }
 
     /// Lives up to an instant.
@@ -213,7 +223,7 @@ impl Stage {
     pub fn act(&mut self, what: &What) -> Result<(), String> {
         match what {
             What::Nothing => Ok(()),
-            What::Call { name, from } => self.call(name, from),
+            What::Call { name, from, more } => self.call(name, from, more),
             What::Edit(after) => self.edit(after),
             What::TopUp(amount) => {
                 let tenant = self.world.enterprises[0].0.id.clone();
@@ -249,10 +259,16 @@ impl Stage {
         self.world.tell(Input::Change(Change::Tariffs(tariffs)))
     }
 
-    fn call(&mut self, name: &str, from: &str) -> Result<(), String> {
+    fn call(&mut self, name: &str, from: &str, more: &More) -> Result<(), String> {
         let number = self.world.enterprises[0].0.numbers[0].number.to_string();
         let acks_lost = self.world.words.as_ref().map_or(0, |words| words.acks_lost);
-        let plan = CallerPlan { acks_lost, withheld: from == "nobody", ..CallerPlan::default() };
+        let More { dials, mut headers } = more.clone();
+        let dials = dials.or_else(|| self.relayed.then(|| ACCESS.to_owned()));
+        if self.relayed {
+            headers += &format!("Diversion: <sip:{number}@10.0.1.1>;reason=unconditional\r\n");
+        }
+        let withheld = from == "nobody";
+        let plan = CallerPlan { acks_lost, withheld, dials, headers, ..CallerPlan::default() };
         let home = SocketAddr::from(([10, 0, 1, 1], 5060));
         let mut out = Doings::default();
         let leg = self.world.far.call(home, from, &number, plan, &mut out);
@@ -260,6 +276,7 @@ impl Stage {
         let call_id = self.world.far.legs[leg].call_id.clone();
         if let Some(words) = &mut self.world.words {
             words.names.insert(call_id, name.to_owned());
+            words.callers.insert(if withheld { "anonymous".into() } else { from.to_owned() });
         }
         self.world.far_did(out)
     }
@@ -442,15 +459,19 @@ fn phones(enterprise: &Enterprise) -> BTreeMap<String, String> {
     destinations.map(|phone| (user(&phone.number), phone.name.clone())).collect()
 }
 
-fn trunk(place: usize, name: &str) -> TrunkConfig {
+fn trunk(place: usize, carrier: &Carrier, relayed: bool) -> TrunkConfig {
+    let mut profile = carrier.profile.clone();
+    if relayed {
+        profile.access_numbers.push(AccessNumber { number: ACCESS.into(), hotline: None });
+    }
     TrunkConfig {
-        name: name.to_owned(),
+        name: carrier.name.clone(),
         address: SocketAddr::from(([10, 0, 1, place as u8 + 1], 5060)),
         area_code: Some("010".into()),
         incoming: true,
         outgoing: true,
-        priority: place as u32,
-        profile: Profile { options_s: 0, ..Profile::default() },
+        priority: carrier.priority,
+        profile,
         cost_plan: Some(PlanId::new("C1")),
     }
 }

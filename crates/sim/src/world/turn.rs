@@ -12,7 +12,7 @@ use node::{Change, Input, Loaded, Notice, Output};
 use super::life::Crash;
 use super::{Due, Entry, Reply, World};
 use crate::far::{Doings, Note, Taken};
-use crate::wire::Method;
+use crate::wire::{Message, Method};
 
 /// A turn that writes and fails and writes again this often does not end.
 const WRITES_MAX: u32 = 3;
@@ -159,12 +159,38 @@ impl World {
         }
     }
 
+    /// Every INVITE of the node shows a number of ours on a trunk, the 400 number where a profile permits that, or its
+    /// call's caller, and then by which 400 number it was diverted; a withheld number is nowhere (row K06).
+    fn check_display(&self, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
+        let invite =
+            Message::read(bytes).filter(|message| message.method == Method::Invite && message.status == 0);
+        let Some(invite) = invite.filter(|invite| invite.to_tag().is_empty()) else { return Ok(()) };
+        let node = self.node.as_ref().ok_or("an INVITE of a dead node")?;
+        let live = node.calls().find(|known| Some(known.id()) == call).ok_or("an INVITE without a call")?;
+        let from =
+            invite.from.split_once("sip:").and_then(|(_, rest)| rest.split('@').next()).unwrap_or_default();
+        let own = |trunk: &hotline::trunk::Trunk| {
+            let hotline = trunk.profile.shows_hotline && from == live.hotline().number.to_string();
+            hotline || trunk.profile.numbers.iter().any(|number| number == from)
+        };
+        if from == "anonymous" || node.trunks().rows.iter().any(own) {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let diverted = format!("Diversion: <sip:{}@", live.hotline().number);
+        match from == live.caller() && text.contains(&diverted) {
+            true => Ok(()),
+            false => Err(format!("an INVITE of {} shows {from}: {text}", live.caller())),
+        }
+    }
+
     /// A datagram leaves. What it promises must be on the disk.
     fn transmit(&mut self, to: SocketAddr, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
         self.note(|| format!("says {} to {to}", first_line(bytes)));
         if let Some(words) = &mut self.words {
             words.sent(to, bytes);
         }
+        self.check_display(bytes, call)?;
         if let Some(call) = call.filter(|_| bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes)) {
             if let Some(known) = self.disk.calls.get(&call) {
                 if !known.answered || !known.caller_dialog {

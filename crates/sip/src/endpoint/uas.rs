@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use sipx_sip::headers::Address;
-use sipx_sip::{HeaderName, Uri};
+use sipx_sip::{HeaderName, Headers, Uri};
 
 use super::Endpoint;
 use super::ingress::Arrival;
@@ -287,11 +287,28 @@ fn arriving(arrival: &Arrival<'_>, has_sdp: bool, supports_timer: bool) -> Optio
         asserted: address(b"P-Asserted-Identity"),
         privacy,
         diversion: address(b"Diversion"),
+        history: history_of(&request.headers),
         call_id: head.call_id().to_owned(),
         sdp: has_sdp.then(|| request.body().to_vec()),
         max_forwards: head.max_forwards().ok()?,
         supports_timer,
     })
+}
+
+/// Users of at most this many entries of History-Info are read: a longer history is a loop.
+const HISTORY_MAX: usize = 16;
+
+/// The users of all History-Info entries, in the order of the headers.
+fn history_of(headers: &Headers) -> Vec<String> {
+    let named = |header: &&sipx_sip::Header| header.name().canonical().eq_ignore_ascii_case(b"History-Info");
+    let entries = headers.iter().filter(named).flat_map(|header| {
+        Address::parse_list(&header.value(), "history")
+            .into_iter()
+            .flatten()
+            .map(|entry| user_of(&entry.uri))
+            .collect::<Vec<_>>()
+    });
+    entries.take(HISTORY_MAX).collect()
 }
 
 /// The user of a sip or sips URI unescaped, or the number of a tel URI.
