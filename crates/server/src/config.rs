@@ -27,8 +27,8 @@ pub struct Config {
     pub media: Media,
     /// Recordings.
     pub recording: Recording,
-    /// Where `/metrics`, `/healthz` and `/readyz` are served.
-    pub http_listen: SocketAddr,
+    /// HTTP, and SIP over WebSocket at `/sip`.
+    pub http: Http,
     /// Log lines.
     pub log: Log,
     /// The journal's ring.
@@ -104,6 +104,18 @@ pub struct Media {
     /// How long a port rests after its leg, milliseconds. A leg learns its source anew, so that late packets of the one
     /// before are strangers; a longer rest needs more ports: two for each call of so much time.
     pub rest_ms: u64,
+}
+
+/// Where HTTP is served: `/metrics`, `/healthz`, `/readyz`, and SIP over WebSocket at `/sip`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// The address bound.
+    pub listen: SocketAddr,
+    /// The address others are told, in Via and Contact of SIP; `None` is the one bound.
+    pub advertised: Option<SocketAddr>,
+    /// PEM files of certificate and key: with them it speaks TLS alone, and SIP is WSS. They are read again when they
+    /// change, and at SIGHUP.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// Recordings.
@@ -329,6 +341,9 @@ mod written {
     #[serde(deny_unknown_fields)]
     pub struct Http {
         pub listen: Option<Spanned<String>>,
+        pub advertised: Option<Spanned<String>>,
+        pub certificate: Option<Spanned<PathBuf>>,
+        pub key: Option<Spanned<PathBuf>>,
     }
 
     #[derive(Default, Deserialize)]
@@ -377,7 +392,7 @@ impl Checker<'_> {
     fn check(&mut self, written: written::File) -> Option<Config> {
         let sip = self.sip(&written.sip);
         let media = self.media(&written.media);
-        let http_listen = self.address(written.http.listen.as_ref(), "127.0.0.1:8400", "http.listen");
+        let http = self.http(written.http);
         let journal = self.journal(&written.journal);
         let listeners = written.listen.iter().map(|listen| self.listen(listen)).collect::<Vec<_>>();
         let trunks = written.trunk.iter().map(|trunk| self.trunk(trunk)).collect::<Vec<_>>();
@@ -399,7 +414,7 @@ impl Checker<'_> {
                 dir: written.recording.dir,
                 retention_days: written.recording.retention_days.unwrap_or(92),
             },
-            http_listen: http_listen?,
+            http: http?,
             log: Log {
                 format: written.log.format,
                 level: written.log.level.unwrap_or_else(|| "info,sqlx=warn".into()),
@@ -436,6 +451,25 @@ impl Checker<'_> {
             self.say(at, format!("{name}: {text:?} is not an address and port such as 192.0.2.1:5060"));
         }
         address
+    }
+
+    fn http(&mut self, written: written::Http) -> Option<Http> {
+        let listen = self.address(written.listen.as_ref(), "127.0.0.1:8400", "http.listen");
+        let advertised =
+            written.advertised.as_ref().map(|told| self.address(Some(told), "", "http.advertised"));
+        let identity = match (written.certificate, written.key) {
+            (Some(certificate), Some(key)) => Some((certificate.into_inner(), key.into_inner())),
+            (None, None) => None,
+            (Some(lonely), None) | (None, Some(lonely)) => {
+                self.say(lonely.span().start, "http: certificate and key belong together, two PEM files");
+                None
+            }
+        };
+        Some(Http {
+            listen: listen?,
+            advertised: advertised.map_or(Some(None), |told| told.map(Some))?,
+            identity,
+        })
     }
 
     fn sip(&mut self, written: &written::Sip) -> Option<Sip> {

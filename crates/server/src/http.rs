@@ -1,4 +1,5 @@
-//! `/metrics`, `/healthz` and `/readyz`: the only HTTP server of the product. Reads figures; changes nothing.
+//! `/metrics`, `/healthz`, `/readyz`, and `/sip`, where WebSockets come in (RFC 7118): the only HTTP server of the product,
+//! plain or under TLS. Reads figures; changes nothing.
 
 mod figures;
 
@@ -7,12 +8,18 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::IncomingStream;
+use sip::{Hop, Transport};
 
 use crate::journal::Progress;
 use crate::meters::Meters;
+use crate::net::websocket::{self, MESSAGE_MAX};
+use crate::net::{Door, Identity, TlsListener};
 
 /// What the pages are made from.
 #[derive(Clone)]
@@ -20,13 +27,21 @@ pub struct Shown {
     meters: Arc<Meters>,
     /// Not there before the journal is opened.
     journal: Arc<OnceLock<Arc<Progress>>>,
+    /// Not there before calls are taken.
+    sip: Arc<OnceLock<SipDoor>>,
     data_dir: std::path::PathBuf,
 }
 
 impl Shown {
     /// Pages of a process that starts.
     pub fn new(meters: Arc<Meters>, data_dir: std::path::PathBuf) -> Shown {
-        Shown { meters, journal: Arc::default(), data_dir }
+        Shown { meters, journal: Arc::default(), sip: Arc::default(), data_dir }
+    }
+
+    /// From here on SIP is taken by WebSocket.
+    pub fn sip_opened(&self, door: SipDoor) {
+        // It is opened once.
+        let _ = self.sip.set(door);
     }
 
     /// From here on the journal is shown.
@@ -36,16 +51,50 @@ impl Shown {
     }
 }
 
-/// Serves until `stop` is done.
+/// Where SIP comes in, and what it comes by.
+pub struct SipDoor {
+    /// The way in.
+    pub door: Door,
+    /// Our listener's number in a [`Hop`].
+    pub listener: u16,
+    /// [`Transport::Ws`], or [`Transport::Wss`] where this server speaks TLS.
+    pub transport: Transport,
+}
+
+/// Whoever is at the other end of a connection.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, tokio::net::TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, tokio::net::TcpListener>) -> Peer {
+        Peer(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Peer {
+        Peer(*stream.remote_addr())
+    }
+}
+
+/// Serves until `stop` is done; with an identity under TLS.
 ///
 /// # Errors
 /// Those of accepting connections.
 pub async fn serve(
     listener: tokio::net::TcpListener,
+    identity: Option<Identity>,
     shown: Shown,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(shown)).with_graceful_shutdown(stop).await
+    let service = router(shown).into_make_service_with_connect_info::<Peer>();
+    match identity {
+        None => axum::serve(listener, service).with_graceful_shutdown(stop).await,
+        Some(identity) => {
+            let listener = TlsListener::new(listener, identity)?;
+            axum::serve(listener, service).with_graceful_shutdown(stop).await
+        }
+    }
 }
 
 /// The routes.
@@ -54,7 +103,32 @@ pub fn router(shown: Shown) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
+        .route("/sip", get(sip_upgrade))
         .with_state(shown)
+}
+
+/// A WebSocket that speaks SIP (RFC 7118 section 4): whoever does not offer that protocol has lost its way.
+async fn sip_upgrade(
+    State(shown): State<Shown>,
+    ConnectInfo(Peer(remote)): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let offered =
+        headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    if !offered.flat_map(|value| value.split(',')).any(|protocol| protocol.trim() == "sip") {
+        return (StatusCode::BAD_REQUEST, "Sec-WebSocket-Protocol: sip\n").into_response();
+    }
+    let Some(SipDoor { door, listener, transport }) = shown.sip.get() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "starting\n").into_response();
+    };
+    let hop = Hop { transport: *transport, listener: *listener, remote, connection: None };
+    let door = door.clone();
+    upgrade
+        .protocols(["sip"])
+        .max_message_size(MESSAGE_MAX)
+        .max_frame_size(MESSAGE_MAX)
+        .on_upgrade(move |socket| websocket::converse(socket, hop, door))
 }
 
 /// Binds the address; port 0 takes a free one.

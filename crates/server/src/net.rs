@@ -1,12 +1,13 @@
 //! The sockets of SIP: batched receiving and sending over UDP with the network's own word on datagrams that reached
-//! nobody, and streams over TCP and TLS. It refuses to know what a datagram says.
+//! nobody, and streams over TCP, TLS and WebSocket. It refuses to know what a datagram says.
 
 mod streams;
 mod tls;
 mod udp;
+pub mod websocket;
 
-pub use streams::{Bound, Figures as StreamFigures, Limits, Streams, Unheard};
-pub use tls::{Identity, Trust};
+pub use streams::{Bound, Door, Figures as StreamFigures, Limits, Streams, Unheard};
+pub use tls::{Identity, TlsListener, Trust};
 pub use udp::{Arrived, BATCH, UdpSip};
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -224,7 +224,8 @@ impl Process {
         // An address that cannot be had is said before anything is waited for; INVITEs do not pile up meanwhile.
         drop(listen_sip(&config)?);
         let shown = http::Shown::new(meters.clone(), config.data_dir.clone());
-        let web = WebThread::start(&config, shown.clone())?;
+        let mut identities = Vec::new();
+        let web = WebThread::start(&config, shown.clone(), &mut identities)?;
         let (store, work, opened) = open_data(&config, &inbox, &meters)?;
         let socket = listen_sip(&config)?;
         let snapshot = Arc::new(opened.snapshot);
@@ -251,7 +252,9 @@ impl Process {
             position += segment;
         }
         let mut sip = sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) };
-        let streams = start_streams(&config, &mut sip, &web, &inbox)?;
+        let streams = start_streams(&config, &mut sip, &mut identities, &inbox)?;
+        web.renew(identities)?;
+        shown.sip_opened(take_websockets(&config, &mut sip, web.address, &streams));
         let mut node = Node::new(node::Config {
             sip,
             trunks: opened.provider.trunks,
@@ -398,15 +401,15 @@ fn listen_sip(config: &Config) -> Result<UdpSip, ServeError> {
     UdpSip::bind(address).map_err(|error| ServeError::Listen { what: "SIP on", address, error })
 }
 
-/// Binds what `[[listen]]` names and starts its thread; each listener joins those the endpoint knows, in order.
+/// Binds what `[[listen]]` names and starts the thread of all streams; each listener joins those the endpoint knows, in
+/// order. Certificates join `identities`.
 fn start_streams(
     config: &Config,
     sip: &mut sip::Config,
-    web: &WebThread,
+    identities: &mut Vec<Identity>,
     inbox: &Arc<Inbox>,
-) -> Result<Option<Streams>, ServeError> {
+) -> Result<Streams, ServeError> {
     let mut bound = Vec::new();
-    let mut identities = Vec::new();
     for listen in &config.listeners {
         let address = listen.bind;
         let (transport, identity) = match &listen.stream {
@@ -424,17 +427,23 @@ fn start_streams(
         sip.listeners.push(sip::Listener { transport, advertised });
         bound.push(new.1);
     }
-    if bound.is_empty() {
-        return Ok(None);
-    }
-    if !identities.is_empty() {
-        let _within = web.runtime.enter();
-        let hangup = signal(SignalKind::hangup())?;
-        web.runtime.spawn(renew(identities, hangup));
-    }
     let trust =
         config.authorities.as_deref().map_or_else(Trust::none, Trust::read).map_err(ServeError::Tls)?;
-    Ok(Some(Streams::start(bound, trust, Limits::default(), inbox.clone())?))
+    Ok(Streams::start(bound, trust, Limits::default(), inbox.clone())?)
+}
+
+/// HTTP is a listener of SIP too: WebSockets come in at `/sip`.
+fn take_websockets(
+    config: &Config,
+    sip: &mut sip::Config,
+    bound: SocketAddr,
+    streams: &Streams,
+) -> http::SipDoor {
+    let transport = if config.http.identity.is_some() { sip::Transport::Wss } else { sip::Transport::Ws };
+    let listener = sip.listeners.len() as u16;
+    let advertised = config.http.advertised.unwrap_or_else(|| reachable(bound));
+    sip.listeners.push(sip::Listener { transport, advertised });
+    http::SipDoor { door: streams.door(), listener, transport }
 }
 
 /// Takes new certificates when their files change, and at once at SIGHUP.
@@ -643,9 +652,17 @@ struct WebThread {
 }
 
 impl WebThread {
-    fn start(config: &Config, shown: http::Shown) -> Result<WebThread, ServeError> {
+    /// With a certificate it speaks TLS, and the certificate joins `identities`.
+    fn start(
+        config: &Config,
+        shown: http::Shown,
+        identities: &mut Vec<Identity>,
+    ) -> Result<WebThread, ServeError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let address = config.http_listen;
+        let read = |(certificate, key): &(PathBuf, PathBuf)| Identity::read(certificate, key);
+        let identity = config.http.identity.as_ref().map(read).transpose().map_err(ServeError::Tls)?;
+        identities.extend(identity.clone());
+        let address = config.http.listen;
         let listener = runtime.block_on(http::bind(address)).map_err(|error| ServeError::Listen {
             what: "HTTP on",
             address,
@@ -657,7 +674,7 @@ impl WebThread {
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
             let until_stopped = async { _ = stopped.await };
             runtime.block_on(async move {
-                if let Err(error) = http::serve(listener, shown, until_stopped).await {
+                if let Err(error) = http::serve(listener, identity, shown, until_stopped).await {
                     tracing::error!(%error, "HTTP ended");
                 }
             });
@@ -665,6 +682,16 @@ impl WebThread {
             runtime.shutdown_timeout(Duration::from_secs(1));
         })?;
         Ok(WebThread { address, runtime: handle, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Takes new certificates when their files change, and at SIGHUP.
+    fn renew(&self, identities: Vec<Identity>) -> io::Result<()> {
+        if !identities.is_empty() {
+            let _within = self.runtime.enter();
+            let hangup = signal(SignalKind::hangup())?;
+            self.runtime.spawn(renew(identities, hangup));
+        }
+        Ok(())
     }
 
     fn answer_control(&self, config: &Config, running: Running) -> Result<(), ServeError> {

@@ -41,8 +41,8 @@ pub struct Signalling {
     pub clock: Clock,
     /// SIP.
     pub socket: UdpSip,
-    /// SIP by streams; `None` where no listener has any.
-    pub streams: Option<Streams>,
+    /// SIP by streams.
+    pub streams: Streams,
     /// What others tell.
     pub inbox: Arc<Inbox>,
     /// Media.
@@ -350,8 +350,7 @@ impl Turns {
         match to.transport {
             sip::Transport::Udp => self.parts.socket.queue(to.remote, bytes),
             sip::Transport::Tcp | sip::Transport::Tls | sip::Transport::Ws | sip::Transport::Wss => {
-                let taken = self.parts.streams.as_ref().is_some_and(|streams| streams.send(to, bytes));
-                if !taken {
+                if !self.parts.streams.send(to, bytes) {
                     self.parts.inbox.push(Message::StreamGone { to });
                 }
             }
@@ -456,10 +455,8 @@ impl Turns {
         meters.sip_refused.set(seen.refused);
         meters.sip_repeated.set(seen.repeated);
         meters.sip_retransmitted.set(seen.retransmitted);
-        let streams = self.parts.streams.as_ref().map(Streams::figures);
-        let of = |figure: fn(&StreamFigures) -> &AtomicU64| {
-            streams.map_or(0, |streams| figure(streams).load(Ordering::Relaxed))
-        };
+        let streams = self.parts.streams.figures().clone();
+        let of = |figure: fn(&StreamFigures) -> &AtomicU64| figure(&streams).load(Ordering::Relaxed);
         meters.sip_unsent.set(socket.unsent() + of(|streams| &streams.unsent));
         meters.sip_connections.set(of(|streams| &streams.open));
         meters.sip_connections_refused.set(of(|streams| &streams.refused));

@@ -58,7 +58,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub fn run(context: &Context, words: &Demo) -> Ran {
     let mut config = context.place.config.clone();
     config.sip.listen = free(words.sip)?;
-    config.http_listen = free_tcp(words.http);
+    config.http.listen = free_tcp(words.http);
     config.drain_s_max = DRAIN_S_MAX;
     let carrier = free(words.carrier)?;
     config.trunks = vec![trunk(carrier)];
@@ -194,7 +194,7 @@ fn welcome(context: &Context, running: &Running, world: &World) {
     } else {
         format!(" --data {data}")
     };
-    let (sip, http) = (running.sip(), config.http_listen);
+    let (sip, http) = (running.sip(), config.http.listen);
     context.say(
         format!("四百演示运行中：SIP {sip}，模拟运营商 {}，HTTP http://{http}，数据 {data}\n另开一个终端试试：", world.local()),
         format!("the demo runs: SIP {sip}, simulated carrier {}, HTTP http://{http}, data in {data}\ntry in another terminal:", world.local()),

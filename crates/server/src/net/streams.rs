@@ -1,4 +1,4 @@
-//! SIP over TCP and TLS: one thread takes, opens and watches connections and hands whole messages to the signalling
+//! SIP over TCP, TLS and, once HTTP has let them in, WebSockets: one thread takes, opens and watches connections and hands whole messages to the signalling
 //! thread. Every table and queue has a bound and an answer for "full". Refuses to know what a message says.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use sip::frame::{Frame, Framer};
 use sip::{Hop, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::tls::{Identity, Trust};
@@ -88,6 +88,7 @@ pub type Unheard = OwnedSemaphorePermit;
 /// The thread, and the way to it.
 pub struct Streams {
     orders: mpsc::Sender<Order>,
+    door: Door,
     figures: Arc<Figures>,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,9 +107,13 @@ pub struct Figures {
 enum Order {
     Send { to: Hop, bytes: Bytes },
     Accepted { listener: u16, stream: TcpStream, remote: SocketAddr },
+    Join { hop: Hop, admitted: oneshot::Sender<Option<Admitted>> },
     Closed { id: u32 },
     Stop,
 }
+
+/// A connection with its number, and what is to be sent by it.
+type Admitted = (Hop, mpsc::Receiver<Bytes>);
 
 impl Streams {
     /// Starts the thread with its listeners; it reports to `inbox`.
@@ -119,13 +124,11 @@ impl Streams {
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
         let figures = Arc::new(Figures::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let room = Arc::new(Semaphore::new(UNHEARD_MAX));
+        let shared = Shared { orders: orders.clone(), inbox, room, limits };
+        let door = Door(shared.clone());
         let desk = Desk {
-            shared: Shared {
-                orders: orders.clone(),
-                inbox,
-                room: Arc::new(Semaphore::new(UNHEARD_MAX)),
-                limits,
-            },
+            shared,
             identities: bound.iter().filter_map(|b| Some((b.listener, b.identity.clone()?))).collect(),
             trust,
             next: 0,
@@ -137,7 +140,7 @@ impl Streams {
         let thread = std::thread::Builder::new()
             .name("sip-streams".into())
             .spawn(move || runtime.block_on(desk.run(bound, taken)))?;
-        Ok(Streams { orders, figures, thread: Some(thread) })
+        Ok(Streams { orders, door, figures, thread: Some(thread) })
     }
 
     /// Sends a message; where there is no connection one is opened. Whether there was room for it.
@@ -147,6 +150,11 @@ impl Streams {
             self.figures.unsent.fetch_add(1, Ordering::Relaxed);
         }
         taken
+    }
+
+    /// Where connections come in that somebody else has taken.
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Counts.
@@ -172,6 +180,38 @@ struct Shared {
     inbox: Arc<Inbox>,
     room: Arc<Semaphore>,
     limits: Limits,
+}
+
+/// Lets connections in that HTTP has taken: they are bounded, used and told of like all others.
+#[derive(Clone)]
+pub struct Door(Shared);
+
+/// A connection that was let in; dropping it tells of its end.
+pub(super) struct Joined {
+    pub(super) hop: Hop,
+    pub(super) queue: mpsc::Receiver<Bytes>,
+    pub(super) over: Over,
+}
+
+impl Door {
+    /// Lets a connection in; `None` when there is no room.
+    pub(super) async fn join(&self, hop: Hop) -> Option<Joined> {
+        let (admitted, answer) = oneshot::channel();
+        self.0.orders.send(Order::Join { hop, admitted }).await.ok()?;
+        let (hop, queue) = answer.await.ok()??;
+        Some(Joined { hop, queue, over: Over::of(&self.0, hop) })
+    }
+
+    /// Hands a whole message to the signalling thread, as soon as there is room for it.
+    pub(super) async fn tell(&self, from: Hop, bytes: Bytes) {
+        if let Ok(unheard) = self.0.room.clone().acquire_owned().await {
+            self.0.inbox.push(Message::Stream { from, bytes, unheard });
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.0.limits
+    }
 }
 
 /// The one owner of all connections.
@@ -209,6 +249,11 @@ impl Desk {
             match order {
                 Order::Send { to, bytes } => self.send(to, bytes),
                 Order::Accepted { listener, stream, remote } => self.accepted(listener, stream, remote),
+                Order::Join { hop, admitted } => {
+                    if let Err(Some((hop, _))) = admitted.send(self.admit(hop)) {
+                        self.closed(hop.connection.unwrap_or(0));
+                    }
+                }
                 Order::Closed { id } => self.closed(id),
                 Order::Stop => break,
             }
@@ -241,7 +286,7 @@ impl Desk {
     }
 
     /// Gives a connection its number and queue, if there is room for it.
-    fn admit(&mut self, hop: Hop) -> Option<(Hop, mpsc::Receiver<Bytes>)> {
+    fn admit(&mut self, hop: Hop) -> Option<Admitted> {
         let address = self.per_address.entry(hop.remote.ip()).or_default();
         if self.open.len() >= self.shared.limits.connections || *address >= self.shared.limits.per_address {
             self.figures.refused.fetch_add(1, Ordering::Relaxed);
@@ -323,7 +368,7 @@ enum Way {
 
 /// Tells of the end of a connection, however its task ends: the desk forgets it, and requests that wait for their first
 /// response on it fail (RFC 3261 18.4).
-struct Over {
+pub(super) struct Over {
     shared: Shared,
     hop: Hop,
 }

@@ -1,19 +1,22 @@
-//! TLS for SIP (rustls with ring): whom we are to those who connect, read anew when its files change, and whom we believe
+//! TLS for SIP and HTTP (rustls with ring): whom we are to those who connect, read anew when its files change, and whom we believe
 //! when we connect. Refuses to know SIP.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// A certificate with its key, from two PEM files, that is replaced while it is in use.
@@ -67,11 +70,66 @@ impl Identity {
         Ok(true)
     }
 
-    pub(super) async fn accept(
-        &self,
-        stream: TcpStream,
-    ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(stream).await
+    }
+}
+
+/// A listener whose connections have done with TLS before anybody sees them, for HTTP.
+pub struct TlsListener {
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    local: SocketAddr,
+}
+
+/// Connections that are busy with TLS, or wait to be taken.
+const HANDSHAKES_MAX: usize = 1_024;
+/// A caller that needs longer for TLS is hung up on.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+impl TlsListener {
+    /// Takes the connections of a bound listener. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn new(socket: TcpListener, identity: Identity) -> io::Result<TlsListener> {
+        let local = socket.local_addr()?;
+        let (tell, ready) = mpsc::channel(HANDSHAKES_MAX);
+        tokio::spawn(async move {
+            loop {
+                // Who does not fit in waits in the system's own queue.
+                let Ok(place) = tell.clone().reserve_owned().await else { return };
+                let Ok((stream, remote)) = socket.accept().await else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                let identity = identity.clone();
+                tokio::spawn(async move {
+                    match timeout(HANDSHAKE_MAX, identity.accept(stream)).await {
+                        Ok(Ok(stream)) => drop(place.send((stream, remote))),
+                        Ok(Err(error)) => tracing::debug!(%remote, %error, "no TLS with a caller"),
+                        Err(_) => tracing::debug!(%remote, "a caller was too slow with TLS"),
+                    }
+                });
+            }
+        });
+        Ok(TlsListener { ready, local })
+    }
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        match self.ready.recv().await {
+            Some(taken) => taken,
+            // The runtime ends: nobody will come any more.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
     }
 }
 

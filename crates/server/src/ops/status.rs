@@ -63,7 +63,7 @@ pub async fn status(desk: &Desk) -> Outcome<Status> {
     let meters = live.meters();
     status.running = true;
     status.sip = Some(live.sip().to_string());
-    status.http = Some(live.config().http_listen.to_string());
+    status.http = Some(live.config().http.listen.to_string());
     status.draining = meters.draining.is_on();
     status.database_away = meters.database_away.is_on();
     let look = |node: &node::Node, now: Now| {
