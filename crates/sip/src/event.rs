@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::command::{LegId, ProbeId, RegistrationId};
+use crate::digest::Claim;
 use crate::hop::Hop;
 
 /// A message to send.
@@ -231,6 +232,8 @@ pub struct Arriving {
     pub sdp: Option<Vec<u8>>,
     /// Max-Forwards, 70 when absent.
     pub max_forwards: u8,
+    /// Whom the caller claims to be, where it sent a digest; [`Authenticator`](crate::digest::Authenticator) judges it.
+    pub claim: Option<Box<Claim>>,
     /// Whether the caller supports session timers.
     pub supports_timer: bool,
 }

@@ -206,3 +206,72 @@ fn each_way_is_written_with_its_own_face_and_streams_are_not_repeated() {
     let Some(Event::Failed { leg: failed, failure }) = endpoint.poll_event() else { panic!("it broke") };
     assert_eq!((failed, failure.kind), (leg, FailureKind::Unreachable));
 }
+
+fn arriving(extra: &str) -> String {
+    format!(
+        "INVITE sip:8002@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK-{}\r\nFrom: <sip:huaxin-8001@192.0.2.1>;tag=a\r\n\
+         To: <sip:8002@192.0.2.1>\r\nCall-ID: c\r\nCSeq: {} INVITE\r\nContact: <sip:8001@192.0.2.2>\r\n{extra}Content-Length: 0\r\n\r\n",
+        extra.len(),
+        extra.len() + 1,
+    )
+}
+
+#[test]
+fn fault_n3_a_stranger_gets_no_answer_and_leaves_nothing() {
+    let mut endpoint = Endpoint::new(config(alice(), 5));
+    for _ in 0..3 {
+        endpoint.receive(arriving("").as_bytes(), bob(), 1);
+        let Some(Event::Invited { leg, .. }) = endpoint.poll_event() else { panic!("a call") };
+        endpoint.ignore(leg);
+        assert_eq!(endpoint.poll_event(), Some(Event::Ended { leg }));
+        assert_eq!((endpoint.counts(), endpoint.poll_transmit()), (Default::default(), None));
+        assert_eq!(endpoint.next_timeout(), None);
+    }
+}
+
+#[test]
+fn fault_n4_a_phone_is_asked_without_being_kept_and_comes_back_with_its_proof() {
+    let ha1 = Ha1::of("huaxin-8001", "sip.example", "right");
+    let mut asks = Authenticator::new("sip.example", [9; 32]);
+    let mut endpoint = Endpoint::new(config(alice(), 5));
+    endpoint.receive(arriving("").as_bytes(), bob(), 1);
+    let Some(Event::Invited { leg, invite }) = endpoint.poll_event() else { panic!("a call") };
+    assert_eq!(invite.claim, None);
+    endpoint.challenge(leg, &asks.challenge(false, 1), 1);
+    assert_eq!(endpoint.poll_event(), Some(Event::Ended { leg }));
+    assert_eq!((endpoint.counts(), endpoint.next_timeout()), (Default::default(), None));
+    let answer = String::from_utf8(endpoint.poll_transmit().expect("401").bytes.to_vec()).expect("text");
+    assert!(answer.starts_with("SIP/2.0 401 "), "{answer}");
+    let asked: Vec<&str> =
+        answer.lines().filter_map(|line| line.strip_prefix("WWW-Authenticate: ")).collect();
+    assert!(asked.len() == 2 && asked[0].contains("SHA-256") && asked[1].contains("MD5"), "{asked:?}");
+    // The proof of a phone, written by the side of us that calls.
+    let nonce = asked[1].split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a nonce");
+    for (password, verdict) in [("wrong", Verdict::Wrong), ("right", Verdict::Proven)] {
+        let value = proof_of(nonce, password);
+        endpoint.receive(arriving(&format!("Authorization: {value}\r\n")).as_bytes(), bob(), 2);
+        let Some(Event::Invited { leg, invite }) = endpoint.poll_event() else { panic!("a call") };
+        let claim = invite.claim.expect("it claims to be somebody");
+        assert_eq!(
+            (claim.user.as_str(), asks.judge(&claim, "INVITE", Some(&ha1), 2)),
+            ("huaxin-8001", verdict)
+        );
+        endpoint.ignore(leg);
+        assert!(matches!(endpoint.poll_event(), Some(Event::Ended { .. })));
+    }
+}
+
+/// A proof by MD5, as a phone of another maker would write it.
+fn proof_of(nonce: &str, password: &str) -> String {
+    use md5::{Digest as _, Md5};
+    let md5 = |text: String| -> String {
+        Md5::digest(text.as_bytes()).iter().map(|octet| format!("{octet:02x}")).collect()
+    };
+    let ha1 = md5(format!("huaxin-8001:sip.example:{password}"));
+    let ha2 = md5("INVITE:sip:8002@192.0.2.1".to_owned());
+    let response = md5(format!("{ha1}:{nonce}:00000001:abc:auth:{ha2}"));
+    format!(
+        "Digest username=\"huaxin-8001\", realm=\"sip.example\", nonce=\"{nonce}\", uri=\"sip:8002@192.0.2.1\", \
+         response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"abc\""
+    )
+}

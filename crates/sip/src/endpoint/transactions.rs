@@ -175,7 +175,7 @@ impl Endpoint {
         self.release(client.leg);
     }
 
-    fn end_server(&mut self, id: u64) {
+    pub(super) fn end_server(&mut self, id: u64) {
         let Some(mut server) = self.servers.remove(id) else { return };
         self.timers.arm(Owner::Server(id), &mut server.armed, None);
         self.servers_by_key.remove(&server.key);

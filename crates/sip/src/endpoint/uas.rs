@@ -11,6 +11,7 @@ use super::uac::list_of;
 use crate::command::{LegId, Reason};
 use crate::compose;
 use crate::dialog::DialogState;
+use crate::digest::Claim;
 use crate::event::{Arriving, Event};
 use crate::incoming::{self, Body, Extensions, Fault};
 use crate::leg::{Answer, Asked, Deadline, State};
@@ -168,6 +169,31 @@ impl Endpoint {
         self.close(leg);
     }
 
+    /// Ask the caller of `Invited` who it is: 401 with these values of WWW-Authenticate. Nothing is kept of the call;
+    /// the caller comes back with another INVITE.
+    pub fn challenge(&mut self, leg: LegId, values: &[String], now_ms: u64) {
+        let Some(server) = self.open_invite(leg) else { return };
+        self.respond(server, 401, &[], now_ms, |message| {
+            values.iter().for_each(|value| {
+                message.header("WWW-Authenticate", value);
+            });
+        });
+        self.let_go(leg, server);
+    }
+
+    /// Leave the INVITE of `Invited` without an answer and forget it, so that strangers neither learn that somebody is
+    /// here nor fill a table.
+    pub fn ignore(&mut self, leg: LegId) {
+        if let Some(server) = self.open_invite(leg) {
+            self.let_go(leg, server);
+        }
+    }
+
+    fn let_go(&mut self, leg: LegId, server: u64) {
+        self.close(leg);
+        self.end_server(server);
+    }
+
     /// Their INVITE, while it waits for our final response.
     fn open_invite(&self, leg: LegId) -> Option<u64> {
         self.legs.get(leg.0).filter(|leg| leg.state == State::Invited).and_then(|leg| leg.invite)
@@ -291,6 +317,7 @@ fn arriving(arrival: &Arrival<'_>, has_sdp: bool, supports_timer: bool) -> Optio
         call_id: head.call_id().to_owned(),
         sdp: has_sdp.then(|| request.body().to_vec()),
         max_forwards: head.max_forwards().ok()?,
+        claim: request.headers.value(&HeaderName::Authorization).and_then(|v| Claim::read(&v)).map(Box::new),
         supports_timer,
     })
 }
