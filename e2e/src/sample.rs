@@ -35,6 +35,8 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
         schedules: Vec::new(),
         region_sets: Vec::new(),
         caller_lists: Vec::new(),
+        crisis: None,
+        crisis_by_two: false,
         numbers: vec![Number {
             number: number(),
             enabled: true,

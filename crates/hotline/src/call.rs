@@ -361,7 +361,7 @@ impl Call {
             Ok(cleared) => {
                 self.note(Fact::Admitted { admission: cleared.admission }, now);
                 self.meter = Some(meter.admitted(cleared));
-                self.walk(0, desk, now);
+                self.walk(hotline.first_step(self.wall(now)), desk, now);
             }
             Err(barred) => self.bar(barred, desk, now),
         }

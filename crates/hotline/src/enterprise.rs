@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Schedule;
 use crate::cdr::ChargingFrom;
-use crate::{HotlineNumber, Money, PlanId, TenantId};
+use crate::{HotlineNumber, Money, PlanId, TenantId, Wall};
 
 pub use crate::ledger::AccountKind;
 
-pub use compile::{FINALLY, OTHERWISE, compile, compile_number};
+pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
 pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES,
     Shape, Tree, Value, Wanted, read,
@@ -45,8 +45,37 @@ pub struct Enterprise {
     pub region_sets: Vec<NamedRegions>,
     /// Lists of callers that rules name.
     pub caller_lists: Vec<NamedCallers>,
+    /// What stands in front of all numbers until its hour (row R22).
+    #[serde(default)]
+    pub crisis: Option<Crisis>,
+    /// Whether a crisis needs a second person to begin.
+    #[serde(default)]
+    pub crisis_by_two: bool,
     /// The 400 numbers.
     pub numbers: Vec<Number>,
+}
+
+/// A notice or an alternate target in front of every number of the enterprise (row R22).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crisis {
+    /// Calls that come before this instant meet it.
+    pub until: Wall,
+    /// The notice's prompt, played as early media.
+    pub notice: Option<String>,
+    /// What follows.
+    pub then: CrisisThen,
+}
+
+/// What follows the notice of a crisis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CrisisThen {
+    /// The number's own rules.
+    GoOn,
+    /// The end of the call.
+    HangUp,
+    /// One phone, in national form, for all numbers.
+    Dial(String),
 }
 
 /// What happens when money ends during a talk (FAULTS B3).

@@ -37,6 +37,8 @@ pub struct Hotline {
     pub forward_on_busy: Vec<u8>,
     /// Places in `destinations` tried after no answer, at most two.
     pub forward_on_no_answer: Vec<u8>,
+    /// What stands in front of the rules until its hour.
+    pub crisis: Option<CrisisGate>,
     /// Whether callers reach who answered them last.
     pub memory: Option<CallerMemory>,
     /// Schedules of duty, which bound numbers name by place.
@@ -67,6 +69,15 @@ pub struct Hotline {
     pub balance_end: BalanceEnd,
     /// Whether calls note what they did to the phones that took them: some group of the enterprise asks for it.
     pub counts_phones: bool,
+}
+
+/// Where calls begin while a crisis lasts (row R22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrisisGate {
+    /// Calls that come before this instant begin at `step`.
+    pub until: Wall,
+    /// The step.
+    pub step: StepNo,
 }
 
 /// A bound number, checked and ready to dial.
@@ -107,6 +118,11 @@ impl Hotline {
     /// The bound number at a place; places come from this very value, so they are always inside.
     pub fn destination(&self, place: u8) -> &Destination {
         &self.destinations[usize::from(place)]
+    }
+
+    /// The step a call that comes at an instant begins at.
+    pub fn first_step(&self, at: Wall) -> StepNo {
+        self.crisis.filter(|crisis| at < crisis.until).map_or(0, |crisis| crisis.step)
     }
 
     /// Whether the bound number at a place is switched on and on duty at an instant (row R17).

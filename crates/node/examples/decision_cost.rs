@@ -152,6 +152,8 @@ fn template() -> Hotline {
         }],
         region_sets: vec![NamedRegions { name: "north".to_owned(), includes: vec!["华北".to_owned()] }],
         caller_lists: vec![NamedCallers { name: "vip".to_owned(), callers: vec!["021*".to_owned()] }],
+        crisis: None,
+        crisis_by_two: false,
         numbers: vec![Number {
             number: number(0),
             enabled: true,

@@ -342,6 +342,7 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         groups: Default::default(),
         forward_on_busy: Vec::new(),
         forward_on_no_answer: Vec::new(),
+        crisis: None,
         memory: None,
         duties: Default::default(),
         finally_busy: None,

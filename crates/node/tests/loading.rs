@@ -49,6 +49,8 @@ fn hotline(tenant: &str, suffix: u32, version: u32) -> Arc<Hotline> {
         schedules: Vec::new(),
         region_sets: Vec::new(),
         caller_lists: Vec::new(),
+        crisis: None,
+        crisis_by_two: false,
         numbers: vec![number],
     };
     Arc::new(compile(&enterprise, version).pop().expect("one number"))

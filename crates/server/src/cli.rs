@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::ops::Outcome;
 
 mod calls;
+mod crisis;
 mod demo;
 mod enterprise;
 mod explain;
@@ -89,6 +90,9 @@ enum Command {
     TopUp(provider::TopUp),
     /// 提高号码的绑定数上限；不带参数列出申请 / raises a number's limit; without arguments lists requests
     Limit(provider::Limit),
+    /// 危机模式：全部号码前的公告或改呼 / crisis mode: a notice or one phone in front of all numbers
+    #[command(subcommand)]
+    Crisis(crisis::Crisis),
     /// 忘记一个主叫：不再记得谁接听过 / forgets a caller: nothing says any more who answered
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
@@ -156,6 +160,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Enterprises => enterprise::list(context),
         Command::TopUp(words) => provider::top_up(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
+        Command::Crisis(words) => crisis::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),

@@ -16,6 +16,7 @@ pub mod backup;
 pub mod callers;
 pub mod calls;
 pub mod clock;
+pub mod crisis;
 pub mod document;
 pub mod enterprises;
 pub mod explain;
@@ -68,6 +69,9 @@ pub enum Request {
     TariffImport(provider::TariffImport),
     Segments,
     Forget(callers::Forget),
+    Crisis(crisis::Crisis),
+    CrisisConfirm(crisis::Confirm),
+    CrisisShow(crisis::Show),
     Regions(regions::Reload),
     Calls(calls::List),
     CallRecord(calls::One),
@@ -137,6 +141,9 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Tariffs => told(provider::tariffs(desk).await),
         Request::TariffImport(asked) => told(provider::tariff_import(desk, &asked).await),
         Request::Segments => told(provider::segments(desk).await),
+        Request::Crisis(asked) => told(crisis::switch(desk, &asked).await),
+        Request::CrisisConfirm(asked) => told(crisis::confirm(desk, &asked).await),
+        Request::CrisisShow(asked) => told(crisis::show(desk, &asked).await),
         Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),
         Request::Calls(asked) => told(calls::list(desk, &asked).await),

@@ -36,7 +36,10 @@ impl Dir {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sibai"));
-        command.args(words).args(["--data", "data", "--lang", "en", "--by", "tester"]).current_dir(&self.0);
+        command.args(words).args(["--data", "data", "--lang", "en"]).current_dir(&self.0);
+        if !words.contains(&"--by") {
+            command.args(["--by", "tester"]);
+        }
         command
     }
 
@@ -356,6 +359,36 @@ fn r15_a_caller_is_forgotten_and_the_audit_does_not_say_whom() {
     );
     assert_eq!(dir.refusal(&["forget", "nobody", "13510001000"]), (4, "not_found".into()));
     assert_eq!(dir.refusal(&["forget", "huaxin", "anonymous"]).0, 2);
+}
+
+#[test]
+fn r22_a_crisis_is_one_switch_of_one_or_two_persons_and_audited() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let on = ["crisis", "on", "huaxin", "--until", "2099-01-01T00:00"];
+    assert_eq!(dir.json(&["crisis", "show", "huaxin"])["on"], false);
+    let with = |words: &[&'static str]| [&on[..], words].concat();
+    assert_eq!(dir.json(&with(&["--play", "after_hours", "--go-on"]))["on"], true);
+    assert!(dir.json(&["export", "huaxin"]).to_string().contains("2099-01-01 00:00:00"));
+    assert_eq!(dir.json(&["crisis", "off", "huaxin"])["on"], false);
+    assert_eq!(dir.refusal(&with(&["--play", "nothing"])), (1, "invalid_document".into()));
+    assert_eq!(dir.refusal(&with(&["--dial", "110"])), (1, "invalid_document".into()));
+    let past = ["crisis", "on", "huaxin", "--until", "2020-01-01", "--play", "after_hours"];
+    assert_eq!(dir.refusal(&past), (2, "invalid_value".into()));
+
+    let text = std::fs::read_to_string(example("huaxin")).expect("shipped");
+    let two = dir.write("two.yaml", &text.replacen("plan: T1", "crisis_by_two: true\nplan: T1", 1));
+    dir.json(&["import", &two, "--apply"]);
+    let asked = dir.json(&[&with(&["--dial", "139-1111-2222"])[..], &["--by", "ann"]].concat());
+    assert_eq!((&asked["on"], &asked["asked_by"]), (&false.into(), &"ann".into()), "{asked}");
+    let confirm = |by| ["crisis", "confirm", "huaxin", "--by", by];
+    assert_eq!(dir.refusal(&confirm("ann")), (1, "second_person".into()));
+    let begun = dir.json(&confirm("ben"));
+    assert_eq!((&begun["on"], &begun["asked_by"]), (&true.into(), &Value::Null), "{begun}");
+    assert_eq!(begun["crisis"]["then"]["dial"], "13911112222", "in national form");
+    assert_eq!(dir.refusal(&confirm("ben")), (4, "not_found".into()));
+    let audit = dir.json(&["audit", "huaxin"]).to_string();
+    assert!(audit.contains("ann, ben") && audit.contains("on until 2099-01-01"), "{audit}");
 }
 
 #[test]

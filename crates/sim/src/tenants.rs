@@ -57,6 +57,8 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
             name: "south".into(), includes: vec!["广东".into(), "021".into()]
         }],
         caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()] }],
+        crisis: None,
+        crisis_by_two: false,
         numbers: (0..numbers).map(|n| number(place * 10 + n, dice)).collect(),
     }
 }

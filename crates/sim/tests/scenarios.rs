@@ -95,6 +95,7 @@ scenarios! {
     k06_a_withheld_number_is_shown_to_nobody
     k06_our_own_400_number_is_no_caller
     r20_an_access_number_and_diversion
+    r22_a_crisis_in_front_of_the_rules
     r27_all_ring_and_nobody_answers
     r27_all_ring_at_once
     r27_by_weight

@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use super::{Condition, DestinationKind, Enterprise, Number, Rule, Then};
+use super::{Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then};
 use crate::barring::CallerPatterns;
 use crate::calendar::Schedule;
 use crate::flow::{Flow, Step, StepKind, StepNo};
-use crate::hotline::{Destination, Group};
+use crate::hotline::{CrisisGate, Destination, Group};
 use crate::region::RegionSet;
 use crate::{Hotline, Span, WordList};
 
 /// The name of the rule that [`Number::otherwise`] becomes, for the Why.
 pub const OTHERWISE: &str = "otherwise";
+
+/// The name of the rule that a crisis becomes, and of its phone, for the Why.
+pub const CRISIS: &str = "crisis";
 
 /// The name of the rule that a final treatment becomes, for the Why.
 pub const FINALLY: &str = "finally";
@@ -36,7 +39,13 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
     layout.lay_then(otherwise, &number.otherwise);
     let finally_busy = layout.lay_finally(number.finally.busy.as_ref());
     let finally_no_answer = layout.lay_finally(number.finally.no_answer.as_ref());
+    let mut destinations_after: Vec<Destination> = Vec::new();
+    let crisis = enterprise.crisis.as_ref().map(|crisis| CrisisGate {
+        until: crisis.until,
+        step: layout.lay_crisis(crisis, &mut destinations_after),
+    });
     let (duties, schedules) = duties(enterprise, number);
+    let bound = number.destinations.iter().map(|written| destination(written, &duties));
     let forward = |names: &[String]| names.iter().filter_map(|name| place_of(number, name)).collect();
     Hotline {
         tenant: enterprise.id.clone(),
@@ -45,7 +54,8 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         enabled: number.enabled,
         flow: Flow { steps: layout.steps.into() },
         words: layout.words.finish(),
-        destinations: number.destinations.iter().map(|written| destination(written, &duties)).collect(),
+        destinations: bound.chain(destinations_after).collect(),
+        crisis,
         groups: layout.groups.into(),
         forward_on_busy: forward(&number.forwards.on_busy),
         forward_on_no_answer: forward(&number.forwards.on_no_answer),
@@ -95,6 +105,20 @@ fn duties<'a>(enterprise: &Enterprise, number: &'a Number) -> (Vec<&'a str>, Box
     let schedule = |name| named(name).map(|named| named.schedule.clone()).unwrap_or_default();
     let schedules = names.iter().map(schedule).collect();
     (names, schedules)
+}
+
+/// The phone of a crisis: it takes as many calls as come.
+fn crisis_phone(number: &str) -> Destination {
+    let written = super::Destination {
+        name: CRISIS.to_owned(),
+        kind: super::read::infer_kind(number),
+        number: number.to_owned(),
+        enabled: true,
+        lines: u16::MAX,
+        ring_s: super::read::RING_S,
+        duty: None,
+    };
+    destination(&written, &[])
 }
 
 fn destination(written: &super::Destination, duties: &[&str]) -> Destination {
@@ -252,6 +276,37 @@ impl<'a> Layout<'a> {
         let name = self.words.place(FINALLY);
         self.lay_then(name, then);
         Some(first)
+    }
+
+    /// The steps of a crisis, which calls enter by before its hour. Its phone stands behind the number's own.
+    fn lay_crisis(&mut self, crisis: &Crisis, phones: &mut Vec<Destination>) -> StepNo {
+        let (first, name) = (self.here(), self.words.place(CRISIS));
+        let then = match &crisis.then {
+            // The number's own rules begin at the first step.
+            CrisisThen::GoOn => 0,
+            CrisisThen::HangUp | CrisisThen::Dial(_) => first + StepNo::from(crisis.notice.is_some()),
+        };
+        if let Some(notice) = &crisis.notice {
+            let prompt = self.words.place(notice);
+            self.lay(name, StepKind::Play { prompt, answer: false, next: then });
+        }
+        match &crisis.then {
+            CrisisThen::GoOn => {}
+            CrisisThen::HangUp => self.lay(name, StepKind::HangUp { prompt: None }),
+            CrisisThen::Dial(number) => {
+                let place = self.number.destinations.len();
+                self.groups.push(Group {
+                    name,
+                    strategy: super::Strategy::Sequential,
+                    members: u8::try_from(place).into_iter().collect(),
+                    weights: Box::default(),
+                });
+                let group = u8::try_from(self.groups.len() - 1).unwrap_or(u8::MAX);
+                self.lay(name, StepKind::DialGroup { group });
+                phones.push(crisis_phone(number));
+            }
+        }
+        if crisis.notice.is_none() && crisis.then == CrisisThen::GoOn { 0 } else { first }
     }
 
     fn lay_dial(&mut self, rule: Span, name: &str) {

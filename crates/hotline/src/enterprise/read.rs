@@ -23,11 +23,11 @@ pub(super) use rules::MODES;
 
 use std::collections::BTreeMap;
 
-use super::{AccountKind, BalanceEnd, Enterprise, Number};
+use super::{AccountKind, BalanceEnd, Crisis, CrisisThen, Enterprise, Number};
 use crate::cdr::ChargingFrom;
 use crate::number::DestinationPolicy;
-use crate::{HotlineNumber, PlanId, TenantId};
-use fields::{DOCUMENT, ENTERPRISE};
+use crate::{Beijing, HotlineNumber, PlanId, TenantId};
+use fields::{CRISIS, DOCUMENT, ENTERPRISE, THEN};
 use reader::{At, Names, Object, Reader, Uses};
 use rules::Lists;
 
@@ -127,6 +127,8 @@ impl Reader<'_> {
         let region_sets: Vec<_> = region_sets.iter().map(|at| self.region_set(at)).collect();
         let caller_lists = self.items(object.field("callers"), Counted::Entries, LISTS_MAX);
         let caller_lists: Vec<_> = caller_lists.iter().map(|at| self.caller_list(at)).collect();
+        let crisis = object.field("crisis").map_or(Some(None), |at| self.crisis(&at).map(Some));
+        let crisis_by_two = self.flag(object.field("crisis_by_two"), false);
         let numbers = self.numbers(&object, &lists);
         let (id, name) = named?;
         Some(Enterprise {
@@ -140,8 +142,54 @@ impl Reader<'_> {
             schedules: schedules.into_iter().collect::<Option<_>>()?,
             region_sets: region_sets.into_iter().collect::<Option<_>>()?,
             caller_lists: caller_lists.into_iter().collect::<Option<_>>()?,
+            crisis: crisis?,
+            crisis_by_two,
             numbers: numbers?,
         })
+    }
+
+    /// `{until: "2026-10-12 18:00", play: notice, then: go_on}`, or with `dial` in place of `then`.
+    fn crisis(&mut self, at: &At<'_>) -> Option<Crisis> {
+        let object = self.object(at, &CRISIS)?;
+        let until = object.field("until").and_then(|at| {
+            let text = self.text(&at)?;
+            let until = Beijing::parse(&text.replacen(' ', "T", 1));
+            if until.is_none() {
+                self.wrong(&at, Fault::BadDate { found: text.to_owned() });
+            }
+            until.map(Beijing::wall)
+        });
+        let notice = match object.field("play") {
+            Some(at) => Some(self.prompt(&at)?),
+            None => None,
+        };
+        let then = match (object.field("then"), object.field("dial")) {
+            (Some(then), Some(_)) => {
+                self.wrong(&then, Fault::Conflict { field: "then", with: "dial" });
+                None
+            }
+            (_, Some(dial)) => self.crisis_phone(&dial).map(CrisisThen::Dial),
+            (Some(then), None) => {
+                let on = self.choice(&then, &[("go_on", true), ("hang_up", false)], THEN.later)?;
+                Some(if on { CrisisThen::GoOn } else { CrisisThen::HangUp })
+            }
+            (None, None) => {
+                self.wrong(at, Fault::Missing { field: "then or dial" });
+                None
+            }
+        };
+        Some(Crisis { until: until?, notice, then: then? })
+    }
+
+    fn crisis_phone(&mut self, at: &At<'_>) -> Option<String> {
+        let written = self.text(at)?;
+        match destination::check(infer_kind(written), written, self.allowed.policy) {
+            Ok((number, _)) => Some(number),
+            Err(fault) => {
+                self.wrong(at, fault);
+                None
+            }
+        }
     }
 
     fn lists(&mut self, object: &Object<'_>) -> Lists {

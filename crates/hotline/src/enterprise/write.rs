@@ -10,8 +10,8 @@ use super::read::{
     RING_S, SCOPES, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
-    CallerMemory, Condition, Destination, Enterprise, Finally, Forwards, Group, Key, Limits, MemoryScope,
-    Number, Recording, Ringback, Rule, ShareMode, Strategy, Then, Tree, Value,
+    CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Finally, Forwards, Group, Key,
+    Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Then, Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
@@ -43,8 +43,21 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .items("schedules", &enterprise.schedules, schedule)
         .items("regions", &enterprise.region_sets, region_set)
         .items("callers", &enterprise.caller_lists, caller_list)
+        .maybe("crisis", enterprise.crisis.as_ref().map(crisis))
+        .unless(!enterprise.crisis_by_two, "crisis_by_two", || flag(true))
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
         .map()
+}
+
+fn crisis(written: &Crisis) -> Tree {
+    let fields = Fields::new()
+        .with("until", text(&written.until.beijing().to_string()))
+        .maybe("play", written.notice.as_deref().map(text));
+    match &written.then {
+        CrisisThen::GoOn => fields.with("then", text("go_on")).map(),
+        CrisisThen::HangUp => fields.with("then", text("hang_up")).map(),
+        CrisisThen::Dial(number) => fields.with("dial", text(number)).map(),
+    }
 }
 
 fn hotline_number(written: &Number) -> Tree {
@@ -329,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn r17_r18_r27_duty_treatments_and_weights_read_back() {
+    fn r15_r17_r18_r22_r27_all_of_it_reads_back() {
         let (mut enterprise, _) = read(&yaml(HUAXIN), &allowed()).expect("the example is right");
         let number = &mut enterprise.numbers[0];
         number.destinations[0].duty = Some("office".into());
@@ -338,9 +351,14 @@ mod tests {
         number.groups[0].weights = BTreeMap::from([("北京前台".to_owned(), 3)]);
         let then = Then::Play { prompt: "after_hours".into(), answer: false, then: Box::new(Then::Busy) };
         number.finally = Finally { busy: Some(then), no_answer: Some(Then::Dial("值班手机".into())) };
-        let written = to_yaml(&enterprise);
-        let again = read(&yaml(&written), &allowed()).map(|(again, _)| again);
-        assert_eq!(again, Ok(enterprise), "{written}");
+        let until = crate::Beijing::parse("2026-10-12T18:00:00").expect("a time").wall();
+        for then in [CrisisThen::GoOn, CrisisThen::HangUp, CrisisThen::Dial("13911112222".into())] {
+            enterprise.crisis = Some(Crisis { until, notice: Some("after_hours".into()), then });
+            enterprise.crisis_by_two = true;
+            let written = to_yaml(&enterprise);
+            let again = read(&yaml(&written), &allowed()).map(|(again, _)| again);
+            assert_eq!(again.as_ref(), Ok(&enterprise), "{written}");
+        }
     }
 
     /// Documents are kept as JSON of their values: what an earlier version kept has no field that came later.

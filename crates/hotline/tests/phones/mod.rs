@@ -284,6 +284,8 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         schedules: Vec::new(),
         region_sets: Vec::new(),
         caller_lists: Vec::new(),
+        crisis: None,
+        crisis_by_two: false,
         numbers: vec![number],
     }
 }

@@ -166,7 +166,7 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
 }
 
 /// The document as an enterprise, or everything that is wrong with it.
-async fn check(desk: &Desk, tree: &Tree) -> Outcome<Result<(Enterprise, Vec<Wrong>), Vec<Wrong>>> {
+pub(super) async fn check(desk: &Desk, tree: &Tree) -> Outcome<Result<(Enterprise, Vec<Wrong>), Vec<Wrong>>> {
     let tariffs = super::provider::plans(&desk.store).await?;
     let mut plans: Vec<&str> = sale_plans(&tariffs);
     plans.dedup();
@@ -273,7 +273,7 @@ fn beyond_limit(problem: &Wrong, tree: &Tree) -> Option<(HotlineNumber, usize)> 
 }
 
 /// Commits the next version and tells the node.
-async fn commit(
+pub(super) async fn commit(
     desk: &Desk,
     enterprise: &Enterprise,
     was: Option<&Enterprise>,

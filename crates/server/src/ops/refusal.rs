@@ -45,6 +45,8 @@ pub enum Code {
     NodeBusy,
     /// A call could not be placed, or came to nothing.
     CallFailed,
+    /// The same person cannot be both of two.
+    SecondPerson,
 }
 
 impl Code {
@@ -59,6 +61,7 @@ impl Code {
             | Code::Database
             | Code::NodeBusy
             | Code::CallFailed
+            | Code::SecondPerson
             | Code::File => 1,
             Code::BadRequest | Code::InvalidValue => 2,
             Code::NoData | Code::NoServer => 3,

@@ -3,9 +3,9 @@
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, CallerMemory, Condition, Destination, DestinationKind, Enterprise, Forwards,
-    Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
-    Share, ShareMode, Strategy, Then,
+    AccountKind, BalanceEnd, CallerMemory, Condition, Crisis, CrisisThen, Destination, DestinationKind,
+    Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number,
+    Recording, Ringback, Rule, Share, ShareMode, Strategy, Then,
 };
 use hotline::trunk::{AccessNumber, CauseRow, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
@@ -295,6 +295,8 @@ fn blank() -> Enterprise {
         schedules: Vec::new(),
         region_sets: Vec::new(),
         caller_lists: Vec::new(),
+        crisis: None,
+        crisis_by_two: false,
         numbers: vec![number],
     }
 }
@@ -320,6 +322,7 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             }
         }
         "rule" => set_rule(enterprise, rest)?,
+        "crisis" => enterprise.crisis = crisis(rest)?,
         "otherwise" => enterprise.numbers[0].otherwise = action(rest)?,
         "finally" => match rest.split_once(char::is_whitespace)? {
             ("busy", then) => enterprise.numbers[0].finally.busy = Some(action(then.trim())?),
@@ -340,6 +343,23 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
         _ => return None,
     }
     Some(Money::ZERO)
+}
+
+/// `off`, or `until=TIME [play=PROMPT] go_on|hang_up|dial=DIGITS`.
+fn crisis(rest: &str) -> Option<Option<Crisis>> {
+    let (mut until, mut notice, mut then) = (None, None, None);
+    for word in rest.split_whitespace() {
+        match word.split_once('=') {
+            None if word == "off" => return Some(None),
+            None if word == "go_on" => then = Some(CrisisThen::GoOn),
+            None if word == "hang_up" => then = Some(CrisisThen::HangUp),
+            Some(("dial", digits)) => then = Some(CrisisThen::Dial(digits.to_owned())),
+            Some(("play", prompt)) => notice = Some(prompt.to_owned()),
+            Some(("until", at)) => until = Some(Beijing::parse(at)?.wall()),
+            _ => return None,
+        }
+    }
+    Some(Some(Crisis { until: until?, notice, then: then? }))
 }
 
 fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {

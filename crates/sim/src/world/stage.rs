@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hotline::call::Sound;
 use hotline::cdr::CallRecord;
-use hotline::enterprise::{Enterprise, compile};
+use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, compile};
 use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
 use hotline::trunk::AccessNumber;
@@ -456,7 +456,11 @@ fn phones(enterprise: &Enterprise) -> BTreeMap<String, String> {
         let user = number.split_once('@').map_or(number, |(user, _)| user);
         user.strip_prefix("sip:").unwrap_or(user).to_owned()
     };
-    destinations.map(|phone| (user(&phone.number), phone.name.clone())).collect()
+    let crisis = match enterprise.crisis.as_ref().map(|crisis| &crisis.then) {
+        Some(CrisisThen::Dial(number)) => Some((user(number), CRISIS.to_owned())),
+        Some(CrisisThen::GoOn | CrisisThen::HangUp) | None => None,
+    };
+    destinations.map(|phone| (user(&phone.number), phone.name.clone())).chain(crisis).collect()
 }
 
 fn trunk(place: usize, carrier: &Carrier, relayed: bool) -> TrunkConfig {

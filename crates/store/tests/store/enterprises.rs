@@ -32,6 +32,8 @@ pub fn enterprise(id: &str, numbers: &[HotlineNumber]) -> Enterprise {
         schedules: Vec::new(),
         region_sets: Vec::new(),
         caller_lists: Vec::new(),
+        crisis: None,
+        crisis_by_two: false,
         numbers,
     }
 }

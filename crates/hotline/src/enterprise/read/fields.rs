@@ -42,6 +42,8 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("schedules"),
         may("regions"),
         may("callers"),
+        may("crisis"),
+        may("crisis_by_two"),
         must("numbers"),
     ],
     later: &[
@@ -181,6 +183,12 @@ pub(super) const FORWARDS: Shape = Shape {
 pub(super) const FINALLY: Shape =
     Shape { name: "finally", fields: &[may("busy"), may("no_answer")], later: &["closed", "unreachable"] };
 
+pub(super) const CRISIS: Shape = Shape {
+    name: "crisis",
+    fields: &[must("until"), may("play"), may("then"), may("dial")],
+    later: &["queue", "voicemail", "menu"],
+};
+
 pub(super) const MEMORY: Shape =
     Shape { name: "memory", fields: &[may("enabled"), may("hours"), may("scope")], later: &["by_agent"] };
 
@@ -191,7 +199,7 @@ pub(super) const RECORDING: Shape = Shape {
 };
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 17] = [
+pub const SHAPES: [&Shape; 18] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -207,6 +215,7 @@ pub const SHAPES: [&Shape; 17] = [
     &THEN,
     &FORWARDS,
     &FINALLY,
+    &CRISIS,
     &MEMORY,
     &RECORDING,
 ];
