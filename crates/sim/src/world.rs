@@ -148,6 +148,8 @@ impl Ord for Entry {
 pub struct World {
     seed: u64,
     options: Options,
+    /// INVITEs of the node that were looked at when they left first.
+    shown: BTreeSet<Vec<u8>>,
     dice: Dice,
     /// Milliseconds since the world began.
     clock: u64,
@@ -233,6 +235,7 @@ impl World {
             *dice.pick(&[(16 << 10, 40), (32 << 10, 24), (64 << 10, 16), (1 << 20, 32)]);
         Self {
             seed,
+            shown: BTreeSet::new(),
             options,
             clock: 0,
             steps: 0,

@@ -160,11 +160,15 @@ impl World {
     }
 
     /// Every INVITE of the node shows a number of ours on a trunk, the 400 number where a profile permits that, or its
-    /// call's caller, and then by which 400 number it was diverted; a withheld number is nowhere (row K06).
-    fn check_display(&self, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
+    /// call's caller, and then by which 400 number it was diverted; a withheld number is nowhere (row K06). Its
+    /// repetitions may outlive the call: nothing has been heard that a CANCEL could answer (RFC 3261 9.1).
+    fn check_display(&mut self, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
         let invite =
             Message::read(bytes).filter(|message| message.method == Method::Invite && message.status == 0);
         let Some(invite) = invite.filter(|invite| invite.to_tag().is_empty()) else { return Ok(()) };
+        if !self.shown.insert(bytes.to_vec()) {
+            return Ok(());
+        }
         let node = self.node.as_ref().ok_or("an INVITE of a dead node")?;
         let live = node.calls().find(|known| Some(known.id()) == call).ok_or("an INVITE without a call")?;
         let from =
