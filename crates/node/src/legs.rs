@@ -56,6 +56,8 @@ impl Node {
             }),
             // Trunks that register come with their timers; nothing asks for a registration yet.
             Sip::Registered { .. } | Sip::RegisterFailed { .. } => None,
+            // The endpoint is told to be no registrar.
+            Sip::Registering { .. } => None,
             Sip::ProbeAnswered { probe, status, round_trip_ms } => {
                 self.carriers.probed(probe, Some((status, round_trip_ms)), self.now.mono);
                 None

@@ -31,6 +31,8 @@ pub struct Config {
     pub session_expires_s: Option<u32>,
     /// The shortest session interval we accept (RFC 4028 says at least 90).
     pub min_se_s: u32,
+    /// Whether phones may register: [`Event::Registering`](crate::Event::Registering) is told, else REGISTER is a 405.
+    pub registrar: bool,
     /// Legs beyond this number are refused: 503 in, [`Refused::Full`](crate::Refused::Full) out.
     pub max_legs: usize,
 }
@@ -46,6 +48,7 @@ impl Config {
             t1_ms: 500,
             session_expires_s: Some(1800),
             min_se_s: 90,
+            registrar: false,
             max_legs: 1_000_000,
         }
     }

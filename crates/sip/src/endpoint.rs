@@ -8,6 +8,7 @@
 mod ingress;
 mod inside;
 mod proving;
+mod registering;
 mod reliable;
 mod session;
 mod transactions;

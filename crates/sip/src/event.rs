@@ -157,6 +157,12 @@ pub enum Event {
         /// How.
         failure: Failure,
     },
+    /// A phone registers. [`Registrar`](crate::registrar::Registrar) answers it, by one of `ask_register`,
+    /// `grant_register` and `refuse_register`; without an answer the phone asks again.
+    Registering {
+        /// What it asks for.
+        register: Box<Registering>,
+    },
     /// A health probe was answered.
     ProbeAnswered {
         /// Which.
@@ -236,6 +242,75 @@ pub struct Arriving {
     pub claim: Option<Box<Claim>>,
     /// Whether the caller supports session timers.
     pub supports_timer: bool,
+}
+
+/// An arriving REGISTER. Every text is hostile input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registering {
+    /// Where it came from, and by what: the phone's flow.
+    pub from: Hop,
+    /// User of To: whose phone it is.
+    pub user: String,
+    /// Host of To.
+    pub host: String,
+    /// What it asks for.
+    pub wanted: Wanted,
+    /// Proxies on the way to the phone, nearest first (RFC 3327).
+    pub path: Vec<String>,
+    /// Whether the phone speaks RFC 5626.
+    pub outbound: bool,
+    /// Call-ID.
+    pub call_id: String,
+    /// CSeq.
+    pub cseq: u32,
+    /// Whom the phone claims to be, where it sent a digest.
+    pub claim: Option<Box<Claim>>,
+    pub(crate) ticket: Ticket,
+}
+
+impl Registering {
+    /// Whether it binds a flow of a device (RFC 5626 6).
+    pub(crate) fn has_flow(&self) -> bool {
+        match &self.wanted {
+            Wanted::Nothing | Wanted::RemoveAll => false,
+            Wanted::Bind(wishes) => wishes.iter().any(|wish| wish.reg_id.is_some()),
+        }
+    }
+}
+
+/// What every answer to a REGISTER needs, whenever it is given.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ticket {
+    pub(crate) key: u64,
+    pub(crate) to: Hop,
+    /// Via, From, Call-ID and CSeq lines.
+    pub(crate) head: Bytes,
+    /// To with our tag.
+    pub(crate) to_value: String,
+}
+
+/// What a REGISTER asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// To be told the bindings.
+    Nothing,
+    /// That all bindings end.
+    RemoveAll,
+    /// Bindings made, kept up or ended.
+    Bind(Vec<Wish>),
+}
+
+/// One Contact of a REGISTER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Its URI, without headers.
+    pub uri: String,
+    /// The interval asked for, by the contact or for all; 0 ends the binding.
+    pub expires_s: Option<u32>,
+    /// `+sip.instance` without its quotes.
+    pub instance: Option<String>,
+    /// `reg-id`; only beside an instance.
+    pub reg_id: Option<u32>,
 }
 
 /// How much the endpoint holds. All zero after 64·T1 of quiet without calls.

@@ -13,6 +13,8 @@ mod hop;
 mod ids;
 mod incoming;
 mod leg;
+pub mod location;
+pub mod registrar;
 pub mod sdp;
 mod timers;
 mod transaction;
@@ -21,5 +23,5 @@ pub use command::{Invite, LegId, Party, ProbeId, Reason, Refused, Register, Regi
 pub use config::{Config, Listener};
 pub use dialog::DialogState;
 pub use endpoint::Endpoint;
-pub use event::{Arriving, Counts, Event, Failure, FailureKind, Totals, Transmit};
+pub use event::{Arriving, Counts, Event, Failure, FailureKind, Registering, Totals, Transmit, Wanted, Wish};
 pub use hop::{Hop, Transport};

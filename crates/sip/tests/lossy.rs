@@ -159,6 +159,7 @@ fn leg_of(event: &Event) -> Option<LegId> {
         | Event::LateAnswer { leg }
         | Event::Ended { leg } => Some(*leg),
         Event::Registered { .. }
+        | Event::Registering { .. }
         | Event::RegisterFailed { .. }
         | Event::ProbeAnswered { .. }
         | Event::ProbeFailed { .. } => None,

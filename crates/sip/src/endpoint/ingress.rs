@@ -50,7 +50,10 @@ impl Arrival<'_> {
         let mut missing = Vec::new();
         for header in self.request.headers.get_all(&HeaderName::Require) {
             for token in tokens(&header.value()) {
-                let ours = [&b"timer"[..], b"100rel"];
+                let ours: &[&[u8]] = match self.request.method {
+                    Method::Register => &[b"path", b"outbound"],
+                    _ => &[b"timer", b"100rel"],
+                };
                 if !ours.iter().any(|option| token.eq_ignore_ascii_case(option)) {
                     missing.push(String::from_utf8_lossy(token).into_owned());
                 }
@@ -126,6 +129,7 @@ impl Endpoint {
         }
         match &arrival.request.method {
             Method::Invite | Method::Options => {}
+            Method::Register if self.config.registrar => {}
             Method::Bye | Method::Info | Method::Update | Method::Prack => return self.refuse(&arrival, 481),
             Method::Refer => return self.refuse(&arrival, 603),
             Method::Other(_) => return self.refuse_with(&arrival, 501, &[("Allow", ALLOW)]),
@@ -139,6 +143,8 @@ impl Endpoint {
         }
         if arrival.request.method == Method::Invite {
             self.receive_invite(arrival);
+        } else if arrival.request.method == Method::Register {
+            self.receive_register(&arrival);
         } else if self.ready {
             let extra = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", compose::SUPPORTED)];
             self.answer_unkept(&arrival, 200, compose::phrase(200), &extra);

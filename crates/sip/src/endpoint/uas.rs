@@ -339,7 +339,7 @@ fn history_of(headers: &Headers) -> Vec<String> {
 }
 
 /// The user of a sip or sips URI unescaped, or the number of a tel URI.
-fn user_of(uri: &Uri) -> String {
+pub(super) fn user_of(uri: &Uri) -> String {
     if let Some(tel) = uri.tel_parts() {
         return String::from_utf8_lossy(tel.subscriber()).into_owned();
     }
@@ -349,6 +349,6 @@ fn user_of(uri: &Uri) -> String {
     String::from_utf8_lossy(number).into_owned()
 }
 
-fn host_of(uri: &Uri) -> String {
+pub(super) fn host_of(uri: &Uri) -> String {
     uri.host().map_or(String::new(), |host| String::from_utf8_lossy(&host.to_bytes()).into_owned())
 }
