@@ -50,6 +50,12 @@ pub struct Invite {
     pub asserted: Option<String>,
     /// The URI of Diversion (RFC 5806): who redirected this call.
     pub diversion: Option<String>,
+    /// Proxies on the way, nearest first: the Path of a phone's binding (RFC 3327 5.2). `to` is then the first of them,
+    /// or the flow that leads to it.
+    pub route: Vec<String>,
+    /// Whether `to` is a flow the far end opened: what follows inside the dialog goes by it too, whatever address the
+    /// far end writes into its Contact (RFC 5626 5.3).
+    pub keeps_flow: bool,
     /// Further headers as name and value. Names that the endpoint writes itself are refused.
     pub headers: Vec<(String, String)>,
     /// The offer; never empty, since nobody would write the answer into our ACK.
@@ -75,6 +81,8 @@ impl Invite {
             from,
             asserted: None,
             diversion: None,
+            route: Vec::new(),
+            keeps_flow: false,
             headers: Vec::new(),
             sdp,
             max_forwards: 70,

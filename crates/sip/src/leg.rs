@@ -146,6 +146,8 @@ pub(crate) struct Leg {
     pub(crate) dialog: DialogState,
     /// Whether we made the Call-ID: decides who waits longer after glare (RFC 3261 14.1).
     pub(crate) ours: bool,
+    /// Its requests go by the flow the far end opened, whatever its Contact says.
+    pub(crate) keeps_flow: bool,
     /// The other side allows UPDATE.
     pub(crate) allows_update: bool,
     /// Live transactions; the id is free when none is left and the leg is over.
@@ -193,6 +195,7 @@ impl Leg {
             state,
             dialog,
             ours,
+            keeps_flow: false,
             allows_update: false,
             transactions: 0,
             invite: None,

@@ -276,6 +276,40 @@ fn x04_our_own_phones_register_at_our_own_registrar() {
 }
 
 #[test]
+fn x04_a_call_to_a_phone_stays_on_the_flow_it_opened() {
+    let flow = Hop { connection: Some(6), transport: Transport::Tcp, ..Hop::udp(alice()) };
+    let mut endpoint = Endpoint::new(config(bob(), 5));
+    let mut invite = world::call(alice());
+    (invite.to, invite.request_uri, invite.keeps_flow) = (flow, "sip:acme-8001@10.0.0.7:5060".into(), true);
+    invite.route = vec!["<sip:192.0.2.44;lr;ob>".into()];
+    let leg = endpoint.invite(invite.clone(), 1).expect("writable");
+    let asked = endpoint.poll_transmit().expect("an INVITE");
+    let text = String::from_utf8(asked.bytes.to_vec()).expect("text");
+    assert_eq!(asked.to, flow);
+    assert!(text.starts_with("INVITE sip:acme-8001@10.0.0.7:5060 SIP/2.0\r\n"), "{text}");
+    assert!(text.contains("\r\nRoute: <sip:192.0.2.44;lr;ob>\r\n"), "{text}");
+    let copied: String = text
+        .lines()
+        .filter(|line| ["Via: ", "From: ", "Call-ID: ", "CSeq: "].iter().any(|name| line.starts_with(name)))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    let answer = format!(
+        "SIP/2.0 200 OK\r\n{copied}To: <sip:2@192.0.2.2>;tag=z\r\nContact: <sip:acme-8001@10.0.0.7:5060>\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    endpoint.receive(answer.as_bytes(), flow, 2);
+    endpoint.bye(leg, None, 3);
+    let sent: Vec<_> = std::iter::from_fn(|| endpoint.poll_transmit()).collect();
+    assert_eq!(sent.len(), 2, "ACK and BYE");
+    for sent in sent {
+        assert_eq!(sent.to, flow);
+        assert!(sent.bytes.windows(30).any(|part| part == b" sip:acme-8001@10.0.0.7:5060 S"));
+    }
+    invite.route = vec!["<sip:192.0.2.44>".into()];
+    assert!(endpoint.invite(invite, 4).is_err(), "a strict router is not spoken to");
+}
+
+#[test]
 fn x04_who_is_no_registrar_says_so() {
     let mut endpoint = Endpoint::new(config(bob(), 9));
     endpoint.receive(Phone::new("acme-8001", "right").write(DESK).as_bytes(), alice(), 1);

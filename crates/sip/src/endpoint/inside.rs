@@ -322,7 +322,7 @@ impl Endpoint {
 /// A target refresh (RFC 3261 12.2): the new Contact, and where it is to be found.
 fn retarget(leg: &mut crate::leg::Leg, contact: &str, source: Hop) {
     leg.dialog.remote_target = compose::uri_of(contact).to_owned();
-    if leg.dialog.route_set.is_empty() {
+    if leg.dialog.route_set.is_empty() && !leg.keeps_flow {
         leg.dialog.next_hop = compose::next_hop(&leg.dialog.remote_target, source);
     }
 }

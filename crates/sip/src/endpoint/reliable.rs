@@ -185,7 +185,7 @@ impl Endpoint {
             None if early.len() < EARLY_MAX => early.push((tag.clone(), rseq)),
             Some(_) | None => return Heard::Old,
         }
-        let dialog = peer_dialog(&leg.dialog, headers, tag, from);
+        let dialog = peer_dialog(leg, headers, tag, from);
         let own_cseq = leg.next_cseq();
         let (branch, proof) = (self.draw_branch(), self.proof(id, "PRACK"));
         let tag = &dialog.remote_tag;

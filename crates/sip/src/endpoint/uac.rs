@@ -14,7 +14,7 @@ use crate::event::{Event, Failure, FailureKind};
 use crate::hop::Hop;
 use crate::ids::hex_string;
 use crate::incoming::{self, Body, Head};
-use crate::leg::{Acked, Attempt, Deadline, State};
+use crate::leg::{Acked, Attempt, Deadline, Leg, State};
 use crate::transaction::{ClientState, Purpose};
 
 /// More forks than this are not answered: nobody honest has them.
@@ -62,7 +62,7 @@ impl Endpoint {
             remote_tag: String::new(),
             local,
             remote: format!("<{}>", invite.to_uri),
-            route_set: Vec::new(),
+            route_set: invite.route.clone(),
             remote_target: invite.request_uri.clone(),
             next_hop: invite.to,
             local_cseq: 0,
@@ -71,6 +71,7 @@ impl Endpoint {
         let id = self.open_leg(State::Inviting(Attempt::Wanted), dialog, true);
         let first_response_ms = invite.first_response_ms;
         if let Some(leg) = self.legs.get_mut(id.0) {
+            leg.keeps_flow = invite.keeps_flow;
             leg.local_sdp = Bytes::copy_from_slice(&invite.sdp);
             leg.proving = invite.credentials.clone().map(|who| Box::new(Proving::new(who)));
             leg.attempt = Some(Box::new(invite));
@@ -93,6 +94,9 @@ impl Endpoint {
         let mut message = Message::request(&mut self.scratch, "INVITE", &invite.request_uri);
         let face = self.stamp.face(leg.dialog.next_hop);
         message.via(face, branch).number("Max-Forwards", u32::from(invite.max_forwards));
+        for proxy in &invite.route {
+            message.header("Route", proxy);
+        }
         message.party("From", &leg.dialog.local, &leg.dialog.local_tag).header("To", &leg.dialog.remote);
         message.header("Call-ID", &leg.dialog.call_id).cseq(cseq, "INVITE");
         message.header("Contact", &face.contact).header("Allow", ALLOW).header("Supported", SUPPORTED);
@@ -145,6 +149,9 @@ impl Endpoint {
         let dialog = &leg.dialog;
         let mut message = Message::request(&mut self.scratch, "CANCEL", &dialog.remote_target);
         message.via(self.stamp.face(to), branch).number("Max-Forwards", 70);
+        for proxy in &dialog.route_set {
+            message.header("Route", proxy);
+        }
         message.party("From", &dialog.local, &dialog.local_tag).header("To", &dialog.remote);
         let bytes = message.header("Call-ID", &dialog.call_id).cseq(cseq, "CANCEL").finish("", &[]);
         self.start_client(Purpose::Cancel, Some(id), branch | 1, cseq, to, bytes, now_ms);
@@ -259,7 +266,7 @@ impl Endpoint {
             return;
         }
         let Some(leg) = self.legs.get(leg_id.0).filter(|leg| leg.acked.len() < FORKS_MAX) else { return };
-        let (state, dialog) = (leg.state, peer_dialog(&leg.dialog, &response.headers, tag, from));
+        let (state, dialog) = (leg.state, peer_dialog(leg, &response.headers, tag, from));
         self.acknowledge(leg_id, &dialog, head.cseq);
         match state {
             State::Inviting(Attempt::Wanted) => self.confirm_ours(leg_id, dialog, response, now_ms),
@@ -390,14 +397,15 @@ impl Endpoint {
 }
 
 /// The dialog that a 2xx makes (RFC 3261 12.1.2).
-pub(super) fn peer_dialog(base: &DialogState, headers: &Headers, tag: String, from: Hop) -> DialogState {
+pub(super) fn peer_dialog(leg: &Leg, headers: &Headers, tag: String, from: Hop) -> DialogState {
+    let base = &leg.dialog;
     let mut route_set = list_of(headers, &HeaderName::RecordRoute);
     route_set.reverse();
     let contact = list_of(headers, &HeaderName::Contact).into_iter().next();
     let remote_target =
         contact.map_or(base.remote_target.clone(), |contact| compose::uri_of(&contact).to_owned());
     let hop = route_set.first().map_or(remote_target.as_str(), |route| compose::uri_of(route));
-    let next_hop = compose::next_hop(hop, from);
+    let next_hop = if leg.keeps_flow { from } else { compose::next_hop(hop, from) };
     DialogState { remote_tag: tag, route_set, remote_target, next_hop, ..base.clone() }
 }
 
@@ -441,6 +449,13 @@ fn check_invite(invite: &Invite) -> Result<String, Refused> {
     ];
     let writable = invite.credentials.as_ref().is_none_or(Credentials::is_writable);
     if invite.sdp.is_empty() || !writable || !uris.into_iter().flatten().all(|uri| compose::is_uri(uri)) {
+        return Err(Refused::BadValue);
+    }
+    // A proxy without `lr` is a strict router (RFC 2543): it wants another Request-URI, and none is left.
+    let is_proxy = |value: &String| {
+        compose::is_clean(value) && compose::is_uri(compose::uri_of(value)) && value.contains(";lr")
+    };
+    if !invite.route.iter().all(is_proxy) {
         return Err(Refused::BadValue);
     }
     let name_fits = |name: &str| {
