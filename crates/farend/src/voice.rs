@@ -119,6 +119,17 @@ mod tests {
     use media::measure::rms;
 
     #[test]
+    fn r12_a_murmur_is_no_tone_of_the_network() {
+        for pitch_hz in [90, 105, 112, 120, 150, 190, 210, 225, 240, 300, 450] {
+            let mut listener = media::tone::ToneListener::on(20_261_001).expect("tones hold on that day");
+            let said = murmur(pitch_hz).repeat(3);
+            let packets = said.chunks(160).zip((0..).step_by(160));
+            let mut told = packets.filter_map(|(packet, at)| listener.hear(at, packet.iter().copied()));
+            assert_eq!(told.next(), None, "{pitch_hz} Hz");
+        }
+    }
+
+    #[test]
     fn a_murmur_is_loud_has_pauses_and_is_the_same_each_time() {
         let samples = murmur(120);
         assert!(samples.len() >= 12 * 8000);

@@ -480,6 +480,10 @@ impl Call {
             // A 200 that crossed our giving up: the leg is ended, its cost noted.
             Event::LegAnswered { leg } => self.late_answer(leg, desk, now),
             Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
+            // Somebody answered to play it: the call is theirs by now, and its log says what was heard.
+            Event::ToneHeard { leg, tone } if self.leg(leg).answered.is_some() => {
+                self.note(Fact::ToneHeard { leg, tone }, now);
+            }
             // Words about legs that no longer matter, or handled before: nothing to do.
             Event::Rang { .. }
             | Event::ToneHeard { .. }

@@ -270,6 +270,14 @@ pub enum Command {
         /// `0-9 * # A-D`; anything else is left out.
         key: u8,
     },
+    /// Listens for the network's tones in what the peer sends, however often it is connected anew meanwhile; told by
+    /// [`Event::Tone`].
+    ListenTones {
+        /// The leg.
+        leg: LegId,
+        /// For so long from now on, in place of what was left; 0 ends it.
+        for_ms: u64,
+    },
     /// Records what two legs say into one two-channel file.
     Record {
         /// The call; it has one recording at a time.
@@ -304,6 +312,13 @@ pub enum Event {
         leg: LegId,
         /// `b'0'..=b'9'`, `b'*'`, `b'#'`, `b'A'..=b'D'`.
         digit: u8,
+    },
+    /// The peer plays a tone of the network, heard as [`Command::ListenTones`] asked for; each once, until another comes.
+    Tone {
+        /// The leg.
+        leg: LegId,
+        /// Busy, congestion or ringback.
+        tone: ToneId,
     },
     /// A playback that plays once has ended by itself.
     Played {

@@ -223,6 +223,7 @@ impl Engine {
             | Command::Unbridge { leg: id }
             | Command::Hold { leg: id, .. }
             | Command::SendKey { leg: id, .. }
+            | Command::ListenTones { leg: id, .. }
             | Command::Close { leg: id } => leg(id),
             Command::Bridge { a, b } => both(a, b),
             Command::Record { left, right, .. } => both(left, right),

@@ -15,6 +15,7 @@ use crate::quality::Reception;
 use crate::rtcp::{self, Block, SentReport};
 use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
 use crate::srtp::{OVERHEAD_BYTES, Secure};
+use crate::tone::ToneListener;
 use crate::transcode::Coder;
 
 /// Room for a packet of our own making: the longest frame, and what encryption adds.
@@ -60,6 +61,8 @@ pub(crate) struct Leg {
     pub tap: Option<(u32, Channel)>,
     pub keys: KeyReceiver,
     pub listener: Option<Box<KeyListener>>,
+    /// Hears the network's tones, up to an instant.
+    pub tones: Option<(u64, Box<ToneListener>)>,
     pub held: bool,
     /// Nothing is sent to the peer.
     pub deaf: bool,
@@ -102,6 +105,7 @@ impl Leg {
             tap: None,
             keys: KeyReceiver::default(),
             listener: None,
+            tones: None,
             held: false,
             deaf: false,
             silence_told: false,

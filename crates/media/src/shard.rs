@@ -345,6 +345,10 @@ impl Shard {
                     let samples = payload.iter().map(|&octet| law.decode(octet));
                     listener.hear(samples, |digit| events.push(Event::Digit { leg: id, digit }));
                 }
+                if leg.tones.is_some() && order == Order::Newest {
+                    let samples = payload.iter().map(|&octet| law.decode(octet));
+                    self.events.extend(tone_heard(leg, packet.timestamp, samples, now.ms));
+                }
                 if let (Some((slot, channel)), Some(tap)) = (leg.tap, &mut self.tap)
                     && let Err(gone) = tap.record(slot, (channel, law), &packet, payload, now.ms)
                 {
@@ -539,6 +543,22 @@ fn send(
     };
     let datagram = &buffer[..len];
     let _ = if connected { socket.send(datagram) } else { socket.send_to(datagram, remote) };
+}
+
+/// Gives samples at 8 kHz to the leg's listener for tones, until its time is over.
+fn tone_heard(
+    leg: &mut Leg,
+    timestamp: u32,
+    samples: impl Iterator<Item = i16>,
+    now_ms: u64,
+) -> Option<Event> {
+    let (until_ms, listener) = leg.tones.as_mut()?;
+    if now_ms >= *until_ms {
+        leg.tones = None;
+        return None;
+    }
+    let tone = listener.hear(timestamp, samples)?;
+    Some(Event::Tone { leg: leg.id, tone })
 }
 
 /// Takes out what came while nobody listened.

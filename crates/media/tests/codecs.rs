@@ -77,11 +77,16 @@ impl Talker {
     /// Says a packet of a sine.
     fn say(&mut self, hz: f32, ptime_ms: usize) {
         let wave = sine(8_000, hz, 8_000.0, self.said + ptime_ms * 8);
-        let mut octets = [0; OCTETS_MAX];
-        let len = self.encoder.encode(&wave[self.said..], &mut octets);
+        self.say_samples(&wave[self.said..]);
         self.said += ptime_ms * 8;
+    }
+
+    fn say_samples(&mut self, samples: &[i16]) {
+        let mut octets = [0; OCTETS_MAX];
+        let len = self.encoder.encode(samples, &mut octets);
         self.send(false, self.agreed.payload_type, self.timestamp, &octets[..len]);
-        self.timestamp = self.timestamp.wrapping_add(ptime_ms as u32 * self.agreed.codec.clock_hz() / 1000);
+        let clock_khz = self.agreed.codec.clock_hz() / 1000;
+        self.timestamp = self.timestamp.wrapping_add(samples.len() as u32 / 8 * clock_khz);
     }
 
     fn hear(&mut self) {
@@ -376,4 +381,32 @@ fn a_recording_is_g711_whatever_the_legs_speak() {
         assert!(level > 5_000.0, "channel {channel}: {level}");
         assert!(tone(&samples[1_600..9_600], 8_000, foreign) < level / 10.0);
     }
+}
+
+/// How often a leg is told to play the busy tone, of three and a half seconds of it, listened for over `for_ms`.
+fn busy_tones(codec: Codec, for_ms: u64) -> usize {
+    let mut rig = Rig::start(config());
+    let (mut a, mut b) = pair(&mut rig, agreed(codec), agreed(Codec::Pcma));
+    rig.send(Command::ListenTones { leg: a.leg, for_ms });
+    rig.settle(a.leg);
+    let busy = media::tone::rule(ToneId::Busy, 20_261_001).expect("a rule holds");
+    let samples = media::tone::render(busy.cadence, busy.level_dbm0).repeat(5);
+    for packet in samples.chunks_exact(160) {
+        a.say_samples(packet);
+        b.hear();
+    }
+    rig.settle(a.leg);
+    rig.count(|event| matches!(event, Event::Tone { leg, tone: ToneId::Busy } if *leg == a.leg))
+}
+
+#[test]
+fn r12_a_busy_tone_is_heard_in_every_codec() {
+    for codec in ALL {
+        assert_eq!(busy_tones(codec, 60_000), 1, "{codec:?}");
+    }
+}
+
+#[test]
+fn r12_nothing_is_heard_of_a_leg_that_is_not_listened_to() {
+    assert_eq!(busy_tones(Codec::Pcma, 0), 0);
 }

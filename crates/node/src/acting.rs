@@ -73,7 +73,7 @@ impl Node {
         self.slots.get(id)?.side(leg)?.media.map(|(leg, _)| leg)
     }
 
-    fn tell_media(
+    pub(crate) fn tell_media(
         &mut self,
         id: SlotId,
         leg: LegNo,
@@ -225,10 +225,11 @@ impl Node {
         });
         invite.max_forwards = slot.max_forwards;
         invite.first_response_ms = Some(first_response_ms);
+        let tones = trunk.is_some_and(|trunk| trunk.profile.tones);
         let sip = self.endpoint.invite(invite, self.now.mono.0).ok()?;
         self.by_leg.insert(sip, (id, leg));
         let side = self.slots.get_mut(id)?.ensure_side(leg);
-        (side.sip, side.ours) = (Some(sip), Some(ours));
+        (side.sip, side.ours, side.tones) = (Some(sip), Some(ours), tones);
         Some(())
     }
 

@@ -12,6 +12,11 @@ use crate::media;
 use crate::node::{Node, Output};
 use crate::slot::{Side, Slot, SlotId, of_media_leg};
 
+/// Early media is listened to for so long: longer than any ring time.
+const EARLY_TONES_MS: u64 = 300_000;
+/// A far end that answers to play a tone begins at once; three bursts of congestion take 3.5 s.
+const ANSWERED_TONES_MS: u64 = 6_000;
+
 impl Node {
     /// Takes one event of the endpoint; returns the call it concerns.
     pub(crate) fn heard_sip(&mut self, event: sip::Event) -> Option<CallId> {
@@ -21,8 +26,11 @@ impl Node {
                 self.invited(leg, invite);
                 None
             }
-            Sip::Progress { leg, status, .. } => self.on_leg(leg, |node, slot, number| {
+            Sip::Progress { leg, status, sdp, .. } => self.on_leg(leg, |node, slot, number| {
                 node.trunk_answered(slot, number);
+                if let Some(sdp) = sdp {
+                    node.described_early(slot, number, &sdp);
+                }
                 if (180..=189).contains(&status) {
                     node.tell(slot, Event::Rang { leg: number });
                 }
@@ -101,9 +109,26 @@ impl Node {
         }
     }
 
+    /// Early media of a target is listened to where tones count; the caller goes on hearing what we play. What cannot be
+    /// listened to is no fault yet: the answer describes media again.
+    fn described_early(&mut self, id: SlotId, number: LegNo, sdp: &[u8]) {
+        let Some(side) = self.slots.get(id).and_then(|slot| slot.side(number)) else { return };
+        let (listens, first) = (side.tones, side.theirs.is_none());
+        if listens && first && self.described(id, number, sdp) {
+            self.listen(id, number, EARLY_TONES_MS);
+        }
+    }
+
+    fn listen(&mut self, id: SlotId, number: LegNo, for_ms: u64) {
+        self.tell_media(id, number, |leg| media::Command::ListenTones { leg, for_ms });
+    }
+
     fn answered(&mut self, id: SlotId, number: LegNo, sdp: Option<Vec<u8>>) {
         self.trunk_answered(id, number);
         let usable = sdp.is_some_and(|sdp| self.described(id, number, &sdp));
+        if usable && self.slots.get(id).and_then(|slot| slot.side(number)).is_some_and(|side| side.tones) {
+            self.listen(id, number, ANSWERED_TONES_MS);
+        }
         if let Some(slot) = self.slots.take(id) {
             self.note_dialog(&slot, number);
             self.slots.put_back(id, slot);
@@ -226,6 +251,10 @@ impl Node {
                 }
             }
             media::Event::Played { leg, play } => self.tell(of_media_leg(leg).0, Event::Played { play }),
+            media::Event::Tone { leg, tone } => {
+                let (id, number) = of_media_leg(leg);
+                self.tell(id, Event::ToneHeard { leg: number, tone });
+            }
             media::Event::Silent { leg, last_packet_ms_ago } => {
                 let last = self.now.mono - last_packet_ms_ago;
                 self.tell(of_media_leg(leg).0, Event::Silent { last });

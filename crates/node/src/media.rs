@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use hotline::RecordingId;
-use hotline::call::Sound;
+use hotline::call::{Sound, Tone};
 use hotline::cdr::Quality;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +156,8 @@ pub enum Command {
     Hold { leg: MediaLeg, on: bool, deaf: bool },
     /// Press a key towards the far end.
     SendKey { leg: MediaLeg, key: u8 },
+    /// Listen for the network's tones in what the far end sends, for so long; 0 ends it.
+    ListenTones { leg: MediaLeg, for_ms: u64 },
     /// Record two channels.
     Record { call: u128, recording: RecordingId, left: MediaLeg, right: MediaLeg },
     /// Give the port back; [`Event::Closed`] follows.
@@ -170,6 +172,8 @@ pub enum Event {
     PortsReady(Vec<Port>),
     /// A key was pressed, by RFC 4733 or as a tone.
     Digit { leg: MediaLeg, digit: u8 },
+    /// The far end plays a tone of the network: a busy one or ringback.
+    Tone { leg: MediaLeg, tone: Tone },
     /// A sound that does not repeat came to its end, or could not be played.
     Played { leg: MediaLeg, play: u32 },
     /// No packet for the set time.

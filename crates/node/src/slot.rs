@@ -35,6 +35,8 @@ pub struct Side {
     pub ours_answers: bool,
     /// How its far end is spoken to.
     pub speech: Speech,
+    /// Whether its trunk wants the tones of its far end to count (row R12).
+    pub tones: bool,
     /// A prompt that waits for the far end to say where it listens.
     pub waiting: Option<(u32, Sound, bool)>,
 }

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use hotline::call::Sound;
+use hotline::call::{Sound, Tone};
 use hotline::cdr::Quality;
 use media::{Engine, LegId, LegStats, PlayId, Repeat, SendError, ToneId};
 use node::media::{Agreed, Codec, Command, Event, Keyring, Keys, MediaLeg, Port, Rtcp, Secret, Suite};
@@ -103,6 +103,7 @@ impl Bridge {
             Command::Bridge { a, b } => media::Command::Bridge { a: LegId(a.0), b: LegId(b.0) },
             Command::Hold { leg, on, deaf } => media::Command::Hold { leg: LegId(leg.0), on, deaf },
             Command::SendKey { leg, key } => media::Command::SendKey { leg: LegId(leg.0), key },
+            Command::ListenTones { leg, for_ms } => media::Command::ListenTones { leg: LegId(leg.0), for_ms },
             Command::Record { call, recording, left, right } => media::Command::Record {
                 call: media::CallId(call),
                 recording: recording.0,
@@ -126,6 +127,10 @@ pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
             Event::PortsReady(ports.into_iter().map(|port| told(port, advertised)).collect())
         }
         media::Event::Digit { leg, digit } => Event::Digit { leg: MediaLeg(leg.0), digit },
+        media::Event::Tone { leg, tone } => match tone_of(tone) {
+            Some(tone) => Event::Tone { leg: MediaLeg(leg.0), tone },
+            None => return Meaning::Nothing,
+        },
         media::Event::Played { leg, play } => Event::Played { leg: MediaLeg(leg.0), play: play.0 },
         media::Event::Silent { leg, last_packet_ms_ago } => {
             Event::Silent { leg: MediaLeg(leg.0), last_packet_ms_ago }
@@ -151,6 +156,15 @@ pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
         media::Event::Refused { leg, reason } => return Meaning::Refused(leg, reason),
         media::Event::FirstPacket { .. } => return Meaning::Nothing,
     })
+}
+
+/// What a far end's tone tells of the target.
+fn tone_of(tone: ToneId) -> Option<Tone> {
+    match tone {
+        ToneId::Busy | ToneId::Congestion => Some(Tone::Busy),
+        ToneId::Ringback => Some(Tone::Ringback),
+        ToneId::Dial | ToneId::Warning => None,
+    }
 }
 
 fn told(port: media::Port, advertised: Option<IpAddr>) -> Port {
@@ -231,6 +245,16 @@ mod tests {
         };
         assert_eq!(ports[0].address, "203.0.113.9:20000".parse().unwrap());
         assert_eq!((ports[0].shard, ports[0].id), (1, 65_537));
+    }
+
+    #[test]
+    fn r12_congestion_is_busy_and_a_dial_tone_is_nothing() {
+        let means = |tone| meaning(media::Event::Tone { leg: LegId(7), tone }, None);
+        let told = |tone| Meaning::Node(Event::Tone { leg: MediaLeg(7), tone });
+        assert_eq!(means(ToneId::Busy), told(Tone::Busy));
+        assert_eq!(means(ToneId::Congestion), told(Tone::Busy));
+        assert_eq!(means(ToneId::Ringback), told(Tone::Ringback));
+        assert_eq!(means(ToneId::Dial), Meaning::Nothing);
     }
 
     #[test]

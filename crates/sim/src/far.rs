@@ -123,6 +123,8 @@ pub enum Note {
     SaidBye(usize),
     Reinvited(usize),
     Failed(usize),
+    /// This leg sends early media.
+    Early(usize),
     /// No RTP comes from this leg any more.
     Quiet(usize),
 }

@@ -47,6 +47,7 @@ struct OpenLeg {
     held: bool,
     bridged: bool,
     closing: bool,
+    listening: bool,
 }
 
 impl Media {
@@ -93,6 +94,9 @@ impl Media {
             }
             Command::Hold { leg, on, .. } => self.with(leg, "hold", |open| open.held = on),
             Command::SendKey { leg, .. } => self.with(leg, "key", |_| {}),
+            Command::ListenTones { leg, for_ms } => {
+                self.with(leg, "listening", |open| open.listening = for_ms > 0);
+            }
             Command::Record { left, right, .. } => {
                 self.with(left, "record", |_| {});
                 self.with(right, "record", |_| {});
@@ -106,7 +110,15 @@ impl Media {
         if self.legs.values().any(|open| open.port.id == port.id) {
             self.faults.push(format!("port {} opened twice", port.id));
         }
-        let open = OpenLeg { port, remote: None, play: 0, held: false, bridged: false, closing: false };
+        let open = OpenLeg {
+            port,
+            remote: None,
+            play: 0,
+            held: false,
+            bridged: false,
+            closing: false,
+            listening: false,
+        };
         if self.legs.insert(leg, open).is_some() {
             self.faults.push(format!("media leg {leg:?} opened twice"));
         }
@@ -144,6 +156,12 @@ impl Media {
             }
             _ => true,
         }
+    }
+
+    /// The leg that hears a tone which a far end plays, if it is listened for there.
+    pub fn listening_leg(&self, remote: SocketAddr) -> Option<MediaLeg> {
+        let listens = |open: &&OpenLeg| open.remote == Some(remote) && open.listening && !open.closing;
+        self.legs.iter().find(|(_, open)| listens(open)).map(|(leg, _)| *leg)
     }
 
     /// The leg that hears nothing any more since a far end fell silent, if silence is worth a word there.

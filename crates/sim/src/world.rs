@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hotline::call::Tone;
 use hotline::enterprise::Enterprise;
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
@@ -94,6 +95,7 @@ enum Due {
     CheckDown { call: CallId },
     CheckLegs { life: u32, legs: Vec<usize> },
     Silence { leg: usize },
+    BusyTone { leg: usize },
 }
 
 impl Due {
@@ -105,6 +107,7 @@ impl Due {
                 | Due::Media { .. }
                 | Due::Reply { .. }
                 | Due::Silence { .. }
+                | Due::BusyTone { .. }
         )
     }
 }
@@ -364,6 +367,7 @@ impl World {
             Due::Media { life, event } if life == self.life.number => self.media_says(event),
             Due::Reply { life, reply } => self.store_says(life, reply),
             Due::Silence { leg } => self.fall_silent(leg),
+            Due::BusyTone { leg } => self.play_tone(leg, Tone::Busy),
             _ => {}
         }
     }

@@ -84,7 +84,9 @@ scenarios! {
     r09_by_the_hour
     r10_after_hours
     r11_shares_are_exact
+    r12_a_busy_tone_counts_as_busy
     r12_forward_on_busy
+    r12_tones_count_by_the_trunks_setting_only
     r13_forward_on_no_answer
     r14_three_forwards_at_most
     r15_the_last_answerer_first

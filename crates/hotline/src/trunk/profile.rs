@@ -343,7 +343,6 @@ impl Profile {
             (self.dtmf != Dtmf::Rfc4733, "dtmf"),
             (self.early_media != EarlyMedia::Yes, "early_media = answer_first"),
             (self.emergency, "emergency"),
-            (self.tones, "tones"),
             (self.early_dtmf, "early_dtmf"),
             (self.registration.is_some(), "registration"),
         ];

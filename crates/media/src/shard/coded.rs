@@ -25,7 +25,7 @@ impl Shard {
     pub(super) fn accept_coded(&mut self, n: usize, packet: Packet, codec: Codec, order: Order, now: Now) {
         let at = self.inbox[n].port;
         let Some(leg) = self.ports[at as usize].leg.as_deref_mut() else { return };
-        let listened = leg.listener.is_some() || leg.tap.is_some();
+        let listened = leg.listener.is_some() || leg.tap.is_some() || leg.tones.is_some();
         let to = leg.bridge;
         let wanted = to
             .and_then(|to| self.ports[to as usize].leg.as_deref())
@@ -64,6 +64,7 @@ impl Shard {
         if let Some(listener) = &mut leg.listener {
             listener.hear(samples.iter().copied(), |digit| heard = Some(digit));
         }
+        self.events.extend(tone_heard(leg, narrow, samples.iter().copied(), now.ms));
         if let (Some((slot, channel)), Some(tap)) = (leg.tap, &mut self.tap) {
             let mut octets = [0; SAMPLES_MAX];
             octets.iter_mut().zip(samples).for_each(|(octet, &sample)| *octet = Law::Pcma.encode(sample));

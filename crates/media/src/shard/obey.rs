@@ -1,6 +1,7 @@
 //! What a shard does on each command.
 
 use super::*;
+use crate::tone::ToneListener;
 
 impl Shard {
     /// Does what a command says; what cannot be done is told by [`Event::Refused`].
@@ -25,6 +26,12 @@ impl Shard {
                 leg.quiet_since_ms = now.ms;
             }),
             Command::SendKey { leg, key } => self.port_of(leg).map(|at| self.press(at, key)),
+            Command::ListenTones { leg, for_ms } => self.leg_mut(leg).map(|leg| {
+                let until_ms = now.ms + for_ms;
+                let known = leg.tones.take().map(|(_, listener)| listener);
+                let listener = known.or_else(|| ToneListener::on(u32::MAX).map(Box::new));
+                leg.tones = listener.filter(|_| for_ms > 0).map(|listener| (until_ms, listener));
+            }),
             Command::Record { call, recording, left, right } => {
                 self.record(call, recording, left, right, now)
             }

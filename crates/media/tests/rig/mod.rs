@@ -69,10 +69,15 @@ impl Rig {
     }
 
     pub fn seen(&mut self, test: impl Fn(&Event) -> bool) -> bool {
+        self.count(test) > 0
+    }
+
+    /// Of the events that nobody waited for yet.
+    pub fn count(&mut self, test: impl Fn(&Event) -> bool) -> usize {
         while let Ok(batch) = self.inbox.try_recv() {
             self.pending.extend(batch);
         }
-        self.pending.iter().any(test)
+        self.pending.iter().filter(|event| test(event)).count()
     }
 
     /// A phone and a leg of `call` connected to each other.

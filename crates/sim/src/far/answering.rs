@@ -28,9 +28,17 @@ impl Leg {
     /// 18x by the plan.
     pub fn ring(&mut self, out: &mut Doings) {
         let status = self.callee_plan.as_ref().and_then(|plan| plan.ring).map_or(180, |(_, status)| status);
+        self.progress(status, out);
+    }
+
+    /// 18x; 183 with early media.
+    pub fn progress(&mut self, status: u16, out: &mut Doings) {
         if self.phase == Phase::Inviting {
             let invite = std::mem::take(&mut self.invite);
             if let Some(message) = Message::read(&invite) {
+                if status == 183 {
+                    out.notes.push(Note::Early(self.place));
+                }
                 let body = if status == 183 { self.description(Voice::Both) } else { String::new() };
                 let bytes = wire::respond(&message, status, &self.tag, self.home, "", &body);
                 self.keep_said(Method::Invite, message.cseq, bytes, out);

@@ -56,7 +56,7 @@ impl Carrier {
     }
 
     /// `NAME [calls=2] [rate=1] [weight=3] [priority=0] [form=e164] [own=DIGITS] [show=own|caller|hotline] [trusted]
-    /// [shows_hotline] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
+    /// [shows_hotline] [tones] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
     fn read(text: &str, place: u32) -> Option<Self> {
         let mut words = text.split_whitespace();
         let mut carrier = Self::named(words.next()?, place);
@@ -75,6 +75,7 @@ impl Carrier {
                 ("show", "own") => profile.show = Shown::Own,
                 ("show", "caller") => profile.show = Shown::Caller,
                 ("show", "hotline") => profile.show = Shown::Hotline,
+                ("tones", "") => profile.tones = true,
                 ("shows_hotline", "") => profile.shows_hotline = true,
                 ("trusted", "") => profile.trusted = true,
                 ("access", access) => {

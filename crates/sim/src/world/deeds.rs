@@ -170,7 +170,7 @@ pub fn trunks() -> Vec<TrunkConfig> {
         incoming: true,
         outgoing,
         priority,
-        profile: Profile { options_s: 0, ..Profile::default() },
+        profile: Profile { options_s: 0, tones: name != "flaky", ..Profile::default() },
         cost_plan: Some(PlanId::new("C1")),
     };
     vec![
@@ -439,6 +439,14 @@ impl World {
             Note::SaidBye(leg) => (leg, 60),
             Note::Reinvited(leg) => (leg, 120),
             Note::Failed(leg) => return self.maybe_redial(leg),
+            Note::Early(leg) => {
+                // Some say nothing more than a tone.
+                if self.dice.chance(300) {
+                    let ms = self.dice.within(1_800, 9_000);
+                    self.later(ms, Due::BusyTone { leg });
+                }
+                return Ok(());
+            }
             Note::Quiet(_) => return Ok(()),
         };
         if !self.dice.chance(per_mille) {

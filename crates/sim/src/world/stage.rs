@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::call::Sound;
+use hotline::call::{Sound, Tone};
 use hotline::cdr::CallRecord;
 use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, compile};
 use hotline::rating::{ChargeKind, Per, Tariffs};
@@ -336,6 +336,15 @@ impl Stage {
         let leg = &mut world.far.legs[place];
         match deed {
             "rings" => leg.ring(&mut out),
+            "rings with early media" => leg.progress(183, &mut out),
+            "plays the busy tone" => {
+                world.play_tone(place, Tone::Busy);
+                return world.turn();
+            }
+            "plays the ringing tone" => {
+                world.play_tone(place, Tone::Ringback);
+                return world.turn();
+            }
             "answers" => leg.answer(&mut out),
             "answers twice" => {
                 leg.answer(&mut out);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::CallId;
+use hotline::call::Tone;
 use hotline::settlement::{self, Settlement};
 use node::media::Event as MediaEvent;
 use node::{Change, Input, Loaded, Notice, Output};
@@ -317,6 +318,12 @@ impl World {
     pub(super) fn fall_silent(&mut self, leg: usize) {
         let Some(leg) = self.media.silent_leg(self.far.legs[leg].rtp()) else { return };
         self.hear(Input::Media(MediaEvent::Silent { leg, last_packet_ms_ago: 60_000 }));
+    }
+
+    /// A far end plays a tone of the network for some seconds: whoever listens is told.
+    pub(super) fn play_tone(&mut self, leg: usize, tone: Tone) {
+        let Some(leg) = self.media.listening_leg(self.far.legs[leg].rtp()) else { return };
+        self.hear(Input::Media(MediaEvent::Tone { leg, tone }));
     }
 
     /// A datagram comes to a far end.
