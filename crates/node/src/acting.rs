@@ -11,7 +11,7 @@ use sip::sdp::Sdp;
 use sip::{Invite, Party, Reason};
 
 use crate::describing;
-use crate::media::{self, Port};
+use crate::media::{self, Port, Speech};
 use crate::node::{Node, Output};
 use crate::slot::{Side, SlotId, media_leg};
 
@@ -207,10 +207,10 @@ impl Node {
             (_, None) => return None,
         };
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
-        let speech = slot.side(leg).map_or_else(Default::default, |side| side.speech);
-        let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
         let live = slot.call.live()?;
         let trunk = way.and_then(|way| self.carriers.named(way));
+        let speech = trunk.map_or_else(Default::default, |trunk| Speech::of(&trunk.profile));
+        let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
         let display = match trunk {
             Some(trunk) => Display::on_trunk(&trunk.profile, &live).ok()?,
             None => Display::on_phone(&live),
@@ -229,7 +229,7 @@ impl Node {
         let sip = self.endpoint.invite(invite, self.now.mono.0).ok()?;
         self.by_leg.insert(sip, (id, leg));
         let side = self.slots.get_mut(id)?.ensure_side(leg);
-        (side.sip, side.ours, side.tones) = (Some(sip), Some(ours), tones);
+        (side.sip, side.ours, side.speech, side.tones) = (Some(sip), Some(ours), speech, tones);
         Some(())
     }
 

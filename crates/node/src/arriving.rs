@@ -215,7 +215,7 @@ impl Node {
             caller: caller.clone(),
             trunk: trunk.clone(),
         }));
-        let speech = Speech::default();
+        let speech = Speech::of(&parked.profile);
         let offer = parked.arriving.sdp.as_deref().map(|sdp| describing::read(sdp, speech));
         let usable = offer
             .as_ref()

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use hotline::RecordingId;
 use hotline::call::{Sound, Tone};
 use hotline::cdr::Quality;
+use hotline::trunk::{self, Profile};
 use serde::{Deserialize, Serialize};
 
 /// One media leg of one call, chosen by the node and never used twice.
@@ -110,6 +111,24 @@ pub struct Speech {
     pub keys: Keys,
     /// Whether its packets are encrypted.
     pub srtp: Srtp,
+}
+
+impl Speech {
+    /// As a trunk's profile has it.
+    pub fn of(profile: &Profile) -> Speech {
+        Speech {
+            keys: match profile.dtmf {
+                trunk::Dtmf::Rfc4733 => Keys::Auto,
+                trunk::Dtmf::Info => Keys::Info,
+                trunk::Dtmf::Inband => Keys::InBand,
+            },
+            srtp: match profile.srtp {
+                trunk::Srtp::Off => Srtp::Off,
+                trunk::Srtp::Offered => Srtp::Offer,
+                trunk::Srtp::Required => Srtp::Require,
+            },
+        }
+    }
 }
 
 /// Whether packets are encrypted (SDES, RFC 4568); a setting.

@@ -339,8 +339,6 @@ impl Profile {
     fn check_availability(&self, faults: &mut Vec<ProfileFault>) {
         let unavailable = [
             (self.transport != Transport::Udp, "transport"),
-            (self.srtp != Srtp::Off, "srtp"),
-            (self.dtmf != Dtmf::Rfc4733, "dtmf"),
             (self.early_media != EarlyMedia::Yes, "early_media = answer_first"),
             (self.emergency, "emergency"),
             (self.early_dtmf, "early_dtmf"),
