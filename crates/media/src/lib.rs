@@ -11,7 +11,7 @@ mod latch;
 mod leg;
 mod quality;
 pub mod recorder;
-mod rtcp;
+pub mod rtcp;
 mod transcode;
 
 pub mod codec;

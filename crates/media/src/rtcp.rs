@@ -11,7 +11,7 @@ const SOURCE_DESCRIPTION: u8 = 202;
 
 /// Whether a datagram on a port shared with RTP is RTCP (RFC 5761).
 #[inline]
-pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
+pub fn is_rtcp(datagram: &[u8]) -> bool {
     datagram.len() >= 8 && datagram[0] >> 6 == 2 && (192..=223).contains(&datagram[1])
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct SentReport {
 
 /// What one side received of the other's stream: a report block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Block {
+pub struct Block {
     /// Whose stream.
     pub ssrc: u32,
     /// Share lost since the report before, in 1/256.
@@ -47,7 +47,7 @@ pub(crate) struct Block {
 
 /// What a peer tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub struct Told {
     /// The middle of the NTP time of its sender report.
     pub report: Option<u32>,
     /// What it received of our stream.
@@ -96,7 +96,7 @@ fn write_head(out: &mut [u8], kind: u8, count: u8, bytes: usize) {
 }
 
 /// Reads a compound packet for what it says of the stream `ours`; what does not fit is left out.
-pub(crate) fn read(datagram: &[u8], ours: u32) -> Told {
+pub fn read(datagram: &[u8], ours: u32) -> Told {
     let mut told = Told::default();
     let mut rest = datagram;
     while is_rtcp(rest) {

@@ -10,6 +10,11 @@ fn fault_n1_mutated_packets_stay_inside_their_datagram() {
 }
 
 #[test]
+fn fault_n1_mutated_reports_tell_of_our_stream_alone() {
+    mutate::run("rtcp", 3_000, fuzzed::rtcp);
+}
+
+#[test]
 fn fault_p5_mutated_sound_files_stay_inside_their_bound() {
     mutate::run("wav", 3_000, fuzzed::wav);
 }

@@ -65,3 +65,14 @@ fn fault_n1_mutated_descriptions_do_not_panic() {
         }
     }
 }
+
+#[test]
+fn fault_n1_mutated_streams_are_cut_alike_however_they_come() {
+    let mut dice = Dice::new(5626);
+    for seed in &files("../../fuzz/corpus/sip_frame") {
+        fuzzed::frame(seed);
+        for _ in 0..2_000 {
+            fuzzed::frame(&mutate(seed, &mut dice));
+        }
+    }
+}

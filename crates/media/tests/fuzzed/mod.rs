@@ -1,5 +1,6 @@
 //! What the fuzzer and the corpus test do with foreign bytes.
 
+use media::rtcp;
 use media::rtp::{KeyEvent, Packet};
 use media::wav::Wav;
 
@@ -9,6 +10,14 @@ pub fn rtp(bytes: &[u8]) {
         assert!(packet.start >= 12 && packet.start <= packet.end && packet.end <= bytes.len());
         let _ = KeyEvent::parse(&bytes[packet.start..packet.end]);
     }
+}
+
+/// Reports of a peer: what is told of our stream is of ours, and only RTCP tells anything.
+pub fn rtcp(bytes: &[u8]) {
+    const OURS: u32 = 0x5123_4567;
+    let told = rtcp::read(bytes, OURS);
+    assert!(told.block.is_none_or(|block| block.ssrc == OURS && block.lost <= 0xFF_FFFF));
+    assert!(rtcp::is_rtcp(bytes) || told == rtcp::Told::default());
 }
 
 /// A sound file that people upload: never more samples than the bound, and what was read reads back.

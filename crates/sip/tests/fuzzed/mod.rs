@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use sip::frame::{BODY_BYTES_MAX, Frame, FrameError, Framer, HEAD_BYTES_MAX};
 use sip::sdp::{Format, Sdp};
 use sip::{Config, Counts, Endpoint, Event, Invite, Party};
 
@@ -94,4 +95,28 @@ pub fn sdp(data: &[u8]) {
         assert_eq!(again.audio, answer.audio);
         assert_eq!(again.others.len(), read.others.len());
     }
+}
+
+/// The bytes of a stream: cut into the same messages however they come, and never kept beyond one message's bounds.
+pub fn frame(data: &[u8]) {
+    let whole = frames(std::iter::once(data));
+    for size in [1, 7, 100] {
+        assert_eq!(frames(data.chunks(size)), whole, "in pieces of {size}");
+    }
+}
+
+fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Option<FrameError>) {
+    let (mut framer, mut found) = (Framer::default(), Vec::new());
+    for piece in pieces {
+        framer.push(piece);
+        loop {
+            match framer.pop() {
+                Ok(Some(frame)) => found.push(frame),
+                Ok(None) => break,
+                Err(error) => return (found, Some(error)),
+            }
+        }
+        assert!(framer.waiting() <= HEAD_BYTES_MAX + BODY_BYTES_MAX, "kept {}", framer.waiting());
+    }
+    (found, None)
 }
