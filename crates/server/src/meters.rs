@@ -126,12 +126,14 @@ mod tests {
     #[test]
     fn r19_a_delay_falls_into_the_class_that_holds_it() {
         let histogram = Histogram::default();
-        for ms in [0, 1, 2, 3, 30_000, 30_001] {
+        for ms in [0, 1, 2, 3, 3_000, 3_001, 30_000, 30_001] {
             histogram.note(ms);
         }
         let classes = histogram.classes();
         assert_eq!((classes[0], classes[1], classes[2]), (2, 1, 1));
-        assert_eq!((classes[13], classes[14]), (1, 1));
-        assert_eq!(histogram.sum_ms(), 60_007);
+        // The class that row R19 asks for, and the one behind it; the last, and what lies beyond.
+        assert_eq!((classes[11], classes[12]), (1, 1));
+        assert_eq!((classes[14], classes[15]), (1, 1));
+        assert_eq!(histogram.sum_ms(), 66_008);
     }
 }
