@@ -21,6 +21,13 @@ say barred           "dui4 bu5 qi3 , nin2 de5 lai2 dian4 wu2 fa3 jie1 tong1"
 say cap_reached      "nin2 bo1 da3 de5 hao4 ma3 zan4 shi2 wu2 fa3 jie1 tong1"
 say after_hours      "xian4 zai4 shi4 xia4 ban1 shi2 jian1 , qing3 zai4 gong1 zuo4 shi2 jian1 lai2 dian4"
 say no_answer        "nin2 bo1 da3 de5 dian4 hua4 zan4 shi2 wu2 ren2 jie1 ting1"
+say enter_password   "qing3 shu1 ru4 mi4 ma3 , yi3 jing3 hao4 jian4 jie2 shu4"
+say wrong_password   "mi4 ma3 cuo4 wu4 , qing3 chong2 xin1 shu1 ru4"
+key=0
+for word in ling2 yi1 er4 san1 si4 wu3 liu4 qi1 ba1 jiu3; do
+    say press_$key "qing3 an4 $word jian4 ji4 xu4"
+    key=$((key + 1))
+done
 
 # The colour ring: a melody of eight notes of 400 ms on the pentatonic scale, plucked, looped without a seam.
 note=0

@@ -80,6 +80,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         sale_ms: 0,
         forwards: 0,
         recording: None,
+        password: String::new(),
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

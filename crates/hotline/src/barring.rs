@@ -1,87 +1,26 @@
 //! May this caller reach this number now? `Cleared` can be built here only, and dialling asks for one: a call that
 //! nobody cleared cannot be dialled.
 
-use serde::{Deserialize, Serialize};
+mod bars;
+mod patterns;
+
+pub use bars::{Bars, Standing, Suspicion};
+pub use patterns::CallerPatterns;
 
 use crate::cdr::Cause;
-use crate::tenant::{Admission, Tenant};
-use crate::{Hotline, Short};
+use crate::region::Region;
+use crate::tenant::{Admission, Ask, Tenant};
+use crate::{Hotline, Wall};
 
-/// Callers by number or by beginning (`021*`); sorted, so that the first match is the same everywhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallerPatterns(Short<Pattern, 2>);
-
-/// Up to 31 digits, the first in the highest four bits, each with 1 added: 0 is the end. The lowest bit says that it is
-/// a beginning. Sorts as the digits do. Two halves are kept, the higher first: one word would want to lie at sixteens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Pattern(u64, u64);
-
-/// Digits of the longest pattern.
-const DIGITS_MAX: usize = 20;
-/// Stands for what is no digit.
-const NO_DIGIT: u8 = 15;
-const BEGINNING: u128 = 1;
-
-impl Pattern {
-    fn exact(text: &str) -> Self {
-        let pack = |packed: u128, (place, byte): (usize, u8)| {
-            let digit = if byte.is_ascii_digit() { byte - b'0' + 1 } else { NO_DIGIT };
-            packed | u128::from(digit) << (124 - 4 * place)
-        };
-        // One more than a pattern has: a longer caller is equal to none.
-        Self::of(text.bytes().take(DIGITS_MAX + 1).enumerate().fold(0, pack))
-    }
-
-    fn of(packed: u128) -> Self {
-        Self((packed >> 64) as u64, packed as u64)
-    }
-
-    /// The pattern of all that begin with its first digits.
-    fn beginning(self, digits: usize) -> Self {
-        let packed = u128::from(self.0) << 64 | u128::from(self.1);
-        Self::of(packed & !(u128::MAX >> (4 * digits)) | BEGINNING)
-    }
-}
-
-impl CallerPatterns {
-    /// From patterns as people write them: digits, or digits and a closing star. Returns those that are neither.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> (Self, Vec<&'a str>) {
-        let (mut made, mut wrong) = (Vec::new(), Vec::new());
-        for pattern in patterns {
-            let digits = pattern.strip_suffix('*').unwrap_or(pattern);
-            let well_formed =
-                (1..=DIGITS_MAX).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-            match (well_formed, digits.len() < pattern.len()) {
-                (false, _) => wrong.push(pattern),
-                (true, false) => made.push(Pattern::exact(digits)),
-                (true, true) => made.push(Pattern::exact(digits).beginning(digits.len())),
-            }
-        }
-        made.sort_unstable();
-        made.dedup();
-        (Self(made.into_iter().collect()), wrong)
-    }
-
-    /// The pattern that names this caller, if one does: the number itself, or else its shortest beginning. A withheld
-    /// caller is on no list.
-    pub fn matching(&self, caller: &str) -> Option<String> {
-        if self.is_empty() {
-            return None;
-        }
-        let whole = Pattern::exact(caller);
-        let is_listed = |pattern: Pattern| self.0.binary_search(&pattern).is_ok();
-        if is_listed(whole) {
-            return Some(caller.to_owned());
-        }
-        let mut lengths = 1..=caller.len().min(DIGITS_MAX);
-        let length = lengths.find(|length| is_listed(whole.beginning(*length)))?;
-        Some(format!("{}*", &caller[..length]))
-    }
-
-    /// Whether nobody is on the list.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// Who calls, as bars see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The caller in national form, empty when withheld.
+    pub caller: &'a str,
+    /// Where the caller is.
+    pub region: &'a Region,
+    /// The call's wall time.
+    pub at: Wall,
 }
 
 /// Proof that a call passed the bars and holds its reservation. Only [`clear`] makes one.
@@ -90,6 +29,8 @@ impl CallerPatterns {
 pub struct Cleared {
     /// What the tenant's owner reserved.
     pub admission: Admission,
+    /// How the caller passed the bars.
+    pub standing: Standing,
     _only_here: (),
 }
 
@@ -102,61 +43,28 @@ pub struct Barred {
     pub detail: String,
 }
 
-/// Decides in this order: the number is in service, the caller is not blocked, the limits and the money allow it. What
-/// is reserved on success is returned by the tenant when the call settles.
+/// Decides in this order: the number is in service; the white list, which passes all that follows but the limits; the
+/// block list; the region; the nuisance score; the lock-out after wrong passwords; the limits and the money. The
+/// password itself is asked for by the flow, of callers that are not on the white list. What is reserved on success is
+/// returned by the tenant when the call settles.
 pub fn clear(
     hotline: &Hotline,
-    caller: &str,
+    asker: &Asker<'_>,
     tenant: &mut Tenant,
-    ask: &crate::tenant::Ask,
+    ask: &Ask,
 ) -> Result<Cleared, Barred> {
     if !hotline.enabled {
         return Err(out_of_service());
     }
-    if let Some(pattern) = hotline.block.matching(caller) {
-        return Err(Barred { cause: Cause::Blocked, detail: pattern });
-    }
-    let admission = tenant.admit(hotline, caller, ask)?;
-    Ok(Cleared { admission, _only_here: () })
+    let standing = match &hotline.bars {
+        Some(bars) => bars.judge(hotline.number, asker, tenant)?,
+        None => Standing::default(),
+    };
+    let admission = tenant.admit(hotline, asker.caller, ask)?;
+    Ok(Cleared { admission, standing, _only_here: () })
 }
 
 /// The refusal of a number that is switched off or that nobody holds.
 pub fn out_of_service() -> Barred {
     Barred { cause: Cause::NumberNotInService, detail: "the number is not in service".into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn b01_a_number_and_a_beginning_are_matched_and_nothing_else() {
-        let (patterns, wrong) = CallerPatterns::new(["13800138000", "021*", "abc", "*", ""]);
-        assert_eq!(wrong, ["abc", "*", ""]);
-        assert_eq!(patterns.matching("02161234567").as_deref(), Some("021*"));
-        assert_eq!(patterns.matching("13800138000").as_deref(), Some("13800138000"));
-        assert_eq!(patterns.matching("1380013800"), None);
-        assert_eq!(patterns.matching(""), None);
-    }
-
-    #[test]
-    fn b01_patterns_match_as_their_texts_do() {
-        let written =
-            ["0", "00", "0*", "019*", "1", "10", "12345678901234567890", "12345678901234567890*", "9*"];
-        let (patterns, wrong) = CallerPatterns::new(written);
-        assert!(wrong.is_empty());
-        let callers = ["", "0", "00", "01", "0190", "018", "1", "10", "100", "9", "95588", "+86", "0+", "1:"];
-        let long = [
-            "12345678901234567890",
-            "123456789012345678901",
-            "1234567890123456789012",
-            "1234567890123456789",
-        ];
-        for caller in callers.into_iter().chain(long) {
-            let exact = written.iter().find(|pattern| **pattern == caller);
-            let begins = |pattern: &&&str| pattern.strip_suffix('*').is_some_and(|it| caller.starts_with(it));
-            let expected = exact.or_else(|| written.iter().find(begins));
-            assert_eq!(patterns.matching(caller).as_deref(), expected.copied(), "{caller}");
-        }
-    }
 }

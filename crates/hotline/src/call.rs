@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::barring::{self, Barred};
+use crate::barring::{self, Asker, Barred, Standing};
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::ShareMode;
 use crate::flow::{self, Chance, StepNo, Stop};
@@ -15,15 +15,18 @@ use crate::routing::Trunks;
 use crate::tenant::{Ask, Tenant};
 use crate::{CallId, HotlineNumber, Mono, Now, RecordingId, Wall};
 
+pub use asking::Key;
 pub use explain::{Answers, explain};
 pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
 
+mod asking;
 mod dialling;
 mod explain;
 mod fact;
 mod meter;
 mod talking;
 
+use asking::Asking;
 use dialling::Dialling;
 use meter::Meter;
 
@@ -120,6 +123,8 @@ pub enum Event {
     AckMissing,
     /// A session was not refreshed in time (RFC 4028); the last refresh was at `last`.
     SessionExpired { leg: LegNo, last: Mono },
+    /// A key was pressed: RFC 4733, a tone in the band, or INFO.
+    Digit { leg: LegNo, digit: Key },
     /// A prompt ended.
     Played { play: u32 },
     /// No RTP on the call since `last`.
@@ -190,6 +195,8 @@ enum Timer {
     Ring(LegNo),
     /// When to cut a prompt that does not end.
     Prompt,
+    /// When to wait no longer for the next key.
+    Key,
     /// When to hold the next slice.
     Slice,
     /// When what is paid ends.
@@ -209,6 +216,8 @@ enum Timer {
 enum State {
     /// A prompt of the flow; then the walk goes on.
     Playing { play: u32, next: StepNo },
+    /// Keys of the caller.
+    Asking(Asking),
     /// Reaching a target.
     Dialling(Dialling),
     /// Both answered; the recording notice plays.
@@ -259,6 +268,7 @@ pub struct Call {
     caller: String,
     withheld: bool,
     region: Region,
+    standing: Standing,
     wall_offset_ms: i64,
     started: Mono,
     chance: Chance,
@@ -292,6 +302,7 @@ impl Call {
             caller: arrival.caller,
             withheld: arrival.withheld,
             region: arrival.region,
+            standing: Standing::default(),
             wall_offset_ms,
             started: now.mono,
             chance: Chance::new(arrival.seed),
@@ -357,14 +368,26 @@ impl Call {
             return self.bar(Barred { cause: Cause::NoTariff, detail }, desk, now);
         };
         let ask = Ask { month: self.wall(now).beijing().billing_month(), first_slice: meter.first_price() };
-        match barring::clear(&hotline, &self.caller, desk.tenant, &ask) {
+        let asker = Asker { caller: &self.caller, region: &self.region, at: self.wall(now) };
+        match barring::clear(&hotline, &asker, desk.tenant, &ask) {
             Ok(cleared) => {
+                self.stand(cleared.standing.clone(), now);
                 self.note(Fact::Admitted { admission: cleared.admission }, now);
                 self.meter = Some(meter.admitted(cleared));
                 self.walk(hotline.first_step(self.wall(now)), desk, now);
             }
             Err(barred) => self.bar(barred, desk, now),
         }
+    }
+
+    fn stand(&mut self, standing: Standing, now: Mono) {
+        self.standing = standing;
+        if self.standing == Standing::default() {
+            return;
+        }
+        let suspicion = self.standing.suspicion.as_ref();
+        let (score, reason) = suspicion.map_or((0, String::new()), |it| (it.score, it.reason.clone()));
+        self.note(Fact::Stood { allowed: self.standing.allowed.clone(), score, reason }, now);
     }
 
     fn bar(&mut self, barred: Barred, desk: &mut Desk<'_>, now: Mono) {
@@ -395,6 +418,7 @@ impl Call {
     fn take(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Playing { play, next } => self.playing(play, next, event, desk, now),
+            State::Asking(asking) => self.asking(asking, event, desk, now),
             State::Dialling(dialling) => self.dialling(dialling, event, desk, now),
             State::Noticing { leg, play } => self.noticing(leg, play, event, desk, now),
             State::Talking { leg } => self.talking(leg, event, desk, now),
@@ -412,6 +436,7 @@ impl Call {
                 self.take(Event::Played { play }, desk, now);
             }
             Timer::Early => self.answer_before_the_carrier_cuts(desk, now),
+            Timer::Key => self.keys_over(desk, now),
             Timer::Slice => self.hold_next_slice(desk, now),
             Timer::PaidEnd => self.end_of_paid(desk, now),
             Timer::Warn => self.warn(desk, now),
@@ -487,6 +512,7 @@ impl Call {
             // Words about legs that no longer matter, or handled before: nothing to do.
             Event::Rang { .. }
             | Event::ToneHeard { .. }
+            | Event::Digit { .. }
             | Event::Played { .. }
             | Event::RecordingCut
             | Event::Quality { .. }
@@ -520,6 +546,7 @@ impl Call {
             region: &self.region,
             at: Wall::of(self.started, self.wall_offset_ms),
             chance: &mut self.chance,
+            standing: &self.standing,
         };
         let stop = flow::walk(&mut inputs, &mut desk.tenant.deals, from, &mut walked);
         for step in walked {
@@ -546,6 +573,8 @@ impl Call {
                 self.refuse(cause, prompt.as_ref().map(Arc::from), desk, now)
             }
             Stop::Busy => self.close_refused(self.finally.unwrap_or(Cause::FlowBusy), desk, now),
+            Stop::Password { next } => self.ask_password(next, desk, now),
+            Stop::Challenge { next } => self.challenge(next, desk, now),
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
         }
     }
@@ -599,7 +628,8 @@ impl Call {
 
     /// Ends a call that did not reach anybody: a prompt in a 183, then the final status, uncharged.
     fn refuse(&mut self, cause: Cause, prompt: Option<Arc<str>>, desk: &mut Desk<'_>, now: Mono) {
-        let prompt = prompt.or_else(|| treatment(cause).prompt.map(Arc::from));
+        let (heard, own) = self.heard(cause);
+        let prompt = prompt.or(own).or_else(|| treatment(heard).prompt.map(Arc::from));
         match prompt {
             Some(prompt) => {
                 let play = self.prompt(prompt, now);
@@ -609,9 +639,16 @@ impl Call {
         }
     }
 
+    /// As which cause the caller hears a refusal, and which prompt, by the number's own bars.
+    fn heard(&self, cause: Cause) -> (Cause, Option<Arc<str>>) {
+        let bars = self.hotline.bars.as_ref();
+        let (heard, prompt) = bars.map_or((cause, None), |bars| bars.heard(cause));
+        (heard, prompt.map(Arc::from))
+    }
+
     fn close_refused(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
         if self.answered.is_none() {
-            let Treatment { status, q850, .. } = treatment(cause);
+            let Treatment { status, q850, .. } = treatment(self.heard(cause).0);
             self.actions.push_back(Action::RejectCaller { status, q850 });
         }
         self.hang_up(cause, Party::Platform, now, desk, now);
@@ -633,6 +670,10 @@ impl Call {
         self.note(Fact::HungUp { cause, by, until }, now);
         if self.admission().is_some() {
             desk.tenant.hang_up(self.hotline.number, &self.caller);
+            if self.hotline.bars.as_ref().is_some_and(|bars| bars.nuisance().is_some()) {
+                let (began, lasted_ms) = (self.wall(self.started), now.since_ms(self.started));
+                desk.tenant.seen.called(&self.caller, self.hotline.number, began, lasted_ms);
+            }
         }
         if self.answered.is_some() && by != Party::Caller {
             self.actions.push_back(Action::Bye { leg: CALLER });
@@ -730,6 +771,11 @@ impl Call {
         self.answered.is_some()
     }
 
+    /// Whether it waits for keys, or plays the prompt that asks for them.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.state, State::Asking(_))
+    }
+
     /// Whether it ended; its legs may still have a last word to say.
     pub fn is_ending(&self) -> bool {
         matches!(self.state, State::Ending | State::Over)
@@ -787,7 +833,12 @@ fn treatment(cause: Cause) -> Treatment {
     let of = |prompt, status, q850| Treatment { prompt, status, q850 };
     match cause {
         Cause::NumberNotInService => of(Some("not_in_service"), 404, 1),
-        Cause::Blocked => of(Some("barred"), 603, 21),
+        Cause::Blocked
+        | Cause::RegionBarred
+        | Cause::PasswordFailed
+        | Cause::PasswordLocked
+        | Cause::Nuisance
+        | Cause::ChallengeFailed => of(Some("barred"), 603, 21),
         Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow => of(Some("cap_reached"), 480, 21),
         Cause::ConcurrencyLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
         Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),

@@ -94,6 +94,16 @@ pub enum Cause {
     FlowLoop,
     /// The node was stopped and did not wait for the call any longer (FAULTS F2).
     NodeStopped,
+    /// The caller's region is not connected (row B02).
+    RegionBarred,
+    /// No try gave the right password (row B04).
+    PasswordFailed,
+    /// Too many calls of this caller without the right password (row B04).
+    PasswordLocked,
+    /// Too much stands against the caller (row B12).
+    Nuisance,
+    /// A suspect did not press the key it was told (row B12).
+    ChallengeFailed,
 }
 
 impl Cause {
@@ -126,6 +136,11 @@ impl Cause {
             Cause::NoTariff => "no_tariff",
             Cause::FlowLoop => "flow_loop",
             Cause::NodeStopped => "node_stopped",
+            Cause::RegionBarred => "region_barred",
+            Cause::PasswordFailed => "password_failed",
+            Cause::PasswordLocked => "password_locked",
+            Cause::Nuisance => "nuisance",
+            Cause::ChallengeFailed => "challenge_failed",
         }
     }
 }
@@ -270,6 +285,9 @@ pub struct CallRecord {
     pub sale_ms: u64,
     /// Forwards made, 0 to 3 (row R14).
     pub forwards: u8,
+    /// The name of the password the caller gave, empty if none (row B04).
+    #[serde(default)]
+    pub password: String,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

@@ -11,6 +11,10 @@ use crate::{HotlineNumber, Money, PlanId, TenantId, Wall};
 
 pub use crate::ledger::AccountKind;
 
+pub use barring::{
+    BARRED, Barring, BlockAnswer, BlockEntry, NamedCode, Nuisance, Password, RegionBarring, RegionMode,
+    UnknownRegion,
+};
 pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
 pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES,
@@ -18,6 +22,7 @@ pub use read::{
 };
 pub use write::{to_yaml, write};
 
+mod barring;
 mod compile;
 mod read;
 mod write;
@@ -153,8 +158,11 @@ pub struct Number {
     /// Whether callers reach who answered them last (row R15).
     #[serde(default)]
     pub memory: Option<CallerMemory>,
-    /// Callers never connected (row B01 in its plainest form).
-    pub block: Vec<String>,
+    /// Callers never connected (row B01).
+    pub block: Vec<BlockEntry>,
+    /// Its other bars: white list, regions, password, nuisance.
+    #[serde(default)]
+    pub bars: Barring,
     /// Limits of this number.
     pub limits: Limits,
     /// What the caller hears while targets ring (row I03).

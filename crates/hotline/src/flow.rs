@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::barring::CallerPatterns;
+use crate::barring::{CallerPatterns, Standing};
 use crate::calendar::Schedule;
 use crate::enterprise::ShareMode;
 use crate::region::{Region, RegionSet};
@@ -58,6 +58,10 @@ pub enum StepKind {
     HangUp { prompt: Option<Span> },
     /// End the call with a bare busy tone.
     Busy,
+    /// Answer and ask for one of the number's passwords, unless the caller is on the white list (rows B03, B04).
+    Password { next: StepNo },
+    /// Answer and have a suspect press a key (row B12).
+    Challenge { next: StepNo },
 }
 
 /// Why a step went where it went: values, so that a support person and a test read the same.
@@ -81,6 +85,10 @@ pub enum StepWhy {
     HangUp { prompt: Option<Word> },
     /// The flow ends the call with a bare busy tone.
     Busy,
+    /// A password is asked for; a caller on the white list is not asked.
+    Password { asked: bool },
+    /// A suspect has to press a key; others are not asked.
+    Challenge { asked: bool },
 }
 
 /// One step as walked.
@@ -106,6 +114,10 @@ pub enum Stop {
     HangUp { prompt: Option<Word> },
     /// End the call with a bare busy tone.
     Busy,
+    /// Ask for a password, then walk on from `next`.
+    Password { next: StepNo },
+    /// Have the caller press a key, then walk on from `next`.
+    Challenge { next: StepNo },
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
 }
@@ -122,6 +134,8 @@ pub struct Inputs<'a> {
     pub at: Wall,
     /// The call's own source of chance.
     pub chance: &'a mut Chance,
+    /// How the caller passed the bars.
+    pub standing: &'a Standing,
 }
 
 /// A small generator for a call's random choices; its seed is in the call's log, so that any call replays.
@@ -202,6 +216,16 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             (StepWhy::HangUp { prompt: prompt.clone() }, Turn::Stop(Stop::HangUp { prompt }))
         }
         StepKind::Busy => (StepWhy::Busy, Turn::Stop(Stop::Busy)),
+        StepKind::Password { next } => {
+            let asked = inputs.standing.allowed.is_none();
+            let turn = if asked { Turn::Stop(Stop::Password { next: *next }) } else { Turn::Next(*next) };
+            (StepWhy::Password { asked }, turn)
+        }
+        StepKind::Challenge { next } => {
+            let asked = inputs.standing.suspicion.as_ref().is_some_and(|suspicion| suspicion.challenge);
+            let turn = if asked { Turn::Stop(Stop::Challenge { next: *next }) } else { Turn::Next(*next) };
+            (StepWhy::Challenge { asked }, turn)
+        }
     }
 }
 

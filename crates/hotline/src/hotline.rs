@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::barring::CallerPatterns;
 use crate::calendar::Schedule;
+use crate::barring::Bars;
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::{Flow, StepNo};
@@ -47,8 +47,8 @@ pub struct Hotline {
     pub finally_busy: Option<StepNo>,
     /// Where the walk goes on when nobody answered or could be reached, if the document says.
     pub finally_no_answer: Option<StepNo>,
-    /// Callers never connected.
-    pub block: CallerPatterns,
+    /// Who is kept away; `None` if nobody is.
+    pub bars: Option<Box<Bars>>,
     /// Limits of the number.
     pub limits: Limits,
     /// Limits of the enterprise.

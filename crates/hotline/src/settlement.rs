@@ -33,7 +33,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
-    /// `phone/<digits>`, `memory/<place>`.
+    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -102,8 +102,12 @@ fn cost_plan(log: &[Dated], leg: LegNo) -> Option<&PlanId> {
     })
 }
 
-/// What a call left changed in its tenant: pointers, deals, standings and what its phones did, as last set.
+/// What a call left changed in its tenant: pointers, deals, standings, lock-outs and what its phones did, as last set.
 fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
+    let lock = |calls, dated: &Dated, turn| {
+        let at = Wall::of(dated.at, arrived.wall_offset_ms);
+        Some(tenant::lock_state(arrived.number, &arrived.caller, calls, at, turn))
+    };
     let of = |dated: &Dated| match &dated.fact {
         Fact::Pointed { group, member, turn } => {
             Some(tenant::pointer_state(arrived.number, *group, *member, *turn))
@@ -121,6 +125,8 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
             Some(tenant::memory_state(*place, Some(&memo), *turn))
         }
         Fact::PhoneUsed { phone, used, turn } => Some(tenant::phone_state(phone, used, *turn)),
+        Fact::PasswordGiven { turn: Some(turn), .. } => lock(0, dated, *turn),
+        Fact::PasswordMissed { calls, turn } => lock(*calls, dated, *turn),
         _ => None,
     };
     log.iter().filter_map(of).collect()

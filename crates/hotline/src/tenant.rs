@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use seen::{Score, Seen, lock_state};
+
+mod seen;
+
 use crate::barring::Barred;
 use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
@@ -21,6 +25,8 @@ use crate::{Hotline, HotlineNumber, Money, Short, Wall};
 pub struct Tenant {
     /// Exact shares of percentage steps.
     pub deals: Deals,
+    /// What is remembered of single callers.
+    pub seen: Seen,
     pointers: BTreeMap<(HotlineNumber, u8), u8>,
     /// How far each member of a weighted group is ahead or behind.
     standings: BTreeMap<(HotlineNumber, u8), Standing>,
@@ -477,6 +483,9 @@ impl Tenant {
             return;
         };
         let Ok(number) = number.parse::<HotlineNumber>() else { return };
+        if kind == "lock" {
+            return self.seen.remember_lock(number, place, value);
+        }
         match (kind, place.parse::<u16>(), value) {
             ("pointer", Ok(group), value) => {
                 if let (Ok(group), Ok(member)) = (u8::try_from(group), value.parse()) {

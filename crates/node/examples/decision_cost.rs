@@ -98,8 +98,14 @@ impl World {
         self.walked.clear();
         let (digits, region) = &self.callers[caller];
         let mut chance = Chance::new(caller as u64);
-        let mut inputs =
-            Inputs { hotline: &hotline, caller: digits, region, at: self.at, chance: &mut chance };
+        let mut inputs = Inputs {
+            hotline: &hotline,
+            caller: digits,
+            region,
+            at: self.at,
+            chance: &mut chance,
+            standing: &Default::default(),
+        };
         let stop = walk(&mut inputs, &mut tenant.deals, 0, &mut self.walked);
         let Stop::Dial { group } = stop else { unreachable!("the rules dial a group") };
         let mut asked = Asked { at: self.at, chance: &mut chance, rejected: &[], tried: &[] };
@@ -169,6 +175,7 @@ fn template() -> Hotline {
             finally: Default::default(),
             memory: None,
             block: Vec::new(),
+            bars: Default::default(),
             limits: Limits::default(),
             ringback: Ringback::Tone,
             recording: Recording { enabled: false, notice: "recording_notice".to_owned() },

@@ -347,7 +347,7 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         duties: Default::default(),
         finally_busy: None,
         finally_no_answer: None,
-        block: Default::default(),
+        bars: None,
         limits: Default::default(),
         tenant_limits: Default::default(),
         ringback: hotline::enterprise::Ringback::Tone,

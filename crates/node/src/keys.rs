@@ -13,6 +13,7 @@ const DTMF: &str = "application/dtmf";
 impl Node {
     /// Media heard a key; it has passed it on already, unless the other leg takes keys by INFO.
     pub(crate) fn key_heard(&mut self, id: SlotId, number: LegNo, key: u8) {
+        self.tell(id, Event::Digit { leg: number, digit: Key(key) });
         let other = self.slots.get(id).and_then(|slot| slot.side(slot.other(number)?));
         if other.is_some_and(|other| other.speech.keys == Keys::Info) {
             self.pass_key(id, number, key);
@@ -29,6 +30,7 @@ impl Node {
             Keys::InBand => false,
         };
         if believed {
+            self.tell(id, Event::Digit { leg: number, digit: Key(key) });
             self.pass_key(id, number, key);
         }
     }

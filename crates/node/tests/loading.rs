@@ -33,6 +33,7 @@ fn hotline(tenant: &str, suffix: u32, version: u32) -> Arc<Hotline> {
         finally: Default::default(),
         memory: None,
         block: Vec::new(),
+        bars: Default::default(),
         limits: Limits::default(),
         ringback: Ringback::Tone,
         recording: Recording { enabled: false, notice: "recording_notice".into() },

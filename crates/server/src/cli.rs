@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 use crate::ops::Outcome;
 
+mod barring;
 mod calls;
 mod crisis;
 mod demo;
@@ -86,6 +87,10 @@ enum Command {
     /// 企业列表 / lists enterprises
     #[command(after_help = "例 / example: sibai enterprises")]
     Enterprises,
+    /// 黑名单：阻止某个主叫 / puts a caller on the block list
+    Block(barring::Words),
+    /// 白名单：放行某个主叫 / puts a caller on the white list
+    Allow(barring::Words),
     /// 预存话费入账 / posts money that an enterprise paid ahead
     TopUp(provider::TopUp),
     /// 提高号码的绑定数上限；不带参数列出申请 / raises a number's limit; without arguments lists requests
@@ -158,6 +163,8 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Import(words) => enterprise::import(context, &words),
         Command::Export(words) => enterprise::export(context, &words),
         Command::Enterprises => enterprise::list(context),
+        Command::Block(words) => barring::mark(context, crate::ops::barring::List::Block, &words),
+        Command::Allow(words) => barring::mark(context, crate::ops::barring::List::Allow, &words),
         Command::TopUp(words) => provider::top_up(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
         Command::Crisis(words) => crisis::run(context, &words),

@@ -13,6 +13,7 @@ use store::{Change, Store};
 use crate::running::Running;
 
 pub mod backup;
+pub mod barring;
 pub mod callers;
 pub mod calls;
 pub mod clock;
@@ -60,6 +61,8 @@ pub enum Request {
     TopUp(money::TopUp),
     Limit(money::Limit),
     LimitRequests(money::LimitRequests),
+    Mark(barring::Mark),
+    Blocks(barring::Blocks),
     Audit(money::Audit),
     ReRate(re_rate::ReRate),
     TrunkAdd(provider::TrunkAdd),
@@ -133,6 +136,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::TopUp(asked) => told(money::top_up(desk, &asked).await),
         Request::Limit(asked) => told(money::limit(desk, &asked).await),
         Request::LimitRequests(asked) => told(money::limit_requests(desk, &asked).await),
+        Request::Mark(asked) => told(barring::mark(desk, &asked).await),
+        Request::Blocks(asked) => told(barring::blocks(desk, &asked).await),
         Request::Audit(asked) => told(money::audit(desk, &asked).await),
         Request::ReRate(asked) => told(re_rate::re_rate(desk, &asked).await),
         Request::TrunkAdd(asked) => told(provider::trunk_add(desk, &asked).await),

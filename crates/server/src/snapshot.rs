@@ -387,6 +387,7 @@ mod tests {
             finally: Default::default(),
             memory: None,
             block: Vec::new(),
+            bars: Default::default(),
             limits: Limits::default(),
             ringback: Ringback::Tone,
             recording: Recording { enabled: false, notice: String::new() },

@@ -23,6 +23,8 @@ pub struct Media {
     pub later: Vec<(u64, Event)>,
     /// What the node did wrong.
     pub faults: Vec<String>,
+    /// The key that the last prompt of that kind named.
+    named_key: Option<String>,
     /// What was played, for scenarios.
     pub heard: Vec<Heard>,
 }
@@ -81,6 +83,10 @@ impl Media {
             }
             Command::Play { leg, play, sound, repeat } => {
                 self.with(leg, "play", |open| open.play = play);
+                if let Sound::Prompt(prompt) = &sound {
+                    self.named_key =
+                        prompt.strip_prefix("press_").map(str::to_owned).or(self.named_key.take());
+                }
                 self.heard.push(Heard::Play { leg, sound });
                 if !repeat {
                     self.later.push((prompt_ms + lag_ms, Event::Played { leg, play }));
@@ -162,6 +168,16 @@ impl Media {
     pub fn listening_leg(&self, remote: SocketAddr) -> Option<MediaLeg> {
         let listens = |open: &&OpenLeg| open.remote == Some(remote) && open.listening && !open.closing;
         self.legs.iter().find(|(_, open)| listens(open)).map(|(leg, _)| *leg)
+    }
+
+    /// The leg that hears what comes from a far end.
+    pub fn leg_to(&self, remote: SocketAddr) -> Option<MediaLeg> {
+        self.legs.iter().find(|(_, open)| open.remote == Some(remote)).map(|(leg, _)| *leg)
+    }
+
+    /// The key that the last prompt told somebody to press.
+    pub fn told_key(&self) -> Option<String> {
+        self.named_key.clone()
     }
 
     /// The leg that hears nothing any more since a far end fell silent, if silence is worth a word there.

@@ -4,8 +4,8 @@
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, CallerMemory, Condition, Destination, DestinationKind, Enterprise, Forwards,
-    Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
+    AccountKind, BalanceEnd, Barring, BlockEntry, CallerMemory, Condition, Destination, DestinationKind, Enterprise,
+    Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
     Share, ShareMode, Strategy, Then,
 };
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
@@ -95,7 +95,8 @@ fn number(place: u32, dice: &mut Dice) -> Number {
         forwards: forwards(all, dice),
         finally: Default::default(),
         memory: memory(dice),
-        block: if dice.chance(200) { vec!["139*".into()] } else { Vec::new() },
+        block: if dice.chance(200) { vec![BlockEntry::of("139*")] } else { Vec::new() },
+        bars: Barring::default(),
         limits: limits(dice, 1),
         ringback: if dice.chance(400) { Ringback::Prompt("colour_ring".into()) } else { Ringback::Tone },
         recording: Recording { enabled: dice.chance(400), notice: "recording_notice".into() },

@@ -42,10 +42,17 @@ macro_rules! scenarios {
 
 scenarios! {
     a_caller_falls_silent
+    b01_blocked
+    b02_all_but_these_regions
+    b02_only_these_regions
+    b03_the_white_list
+    b04_locked_out
+    b04_three_tries_and_a_password
     b05_month_cost_cap
     b06_month_call_cap
     b08_calls_at_once
     b09_no_money_no_call
+    b12_challenge_before_block
     f17_charged_from_the_answer
     f17_charged_from_two_parties
     fault_b2_a_race_for_the_last_slice
@@ -77,6 +84,7 @@ scenarios! {
     first_call
     i03_colour_ring
     i07_the_notice_before_the_recording
+    n6_a_flood_of_keys
     r04_an_edit_touches_the_next_call
     r05_in_the_order_written
     r07_in_turn

@@ -23,7 +23,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
         "insert into call (tenant_id, call_id, number, version, trunk, caller, region_kind, province, city, \
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
-         recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log)",
+         recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password)",
         "on conflict do nothing",
     )
 });
@@ -63,7 +63,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(38);
+    let mut values = Vec::with_capacity(39);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -100,6 +100,7 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         node.into(),
         settlement.position.into(),
         pack(&settlement.log).into(),
+        record.password.as_str().into(),
     ]);
     values
 }
@@ -261,6 +262,15 @@ impl Store {
         rows.iter().map(read_list_row).collect()
     }
 
+    /// Who was blocked at an enterprise's numbers, and how often: number, caller, calls. It reads the enterprise's
+    /// records, so it is for a person who asks and not for a page that is often shown.
+    pub async fn blocked_callers(&self, tenant: &TenantId) -> Result<Vec<(HotlineNumber, String, u64)>> {
+        let sql = "select number, caller, count(*) as calls from call where tenant_id = $1 and cause = 'blocked' \
+                   group by number, caller order by number, caller";
+        let rows = sqlx::query(sql).bind(tenant.as_str().to_owned()).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.parsed("number")?, row.text("caller")?, row.count("calls")?))).collect()
+    }
+
     /// One call by its id, whosever it is.
     pub async fn call(&self, call: CallId) -> Result<Option<StoredCall>> {
         let mut snapshot = self.snapshot().await?;
@@ -330,6 +340,7 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         talk_ms: row.count("talk_ms")?,
         sale_ms: row.count("sale_ms")?,
         forwards: row.count("forwards")?,
+        password: row.text("password")?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

@@ -1,7 +1,7 @@
 //! A call without a call: the same engine with a typed-in caller, time and answers of the targets. What it prints is
 //! the log a real call would have kept (rows R25, R26).
 
-use super::{Action, Arrival, Call, Dated, Desk, Event};
+use super::{Action, Arrival, CALLER, Call, Dated, Desk, Event, Key, Sound};
 use crate::cdr::LegOutcome;
 use crate::{Mono, Now, Wall};
 
@@ -14,11 +14,14 @@ pub struct Answers {
     pub no_answer: Vec<String>,
     /// Names or digits that reject.
     pub rejects: Vec<String>,
+    /// What the caller presses when asked for a password.
+    pub keys: String,
 }
 
 const ROUND_TRIP_MS: u64 = 50;
 const ANSWER_MS: u64 = 3_000;
 const PROMPT_MS: u64 = 4_000;
+const KEY_MS: u64 = 300;
 const TALK_MS: u64 = 60_000;
 
 /// Runs a call to its end and returns its log. The tenant in `desk` should be a copy: it changes as a real one would.
@@ -48,7 +51,12 @@ impl World<'_> {
     fn answer(&mut self, call: &Call, action: Action, at: Mono) {
         match action {
             Action::Dial { leg, .. } => self.ring(call, leg, at),
-            Action::Play { play, repeat: false, .. } => self.later(at, PROMPT_MS, Event::Played { play }),
+            Action::Play { leg, play, sound, repeat: false } => {
+                self.later(at, PROMPT_MS, Event::Played { play });
+                if leg == CALLER {
+                    self.press(call, &sound, at + PROMPT_MS + KEY_MS);
+                }
+            }
             Action::Cancel { leg } => {
                 let of_it = |event: &Event| matches!(event, Event::Rang { leg: own } | Event::LegAnswered { leg: own } if *own == leg);
                 self.due.retain(|(_, event)| !of_it(event));
@@ -65,6 +73,16 @@ impl World<'_> {
             | Action::RejectCaller { .. }
             | Action::Record { .. }
             | Action::Finish => {}
+        }
+    }
+
+    /// The keys a caller presses behind a prompt: those it is told, or those it knows.
+    fn press(&mut self, call: &Call, sound: &Sound, mut at: Mono) {
+        let Sound::Prompt(prompt) = sound else { return };
+        let own = if call.is_asking() { self.answers.keys.as_str() } else { "" };
+        for key in prompt.strip_prefix("press_").unwrap_or(own).bytes() {
+            self.due.push((at, Event::Digit { leg: CALLER, digit: Key(key) }));
+            at = at + KEY_MS;
         }
     }
 

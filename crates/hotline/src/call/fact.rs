@@ -68,7 +68,8 @@ pub struct Arrived {
     pub count_unanswered: bool,
 }
 
-/// One thing that happened in a call.
+/// One thing that happened in a call. Logs are kept as long as records: new facts go behind the others, so that those
+/// written before still read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variant's line names its fields")]
@@ -143,6 +144,16 @@ pub enum Fact {
     TrunksPassed { destination: Arc<str>, passed: Vec<(Arc<str>, Pass)> },
     /// The caller asked that the number be shown to nobody; we know it by a trusted network's word (row K06).
     Withheld,
+    /// How the caller passed the bars: by the white list (row B03), or with something against it (row B12).
+    Stood { allowed: Option<String>, score: u8, reason: String },
+    /// One of the number's passwords, by its name, in so many tries. `turn` orders what the tenant forgets.
+    PasswordGiven { name: String, tries: u8, turn: Option<u64> },
+    /// Keys that were not those asked for.
+    KeysWrong { tries: u8 },
+    /// No try was right; the caller has now made so many such calls in a row.
+    PasswordMissed { calls: u32, turn: u64 },
+    /// A suspect pressed the key it was told.
+    ChallengePassed { tries: u8 },
 }
 
 /// An attempt to reach a bound number.

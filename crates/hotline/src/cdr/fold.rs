@@ -69,6 +69,7 @@ impl<'a> Folding<'a> {
             talk_ms: 0,
             sale_ms: 0,
             forwards: 0,
+            password: String::new(),
             recording: None,
             recording_cut: false,
             quality: None,
@@ -120,6 +121,7 @@ impl<'a> Folding<'a> {
                     leg.quality = Some(*quality);
                 }
             }
+            Fact::PasswordGiven { name, .. } => self.record.password.clone_from(name),
             Fact::NotAnswered => self.not_answered(),
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)
@@ -142,7 +144,11 @@ impl<'a> Folding<'a> {
             | Fact::Warned
             | Fact::Over
             | Fact::TrunksPassed { .. }
-            | Fact::Withheld => {}
+            | Fact::Withheld
+            | Fact::Stood { .. }
+            | Fact::KeysWrong { .. }
+            | Fact::PasswordMissed { .. }
+            | Fact::ChallengePassed { .. } => {}
         }
     }
 
@@ -268,6 +274,11 @@ fn status(record: &CallRecord) -> AnswerStatus {
     }
     match record.cause {
         Cause::Blocked
+        | Cause::RegionBarred
+        | Cause::PasswordFailed
+        | Cause::PasswordLocked
+        | Cause::Nuisance
+        | Cause::ChallengeFailed
         | Cause::MonthCostCap
         | Cause::MonthCallCap
         | Cause::ConcurrencyLimit

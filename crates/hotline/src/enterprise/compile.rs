@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then};
-use crate::barring::CallerPatterns;
+use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
 use crate::flow::{Flow, Step, StepKind, StepNo};
 use crate::hotline::{CrisisGate, Destination, Group};
@@ -13,6 +13,9 @@ use crate::{Hotline, Span, WordList};
 
 /// The name of the rule that [`Number::otherwise`] becomes, for the Why.
 pub const OTHERWISE: &str = "otherwise";
+/// The names of the steps that stand before all rules.
+const CHALLENGE: &str = "challenge";
+const PASSWORD: &str = "password";
 
 /// The name of the rule that a crisis becomes, and of its phone, for the Why.
 pub const CRISIS: &str = "crisis";
@@ -32,6 +35,7 @@ pub fn compile(enterprise: &Enterprise, version: u32) -> Vec<Hotline> {
 /// One number of a document; see [`compile`].
 pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) -> Hotline {
     let mut layout = Layout::new(enterprise, number);
+    layout.lay_gates();
     for rule in &number.rules {
         layout.lay_rule(rule);
     }
@@ -63,7 +67,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         duties: schedules,
         finally_busy,
         finally_no_answer,
-        block: patterns(&number.block),
+        bars: Bars::compile(&number.block, &number.bars),
         limits: number.limits.clone(),
         tenant_limits: enterprise.limits.clone(),
         ringback: number.ringback.clone(),
@@ -185,6 +189,18 @@ impl<'a> Layout<'a> {
 
     fn lay(&mut self, rule: Span, kind: StepKind) {
         self.steps.push(Step { rule, kind });
+    }
+
+    /// What stands before every rule: the key that a suspect has to press, then the password.
+    fn lay_gates(&mut self) {
+        if self.number.bars.nuisance.is_some() {
+            let (name, next) = (self.words.place(CHALLENGE), self.here() + 1);
+            self.lay(name, StepKind::Challenge { next });
+        }
+        if self.number.bars.password.is_some() {
+            let (name, next) = (self.words.place(PASSWORD), self.here() + 1);
+            self.lay(name, StepKind::Password { next });
+        }
     }
 
     fn lay_rule(&mut self, rule: &Rule) {
@@ -351,7 +367,14 @@ mod tests {
     fn reached(hotline: &Hotline, caller: &str, at: &str) -> (String, Vec<String>) {
         let region = RegionTable::shipped().locate(caller);
         let at = Beijing::parse(at).expect("a time").wall();
-        let mut inputs = Inputs { hotline, caller, region: &region, at, chance: &mut Chance::new(1) };
+        let mut inputs = Inputs {
+            hotline,
+            caller,
+            region: &region,
+            at,
+            chance: &mut Chance::new(1),
+            standing: &Default::default(),
+        };
         let (mut deals, mut walked, mut from, mut prompts) = (Deals::default(), Vec::new(), 0, String::new());
         let end = loop {
             match walk(&mut inputs, &mut deals, from, &mut walked) {
@@ -359,6 +382,7 @@ mod tests {
                     prompts += &format!("{prompt}, ");
                     from = next;
                 }
+                Stop::Password { next } | Stop::Challenge { next } => from = next,
                 Stop::Dial { group } => break hotline.group_name(group).to_string(),
                 Stop::HangUp { prompt } => break format!("hang up {}", prompt.as_deref().unwrap_or("")),
                 Stop::Busy => break "busy".to_owned(),

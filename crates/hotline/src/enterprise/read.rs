@@ -1,6 +1,7 @@
 //! The reader of an enterprise's document: a tree with line marks in, a checked [`Enterprise`] or every error of the
 //! document out. It knows neither YAML nor JSON, no file and no database.
 
+mod barring;
 mod destination;
 mod fields;
 mod hours;
@@ -14,6 +15,7 @@ pub use fields::{Field, SHAPES, Shape};
 pub use problem::{Counted, Fault, Language, Named, Problem, Wanted};
 pub use tree::{Key, Tree, Value};
 
+pub(super) use barring::{REGION_MODES, UNKNOWNS, usual_password};
 pub(super) use destination::infer_kind;
 pub(super) use hours::DAYS;
 pub(super) use numbers::{

@@ -1,6 +1,7 @@
 //! The writer of an enterprise's document: what [`read`](super::read) takes in comes out again, as a tree and as YAML
 //! text. What stands at its usual value is left out.
 
+mod barring;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ fn hotline_number(written: &Number) -> Tree {
         .unless(written.forwards == Forwards::default(), "forwards", || forwards(&written.forwards))
         .unless(written.finally == Finally::default(), "finally", || finally(&written.finally))
         .maybe("memory", written.memory.map(memory))
-        .items("block", &written.block, |pattern| text(pattern))
+        .barring(&written.block, &written.bars)
         .unless(written.limits == Limits::default(), "limits", || limits(&written.limits))
         .unless(written.ringback == Ringback::Tone, "ringback", || ringback(&written.ringback))
         .recording(&written.recording)

@@ -96,6 +96,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         sale_ms: talk_ms,
         forwards: 0,
         recording: None,
+        password: String::new(),
         recording_cut: false,
         quality: None,
         legs: vec![

@@ -32,6 +32,9 @@ pub struct Words {
     /// 拒接的绑定号码 / bound numbers that reject
     #[arg(long, value_delimiter = ',')]
     rejects: Vec<String>,
+    /// 被要求输入密码时按的键 / what the caller presses when asked for a password
+    #[arg(long, default_value = "")]
+    keys: String,
     /// 随机选择的种子 / the seed of random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -49,6 +52,7 @@ pub fn run(context: &Context, words: &Words) -> Ran {
         busy: words.busy.clone(),
         no_answer: words.no_answer.clone(),
         rejects: words.rejects.clone(),
+        keys: words.keys.clone(),
         seed: words.seed,
     });
     let explained: Explained = context.ask(Need::Data, &request)?;

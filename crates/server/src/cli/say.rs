@@ -59,6 +59,11 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::NoTariff => "没有有效的资费",
         Cause::FlowLoop => "流程死循环",
         Cause::NodeStopped => "节点停机",
+        Cause::RegionBarred => "主叫地区不接入",
+        Cause::PasswordFailed => "密码错误",
+        Cause::PasswordLocked => "密码错误过多，暂时锁定",
+        Cause::Nuisance => "骚扰来电",
+        Cause::ChallengeFailed => "未通过按键验证",
     };
     let en = match cause {
         Cause::HangUp => "hung up",
@@ -87,6 +92,11 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::NoTariff => "no tariff holds",
         Cause::FlowLoop => "the flow loops",
         Cause::NodeStopped => "the node was stopped",
+        Cause::RegionBarred => "the caller's region is not connected",
+        Cause::PasswordFailed => "no right password",
+        Cause::PasswordLocked => "locked out after wrong passwords",
+        Cause::Nuisance => "a nuisance caller",
+        Cause::ChallengeFailed => "the key asked for was not pressed",
     };
     context.pick(zh, en)
 }
@@ -344,6 +354,26 @@ impl Teller<'_> {
             Fact::Withheld => {
                 self.pick("主叫要求不显示号码".into(), "the caller asked to be shown to nobody".into())
             }
+            Fact::Stood { allowed: Some(pattern), .. } => {
+                self.pick(format!("白名单放行：{pattern}"), format!("passed by the white list: {pattern}"))
+            }
+            Fact::Stood { score, reason, .. } => {
+                self.pick(format!("骚扰评分 {score}：{reason}"), format!("nuisance score {score}: {reason}"))
+            }
+            Fact::PasswordGiven { name, tries, .. } => self.pick(
+                format!("密码“{name}”正确（第 {tries} 次）"),
+                format!("the password {name:?} was given (try {tries})"),
+            ),
+            Fact::KeysWrong { tries } => {
+                self.pick(format!("按键不符（第 {tries} 次）"), format!("wrong keys (try {tries})"))
+            }
+            Fact::PasswordMissed { calls, .. } => self.pick(
+                format!("未输入正确密码，该主叫已连续 {calls} 次"),
+                format!("no right password, {calls} such calls of this caller in a row"),
+            ),
+            Fact::ChallengePassed { .. } => {
+                self.pick("通过按键验证".into(), "the key asked for was pressed".into())
+            }
             Fact::Over => self.pick("全部释放".into(), "nothing of it is left".into()),
             _ => String::new(),
         }
@@ -382,6 +412,17 @@ impl Teller<'_> {
             StepWhy::Play { prompt, answer } => {
                 let (zh, en) = if *answer { ("先应答再", "answer, then ") } else { ("", "") };
                 self.pick(format!("{zh}播放 {prompt}"), format!("{en}play {prompt}"))
+            }
+            StepWhy::Password { asked: true } => {
+                self.pick("需要密码".into(), "a password is asked for".into())
+            }
+            StepWhy::Password { asked: false } => self
+                .pick("白名单主叫，不需要密码".into(), "no password: the caller is on the white list".into()),
+            StepWhy::Challenge { asked: true } => {
+                self.pick("需要按键验证".into(), "a key has to be pressed".into())
+            }
+            StepWhy::Challenge { asked: false } => {
+                self.pick("不需要按键验证".into(), "no key has to be pressed".into())
             }
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
             StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),

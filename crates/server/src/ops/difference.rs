@@ -33,6 +33,11 @@ pub struct Difference {
     pub becomes: Option<String>,
 }
 
+/// The field whose value is told to nobody: the digits of a password.
+const SECRET: &str = "code";
+const SECRET_END: &str = ".code";
+const HIDDEN: &str = "••••";
+
 /// Everything that differs, in the order of the new document, then what is gone.
 pub fn differences(was: Option<&Tree>, becomes: &Tree) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -65,7 +70,13 @@ fn compare(path: String, was: &Value, becomes: &Value, found: &mut Vec<Differenc
 
 fn leaf(path: String, was: &Value, becomes: &Value, found: &mut Vec<Difference>) {
     let (before, after) = (short(was), short(becomes));
-    if before != after {
+    if was == becomes {
+        return;
+    }
+    if path.ends_with(SECRET_END) {
+        let hidden = Some(HIDDEN.to_owned());
+        found.push(Difference { sort: Sort::Changed, path, was: hidden.clone(), becomes: hidden });
+    } else if before != after {
         found.push(Difference { sort: Sort::Changed, path, was: Some(before), becomes: Some(after) });
     }
 }
@@ -140,7 +151,8 @@ fn flow(value: &Value) -> String {
         }
         Value::Map(fields) => {
             let field = |(key, tree): &(hotline::enterprise::Key, Tree)| {
-                format!("{}: {}", key.text, flow(&tree.value))
+                let value = if key.text == SECRET { HIDDEN.to_owned() } else { flow(&tree.value) };
+                format!("{}: {value}", key.text)
             };
             format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
@@ -170,6 +182,14 @@ mod tests {
             ]
         );
         assert_eq!(differences(Some(&was), &was), []);
+        let password =
+            |code| read(&format!("password: {{passwords: [{{name: a, code: \"{code}\"}}]}}\n")).unwrap();
+        let told = format!("{:?}", differences(Some(&password("1234")), &password("5678")))
+            + &format!("{:?}", differences(None, &password("1234")));
+        assert!(
+            told.contains("passwords[a].code") && !told.contains("1234") && !told.contains("5678"),
+            "{told}"
+        );
         assert_eq!(differences(None, &was).len(), 2);
     }
 }

@@ -36,6 +36,9 @@ pub struct Explain {
     /// Bound numbers that reject.
     #[serde(default)]
     pub rejects: Vec<String>,
+    /// What the caller presses when asked for a password.
+    #[serde(default)]
+    pub keys: String,
     /// The seed of random choices.
     #[serde(default)]
     pub seed: u64,
@@ -109,6 +112,7 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         busy: digits(&asked.busy),
         no_answer: digits(&asked.no_answer),
         rejects: digits(&asked.rejects),
+        keys: asked.keys.clone(),
     };
     let mut call_desk = CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs };
     let facts = run(arrival, &answers, &mut call_desk, Now { mono: BEGIN, wall: asked.at });

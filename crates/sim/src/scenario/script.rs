@@ -3,9 +3,10 @@
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, CallerMemory, Condition, Crisis, CrisisThen, Destination, DestinationKind,
-    Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number,
-    Recording, Ringback, Rule, Share, ShareMode, Strategy, Then,
+    AccountKind, BARRED, BalanceEnd, Barring, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis, CrisisThen,
+    Destination, DestinationKind, Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedCode,
+    NamedRegions, NamedSchedule, Nuisance, Number, Password, Recording, RegionBarring, RegionMode, Ringback, Rule,
+    Share, ShareMode, Strategy, Then, UnknownRegion,
 };
 use hotline::trunk::{AccessNumber, CauseRow, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
@@ -280,6 +281,7 @@ fn blank() -> Enterprise {
         finally: Default::default(),
         memory: None,
         block: Vec::new(),
+        bars: Barring::default(),
         limits: Limits::default(),
         ringback: Ringback::Tone,
         recording: Recording { enabled: false, notice: "recording_notice".into() },
@@ -340,7 +342,13 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             };
             *list = words.map(str::to_owned).collect();
         }
-        "block" => enterprise.numbers[0].block = rest.split_whitespace().map(str::to_owned).collect(),
+        "allow" => enterprise.numbers[0].bars.allow = rest.split_whitespace().map(str::to_owned).collect(),
+        "regions" => enterprise.numbers[0].bars.regions = Some(regions(rest)?),
+        "password" => enterprise.numbers[0].bars.password = Some(password(rest)?),
+        "nuisance" => enterprise.numbers[0].bars.nuisance = Some(nuisance(rest)?),
+        "block" => {
+            enterprise.numbers[0].block = rest.split_whitespace().map(block_entry).collect::<Option<_>>()?
+        }
         _ => return None,
     }
     Some(Money::ZERO)
@@ -398,6 +406,8 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
                 let hours = (milliseconds(hours)? / 3_600_000) as u16;
                 number.memory = Some(CallerMemory { hours, scope });
             }
+            ("blocked", "busy") => number.bars.block_answer = BlockAnswer::Busy,
+            ("blocked", "not_in_service") => number.bars.block_answer = BlockAnswer::NotInService,
             ("enabled", "no") => number.enabled = false,
             _ => return None,
         }
@@ -491,6 +501,68 @@ fn set_rule(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
     let then = action(then.trim())?;
     enterprise.numbers[0].rules.push(Rule { name: name.trim().to_owned(), when: conditions, then });
     Some(())
+}
+
+/// `PATTERN` or `PATTERN@LAST-DAY`.
+fn block_entry(text: &str) -> Option<BlockEntry> {
+    let (pattern, until) =
+        text.split_once('@').map_or((text, None), |(pattern, until)| (pattern, Some(until)));
+    let until = until.map(str::parse).transpose().ok()?;
+    Some(BlockEntry { until, ..BlockEntry::of(pattern) })
+}
+
+/// `allow|deny REGION… [unknown_refused]`.
+fn regions(rest: &str) -> Option<RegionBarring> {
+    let mut words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+    let refused = words.last().is_some_and(|last| last == "unknown_refused");
+    words.truncate(words.len() - usize::from(refused));
+    let mode = match words.first()?.as_str() {
+        "allow" => RegionMode::Allow,
+        "deny" => RegionMode::Deny,
+        _ => return None,
+    };
+    let unknown = if refused { UnknownRegion::Refuse } else { UnknownRegion::Connect };
+    Some(RegionBarring { mode, regions: words.split_off(1), unknown, prompt: BARRED.to_owned() })
+}
+
+/// `NAME=CODE… [tries=3] [lock_after=3] [lock=30m]`.
+fn password(rest: &str) -> Option<Password> {
+    let mut password = Password {
+        prompt: "enter_password".into(),
+        wrong: "wrong_password".into(),
+        passwords: Vec::new(),
+        tries: 3,
+        first_key_s: 10,
+        key_s: 5,
+        lock_after: 3,
+        lock_minutes: 30,
+    };
+    for word in rest.split_whitespace() {
+        match word.split_once('=')? {
+            ("tries", tries) => password.tries = tries.parse().ok()?,
+            ("lock_after", calls) => password.lock_after = calls.parse().ok()?,
+            ("lock", long) => password.lock_minutes = (milliseconds(long)? / 60_000) as u16,
+            (name, code) => password.passwords.push(NamedCode { name: name.into(), code: code.into() }),
+        }
+    }
+    Some(password)
+}
+
+/// `[challenge=60] [block=100] [window=10m] [short=10s] [suspect PATTERN…]`.
+fn nuisance(rest: &str) -> Option<Nuisance> {
+    let mut nuisance = Nuisance::default();
+    let (terms, suspects) = rest.split_once("suspect ").unwrap_or((rest, ""));
+    nuisance.suspects = suspects.split_whitespace().map(str::to_owned).collect();
+    for word in terms.split_whitespace() {
+        match word.split_once('=')? {
+            ("challenge", score) => nuisance.challenge = score.parse().ok()?,
+            ("block", score) => nuisance.block = score.parse().ok()?,
+            ("window", long) => nuisance.window_minutes = (milliseconds(long)? / 60_000) as u16,
+            ("short", long) => nuisance.short_s = (milliseconds(long)? / 1_000) as u16,
+            _ => return None,
+        }
+    }
+    Some(nuisance)
 }
 
 /// `dial X`, `play P then …`, `answer P then …`, `share 60 A 40 B`, `hang up [P]`.

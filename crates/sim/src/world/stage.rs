@@ -12,7 +12,7 @@ use hotline::settlement::Settlement;
 use hotline::trunk::AccessNumber;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
-use node::media::{Codec, Command, MediaLeg};
+use node::media::{Codec, Command, Event, MediaLeg};
 use node::{Change, Input, TrunkConfig};
 
 use super::deeds::Mood;
@@ -106,6 +106,8 @@ impl Words {
         match command {
             Command::Play { leg, sound, .. } => {
                 let what = match sound {
+                    // Which key it is is chance.
+                    Sound::Prompt(name) if name.starts_with("press_") => "press_a_key".into(),
                     Sound::Prompt(name) => name.to_string(),
                     Sound::Ringback => "ringback".into(),
                     Sound::Warning => "warning".into(),
@@ -334,6 +336,9 @@ impl Stage {
             world.far.legs.iter().rposition(|leg| named(&leg.call_id)).ok_or(format!("nobody is {name}"))?;
         let mut out = Doings::default();
         let leg = &mut world.far.legs[place];
+        if let Some(keys) = deed.strip_prefix("presses ") {
+            return self.presses(place, keys);
+        }
         match deed {
             "rings" => leg.ring(&mut out),
             "rings with early media" => leg.progress(183, &mut out),
@@ -376,6 +381,19 @@ impl Stage {
             deed => return Err(format!("`{deed}` is nothing to do")),
         }
         world.far_did(out)
+    }
+
+    /// Keys, one each 100 ms, as media hears them; `told` is the one that the last prompt named.
+    fn presses(&mut self, far: usize, keys: &str) -> Result<(), String> {
+        let rtp = crate::far::FarEnds::rtp_of(far);
+        let leg = self.world.media.leg_to(rtp).ok_or("nobody hears that key")?;
+        let told = self.world.media.told_key();
+        let keys = if keys == "told" { told.ok_or("no prompt named a key")? } else { keys.replace('p', "#") };
+        for (place, key) in keys.bytes().enumerate() {
+            self.world.media.later.push((100 * place as u64, Event::Digit { leg, digit: key }));
+        }
+        self.world.media_goes_on();
+        Ok(())
     }
 
     /// A claim about the end: `cdr NAME key=value …`, `records N`, `balance 1.00`.
@@ -436,6 +454,7 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
         "caller" => record.caller.clone(),
         "province" => record.region.province.to_string(),
+        "password" => record.password.clone(),
         "version" => record.version.to_string(),
         "month" => record.started_at.beijing().billing_month().to_string(),
         "outcomes" => {

@@ -296,7 +296,7 @@ impl World {
         }
     }
 
-    fn media_goes_on(&mut self) {
+    pub(super) fn media_goes_on(&mut self) {
         let life = self.life.number;
         for (ms, event) in std::mem::take(&mut self.media.later) {
             self.later(ms, Due::Media { life, event });

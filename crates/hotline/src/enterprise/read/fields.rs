@@ -108,6 +108,11 @@ pub(super) const NUMBER: Shape = Shape {
         may("finally"),
         may("memory"),
         may("block"),
+        may("block_answer"),
+        may("allow"),
+        may("region_barring"),
+        may("password"),
+        may("nuisance"),
         may("limits"),
         may("ringback"),
         may("recording"),
@@ -115,9 +120,6 @@ pub(super) const NUMBER: Shape = Shape {
         may("talk_seconds_max"),
     ],
     later: &[
-        "password",
-        "region_barring",
-        "allow",
         "caller_affinity",
         "calendar",
         "voicemail",
@@ -198,8 +200,44 @@ pub(super) const RECORDING: Shape = Shape {
     later: &["keep_days", "format", "consent", "percent"],
 };
 
+pub(super) const BLOCK_ENTRY: Shape = Shape {
+    name: "block_entry",
+    fields: &[must("caller"), may("until"), may("by"), may("note")],
+    later: &[],
+};
+
+pub(super) const REGION_BARRING: Shape = Shape {
+    name: "region_barring",
+    fields: &[must("mode"), must("regions"), may("unknown"), may("prompt")],
+    later: &[],
+};
+
+pub(super) const PASSWORD: Shape = Shape {
+    name: "password",
+    fields: &[
+        may("prompt"),
+        may("wrong"),
+        must("passwords"),
+        may("tries"),
+        may("first_key_seconds"),
+        may("key_seconds"),
+        may("lock_after"),
+        may("lock_minutes"),
+    ],
+    later: &[],
+};
+
+pub(super) const NAMED_CODE: Shape =
+    Shape { name: "named_code", fields: &[must("name"), must("code")], later: &["expires"] };
+
+pub(super) const NUISANCE: Shape = Shape {
+    name: "nuisance",
+    fields: &[may("challenge"), may("block"), may("window_minutes"), may("short_seconds"), may("suspects")],
+    later: &[],
+};
+
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 18] = [
+pub const SHAPES: [&Shape; 23] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -218,6 +256,11 @@ pub const SHAPES: [&Shape; 18] = [
     &CRISIS,
     &MEMORY,
     &RECORDING,
+    &BLOCK_ENTRY,
+    &REGION_BARRING,
+    &PASSWORD,
+    &NAMED_CODE,
+    &NUISANCE,
 ];
 
 impl Shape {

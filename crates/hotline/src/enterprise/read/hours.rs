@@ -14,7 +14,7 @@ use crate::region::RegionSet;
 pub(in crate::enterprise) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// How many entries one list of callers or regions may have.
-const ENTRIES_MAX: usize = 10_000;
+pub(super) const ENTRIES_MAX: usize = 10_000;
 
 impl Reader<'_> {
     pub(super) fn schedule(&mut self, at: &At<'_>) -> Option<NamedSchedule> {
@@ -151,12 +151,6 @@ impl Reader<'_> {
             callers.push(pattern);
         }
         callers
-    }
-
-    /// The `block` list of a number.
-    pub(super) fn block(&mut self, at: Option<At<'_>>) -> Vec<String> {
-        let items = self.items(at, Counted::Entries, ENTRIES_MAX);
-        self.callers(&items)
     }
 }
 

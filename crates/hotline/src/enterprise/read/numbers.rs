@@ -82,6 +82,7 @@ impl Reader<'_> {
             object.field("finally").map_or(Some(Finally::default()), |at| self.finally(&at, &targets));
         let memory = object.field("memory").and_then(|at| self.memory(&at));
         let block = self.block(object.field("block"));
+        let bars = self.barring(&object);
         let limits = self.limits(object.field("limits"));
         let ringback = object.field("ringback").map_or(Some(Ringback::Tone), |at| self.ringback(&at));
         let recording = self.recording(object.field("recording"));
@@ -101,6 +102,7 @@ impl Reader<'_> {
             finally: finally?,
             memory,
             block,
+            bars,
             limits,
             ringback: ringback?,
             recording,

@@ -42,6 +42,7 @@ pub enum Named {
     Prompt,
     Plan,
     Number,
+    Password,
 }
 
 /// What is counted where there are too many or too few of it.
@@ -229,6 +230,8 @@ pub enum Fault {
         /// As written.
         found: String,
     },
+    /// Not three to sixteen digits. What was written is not told.
+    BadPassword,
     /// Warning: a retired cordless number (小灵通).
     PhsRetired,
     /// Warning: a number of a virtual operator, bound by the provider's leave.
@@ -299,6 +302,7 @@ impl Fault {
             Fault::BadDestination { .. } => "bad_destination",
             Fault::SpecialNumber { .. } => "special_number",
             Fault::VirtualNumber { .. } => "virtual_number",
+            Fault::BadPassword => "bad_password",
             Fault::PhsRetired => "phs_retired",
             Fault::VirtualNumberBound => "virtual_number_bound",
             Fault::NeverReached { .. } => "never_reached",
@@ -365,6 +369,7 @@ impl Fault {
             Fault::VirtualNumber { found } => {
                 format!("{found} may not be bound: a number of a virtual operator")
             }
+            Fault::BadPassword => "a password has 3 to 16 digits".into(),
             Fault::PhsRetired => "小灵通 was switched off; the number is kept, but nobody will answer".into(),
             Fault::VirtualNumberBound => {
                 "a number of a virtual operator, bound by the provider's leave".into()
@@ -420,6 +425,7 @@ impl Fault {
             }
             Fault::SpecialNumber { found, code } => format!("{found} 不能绑定：{}", refusal_chinese(*code)),
             Fault::VirtualNumber { found } => format!("{found} 不能绑定：虚拟运营商号码"),
+            Fault::BadPassword => "密码应为 3 至 16 位数字".into(),
             Fault::PhsRetired => "小灵通已退网：号码保留，但无人能接听".into(),
             Fault::VirtualNumberBound => "虚拟运营商号码，经服务商同意绑定".into(),
             Fault::NeverReached { behind } => format!("永远不会执行：前面的规则“{behind}”总是成立"),
@@ -510,6 +516,7 @@ impl Named {
             Named::Prompt => "prompt",
             Named::Plan => "sale plan",
             Named::Number => "number",
+            Named::Password => "password",
         }
     }
 
@@ -525,6 +532,7 @@ impl Named {
             Named::Prompt => "提示音",
             Named::Plan => "资费套餐",
             Named::Number => "400 号码",
+            Named::Password => "密码",
         }
     }
 }

@@ -6,12 +6,21 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::enterprise::{
-    Condition, DestinationKind, Forwards, Ringback, Share, ShareMode, Strategy, Then, compile, to_yaml, write,
+    BlockAnswer, BlockEntry, Condition, DestinationKind, Forwards, RegionMode, Ringback, Share, ShareMode,
+    Strategy, Then, UnknownRegion, compile, to_yaml, write,
 };
 use crate::flow::Chance;
 pub(in crate::enterprise) use yaml::yaml;
 
-const PROMPTS: [&str; 4] = ["after_hours", "colour_ring", "recording_notice", "welcome"];
+const PROMPTS: [&str; 7] = [
+    "after_hours",
+    "barred",
+    "colour_ring",
+    "enter_password",
+    "recording_notice",
+    "welcome",
+    "wrong_password",
+];
 const PLANS: [&str; 3] = ["T1", "T2a", "T6"];
 
 pub(in crate::enterprise) fn allowed() -> Allowed<'static> {
@@ -59,6 +68,10 @@ numbers:
     block: [\"1700000*\"]
     recording: true
     talk_minutes_max: 240
+    allow: [\"13900139000\", 0755*]
+    region_barring: {mode: deny, regions: [国际, \"0898\"], unknown: refuse}
+    password: {passwords: [{name: clerk, code: \"1234\"}, {name: chief, code: \"98765\"}], lock_minutes: 60}
+    nuisance: {challenge: 40, suspects: [\"1701*\"]}
 ";
 
 /// What is found in the right document with one piece replaced: `line path code` each.
@@ -96,6 +109,26 @@ fn the_right_document_is_read_as_it_says() {
     );
 }
 
+#[test]
+fn b01_b04_bars_are_read_as_they_say() {
+    let dated = "block: [\"1700000*\", {caller: 021*, until: 2026-12-31, by: wang, note: 骚扰}]\n    block_answer: busy";
+    let text = RIGHT.replace("block: [\"1700000*\"]", dated);
+    let (enterprise, _) = read(&yaml(&text), &allowed()).unwrap();
+    let number = &enterprise.numbers[0];
+    assert_eq!(number.block[0], BlockEntry::of("1700000*"));
+    assert_eq!((number.block[1].until, number.block[1].by.as_str()), ("2026-12-31".parse().ok(), "wang"));
+    let bars = &number.bars;
+    assert_eq!(bars.block_answer, BlockAnswer::Busy);
+    assert_eq!(bars.allow, ["13900139000", "0755*"]);
+    let regions = bars.regions.as_ref().unwrap();
+    assert_eq!((regions.mode, regions.unknown), (RegionMode::Deny, UnknownRegion::Refuse));
+    let password = bars.password.as_ref().unwrap();
+    assert_eq!((password.passwords.len(), password.tries, password.lock_minutes), (2, 3, 60));
+    assert!(!format!("{password:?}").contains("1234"), "digits are not shown");
+    let nuisance = bars.nuisance.as_ref().unwrap();
+    assert_eq!((nuisance.challenge, nuisance.block, nuisance.suspects.len()), (40, 100, 1));
+}
+
 /// Every code of an error: what is replaced, by what, and all that is found.
 const BROKEN: &[(&str, &str, &[&str])] = &[
     ("plan: T1\n", "", &["1  missing"]),
@@ -117,7 +150,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         &["27 numbers[0].otherwise.queue not_available"],
     ),
     ("otherwise: {dial: sales}", "otherwise: voicemail", &["27 numbers[0].otherwise not_available"]),
-    ("block: [", "password: [", &["29 numbers[0].password not_available"]),
+    ("block: [", "voicemail: [", &["29 numbers[0].voicemail not_available"]),
     (
         "sales: 60, mobile: 40}, mode: exact}",
         "sales: 100}, answer: true}",
@@ -213,6 +246,13 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("2026-12-31", "2026-12-32", &["11 schedules[0].dates.2026-12-32 bad_date"]),
     ("华北", "华", &["13 regions[0].includes[0] bad_region"]),
     ("021*", "02*1", &["15 callers[0].includes[1] bad_caller_pattern"]),
+    ("mode: deny", "mode: both", &["33 numbers[0].region_barring.mode unknown_value"]),
+    ("国际", "外国", &["33 numbers[0].region_barring.regions[0] bad_region"]),
+    ("code: \"1234\"", "code: 12", &["34 numbers[0].password.passwords[0].code bad_password"]),
+    ("name: chief", "name: clerk", &["34 numbers[0].password.passwords[1].name duplicate_name"]),
+    ("lock_minutes: 60", "tries: 10", &["34 numbers[0].password.tries out_of_range"]),
+    ("[\"1700000*\"]", "[{caller: 021*, until: 2026-2-30}]", &["29 numbers[0].block[0].until bad_date"]),
+    ("[\"1700000*\"]", "[{until: 2026-12-31}]", &["29 numbers[0].block[0] missing"]),
     ("1700000*", "*", &["29 numbers[0].block[0] bad_caller_pattern"]),
     ("010-62345678", "010-623456", &["19 numbers[0].destinations[0].number bad_destination"]),
     ("13911112222", "\"110\"", &["20 numbers[0].destinations[1].number special_number"]),
@@ -303,6 +343,7 @@ fn every_code_of_an_error_is_shown_by_a_test() {
         "bad_destination",
         "special_number",
         "virtual_number",
+        "bad_password",
     ];
     assert_eq!(shown, BTreeSet::from(codes));
 }

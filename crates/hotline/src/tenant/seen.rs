@@ -1,0 +1,227 @@
+//! What an enterprise remembers of single callers: calls without the right password (row B04) and how they called lately
+//! (row B12). Bounded, whoever calls; it decides no call.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::enterprise::{Nuisance, Password};
+use crate::settlement::TenantState;
+use crate::{HotlineNumber, Wall};
+
+/// Callers remembered for each purpose; the one that was quiet longest is forgotten.
+const CALLERS_MAX: usize = 10_000;
+/// Calls of one caller that are remembered.
+const CALLS_MAX: usize = 32;
+/// Points for a short call, for each further number called, and for a place on the list of suspects.
+const SHORT_CALL: u32 = 20;
+const FURTHER_NUMBER: u32 = 20;
+const SUSPECT: u32 = 60;
+const POINTS_MAX: u32 = 100;
+
+/// What is remembered of callers.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    locks: BTreeMap<(HotlineNumber, String), Failures>,
+    lately: BTreeMap<String, VecDeque<Past>>,
+}
+
+/// Calls without the right password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Failures {
+    calls: u32,
+    last: Wall,
+}
+
+/// A call of a caller.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    number: HotlineNumber,
+    at: Wall,
+    lasted_ms: u64,
+}
+
+/// What stands against a caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// 0 to 100.
+    pub points: u8,
+    /// What they are made of, in words.
+    pub reason: String,
+}
+
+impl Seen {
+    /// Whether a caller has to wait before the next password. All withheld callers are one.
+    pub fn is_locked_out(&self, number: HotlineNumber, caller: &str, policy: &Password, at: Wall) -> bool {
+        let Some(failures) = self.locks.get(&(number, caller.to_owned())) else { return false };
+        failures.calls >= u32::from(policy.lock_after) && at.0 < failures.last.0 + lock_ms(policy)
+    }
+
+    /// A call ended without the right password; how many such calls the caller has now made in a row.
+    pub fn password_failed(
+        &mut self,
+        number: HotlineNumber,
+        caller: &str,
+        policy: &Password,
+        at: Wall,
+    ) -> u32 {
+        let key = (number, caller.to_owned());
+        let before = self.locks.get(&key).filter(|before| at.0 < before.last.0 + lock_ms(policy));
+        let calls = before.map_or(0, |before| before.calls) + 1;
+        self.set_failures(key, Failures { calls, last: at });
+        calls
+    }
+
+    /// The right password was given: whether anything stood against the caller.
+    pub fn password_passed(&mut self, number: HotlineNumber, caller: &str) -> bool {
+        self.locks.remove(&(number, caller.to_owned())).is_some()
+    }
+
+    fn set_failures(&mut self, key: (HotlineNumber, String), failures: Failures) {
+        if failures.calls == 0 {
+            self.locks.remove(&key);
+            return;
+        }
+        self.locks.insert(key, failures);
+        if self.locks.len() > CALLERS_MAX {
+            let oldest =
+                self.locks.iter().min_by_key(|(_, failures)| failures.last).map(|(key, _)| key.clone());
+            oldest.and_then(|key| self.locks.remove(&key));
+        }
+    }
+
+    /// Takes back what [`lock_state`] wrote; what is none is left alone.
+    pub(super) fn remember_lock(&mut self, number: HotlineNumber, caller: &str, value: &str) {
+        let Some((calls, last)) = value.split_once(',') else { return };
+        if let (Ok(calls), Ok(last)) = (calls.parse(), last.parse()) {
+            self.set_failures((number, caller.to_owned()), Failures { calls, last: Wall(last) });
+        }
+    }
+
+    /// A call of a caller is over. Withheld callers are not told apart, so nothing is remembered of them.
+    pub fn called(&mut self, caller: &str, number: HotlineNumber, at: Wall, lasted_ms: u64) {
+        if caller.is_empty() {
+            return;
+        }
+        if self.lately.len() >= CALLERS_MAX && !self.lately.contains_key(caller) {
+            let quiet = |calls: &VecDeque<Past>| calls.back().map(|call| call.at);
+            let oldest = self.lately.iter().min_by_key(|(_, calls)| quiet(calls)).map(|(who, _)| who.clone());
+            oldest.and_then(|who| self.lately.remove(&who));
+        }
+        let calls = self.lately.entry(caller.to_owned()).or_default();
+        calls.push_back(Past { number, at, lasted_ms });
+        if calls.len() > CALLS_MAX {
+            calls.pop_front();
+        }
+    }
+
+    /// Nothing stands against a caller any more.
+    pub fn forgive(&mut self, caller: &str) {
+        self.lately.remove(caller);
+    }
+
+    /// What stands against a caller by the calls of the policy's window.
+    pub fn score(&self, caller: &str, suspected: bool, policy: &Nuisance, at: Wall) -> Score {
+        let since = at.0 - i64::from(policy.window_minutes) * 60_000;
+        let calls = self.lately.get(caller).into_iter().flatten().filter(|call| call.at.0 >= since);
+        let (mut short, mut numbers) = (0u32, BTreeSet::new());
+        for call in calls {
+            short += u32::from(call.lasted_ms < u64::from(policy.short_s) * 1_000);
+            numbers.insert(call.number);
+        }
+        let further = numbers.len().saturating_sub(1) as u32;
+        let points = short * SHORT_CALL + further * FURTHER_NUMBER + if suspected { SUSPECT } else { 0 };
+        let mut parts = Vec::new();
+        if short > 0 {
+            parts.push(format!("{short} short calls in {} min", policy.window_minutes));
+        }
+        if further > 0 {
+            parts.push(format!("{} numbers called", further + 1));
+        }
+        if suspected {
+            parts.push("on the list of suspects".to_owned());
+        }
+        Score { points: points.min(POINTS_MAX) as u8, reason: parts.join(", ") }
+    }
+}
+
+fn lock_ms(policy: &Password) -> i64 {
+    i64::from(policy.lock_minutes) * 60_000
+}
+
+/// The remembered value of calls without the right password; 0 calls is nothing.
+pub fn lock_state(number: HotlineNumber, caller: &str, calls: u32, at: Wall, turn: u64) -> TenantState {
+    TenantState { key: format!("lock/{number}/{caller}"), value: format!("{calls},{}", at.0), position: turn }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enterprise::NamedCode;
+
+    fn number(suffix: u32) -> HotlineNumber {
+        HotlineNumber::from_suffix(suffix).unwrap()
+    }
+
+    fn policy() -> Password {
+        Password {
+            prompt: String::new(),
+            wrong: String::new(),
+            passwords: vec![NamedCode { name: "a".into(), code: "1234".into() }],
+            tries: 3,
+            first_key_s: 10,
+            key_s: 5,
+            lock_after: 2,
+            lock_minutes: 30,
+        }
+    }
+
+    #[test]
+    fn b04_a_caller_is_locked_out_for_its_time_and_over_a_restart() {
+        let (mut seen, policy, caller) = (Seen::default(), policy(), "13800138000");
+        let minute = |minutes: i64| Wall(minutes * 60_000);
+        assert_eq!(seen.password_failed(number(1), caller, &policy, minute(0)), 1);
+        assert!(!seen.is_locked_out(number(1), caller, &policy, minute(1)));
+        assert_eq!(seen.password_failed(number(1), caller, &policy, minute(10)), 2);
+        assert!(seen.is_locked_out(number(1), caller, &policy, minute(39)));
+        assert!(!seen.is_locked_out(number(1), caller, &policy, minute(40)));
+        assert!(!seen.is_locked_out(number(2), caller, &policy, minute(11)), "another number");
+        assert!(!seen.is_locked_out(number(1), "13800138001", &policy, minute(11)), "another caller");
+        let told = lock_state(number(1), caller, 2, minute(10), 1);
+        let mut reborn = Seen::default();
+        reborn.remember_lock(number(1), caller, &told.value);
+        assert!(reborn.is_locked_out(number(1), caller, &policy, minute(39)));
+        reborn.remember_lock(number(1), caller, "0,0");
+        assert!(!reborn.is_locked_out(number(1), caller, &policy, minute(39)));
+        assert!(seen.password_passed(number(1), caller) && !seen.password_passed(number(1), caller));
+        assert_eq!(seen.password_failed(number(1), caller, &policy, minute(41)), 1, "it begins anew");
+    }
+
+    #[test]
+    fn b12_short_calls_and_many_numbers_make_a_score_that_fades() {
+        let (mut seen, policy, caller) = (Seen::default(), Nuisance::default(), "13800138000");
+        for call in 0..3 {
+            seen.called(caller, number(call % 2), Wall(i64::from(call) * 1_000), 2_000);
+        }
+        seen.called(caller, number(0), Wall(4_000), 60_000);
+        let score = seen.score(caller, false, &policy, Wall(5_000));
+        assert_eq!((score.points, score.reason.as_str()), (80, "3 short calls in 10 min, 2 numbers called"));
+        assert_eq!(seen.score(caller, true, &policy, Wall(5_000)).points, 100);
+        assert_eq!(seen.score(caller, false, &policy, Wall(700_000)), Score::default(), "ten minutes later");
+        seen.forgive(caller);
+        assert_eq!(seen.score(caller, false, &policy, Wall(5_000)), Score::default());
+    }
+
+    #[test]
+    fn n6_what_is_remembered_of_strangers_is_bounded() {
+        let (mut seen, policy) = (Seen::default(), policy());
+        for caller in 0..CALLERS_MAX as i64 + 50 {
+            let who = format!("1380{caller:07}");
+            seen.called(&who, number(0), Wall(caller), 1);
+            seen.password_failed(number(0), &who, &policy, Wall(caller));
+        }
+        assert_eq!((seen.lately.len(), seen.locks.len()), (CALLERS_MAX, CALLERS_MAX));
+        for _ in 0..100 {
+            seen.called("one", number(0), Wall(99_999), 1);
+        }
+        assert_eq!(seen.lately["one"].len(), CALLS_MAX);
+    }
+}
