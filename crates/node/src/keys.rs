@@ -1,6 +1,6 @@
 //! Keys that far ends press: from media or SIP INFO to the call, and on to the other leg where media does not pass them.
 
-use hotline::call::LegNo;
+use hotline::call::{Event, Key, LegNo};
 
 use crate::media::{self, Keys};
 use crate::node::{Node, Output};

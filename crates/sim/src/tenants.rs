@@ -4,9 +4,9 @@
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Barring, BlockEntry, CallerMemory, Condition, Destination, DestinationKind, Enterprise,
-    Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording, Ringback, Rule,
-    Share, ShareMode, Strategy, Then,
+    AccountKind, BalanceEnd, Barring, BlockEntry, CallerMemory, Condition, Destination, DestinationKind,
+    Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number,
+    Recording, Ringback, Rule, Share, ShareMode, Strategy, Then,
 };
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 

@@ -268,6 +268,7 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         finally: Default::default(),
         memory: None,
         block: Vec::new(),
+        bars: Default::default(),
         limits: Limits::default(),
         ringback: Ringback::Tone,
         recording: Recording { enabled: false, notice: "recording_notice".into() },
