@@ -53,6 +53,7 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
             finally: Default::default(),
             memory: None,
             block: Vec::new(),
+            bars: Default::default(),
             limits: Limits::default(),
             ringback: Ringback::Tone,
             recording: Recording { enabled: true, notice: "recording_notice".into() },

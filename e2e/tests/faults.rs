@@ -192,7 +192,7 @@ fn b06_a_months_calls_are_counted_the_same_after_kill_9() {
     let (world, _told) = carrier(&[(PHONE, phone)]);
     let mut enterprise = acme(&[PHONE]);
     enterprise.numbers[0].recording.enabled = false;
-    enterprise.numbers[0].block = vec!["13900000000".into()];
+    enterprise.numbers[0].block = vec![hotline::enterprise::BlockEntry::of("13900000000")];
     enterprise.numbers[0].limits.count_unanswered = true;
     enterprise.numbers[0].limits.month_calls_cap = Some(4);
     let mut platform = Platform::start(Setup::new("b06", world.local(), vec![enterprise]));

@@ -173,3 +173,27 @@ impl Default for Nuisance {
         Self { challenge: 60, block: 100, window_minutes: 10, short_s: 10, suspects: Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Barring, BlockEntry};
+    use crate::enterprise::read;
+    use crate::enterprise::read::tests::{HUAXIN, allowed, yaml};
+    use crate::enterprise::{Enterprise, Number};
+
+    /// As documents were stored before there were bars: no `bars`, and block entries that are plain text.
+    #[test]
+    fn b01_a_document_stored_before_there_were_bars_still_reads() {
+        let (enterprise, _) = read(&yaml(HUAXIN), &allowed()).expect("the example is right");
+        let mut stored = serde_json::to_value(&enterprise).unwrap();
+        let number = stored["numbers"][0].as_object_mut().unwrap();
+        number.remove("bars").expect("it is stored");
+        number["block"] = serde_json::json!(["13900000000", "1700000*"]);
+        let read: Enterprise = serde_json::from_value(stored).unwrap();
+        let number: &Number = &read.numbers[0];
+        assert_eq!(number.block, [BlockEntry::of("13900000000"), BlockEntry::of("1700000*")]);
+        assert_eq!(number.bars, Barring::default());
+        let again: Enterprise = serde_json::from_value(serde_json::to_value(&read).unwrap()).unwrap();
+        assert_eq!(again, read);
+    }
+}
