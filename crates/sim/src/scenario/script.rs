@@ -3,10 +3,10 @@
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BARRED, BalanceEnd, Barring, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis, CrisisThen,
-    Destination, DestinationKind, Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedCode,
-    NamedRegions, NamedSchedule, Nuisance, Number, Password, Recording, RegionBarring, RegionMode, Ringback, Rule,
-    Share, ShareMode, Strategy, Then, UnknownRegion,
+    AccountKind, BARRED, BalanceEnd, Barring, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis,
+    CrisisThen, Destination, DestinationKind, Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers,
+    NamedCode, NamedRegions, NamedSchedule, Nuisance, Number, Password, Recording, RegionBarring, RegionMode,
+    Ringback, Rule, Share, ShareMode, Strategy, Then, UnknownRegion,
 };
 use hotline::trunk::{AccessNumber, CauseRow, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
