@@ -40,6 +40,7 @@ fn enterprise() -> Enterprise {
         finally: Default::default(),
         memory: None,
         block: Vec::new(),
+        bars: Default::default(),
         limits: Limits::default(),
         ringback: Ringback::Tone,
         recording: Recording { enabled: false, notice: "recording_notice".into() },
