@@ -37,6 +37,7 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
         caller_lists: Vec::new(),
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: vec![Number {
             number: number(),
             enabled: true,

@@ -16,6 +16,7 @@ pub use barring::{
     UnknownRegion,
 };
 pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
+pub use extension::{Extension, Phone, REALM, Secret, phone_user, phones};
 pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES,
     Shape, Tree, Value, Wanted, read,
@@ -24,6 +25,7 @@ pub use write::{to_yaml, write};
 
 mod barring;
 mod compile;
+mod extension;
 mod read;
 mod write;
 
@@ -56,6 +58,9 @@ pub struct Enterprise {
     /// Whether a crisis needs a second person to begin.
     #[serde(default)]
     pub crisis_by_two: bool,
+    /// SIP phones that register here.
+    #[serde(default)]
+    pub extensions: Vec<Extension>,
     /// The 400 numbers.
     pub numbers: Vec<Number>,
 }
@@ -187,6 +192,8 @@ pub enum DestinationKind {
     SipUri,
     /// A retired cordless number (小灵通): kept, warned about.
     Phs,
+    /// A SIP phone that registers here, by its number in `extensions`.
+    Extension,
 }
 
 /// A bound number: where calls may go.

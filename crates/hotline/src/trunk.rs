@@ -86,7 +86,7 @@ pub enum Pass {
 /// The ways to a bound number, first to be tried first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ways {
-    /// Trunks by name; `None` is the direct way of a SIP address.
+    /// Trunks by name; `None` is the direct way of a SIP address or a registered phone.
     pub order: Vec<Option<Arc<str>>>,
     /// Trunks not in the order, or behind their place in it, each with its reason.
     pub passed: Vec<(Arc<str>, Pass)>,
@@ -97,7 +97,7 @@ impl Trunks {
     /// last, since a guess that a trunk is down must not make a number unreachable; those without room are left out.
     /// `chance` is drawn from only where two trunks share a priority, so that any call replays.
     pub fn ways_to(&self, destination: &Destination, chance: &mut Chance, now: Mono) -> Ways {
-        if destination.kind == DestinationKind::SipUri {
+        if matches!(destination.kind, DestinationKind::SipUri | DestinationKind::Extension) {
             return Ways { order: vec![None], passed: Vec::new() };
         }
         let (mut sound, mut down, mut passed) = (Vec::new(), Vec::new(), Vec::new());

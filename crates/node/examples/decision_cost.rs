@@ -160,6 +160,7 @@ fn template() -> Hotline {
         caller_lists: vec![NamedCallers { name: "vip".to_owned(), callers: vec!["021*".to_owned()] }],
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: vec![Number {
             number: number(0),
             enabled: true,

@@ -7,8 +7,9 @@ use hotline::call::{Action, CALLER, Event, LegNo, Sound};
 use hotline::cdr::LegOutcome;
 use hotline::display::Display;
 use hotline::enterprise::DestinationKind;
+use sip::location::Binding;
 use sip::sdp::Sdp;
-use sip::{Invite, Party, Reason};
+use sip::{Hop, Invite, Party, Reason};
 
 use crate::describing;
 use crate::media::{self, Port, Speech};
@@ -28,6 +29,7 @@ impl Node {
             Action::Dial { leg, place, way } => self.dial(id, leg, place, way),
             // A 200 may have crossed our giving up: `bye` cancels an attempt and ends a dialog.
             Action::Cancel { leg } => {
+                self.leave_forks(id, leg);
                 if let Some(sip) = self.sip_leg(id, leg) {
                     self.endpoint.bye(sip, None, now);
                 }
@@ -184,8 +186,13 @@ impl Node {
     fn dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<Arc<str>>) {
         let dialled = self.try_dial(id, leg, place, way.as_deref());
         if dialled.is_none() {
-            let outcome = LegOutcome::TrunkFailed;
-            self.echoes.push_back((id, Event::LegFailed { leg, outcome, status: 503, q850: None }));
+            let kind = self.slots.get(id).map(|slot| slot.call.hotline().destination(place).kind);
+            // A phone that is registered nowhere is as one that is switched off: 480, Q.850 20 (subscriber absent).
+            let (outcome, status, q850) = match kind {
+                Some(DestinationKind::Extension) => (LegOutcome::NoAnswer, 480, Some(20)),
+                _ => (LegOutcome::TrunkFailed, 503, None),
+            };
+            self.echoes.push_back((id, Event::LegFailed { leg, outcome, status, q850 }));
         }
     }
 
@@ -194,15 +201,23 @@ impl Node {
         let slot = self.slots.get(id)?;
         let hotline = slot.call.hotline().clone();
         let destination = hotline.destination(place);
+        let is_phone = destination.kind == DestinationKind::Extension;
+        let bindings =
+            if is_phone { self.phones.reached(&destination.number, self.now.mono) } else { Vec::new() };
         let (to, request_uri, first_response_ms) = match (destination.kind, way) {
             (DestinationKind::SipUri, _) => {
-                (address_of(&destination.number)?, destination.number.to_string(), FIRST_RESPONSE_MS)
+                let address = address_of(&destination.number)?;
+                (Hop::udp(address), destination.number.to_string(), FIRST_RESPONSE_MS)
+            }
+            (DestinationKind::Extension, _) => {
+                let first = bindings.first()?;
+                (first.flow, first.contact.clone(), FIRST_RESPONSE_MS)
             }
             (_, Some(way)) => {
                 let trunk = self.carriers.named(way)?;
                 let called = trunk.profile.called.write(&destination.number, trunk.area_code.as_deref());
                 let request_uri = format!("sip:{called}@{}", trunk.address);
-                (trunk.address, request_uri, trunk.profile.first_response_ms)
+                (Hop::udp(trunk.address), request_uri, trunk.profile.first_response_ms)
             }
             (_, None) => return None,
         };
@@ -226,11 +241,32 @@ impl Node {
         invite.max_forwards = slot.max_forwards;
         invite.first_response_ms = Some(first_response_ms);
         let tones = trunk.is_some_and(|trunk| trunk.profile.tones);
-        let sip = self.endpoint.invite(invite, self.now.mono.0).ok()?;
-        self.by_leg.insert(sip, (id, leg));
+        let invites = match bindings.is_empty() {
+            true => vec![invite],
+            false => bindings.into_iter().map(|binding| to_phone(&invite, binding)).collect(),
+        };
+        let now = self.now.mono.0;
+        let mut legs = invites.into_iter().filter_map(|invite| self.endpoint.invite(invite, now).ok());
+        let sip = legs.next()?;
+        let forks: Vec<sip::LegId> = legs.collect();
+        for leg_id in forks.iter().chain([&sip]) {
+            self.by_leg.insert(*leg_id, (id, leg));
+        }
         let side = self.slots.get_mut(id)?.ensure_side(leg);
+        side.forks = forks;
         (side.sip, side.ours, side.speech, side.tones) = (Some(sip), Some(ours), speech, tones);
         Some(())
+    }
+
+    /// Gives up all places a phone rings in but the side's own. What they still say concerns nobody.
+    pub(crate) fn leave_forks(&mut self, id: SlotId, leg: LegNo) {
+        let now = self.now.mono.0;
+        let side = self.slots.get_mut(id).and_then(|slot| slot.side_mut(leg));
+        for fork in side.map(|side| std::mem::take(&mut side.forks)).unwrap_or_default() {
+            self.by_leg.remove(&fork);
+            // Its 200 may be here already, in the same turn: `bye` cancels an attempt and ends a dialog.
+            self.endpoint.bye(fork, None, now);
+        }
     }
 
     /// Closes one side's media: its leg came to nothing.
@@ -288,6 +324,15 @@ fn show(
         let history = format!("<sip:{number}@{host}>;index=1, <{target};cause=302>;index=1.1;mp=1");
         invite.headers.push(("History-Info".into(), history));
     }
+    invite
+}
+
+/// The same call to one of the places a phone registered from: by its flow and through its proxies.
+fn to_phone(invite: &Invite, binding: Binding) -> Invite {
+    let mut invite = invite.clone();
+    invite.to = binding.flow;
+    (invite.to_uri, invite.request_uri) = (binding.contact.clone(), binding.contact);
+    (invite.route, invite.keeps_flow) = (binding.path, true);
     invite
 }
 

@@ -35,12 +35,15 @@ impl Node {
                     node.tell(slot, Event::Rang { leg: number });
                 }
             }),
-            Sip::Answered { leg, sdp } => {
-                self.on_leg(leg, |node, slot, number| node.answered(slot, number, sdp))
-            }
-            Sip::Failed { leg, failure } => {
-                self.on_leg(leg, |node, slot, number| node.failed(slot, number, &failure))
-            }
+            Sip::Answered { leg, sdp } => self.on_leg(leg, |node, slot, number| {
+                node.settle_fork(slot, number, leg);
+                node.answered(slot, number, sdp);
+            }),
+            Sip::Failed { leg, failure } => self.on_leg(leg, |node, slot, number| {
+                if !node.drop_fork(slot, number, leg) {
+                    node.failed(slot, number, &failure);
+                }
+            }),
             Sip::LateAnswer { leg } => self.on_leg(leg, |node, slot, number| {
                 node.tell(slot, Event::LateAnswer { leg: number });
                 node.close_side(slot, number);
@@ -64,8 +67,10 @@ impl Node {
             }),
             // Trunks that register come with their timers; nothing asks for a registration yet.
             Sip::Registered { .. } | Sip::RegisterFailed { .. } => None,
-            // The endpoint is told to be no registrar.
-            Sip::Registering { .. } => None,
+            Sip::Registering { register } => {
+                self.registering(&register);
+                None
+            }
             Sip::ProbeAnswered { probe, status, round_trip_ms } => {
                 self.carriers.probed(probe, Some((status, round_trip_ms)), self.now.mono);
                 None
@@ -97,6 +102,32 @@ impl Node {
         let call = self.slots.get(slot)?.id;
         run(self, slot, number);
         Some(call)
+    }
+
+    /// A phone that rings in several places answered in one of them.
+    fn settle_fork(&mut self, id: SlotId, number: LegNo, leg: sip::LegId) {
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
+        if let Some(place) = side.forks.iter().position(|fork| *fork == leg) {
+            let first = side.sip.replace(side.forks.swap_remove(place));
+            side.forks.extend(first);
+        }
+        self.leave_forks(id, number);
+    }
+
+    /// A place that a phone rings in said no while others still ring; whether there are others.
+    fn drop_fork(&mut self, id: SlotId, number: LegNo, leg: sip::LegId) -> bool {
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return false };
+        match side.forks.iter().position(|fork| *fork == leg) {
+            Some(place) => {
+                side.forks.swap_remove(place);
+            }
+            None => match side.forks.pop() {
+                Some(other) => side.sip = Some(other),
+                None => return false,
+            },
+        }
+        self.by_leg.remove(&leg);
+        true
     }
 
     /// The caller's ACK; where our 200 carried the offer it must answer it.

@@ -6,6 +6,7 @@ pub mod directory;
 pub mod journal;
 pub mod media;
 mod node;
+pub mod phones;
 pub mod recovery;
 
 mod acting;

@@ -23,6 +23,7 @@ use crate::directory::{Directory, Place};
 use crate::journal::{Chunk, Record, Writer};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
+use crate::phones::Phones;
 use crate::slot::{Side, Slot, SlotId, Slots};
 
 /// A heartbeat goes into the journal this often.
@@ -53,6 +54,14 @@ pub struct Config {
     pub position: u64,
     /// The seed of call ids and of every random choice.
     pub seed: u64,
+}
+
+/// The key of nonces: from the seed, by another stream than calls draw from.
+fn key_of(seed: u64) -> [u8; 32] {
+    let mut chance = Chance::new(seed ^ u64::from_be_bytes(*b"register"));
+    let mut key = [0; 32];
+    key.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&chance.draw().to_be_bytes()));
+    key
 }
 
 /// What happens to a node.
@@ -150,6 +159,7 @@ pub struct Node {
     pub(crate) directory: Directory,
     pub(crate) books: Books,
     pub(crate) carriers: Carriers,
+    pub(crate) phones: Phones,
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) regions: Arc<RegionTable>,
     pub(crate) slots: Slots,
@@ -193,6 +203,7 @@ impl Node {
             directory: Directory::new(config.warm_max),
             books,
             carriers: Carriers::new(config.trunks, Mono(0)),
+            phones: Phones::new(key_of(config.seed)),
             tariffs: Arc::new(config.tariffs),
             regions: config.regions,
             slots: Slots::default(),
@@ -441,8 +452,8 @@ impl Node {
         self.totals.settled += 1;
         self.by_call.remove(&slot.id);
         for side in &slot.sides {
-            if let Some(sip) = side.sip {
-                self.by_leg.remove(&sip);
+            for sip in side.sip.iter().chain(&side.forks) {
+                self.by_leg.remove(sip);
             }
         }
         self.slots.remove(id);
@@ -497,6 +508,7 @@ impl Node {
     fn beat(&mut self) {
         let Now { mono, wall } = self.now;
         self.heartbeat_at = mono + HEARTBEAT_MS;
+        self.keep_phones();
         self.writer.append(&Record::Heartbeat { mono, wall });
         self.checkpoint();
         let position = self.writer.position();

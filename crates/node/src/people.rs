@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hotline::enterprise::Phone;
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
 use hotline::{Hotline, HotlineNumber, Money, TenantId};
@@ -19,6 +20,8 @@ pub enum Change {
     /// A tenant's document at a new version: its numbers, and bodies that are at hand. A number without an entry is
     /// no longer held.
     Enterprise { numbers: Vec<(HotlineNumber, Option<Entry>)>, bodies: Vec<Arc<Hotline>> },
+    /// The phones of an enterprise, in place of those it had; of all where none is named.
+    Phones { of: Option<TenantId>, phones: Vec<Phone> },
     /// Money paid in, committed by the store.
     Credit { tenant: TenantId, amount: Money },
     /// A caller asked to be forgotten: nothing says any more who answered (row R15).
@@ -55,6 +58,7 @@ impl Node {
                     self.directory.keep(body);
                 }
             }
+            Change::Phones { of, phones } => self.phones.replace(of.as_ref(), phones),
             Change::Credit { tenant, amount } => {
                 if let Some(tenant) = self.books.tenant(&tenant) {
                     tenant.credit(amount);

@@ -21,6 +21,8 @@ pub struct SlotId {
 pub struct Side {
     /// Its SIP leg, while there is one.
     pub sip: Option<sip::LegId>,
+    /// Further SIP legs while a phone rings in several places: who answers first becomes `sip`.
+    pub forks: Vec<sip::LegId>,
     /// Its media leg and port, once opened.
     pub media: Option<(MediaLeg, Port)>,
     /// Whether media knows where to send.

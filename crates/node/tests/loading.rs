@@ -52,6 +52,7 @@ fn hotline(tenant: &str, suffix: u32, version: u32) -> Arc<Hotline> {
         caller_lists: Vec::new(),
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: vec![number],
     };
     Arc::new(compile(&enterprise, version).pop().expect("one number"))

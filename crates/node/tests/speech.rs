@@ -59,6 +59,7 @@ fn enterprise() -> Enterprise {
         caller_lists: Vec::new(),
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: vec![number],
     }
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::Enterprise;
+use hotline::enterprise::{Enterprise, phones};
 use hotline::rating::Tariffs;
 use hotline::{HotlineNumber, Money, Now, TenantId};
 use node::directory::Entry;
@@ -157,7 +157,9 @@ impl Running {
         });
         let gone = dropped.iter().map(|number| (*number, None));
         let numbers = entries.into_iter().map(|(number, entry)| (number, Some(entry))).chain(gone).collect();
-        self.apply(Change::Enterprise { numbers, bodies: Vec::new() }).await
+        self.apply(Change::Enterprise { numbers, bodies: Vec::new() }).await?;
+        let of = Some(enterprise.id.clone());
+        self.apply(Change::Phones { of, phones: phones(enterprise) }).await
     }
 
     /// Held over a change of an account in the database and the word of it to the node ([`Running::credited`]).

@@ -251,7 +251,11 @@ impl Process {
             // The mark may be older than the database's, by less than this.
             position += segment;
         }
-        let mut sip = sip::Config { user_agent: Some("Sibai".into()), ..sip::Config::new(via, seed()?) };
+        let mut sip = sip::Config {
+            user_agent: Some("Sibai".into()),
+            registrar: true,
+            ..sip::Config::new(via, seed()?)
+        };
         let streams = start_streams(&config, &mut sip, &mut identities, &inbox)?;
         web.renew(identities)?;
         shown.sip_opened(take_websockets(&config, &mut sip, web.address, &streams));
@@ -268,6 +272,7 @@ impl Process {
         });
         let numbers = opened.entries.len();
         node.directory().fill(opened.entries);
+        node.phones().replace(None, snapshot.phones()?);
         let recovered = found.calls();
         node.recover(found, clock.now());
         let signalling = Signalling {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hotline::enterprise::{Enterprise, compile};
+use hotline::enterprise::{Enterprise, Phone, compile, phones};
 use hotline::{Hotline, HotlineNumber, TenantId};
 use node::directory::{Entry, Place};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ struct Indexed {
     tenant: TenantId,
     version: u32,
     numbers: Vec<(HotlineNumber, u64, u32)>,
+    phones: Vec<Phone>,
 }
 
 /// Numbers with whose they are and where their bodies lie.
@@ -122,6 +123,17 @@ impl Snapshot {
         Ok((found.index_end >= index_bytes).then(|| (snapshot, found.entries())))
     }
 
+    /// The phones of all enterprises.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn phones(&self) -> Result<Vec<Phone>, Error> {
+        let writer = self.locked();
+        let found = Found::read(&writer.index, writer.bodies_end)
+            .map_err(|error| Error::Files { dir: self.dir.clone(), error })?;
+        Ok(found.tenants.into_values().flat_map(|indexed| indexed.phones).collect())
+    }
+
     /// How long the index is.
     pub fn index_bytes(&self) -> u64 {
         self.locked().index_end
@@ -182,7 +194,7 @@ impl Snapshot {
             };
             let bodies: Vec<Arc<Hotline>> = indexed.numbers.iter().filter_map(place).collect();
             if bodies.len() == indexed.numbers.len() {
-                fresh.append(&indexed.tenant, indexed.version, &bodies)?;
+                fresh.append(&indexed.tenant, indexed.version, &bodies, indexed.phones.clone())?;
             }
         }
         fresh.sync()?;
@@ -227,7 +239,7 @@ impl Snapshot {
         }
         for forgotten in known.into_values().filter(|indexed| !indexed.numbers.is_empty()) {
             // Said in the files too: a start without the database knows only them.
-            self.append(&forgotten.tenant, 0, &[])
+            self.append(&forgotten.tenant, 0, &[], Vec::new())
                 .map_err(|error| Error::Files { dir: self.dir.clone(), error })?;
             difference.goes(Some(forgotten));
         }
@@ -237,11 +249,17 @@ impl Snapshot {
     /// Compiles a document and appends its numbers.
     fn put(&self, enterprise: &Enterprise, version: u32) -> io::Result<Indexed> {
         let bodies: Vec<Arc<Hotline>> = compile(enterprise, version).into_iter().map(Arc::new).collect();
-        self.append(&enterprise.id, version, &bodies)
+        self.append(&enterprise.id, version, &bodies, phones(enterprise))
     }
 
     /// Appends a tenant's numbers at a version; they replace all it had.
-    fn append(&self, tenant: &TenantId, version: u32, bodies: &[Arc<Hotline>]) -> io::Result<Indexed> {
+    fn append(
+        &self,
+        tenant: &TenantId,
+        version: u32,
+        bodies: &[Arc<Hotline>],
+        phones: Vec<Phone>,
+    ) -> io::Result<Indexed> {
         let mut writer = self.locked();
         let mut bytes = Vec::new();
         let mut numbers = Vec::with_capacity(bodies.len());
@@ -253,7 +271,7 @@ impl Snapshot {
         }
         self.bodies.write_all_at(&bytes, writer.bodies_end)?;
         writer.bodies_end += bytes.len() as u64;
-        let indexed = Indexed { tenant: tenant.clone(), version, numbers };
+        let indexed = Indexed { tenant: tenant.clone(), version, numbers, phones };
         let mut record = Vec::new();
         frame(&indexed, &mut record)?;
         writer.index.write_all_at(&record, writer.index_end)?;
@@ -409,6 +427,7 @@ mod tests {
             caller_lists: Vec::new(),
             crisis: None,
             crisis_by_two: false,
+            extensions: Vec::new(),
             numbers: suffixes.iter().map(|suffix| number(*suffix)).collect(),
         }
     }

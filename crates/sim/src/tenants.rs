@@ -59,6 +59,7 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
         caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()] }],
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: (0..numbers).map(|n| number(place * 10 + n, dice)).collect(),
     }
 }

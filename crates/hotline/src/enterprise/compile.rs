@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::{Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then};
+use super::{Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then, phone_user};
 use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
 use crate::flow::{Flow, Step, StepKind, StepNo};
 use crate::hotline::{CrisisGate, Destination, Group};
 use crate::region::RegionSet;
-use crate::{Hotline, Span, WordList};
+use crate::{Hotline, Span, TenantId, WordList};
 
 /// The name of the rule that [`Number::otherwise`] becomes, for the Why.
 pub const OTHERWISE: &str = "otherwise";
@@ -49,7 +49,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         step: layout.lay_crisis(crisis, &mut destinations_after),
     });
     let (duties, schedules) = duties(enterprise, number);
-    let bound = number.destinations.iter().map(|written| destination(written, &duties));
+    let bound = number.destinations.iter().map(|written| destination(&enterprise.id, written, &duties));
     let forward = |names: &[String]| names.iter().filter_map(|name| place_of(number, name)).collect();
     Hotline {
         tenant: enterprise.id.clone(),
@@ -112,7 +112,7 @@ fn duties<'a>(enterprise: &Enterprise, number: &'a Number) -> (Vec<&'a str>, Box
 }
 
 /// The phone of a crisis: it takes as many calls as come.
-fn crisis_phone(number: &str) -> Destination {
+fn crisis_phone(tenant: &TenantId, number: &str) -> Destination {
     let written = super::Destination {
         name: CRISIS.to_owned(),
         kind: super::read::infer_kind(number),
@@ -122,15 +122,19 @@ fn crisis_phone(number: &str) -> Destination {
         ring_s: super::read::RING_S,
         duty: None,
     };
-    destination(&written, &[])
+    destination(tenant, &written, &[])
 }
 
-fn destination(written: &super::Destination, duties: &[&str]) -> Destination {
+fn destination(tenant: &TenantId, written: &super::Destination, duties: &[&str]) -> Destination {
+    let number = match written.kind {
+        DestinationKind::Extension => phone_user(tenant, &written.number),
+        _ => written.number.clone(),
+    };
     let duty = written.duty.as_deref().and_then(|name| duties.iter().position(|known| *known == name));
     Destination {
         name: Arc::from(written.name.as_str()),
         kind: written.kind,
-        number: Arc::from(written.number.as_str()),
+        number: Arc::from(number),
         area_code: Arc::from(area_code(written.kind, &written.number)),
         enabled: written.enabled,
         lines: written.lines,
@@ -143,7 +147,7 @@ fn destination(written: &super::Destination, duties: &[&str]) -> Destination {
 /// of the fixed network). Mobiles and SIP addresses have none.
 fn area_code(kind: DestinationKind, number: &str) -> &str {
     let length = match (kind, number.as_bytes()) {
-        (DestinationKind::Mobile | DestinationKind::SipUri, _) => 0,
+        (DestinationKind::Mobile | DestinationKind::SipUri | DestinationKind::Extension, _) => 0,
         (_, [b'0', b'1' | b'2', ..]) => 3,
         (_, [b'0', ..]) => 4,
         _ => 0,
@@ -319,7 +323,7 @@ impl<'a> Layout<'a> {
                 });
                 let group = u8::try_from(self.groups.len() - 1).unwrap_or(u8::MAX);
                 self.lay(name, StepKind::DialGroup { group });
-                phones.push(crisis_phone(number));
+                phones.push(crisis_phone(&self.enterprise.id, number));
             }
         }
         if crisis.notice.is_none() && crisis.then == CrisisThen::GoOn { 0 } else { first }

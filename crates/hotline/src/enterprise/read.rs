@@ -3,6 +3,7 @@
 
 mod barring;
 mod destination;
+mod extensions;
 mod fields;
 mod hours;
 mod numbers;
@@ -122,7 +123,9 @@ impl Reader<'_> {
         let charging_from =
             self.choice_or(object.field("charging_from"), &CHARGING_FROM, ChargingFrom::Answer);
         let limits = self.limits(object.field("limits"));
-        let lists = self.lists(&object);
+        let (extensions, extension_numbers) = self.extensions(&object, named.as_ref().map(|(id, _)| id));
+        let mut lists = self.lists(&object);
+        lists.extensions = extension_numbers;
         let schedules = self.items(object.field("schedules"), Counted::Entries, LISTS_MAX);
         let schedules: Vec<_> = schedules.iter().map(|at| self.schedule(at)).collect();
         let region_sets = self.items(object.field("regions"), Counted::Entries, LISTS_MAX);
@@ -146,6 +149,7 @@ impl Reader<'_> {
             caller_lists: caller_lists.into_iter().collect::<Option<_>>()?,
             crisis: crisis?,
             crisis_by_two,
+            extensions: extensions.into_iter().collect::<Option<_>>()?,
             numbers: numbers?,
         })
     }
@@ -199,6 +203,7 @@ impl Reader<'_> {
             schedules: self.names(object.field("schedules").as_ref(), Named::Schedule),
             regions: self.names(object.field("regions").as_ref(), Named::Regions),
             callers: self.names(object.field("callers").as_ref(), Named::Callers),
+            extensions: Names::new(),
         }
     }
 

@@ -11,8 +11,9 @@ use super::read::{
     RING_S, SCOPES, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
-    CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Finally, Forwards, Group, Key,
-    Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Then, Tree, Value,
+    CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally, Forwards,
+    Group, Key, Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Then, Tree,
+    Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
@@ -46,6 +47,7 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .items("callers", &enterprise.caller_lists, caller_list)
         .maybe("crisis", enterprise.crisis.as_ref().map(crisis))
         .unless(!enterprise.crisis_by_two, "crisis_by_two", || flag(true))
+        .items("extensions", &enterprise.extensions, extension)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
         .map()
 }
@@ -89,6 +91,15 @@ fn destination(written: &Destination) -> Tree {
         .unless(written.lines == LINES, "lines", || number(written.lines))
         .unless(written.ring_s == RING_S, "ring_seconds", || number(written.ring_s))
         .maybe("duty", written.duty.as_deref().map(text))
+        .map()
+}
+
+/// What is kept of its password is written, so that what was exported can be imported.
+fn extension(written: &Extension) -> Tree {
+    Fields::new()
+        .with("name", text(&written.name))
+        .with("number", text(&written.number))
+        .with("password_hash", text(&written.secret.written()))
         .map()
 }
 

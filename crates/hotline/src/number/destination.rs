@@ -76,6 +76,8 @@ pub enum RefusalCode {
     NotATrunkNumber,
     /// Not `sip:user@address:port`.
     NotASipUri,
+    /// Not 2 to 10 digits.
+    NotAnExtension,
     /// The host of a SIP URI is a name: a static address is asked for.
     SipHostNotAddress,
     /// Not a number in any form.
@@ -98,6 +100,7 @@ impl RefusalCode {
             RefusalCode::NotAMobile => "not_a_mobile",
             RefusalCode::NotATrunkNumber => "not_a_trunk_number",
             RefusalCode::NotASipUri => "not_a_sip_uri",
+            RefusalCode::NotAnExtension => "not_an_extension",
             RefusalCode::SipHostNotAddress => "sip_host_not_address",
             RefusalCode::NotANumber => "not_a_number",
         }
@@ -174,6 +177,7 @@ pub fn check_destination_with(
         DestinationKind::Mobile => mobile(text)?,
         DestinationKind::TrunkNumber => trunk_number(text)?,
         DestinationKind::SipUri => sip_uri(text)?,
+        DestinationKind::Extension => extension(text)?,
     };
     let retired = (kind == DestinationKind::Phs).then_some(Warning::PhsRetired);
     Ok(Checked { number, warnings: warning.into_iter().chain(retired).collect() })
@@ -244,6 +248,12 @@ fn trunk_number(text: &str) -> Result<String, Refusal> {
         Some(digits) if (3..=20).contains(&digits.len()) => Ok(digits),
         Some(_) | None => Err(Refusal::new(RefusalCode::NotATrunkNumber, text)),
     }
+}
+
+/// A phone of the enterprise's own.
+fn extension(text: &str) -> Result<String, Refusal> {
+    let fits = (2..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if fits { Ok(text.to_owned()) } else { Err(Refusal::new(RefusalCode::NotAnExtension, text)) }
 }
 
 /// `sip:user@address[:port][;transport=udp|tcp|tls]`, the address an IPv4 or bracketed IPv6 that one host can have.

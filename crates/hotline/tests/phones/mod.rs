@@ -287,6 +287,7 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         caller_lists: Vec::new(),
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: vec![number],
     }
 }

@@ -77,6 +77,8 @@ async fn reach(running: &Running, difference: &mut Difference, position: u64) ->
     let snapshot = running.snapshot();
     let numbers = snapshot.follow(&store, difference).await.map_err(ServeError::from)?;
     tell_numbers(running, &numbers).await?;
+    let phones = snapshot.phones().map_err(ServeError::from)?;
+    running.apply(Change::Phones { of: None, phones }).await?;
     running.apply(Change::Trunks(trunks.clone())).await?;
     running.apply(Change::Tariffs(tariffs.clone())).await?;
     if let Some(copies) = running.copies()

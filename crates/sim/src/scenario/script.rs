@@ -300,6 +300,7 @@ fn blank() -> Enterprise {
         caller_lists: Vec::new(),
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers: vec![number],
     }
 }

@@ -34,6 +34,7 @@ pub fn enterprise(id: &str, numbers: &[HotlineNumber]) -> Enterprise {
         caller_lists: Vec::new(),
         crisis: None,
         crisis_by_two: false,
+        extensions: Vec::new(),
         numbers,
     }
 }

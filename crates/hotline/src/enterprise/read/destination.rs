@@ -49,6 +49,7 @@ pub(super) fn check(
             | RefusalCode::NotAMobile
             | RefusalCode::NotATrunkNumber
             | RefusalCode::NotASipUri
+            | RefusalCode::NotAnExtension
             | RefusalCode::SipHostNotAddress
             | RefusalCode::NotANumber => Fault::BadDestination { found: found(), kind, code: refusal.code },
         }),

@@ -44,6 +44,7 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("callers"),
         may("crisis"),
         may("crisis_by_two"),
+        may("extensions"),
         must("numbers"),
     ],
     later: &[
@@ -147,6 +148,12 @@ pub(super) const DESTINATION: Shape = Shape {
     later: &["confirm", "whisper", "proof", "shown_caller", "trunk"],
 };
 
+pub(super) const EXTENSION: Shape = Shape {
+    name: "extension",
+    fields: &[must("name"), must("number"), may("password"), may("password_hash")],
+    later: &["agent", "voicemail", "shown_caller"],
+};
+
 pub(super) const GROUP: Shape = Shape {
     name: "group",
     fields: &[must("name"), may("strategy"), must("members"), may("weights")],
@@ -237,7 +244,7 @@ pub(super) const NUISANCE: Shape = Shape {
 };
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 23] = [
+pub const SHAPES: [&Shape; 24] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -246,6 +253,7 @@ pub const SHAPES: [&Shape; 23] = [
     &REGIONS,
     &CALLERS,
     &NUMBER,
+    &EXTENSION,
     &DESTINATION,
     &GROUP,
     &RULE,

@@ -31,12 +31,13 @@ const GROUPS_MAX: usize = 50;
 /// Forwards for one reason (row R13).
 const FORWARDS_MAX: usize = 2;
 
-pub(in crate::enterprise) const KINDS: [(&str, DestinationKind); 5] = [
+pub(in crate::enterprise) const KINDS: [(&str, DestinationKind); 6] = [
     ("landline", DestinationKind::Landline),
     ("mobile", DestinationKind::Mobile),
     ("trunk_number", DestinationKind::TrunkNumber),
     ("sip_uri", DestinationKind::SipUri),
     ("phs", DestinationKind::Phs),
+    ("extension", DestinationKind::Extension),
 ];
 const LATER_KINDS: [&str; 4] = ["sip_extension", "agent_group", "agent", "queue"];
 
@@ -158,6 +159,10 @@ impl Reader<'_> {
         }
         let (number_at, written) = (number_at?, written?);
         let kind = said.flatten().unwrap_or_else(|| destination::infer_kind(written));
+        if kind == DestinationKind::Extension && !lists.extensions.contains_key(written) {
+            self.wrong(&number_at, Fault::UnknownName { named: Named::Extension, name: written.to_owned() });
+            return None;
+        }
         let number = match destination::check(kind, written, self.allowed.policy) {
             Ok((number, warnings)) => {
                 warnings.into_iter().for_each(|warning| self.warn(&number_at, warning));

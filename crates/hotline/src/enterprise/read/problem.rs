@@ -41,6 +41,7 @@ pub enum Named {
     Rule,
     Prompt,
     Plan,
+    Extension,
     Number,
     Password,
 }
@@ -225,6 +226,8 @@ pub enum Fault {
         /// Which of these it is.
         code: RefusalCode,
     },
+    /// A phone's password that is too short or too long, or hashes that are none. It is not shown.
+    BadPhonePassword,
     /// A number of a virtual operator, such as 170 and 171 (row K03).
     VirtualNumber {
         /// As written.
@@ -284,6 +287,7 @@ impl Fault {
             Fault::Conflict { .. } => "conflict",
             Fault::NotANumber400 { .. } => "not_a_number_400",
             Fault::BadId { .. } => "bad_id",
+            Fault::BadPhonePassword => "bad_phone_password",
             Fault::BadName => "bad_name",
             Fault::UnknownName { .. } => "unknown_name",
             Fault::DuplicateName { .. } => "duplicate_name",
@@ -327,6 +331,9 @@ impl Fault {
             }
             Fault::BadId { found } => {
                 format!("{found:?} is no id: 2 to 32 of a-z, 0-9 and -, and not the word provider")
+            }
+            Fault::BadPhonePassword => {
+                "a phone's password has 8 to 64 characters; its hashes are as an export wrote them".into()
             }
             Fault::BadName => "a name has 1 to 64 characters that show, and no space at its ends".into(),
             Fault::UnknownName { named, name } => format!("there is no {} named {name:?}", named.english()),
@@ -395,6 +402,7 @@ impl Fault {
             Fault::BadId { found } => {
                 format!("“{found}”不能作为企业标识：应为 2 至 32 位小写字母、数字或短横线，且不能是 provider")
             }
+            Fault::BadPhonePassword => "话机密码应为 8 至 64 个字符；密码散列应与导出文件中的一致".into(),
             Fault::BadName => "名称应为 1 至 64 个可见字符，首尾不能有空格".into(),
             Fault::UnknownName { named, name } => format!("没有名为“{name}”的{}", named.chinese()),
             Fault::DuplicateName { named, name, first_line } => {
@@ -452,6 +460,7 @@ fn kind_english(kind: DestinationKind) -> &'static str {
         DestinationKind::TrunkNumber => "trunk number",
         DestinationKind::SipUri => "SIP address",
         DestinationKind::Phs => "小灵通",
+        DestinationKind::Extension => "extension",
     }
 }
 
@@ -462,6 +471,7 @@ fn kind_chinese(kind: DestinationKind) -> &'static str {
         DestinationKind::TrunkNumber => "中继号",
         DestinationKind::SipUri => " SIP 地址",
         DestinationKind::Phs => "小灵通",
+        DestinationKind::Extension => "分机",
     }
 }
 
@@ -478,6 +488,7 @@ fn refusal_english(code: RefusalCode) -> &'static str {
         RefusalCode::NotALandline => "0, area code and 7 or 8 digits are wanted",
         RefusalCode::NotAMobile => "eleven digits from 13 to 19 are wanted",
         RefusalCode::NotATrunkNumber => "3 to 20 digits are wanted",
+        RefusalCode::NotAnExtension => "2 to 10 digits are wanted",
         RefusalCode::NotASipUri => "sip:user@address:port is wanted",
         RefusalCode::SipHostNotAddress => "the host has to be an address, not a name",
         RefusalCode::NotANumber => "it is no number",
@@ -497,6 +508,7 @@ fn refusal_chinese(code: RefusalCode) -> &'static str {
         RefusalCode::NotALandline => "应为 0、区号加 7 或 8 位数字",
         RefusalCode::NotAMobile => "应为 13 至 19 开头的十一位数字",
         RefusalCode::NotATrunkNumber => "应为 3 至 20 位数字",
+        RefusalCode::NotAnExtension => "应为 2 至 10 位数字",
         RefusalCode::NotASipUri => "应为 sip:用户@地址:端口",
         RefusalCode::SipHostNotAddress => "主机应为 IP 地址，不能是域名",
         RefusalCode::NotANumber => "不是号码",
@@ -515,6 +527,7 @@ impl Named {
             Named::Rule => "rule",
             Named::Prompt => "prompt",
             Named::Plan => "sale plan",
+            Named::Extension => "extension",
             Named::Number => "number",
             Named::Password => "password",
         }
@@ -531,6 +544,7 @@ impl Named {
             Named::Rule => "规则",
             Named::Prompt => "提示音",
             Named::Plan => "资费套餐",
+            Named::Extension => "分机",
             Named::Number => "400 号码",
             Named::Password => "密码",
         }

@@ -23,6 +23,8 @@ pub(super) struct Lists {
     pub(super) schedules: Names,
     pub(super) regions: Names,
     pub(super) callers: Names,
+    /// Numbers of SIP phones.
+    pub(super) extensions: Names,
 }
 
 impl Reader<'_> {

@@ -562,3 +562,55 @@ fn the_examples_of_the_page_on_rules_are_right() {
         assert_eq!(compile(&enterprise, 1).len(), 1);
     }
 }
+
+/// The sample with a phone, and with the phone as its second destination.
+fn with_phone(phone: &str, destination: &str) -> String {
+    let text = HUAXIN.replacen("numbers:\n", &format!("extensions:\n  - {phone}\nnumbers:\n"), 1);
+    text.replacen("    destinations:\n", &format!("    destinations:\n      - {destination}\n"), 1)
+}
+
+const PHONE: &str = "{name: desk, number: 8001, password: correct horse}";
+const DESK: &str = "{name: 软电话, kind: extension, number: 8001}";
+
+#[test]
+fn r02_x04_a_phone_is_bound_by_its_number_and_its_password_is_not_kept() {
+    let (enterprise, _) =
+        read(&yaml(&with_phone(PHONE, DESK)), &allowed()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    let phones = crate::enterprise::phones(&enterprise);
+    assert_eq!(phones[0].user, format!("{}-8001", enterprise.id));
+    // The hashes of RFC 7616 over user, realm and password.
+    let (md5, sha256) = phones[0].secret.hashes();
+    assert_eq!((md5.len(), sha256.len()), (32, 64));
+    let written = crate::enterprise::to_yaml(&enterprise);
+    for shown in
+        [written.clone(), format!("{enterprise:?}"), serde_json::to_string(&enterprise).expect("JSON")]
+    {
+        assert!(!shown.contains("correct horse"), "{shown}");
+    }
+    assert!(!format!("{enterprise:?}").contains(md5));
+    let (again, _) = read(&yaml(&written), &allowed()).expect("what is written reads back");
+    assert_eq!(again, enterprise);
+    let hotline = &crate::enterprise::compile(&enterprise, 1)[0];
+    assert_eq!(*hotline.destinations[0].number, *phones[0].user);
+}
+
+#[test]
+fn r02_x04_phones_that_cannot_be_are_refused() {
+    let codes = |phone: &str, destination: &str| {
+        let problems = read(&yaml(&with_phone(phone, destination)), &allowed()).expect_err("refused");
+        assert!(problems.iter().all(|problem| !problem.message(Language::En).contains("secret")));
+        problems.iter().map(|problem| problem.code()).collect::<Vec<_>>()
+    };
+    let desk = |rest: &str| format!("{{name: desk, number: 8001{rest}}}");
+    assert_eq!(codes(&desk(", password: secret"), DESK), ["bad_phone_password"]);
+    assert_eq!(codes(&desk(", password_hash: secret"), DESK), ["bad_phone_password"]);
+    assert_eq!(codes(&desk(""), DESK), ["missing"]);
+    assert_eq!(codes(&desk(", password: secret123, password_hash: secret"), DESK), ["conflict"]);
+    assert_eq!(codes(PHONE, "{name: 软电话, kind: extension, number: 8002}"), ["unknown_name"]);
+    assert_eq!(
+        codes("{name: desk, number: 110, password: secret123}", DESK),
+        ["special_number", "unknown_name"]
+    );
+    let twice = format!("{PHONE}\n  - {{name: other, number: 8001, password: secret123}}");
+    assert_eq!(codes(&twice, DESK), ["duplicate_name"]);
+}

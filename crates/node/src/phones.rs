@@ -1,0 +1,121 @@
+//! Registered phones: who may log in, where each is reached, and what keeps its way open. Passwords are known by their
+//! hashes; where a phone is is known from its registrations alone and ends with them.
+
+use std::collections::BTreeMap;
+
+use hotline::enterprise::{Phone, REALM};
+use hotline::{Mono, TenantId};
+use sip::digest::Ha1;
+use sip::location::{Binding, Limits};
+use sip::registrar::{Registered, Registrar};
+use sip::{Registering, Transport};
+
+use crate::node::Node;
+
+/// A phone behind NAT is asked this often whether it is there: a NAT forgets a way that is not used, the quickest
+/// after 30 s (RFC 5626 4.4.1 suggests 24 to 29 s).
+const KEEP_ALIVE_MS: u64 = 25_000;
+
+/// The phones of all enterprises.
+pub struct Phones {
+    known: BTreeMap<String, (TenantId, Ha1)>,
+    registrar: Registrar,
+    /// When a phone behind NAT is asked next, by its user; one entry for all its bindings.
+    kept: BTreeMap<String, Mono>,
+}
+
+impl Phones {
+    pub(crate) fn new(key: [u8; 32]) -> Phones {
+        Phones {
+            known: BTreeMap::new(),
+            registrar: Registrar::new(REALM, key, Limits::default()),
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the phones of one enterprise in place of those it had; those of all where none is named. Who is no longer
+    /// known is no longer reached.
+    pub fn replace(&mut self, tenant: Option<&TenantId>, phones: Vec<Phone>) {
+        let before = std::mem::take(&mut self.known);
+        let is_meant = |whose: &TenantId| tenant.is_none_or(|tenant| tenant == whose);
+        let (gone, stays): (Vec<_>, Vec<_>) = before.into_iter().partition(|(_, (whose, _))| is_meant(whose));
+        self.known = stays.into_iter().collect();
+        for phone in phones {
+            let (md5, sha256) = phone.secret.hashes();
+            if let Some(ha1) = Ha1::from_hex(md5, sha256) {
+                self.known.insert(phone.user, (phone.tenant, ha1));
+            }
+        }
+        // Another password ends what the old one opened.
+        let is_same = |user: &String, ha1: &Ha1| self.known.get(user).is_some_and(|(_, now)| now == ha1);
+        for (user, _) in gone.into_iter().filter(|(user, (_, ha1))| !is_same(user, ha1)) {
+            self.registrar.location.put(user, Vec::new());
+        }
+    }
+
+    /// How many phones may log in.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none may.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// How many bindings there are.
+    pub fn registered(&self) -> usize {
+        self.registrar.location.len()
+    }
+
+    /// Where a phone is reached now.
+    pub fn reached(&self, user: &str, now: Mono) -> Vec<Binding> {
+        self.registrar.location.of(user, now.0).cloned().collect()
+    }
+}
+
+impl Node {
+    /// The phones, to be filled before the first call.
+    pub fn phones(&mut self) -> &mut Phones {
+        &mut self.phones
+    }
+
+    pub(crate) fn registering(&mut self, register: &Registering) {
+        let now = self.now.mono;
+        let Phones { known, registrar, kept } = &mut self.phones;
+        let ha1 = known.get(&register.user).map(|(_, ha1)| ha1);
+        match registrar.hear(&mut self.endpoint, register, ha1, now.0) {
+            Registered::Changed => {
+                kept.insert(register.user.clone(), now + KEEP_ALIVE_MS);
+            }
+            Registered::Asked | Registered::Wrong | Registered::Unchanged => {}
+        }
+    }
+
+    /// Asks phones behind NAT that are due, so that their ways stay open, and forgets bindings that have ended.
+    pub(crate) fn keep_phones(&mut self) {
+        let now = self.now.mono;
+        let due: Vec<String> =
+            self.phones.kept.iter().filter(|(_, at)| **at <= now).map(|(user, _)| user.clone()).collect();
+        if due.is_empty() {
+            return;
+        }
+        self.phones.registrar.location.expire(now.0);
+        for user in due {
+            let bindings = self.phones.reached(&user, now);
+            if bindings.is_empty() {
+                self.phones.kept.remove(&user);
+                continue;
+            }
+            for binding in bindings.iter().filter(|binding| needs_keeping(binding)) {
+                self.endpoint.options(binding.flow, now.0);
+            }
+            self.phones.kept.insert(user, now + KEEP_ALIVE_MS);
+        }
+    }
+}
+
+/// Streams have their own way of staying open.
+fn needs_keeping(binding: &Binding) -> bool {
+    binding.flow.transport == Transport::Udp && binding.is_translated()
+}

@@ -1,0 +1,331 @@
+//! Phones as destinations: they register with a password, behind NAT too, ring in all the places they registered from,
+//! and one of them has the call (X04).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::enterprise::{
+    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Extension, Forwards, Limits, Number,
+    Recording, Ringback, Secret, Then, compile, phones,
+};
+use hotline::rating::Tariffs;
+use hotline::region::RegionTable;
+use hotline::{Beijing, HotlineNumber, Money, Mono, Now, PlanId, TenantId};
+use node::directory::{Entry, Place};
+use node::media::{Event as MediaEvent, Port, Secret as PortSecret};
+use node::{Account, Change, Config, Input, Loaded, Node, Output, TrunkConfig};
+use sip::digest::Credentials;
+use sip::{Endpoint, Event, Hop, LegId, Register};
+
+const NODE: ([u8; 4], u16) = ([203, 0, 113, 1], 5060);
+const TRUNK: ([u8; 4], u16) = ([10, 0, 1, 1], 5060);
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+
+fn enterprise() -> Enterprise {
+    let tenant = TenantId::new("acme");
+    let destination = Destination {
+        name: "desk".into(),
+        kind: DestinationKind::Extension,
+        number: "8001".into(),
+        enabled: true,
+        lines: 1,
+        ring_s: 20,
+        duty: None,
+    };
+    let number = Number {
+        number: HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
+        enabled: true,
+        destinations: vec![destination],
+        groups: Vec::new(),
+        rules: Vec::new(),
+        otherwise: Then::Dial("desk".into()),
+        forwards: Forwards::default(),
+        finally: Default::default(),
+        memory: None,
+        block: Vec::new(),
+        limits: Limits::default(),
+        ringback: Ringback::Tone,
+        recording: Recording { enabled: false, notice: "recording_notice".into() },
+        talk_s_max: 14_400,
+        bars: Default::default(),
+    };
+    let secret = Secret::of("acme-8001", "correct horse");
+    Enterprise {
+        id: tenant,
+        name: "acme".into(),
+        plan: PlanId::new("T1"),
+        account: AccountKind::Postpaid,
+        balance_end: BalanceEnd::FinishCall,
+        charging_from: Default::default(),
+        limits: Limits::default(),
+        schedules: Vec::new(),
+        region_sets: Vec::new(),
+        caller_lists: Vec::new(),
+        crisis: None,
+        crisis_by_two: false,
+        extensions: vec![Extension { name: "desk".into(), number: "8001".into(), secret }],
+        numbers: vec![number],
+    }
+}
+
+/// A phone that believes in its private address, and how the world sees it.
+struct Phone {
+    endpoint: Endpoint,
+    outside: SocketAddr,
+    leg: Option<LegId>,
+    registered_s: Option<u32>,
+    over: bool,
+}
+
+impl Phone {
+    fn new(place: u8) -> Phone {
+        let inside = SocketAddr::from(([192, 168, 1, place], 5060));
+        Phone {
+            endpoint: Endpoint::new(sip::Config {
+                contact_user: "acme-8001".into(),
+                ..sip::Config::new(inside, u64::from(place))
+            }),
+            outside: SocketAddr::from(([198, 51, 100, 7], 40_000 + u16::from(place))),
+            leg: None,
+            registered_s: None,
+            over: false,
+        }
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.endpoint.poll_event() {
+            match event {
+                Event::Registered { expires_s, .. } => self.registered_s = Some(expires_s),
+                Event::Invited { leg, .. } => {
+                    self.leg = Some(leg);
+                    self.endpoint.provisional(leg, 180, None, 0);
+                }
+                Event::Cancelled { .. } | Event::Bye { .. } => self.over = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+struct World {
+    node: Node,
+    mono: u64,
+    phones: Vec<Phone>,
+    /// What the node sent to the trunk.
+    to_trunk: Vec<String>,
+    to_phones: Vec<String>,
+}
+
+impl World {
+    fn new(places: u8) -> World {
+        let trunk = TrunkConfig {
+            name: "north".into(),
+            address: TRUNK.into(),
+            area_code: None,
+            incoming: true,
+            outgoing: true,
+            priority: 10,
+            profile: Default::default(),
+            cost_plan: None,
+        };
+        let mut node = Node::new(Config {
+            sip: sip::Config { registrar: true, ..sip::Config::new(NODE.into(), 1) },
+            trunks: vec![trunk],
+            tariffs: Tariffs::shipped(),
+            regions: Arc::new(RegionTable::shipped().clone()),
+            warm_max: 10,
+            segment_bytes: 1 << 20,
+            segments: 8,
+            position: 0,
+            seed: 1,
+        });
+        node.phones().replace(None, phones(&enterprise()));
+        let phones = (1..=places).map(Phone::new).collect();
+        let mut world = World { node, mono: 0, phones, to_trunk: Vec::new(), to_phones: Vec::new() };
+        let port = |at: u16| Port {
+            shard: 0,
+            id: u32::from(at),
+            address: SocketAddr::from(([203, 0, 113, 1], at)),
+            secret: PortSecret([7; 102]),
+        };
+        world.turn(Input::Media(MediaEvent::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect())));
+        let hotline = Arc::new(compile(&enterprise(), 1).remove(0));
+        let entry = Entry { tenant: hotline.tenant.clone(), version: 1, place: Place::default() };
+        let numbers = vec![(hotline.number, Some(entry))];
+        world.turn(Input::Change(Change::Enterprise { numbers, bodies: vec![hotline] }));
+        world
+    }
+
+    /// One turn, and all that it makes the phones say.
+    fn turn(&mut self, input: Input<'_>) {
+        let mut flying = VecDeque::new();
+        self.step(input, &mut flying);
+        while let Some((from, bytes)) = flying.pop_front() {
+            self.step(Input::Datagram { from: Hop::udp(from), bytes: &bytes }, &mut flying);
+        }
+    }
+
+    fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
+        self.mono += 10;
+        let wall = Beijing::date(2026, 10, 12).wall();
+        self.node.handle(input, Now { mono: Mono(self.mono), wall });
+        self.node.facts_written();
+        let mut answer = None;
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
+                Output::Load { number, tenant, .. } => {
+                    let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
+                    answer = Some(Loaded { number, tenant, hotline: None, account });
+                }
+                _ => {}
+            }
+        }
+        self.collect(flying);
+        if let Some(loaded) = answer {
+            self.step(Input::Loaded(loaded), flying);
+        }
+    }
+
+    fn carry(&mut self, to: Hop, bytes: &[u8]) {
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        if to.remote == TRUNK.into() {
+            return self.to_trunk.push(text);
+        }
+        let phone = self.phones.iter_mut().find(|phone| phone.outside == to.remote);
+        let phone = phone.unwrap_or_else(|| panic!("nobody is at {to}: {text}"));
+        self.to_phones.push(text);
+        phone.endpoint.receive(bytes, SocketAddr::from(NODE), self.mono);
+        phone.take_events();
+    }
+
+    fn collect(&mut self, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
+        for phone in &mut self.phones {
+            while let Some(sent) = phone.endpoint.poll_transmit() {
+                flying.push_back((phone.outside, sent.bytes.to_vec()));
+            }
+        }
+    }
+
+    fn register(&mut self, place: usize, password: &str) {
+        let register = Register {
+            to: Hop::udp(NODE.into()),
+            registrar: "sip:sibai.example".into(),
+            address_of_record: "sip:acme-8001@sibai.example".into(),
+            contact_user: "acme-8001".into(),
+            expires_s: 600,
+            credentials: Some(Credentials::new("acme-8001", password)),
+        };
+        self.phones[place].endpoint.register(None, register, self.mono).expect("writable");
+        self.turn(Input::Tick);
+    }
+
+    fn call(&mut self) {
+        let invite = format!(
+            "INVITE sip:4006010114@203.0.113.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bK1\r\n\
+             From: <sip:13510001000@10.0.1.1>;tag=a\r\nTo: <sip:4006010114@203.0.113.1>\r\nCall-ID: one\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:10.0.1.1:5060>\r\nMax-Forwards: 70\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+            SDP.len()
+        );
+        self.turn(Input::Datagram { from: Hop::udp(TRUNK.into()), bytes: invite.as_bytes() });
+    }
+
+    fn trunk_heard(&self, start: &str) -> bool {
+        self.to_trunk.iter().any(|text| text.starts_with(start))
+    }
+
+    fn phones_heard(&self, start: &str) -> usize {
+        self.to_phones.iter().filter(|text| text.starts_with(start)).count()
+    }
+}
+
+#[test]
+fn x04_a_phone_behind_nat_rings_in_all_its_places_and_one_has_the_call() {
+    let mut world = World::new(2);
+    world.register(0, "correct horse");
+    world.register(1, "correct horse");
+    assert_eq!(world.phones.iter().map(|phone| phone.registered_s).collect::<Vec<_>>(), [Some(600); 2]);
+    assert_eq!(world.node.phones().registered(), 2);
+    world.call();
+    assert_eq!(
+        world.phones_heard("INVITE sip:acme-8001@192.168.1."),
+        2,
+        "by their flows, to their own address"
+    );
+    let leg = world.phones[1].leg.expect("it rings");
+    let now = world.mono;
+    world.phones[1].endpoint.answer(leg, SDP.into(), now);
+    world.turn(Input::Tick);
+    assert!(world.trunk_heard("SIP/2.0 200 OK"), "{:#?}", world.to_trunk);
+    assert!(world.phones[0].over && !world.phones[1].over, "the other place stops ringing");
+    assert_eq!((world.phones_heard("CANCEL "), world.phones_heard("ACK sip:acme-8001@192.168.1.2")), (1, 1));
+    let now = world.mono;
+    world.phones[1].endpoint.bye(leg, None, now);
+    world.turn(Input::Tick);
+    assert_eq!(world.phones_heard("SIP/2.0 200 OK"), 3, "two registrations, and the BYE of its own dialog");
+}
+
+#[test]
+fn x04_a_place_that_says_no_leaves_the_others_ringing() {
+    let mut world = World::new(2);
+    world.register(0, "correct horse");
+    world.register(1, "correct horse");
+    world.call();
+    let now = world.mono;
+    let (first, second) = (world.phones[0].leg.expect("it rings"), world.phones[1].leg.expect("it rings"));
+    world.phones[0].endpoint.reject(first, 486, None, None, now);
+    world.turn(Input::Tick);
+    assert!(!world.phones[1].over);
+    let now = world.mono;
+    world.phones[1].endpoint.answer(second, SDP.into(), now);
+    world.turn(Input::Tick);
+    assert!(world.trunk_heard("SIP/2.0 200 OK"), "{:#?}", world.to_trunk);
+}
+
+#[test]
+fn x04_a_phone_behind_nat_is_asked_each_25_s_until_its_registration_ends() {
+    let mut world = World::new(1);
+    world.register(0, "correct horse");
+    for asked in 1..=12 {
+        world.mono += 25_000;
+        world.turn(Input::Tick);
+        assert_eq!(world.phones_heard("OPTIONS "), asked);
+    }
+    world.mono += 300_000;
+    world.turn(Input::Tick);
+    assert_eq!(world.phones_heard("OPTIONS "), 12);
+    assert_eq!(world.node.phones().registered(), 0);
+}
+
+#[test]
+fn r02_x04_a_phone_that_is_nowhere_does_not_answer() {
+    let mut world = World::new(1);
+    world.call();
+    world.turn(Input::Tick);
+    assert_eq!(world.phones_heard("INVITE "), 0);
+    let failed = |dated: &hotline::call::Dated| {
+        let text = format!("{:?}", dated.fact);
+        text.contains("NoAnswer") && text.contains("480")
+    };
+    let logs: Vec<_> = world.node.calls().map(|call| call.log().to_vec()).collect();
+    assert!(logs.iter().flatten().any(failed), "the record will say so: {logs:#?}");
+}
+
+#[test]
+fn fault_n2_n4_who_has_not_the_password_is_not_reached_and_a_new_password_ends_the_old_one() {
+    let mut world = World::new(1);
+    world.register(0, "wrong horse");
+    assert_eq!((world.phones[0].registered_s, world.node.phones().registered()), (None, 0));
+    world.register(0, "correct horse");
+    assert_eq!(world.node.phones().registered(), 1);
+    let of = Some(TenantId::new("acme"));
+    world.turn(Input::Change(Change::Phones { of: of.clone(), phones: phones(&enterprise()) }));
+    assert_eq!(world.node.phones().registered(), 1, "nothing of it changed");
+    let mut edited = enterprise();
+    edited.extensions[0].secret = Secret::of("acme-8001", "another horse");
+    world.turn(Input::Change(Change::Phones { of, phones: phones(&edited) }));
+    assert_eq!(world.node.phones().registered(), 0);
+}
