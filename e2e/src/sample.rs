@@ -6,8 +6,8 @@ use farend::Says;
 use farend::world::{Behaviour, World, WorldConfig, WorldEvent};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Forwards, Group, Limits, Number,
-    Recording, Ringback, Strategy, Then,
+    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Extension, Forwards, Group, Limits,
+    Number, Recording, Ringback, Secret, Strategy, Then, phone_user,
 };
 use hotline::{HotlineNumber, PlanId, TenantId};
 
@@ -70,6 +70,14 @@ fn landline(phone: &str) -> Destination {
 /// A phone with an address of its own, called without the carrier.
 pub fn sip_phone(uri: &str) -> Destination {
     bound(DestinationKind::SipUri, uri)
+}
+
+/// A phone of `acme` that registers, as a bound number and as its account.
+pub fn extension(number: &str, password: &str) -> (Destination, Extension) {
+    let user = phone_user(&TenantId::new("acme"), number);
+    let secret = Secret::of(&user, password);
+    let extension = Extension { name: format!("extension {number}"), number: number.to_owned(), secret };
+    (bound(DestinationKind::Extension, number), extension)
 }
 
 fn bound(kind: DestinationKind, number: &str) -> Destination {

@@ -251,6 +251,12 @@ pub(crate) fn next_hop(uri: &str, from: Hop) -> Hop {
             from
         }
         Some(address) if is_private(address.ip()) && !is_private(source.ip()) => from,
+        // A loopback address is another network than any other private one.
+        Some(address)
+            if is_private(address.ip()) && address.ip().is_loopback() != source.ip().is_loopback() =>
+        {
+            from
+        }
         Some(address) if address.is_ipv4() != source.is_ipv4() => from,
         // A stream that somebody opened to us is the only way back to most who do.
         Some(_) if from.transport.is_reliable() => from,
@@ -391,6 +397,10 @@ mod tests {
         assert_eq!(next_hop("sip:a@198.51.100.2;lr", public), address("198.51.100.2:5060"));
         assert_eq!(next_hop("sip:a@10.0.0.1:5070", address("10.0.0.9:5060")), address("10.0.0.1:5070"));
         assert_eq!(next_hop("sip:carrier.example", public), public);
+        let [loopback, private] = ["127.0.0.2:5060", "10.0.0.9:5060"].map(address);
+        assert_eq!(next_hop("sip:a@192.168.1.20:5062", loopback), loopback);
+        assert_eq!(next_hop("sip:a@127.0.0.1:5070", private), private);
+        assert_eq!(next_hop("sip:a@127.0.0.1:5070", loopback), address("127.0.0.1:5070"));
         assert_eq!(next_hop("sip:a@0.0.0.0", public), public);
     }
 
