@@ -1,59 +1,25 @@
 //! What comes back from the store while the directory moves on: an account is its tenant's, whatever became of the
 //! number it was asked for.
 
+mod house;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::{
-    AccountKind, BalanceEnd, Enterprise, Forwards, Limits, Number, Recording, Ringback, Then, compile,
-};
-use hotline::rating::Tariffs;
-use hotline::region::RegionTable;
-use hotline::{Beijing, Hotline, HotlineNumber, Money, Mono, Now, PlanId, TenantId};
+use hotline::enterprise::{AccountKind, BalanceEnd, Enterprise, Then, compile};
+use hotline::{Beijing, Hotline, HotlineNumber, Money, Mono, Now, TenantId};
+use house::{TRUNK, number};
 use node::directory::{Entry, Place};
-use node::{Account, Change, Config, Input, Loaded, Node, Notice, Output, TrunkConfig};
+use node::{Account, Change, Config, Input, Loaded, Node, Notice, Output};
 
 const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
-const TRUNK: ([u8; 4], u16) = ([10, 0, 1, 1], 5060);
-
-fn number(suffix: u32) -> HotlineNumber {
-    HotlineNumber::from_suffix(suffix).expect("seven digits")
-}
 
 /// A prepaid enterprise with one number.
 fn hotline(tenant: &str, suffix: u32, version: u32) -> Arc<Hotline> {
-    let number = Number {
-        number: number(suffix),
-        enabled: true,
-        destinations: Vec::new(),
-        groups: Vec::new(),
-        rules: Vec::new(),
-        otherwise: Then::HangUp { prompt: None },
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
-        block: Vec::new(),
-        bars: Default::default(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
-        recording: Recording { enabled: false, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
-    };
     let enterprise = Enterprise {
-        id: TenantId::new(tenant),
-        name: tenant.into(),
-        plan: PlanId::new("T1"),
         account: AccountKind::Prepaid,
         balance_end: BalanceEnd::Strict,
-        charging_from: Default::default(),
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
-        numbers: vec![number],
+        ..house::enterprise(tenant, suffix, Vec::new(), Then::HangUp { prompt: None })
     };
     Arc::new(compile(&enterprise, version).pop().expect("one number"))
 }
@@ -70,27 +36,7 @@ struct Bench {
 impl Bench {
     /// A node that keeps one body.
     fn new() -> Bench {
-        let trunk = TrunkConfig {
-            name: "north".into(),
-            address: TRUNK.into(),
-            area_code: None,
-            incoming: true,
-            outgoing: true,
-            priority: 10,
-            profile: Default::default(),
-            cost_plan: None,
-        };
-        let node = Node::new(Config {
-            sip: sip::Config::new(NODE.into(), 1),
-            trunks: vec![trunk],
-            tariffs: Tariffs::shipped(),
-            regions: Arc::new(RegionTable::shipped().clone()),
-            warm_max: 1,
-            segment_bytes: 1 << 20,
-            segments: 8,
-            position: 0,
-            seed: 1,
-        });
+        let node = Node::new(Config { warm_max: 1, ..house::config(NODE, house::trunk()) });
         Bench { node, mono: 0 }
     }
 

@@ -1,72 +1,31 @@
 //! Phones as destinations: they register with a password, behind NAT too, ring in all the places they registered from,
 //! and one of them has the call (X04).
 
+mod house;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::{
-    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Extension, Forwards, Limits, Number,
-    Recording, Ringback, Secret, Then, compile, phones,
-};
-use hotline::rating::Tariffs;
-use hotline::region::RegionTable;
-use hotline::{Beijing, HotlineNumber, Money, Mono, Now, PlanId, TenantId};
+use hotline::enterprise::{DestinationKind, Enterprise, Extension, Secret, Then, compile, phones};
+use hotline::{Beijing, Money, Mono, Now, TenantId};
+use house::TRUNK;
 use node::directory::{Entry, Place};
 use node::media::{Event as MediaEvent, Port, Secret as PortSecret};
-use node::{Account, Change, Config, Input, Loaded, Node, Output, TrunkConfig};
+use node::{Account, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, LegId, Register};
 
 const NODE: ([u8; 4], u16) = ([203, 0, 113, 1], 5060);
-const TRUNK: ([u8; 4], u16) = ([10, 0, 1, 1], 5060);
 const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 
 fn enterprise() -> Enterprise {
-    let tenant = TenantId::new("acme");
-    let destination = Destination {
-        name: "desk".into(),
-        kind: DestinationKind::Extension,
-        number: "8001".into(),
-        enabled: true,
-        lines: 1,
-        ring_s: 20,
-        duty: None,
-    };
-    let number = Number {
-        number: HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
-        enabled: true,
-        destinations: vec![destination],
-        groups: Vec::new(),
-        rules: Vec::new(),
-        otherwise: Then::Dial("desk".into()),
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
-        block: Vec::new(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
-        recording: Recording { enabled: false, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
-        bars: Default::default(),
-    };
+    let desk = house::bound("desk", DestinationKind::Extension, "8001");
     let secret = Secret::of("acme-8001", "correct horse");
     Enterprise {
-        id: tenant,
-        name: "acme".into(),
-        plan: PlanId::new("T1"),
-        account: AccountKind::Postpaid,
-        balance_end: BalanceEnd::FinishCall,
-        charging_from: Default::default(),
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
         extensions: vec![Extension { name: "desk".into(), number: "8001".into(), secret }],
-        numbers: vec![number],
+        ..house::enterprise("acme", 6_010_114, vec![desk], Then::Dial("desk".into()))
     }
 }
 
@@ -120,27 +79,9 @@ struct World {
 
 impl World {
     fn new(places: u8) -> World {
-        let trunk = TrunkConfig {
-            name: "north".into(),
-            address: TRUNK.into(),
-            area_code: None,
-            incoming: true,
-            outgoing: true,
-            priority: 10,
-            profile: Default::default(),
-            cost_plan: None,
-        };
-        let mut node = Node::new(Config {
-            sip: sip::Config { registrar: true, ..sip::Config::new(NODE.into(), 1) },
-            trunks: vec![trunk],
-            tariffs: Tariffs::shipped(),
-            regions: Arc::new(RegionTable::shipped().clone()),
-            warm_max: 10,
-            segment_bytes: 1 << 20,
-            segments: 8,
-            position: 0,
-            seed: 1,
-        });
+        let mut config = house::config(NODE, house::trunk());
+        config.sip.registrar = true;
+        let mut node = Node::new(config);
         node.phones().replace(None, phones(&enterprise()));
         let phones = (1..=places).map(Phone::new).collect();
         let mut world = World { node, mono: 0, phones, to_trunk: Vec::new(), to_phones: Vec::new() };

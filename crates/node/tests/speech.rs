@@ -1,68 +1,20 @@
 //! A trunk's settings for keys and encryption as its far ends see them: in the offer of an outgoing INVITE, and in what
 //! is answered to an incoming one.
 
+mod house;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::{
-    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Forwards, Limits, Number, Recording,
-    Ringback, Then, compile,
-};
-use hotline::rating::Tariffs;
-use hotline::region::RegionTable;
+use hotline::enterprise::{DestinationKind, Then, compile};
 use hotline::trunk::{Dtmf, Profile, Srtp};
-use hotline::{Beijing, HotlineNumber, Mono, Now, PlanId, TenantId};
+use hotline::{Beijing, Mono, Now};
+use house::TRUNK;
 use node::directory::{Entry, Place};
 use node::media::{Event, Port, Secret};
-use node::{Account, Change, Config, Input, Loaded, Node, Output, TrunkConfig};
+use node::{Account, Change, Input, Loaded, Node, Output, TrunkConfig};
 
 const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
-const TRUNK: ([u8; 4], u16) = ([10, 0, 1, 1], 5060);
-
-fn enterprise() -> Enterprise {
-    let phone = Destination {
-        name: "alice".into(),
-        kind: DestinationKind::Landline,
-        number: "01062000001".into(),
-        enabled: true,
-        lines: 1,
-        ring_s: 20,
-        duty: None,
-    };
-    let number = Number {
-        number: HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
-        enabled: true,
-        destinations: vec![phone],
-        groups: Vec::new(),
-        rules: Vec::new(),
-        otherwise: Then::Dial("alice".into()),
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
-        block: Vec::new(),
-        bars: Default::default(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
-        recording: Recording { enabled: false, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
-    };
-    Enterprise {
-        id: TenantId::new("acme"),
-        name: "Acme".into(),
-        plan: PlanId::new("T1"),
-        account: AccountKind::Postpaid,
-        balance_end: BalanceEnd::Strict,
-        charging_from: Default::default(),
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
-        numbers: vec![number],
-    }
-}
 
 struct Bench {
     node: Node,
@@ -72,27 +24,8 @@ struct Bench {
 
 impl Bench {
     fn new(profile: Profile) -> Bench {
-        let trunk = TrunkConfig {
-            name: "north".into(),
-            address: TRUNK.into(),
-            area_code: Some("010".into()),
-            incoming: true,
-            outgoing: true,
-            priority: 10,
-            profile,
-            cost_plan: Some(PlanId::new("C1")),
-        };
-        let node = Node::new(Config {
-            sip: sip::Config::new(NODE.into(), 1),
-            trunks: vec![trunk],
-            tariffs: Tariffs::shipped(),
-            regions: Arc::new(RegionTable::shipped().clone()),
-            warm_max: 8,
-            segment_bytes: 1 << 20,
-            segments: 8,
-            position: 0,
-            seed: 1,
-        });
+        let trunk = TrunkConfig { area_code: Some("010".into()), profile, ..house::trunk() };
+        let node = Node::new(house::config(NODE, trunk));
         let mut bench = Bench { node, mono: 0, sent: Vec::new() };
         let port = |id: u32| Port {
             shard: 0,
@@ -101,7 +34,9 @@ impl Bench {
             secret: Secret(std::array::from_fn(|n| n as u8)),
         };
         bench.turn(Input::Media(Event::PortsReady((0..4).map(port).collect())));
-        let (enterprise, version) = (enterprise(), 1);
+        let phone = house::bound("alice", DestinationKind::Landline, "01062000001");
+        let enterprise = house::enterprise("acme", 6_010_114, vec![phone], Then::Dial("alice".into()));
+        let version = 1;
         let number = enterprise.numbers[0].number;
         let entry = Entry { tenant: enterprise.id.clone(), version, place: Place::default() };
         let bodies = compile(&enterprise, version).into_iter().map(Arc::new).collect();
