@@ -4,10 +4,9 @@ use std::sync::mpsc::{Receiver, channel};
 
 use farend::Says;
 use farend::world::{Behaviour, World, WorldConfig, WorldEvent};
-use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Extension, Forwards, Group, Limits,
-    Number, Recording, Ringback, Secret, Strategy, Then, phone_user,
+    AccountKind, Destination, DestinationKind, Enterprise, Extension, Group, Number, Recording, Secret,
+    Strategy, Then, phone_user,
 };
 use hotline::{HotlineNumber, PlanId, TenantId};
 
@@ -25,22 +24,8 @@ pub fn acme(phones: &[&str]) -> Enterprise {
 pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
     let members = destinations.iter().map(|destination| destination.name.clone()).collect();
     Enterprise {
-        id: TenantId::new("acme"),
-        name: "Acme".into(),
-        plan: PlanId::new("T1"),
         account: AccountKind::Postpaid,
-        balance_end: BalanceEnd::Strict,
-        charging_from: ChargingFrom::Answer,
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers: vec![Number {
-            number: number(),
-            enabled: true,
             destinations,
             groups: vec![Group {
                 name: "all".into(),
@@ -48,18 +33,10 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
                 members,
                 weights: Default::default(),
             }],
-            rules: Vec::new(),
-            otherwise: Then::Dial("all".into()),
-            forwards: Forwards::default(),
-            finally: Default::default(),
-            memory: None,
-            block: Vec::new(),
-            bars: Default::default(),
-            limits: Limits::default(),
-            ringback: Ringback::Tone,
             recording: Recording { enabled: true, notice: "recording_notice".into() },
-            talk_s_max: 14_400,
+            ..Number::new(number(), Then::Dial("all".into()))
         }],
+        ..Enterprise::new(TenantId::new("acme"), "Acme", PlanId::new("T1"))
     }
 }
 

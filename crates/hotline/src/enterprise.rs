@@ -65,6 +65,29 @@ pub struct Enterprise {
     pub numbers: Vec<Number>,
 }
 
+impl Enterprise {
+    /// An enterprise as a document describes it that says no more than this: paid ahead, no limits, no numbers yet.
+    pub fn new(id: TenantId, name: &str, plan: PlanId) -> Self {
+        let account = AccountKind::Prepaid;
+        Self {
+            id,
+            name: name.to_owned(),
+            plan,
+            account,
+            balance_end: read::usual_balance_end(account),
+            charging_from: ChargingFrom::Answer,
+            limits: Limits::default(),
+            schedules: Vec::new(),
+            region_sets: Vec::new(),
+            caller_lists: Vec::new(),
+            crisis: None,
+            crisis_by_two: false,
+            extensions: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+}
+
 /// A notice or an alternate target in front of every number of the enterprise (row R22).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crisis {
@@ -176,6 +199,29 @@ pub struct Number {
     pub recording: Recording,
     /// Longest talk, seconds; 4 h unless said.
     pub talk_s_max: u32,
+}
+
+impl Number {
+    /// A number as a document describes it that says no more than this: every call meets `otherwise`.
+    pub fn new(number: HotlineNumber, otherwise: Then) -> Self {
+        Self {
+            number,
+            enabled: true,
+            destinations: Vec::new(),
+            groups: Vec::new(),
+            rules: Vec::new(),
+            otherwise,
+            forwards: Forwards::default(),
+            finally: Finally::default(),
+            memory: None,
+            block: Vec::new(),
+            bars: Barring::default(),
+            limits: Limits::default(),
+            ringback: Ringback::Tone,
+            recording: Recording { enabled: false, notice: read::RECORDING_NOTICE.to_owned() },
+            talk_s_max: read::TALK_S_MAX,
+        }
+    }
 }
 
 /// What kind of phone a bound number is (row R02).

@@ -145,25 +145,14 @@ fn template() -> Hotline {
     let shares =
         [("north", 60), ("south", 40)].map(|(dial, percent)| Share { percent, dial: dial.to_owned() });
     let enterprise = Enterprise {
-        id: TenantId::new("bench"),
-        name: "bench".to_owned(),
-        plan: hotline::PlanId::new("T1"),
         account: AccountKind::Postpaid,
-        balance_end: BalanceEnd::Strict,
-        charging_from: Default::default(),
-        limits: Limits::default(),
         schedules: vec![NamedSchedule {
             name: "office".to_owned(),
             schedule: hotline::calendar::Schedule::always(),
         }],
         region_sets: vec![NamedRegions { name: "north".to_owned(), includes: vec!["华北".to_owned()] }],
         caller_lists: vec![NamedCallers { name: "vip".to_owned(), callers: vec!["021*".to_owned()] }],
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers: vec![Number {
-            number: number(0),
-            enabled: true,
             destinations: vec![destination("a", "01062345601"), destination("b", "02161234501")],
             groups: vec![group("north", &["a", "b"]), group("south", &["b", "a"])],
             rules: vec![
@@ -171,17 +160,9 @@ fn template() -> Hotline {
                 rule("vip", vec![Condition::Caller("vip".to_owned())], Then::Dial("north".to_owned())),
                 rule("north", vec![Condition::From("north".to_owned())], Then::Dial("north".to_owned())),
             ],
-            otherwise: Then::Percentage { mode: ShareMode::Exact, shares: shares.to_vec() },
-            forwards: Forwards::default(),
-            finally: Default::default(),
-            memory: None,
-            block: Vec::new(),
-            bars: Default::default(),
-            limits: Limits::default(),
-            ringback: Ringback::Tone,
-            recording: Recording { enabled: false, notice: "recording_notice".to_owned() },
-            talk_s_max: 14_400,
+            ..Number::new(number(0), Then::Percentage { mode: ShareMode::Exact, shares: shares.to_vec() })
         }],
+        ..Enterprise::new(TenantId::new("bench"), "bench", hotline::PlanId::new("T1"))
     };
     compile(&enterprise, 1).into_iter().next().expect("one number")
 }

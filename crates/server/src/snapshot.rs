@@ -388,47 +388,28 @@ fn unframe(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hotline::cdr::ChargingFrom;
-    use hotline::enterprise::{AccountKind, BalanceEnd, Forwards, Limits, Number, Recording, Ringback, Then};
+
+    use hotline::enterprise::{AccountKind, BalanceEnd, Number, Recording, Then};
     use hotline::{PlanId, Wall};
     use store::Change;
 
     fn number(suffix: u32) -> Number {
         Number {
-            number: HotlineNumber::from_suffix(suffix).expect("seven digits"),
-            enabled: true,
-            destinations: Vec::new(),
-            groups: Vec::new(),
-            rules: Vec::new(),
-            otherwise: Then::HangUp { prompt: Some("after_hours".into()) },
-            forwards: Forwards::default(),
-            finally: Default::default(),
-            memory: None,
-            block: Vec::new(),
-            bars: Default::default(),
-            limits: Limits::default(),
-            ringback: Ringback::Tone,
             recording: Recording { enabled: false, notice: String::new() },
             talk_s_max: 60,
+            ..Number::new(
+                HotlineNumber::from_suffix(suffix).expect("seven digits"),
+                Then::HangUp { prompt: Some("after_hours".into()) },
+            )
         }
     }
 
     fn enterprise(id: &str, suffixes: &[u32]) -> Enterprise {
         Enterprise {
-            id: TenantId::new(id),
-            name: id.into(),
-            plan: PlanId::new("T1"),
             account: AccountKind::Postpaid,
             balance_end: BalanceEnd::FinishCall,
-            charging_from: ChargingFrom::Answer,
-            limits: Limits::default(),
-            schedules: Vec::new(),
-            region_sets: Vec::new(),
-            caller_lists: Vec::new(),
-            crisis: None,
-            crisis_by_two: false,
-            extensions: Vec::new(),
             numbers: suffixes.iter().map(|suffix| number(*suffix)).collect(),
+            ..Enterprise::new(TenantId::new(id), id, PlanId::new("T1"))
         }
     }
 

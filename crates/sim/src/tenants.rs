@@ -4,9 +4,9 @@
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Barring, BlockEntry, CallerMemory, Condition, Destination, DestinationKind,
-    Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number,
-    Recording, Ringback, Rule, Share, ShareMode, Strategy, Then,
+    AccountKind, BalanceEnd, BlockEntry, CallerMemory, Condition, Destination, DestinationKind, Enterprise,
+    Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording,
+    Ringback, Rule, Share, ShareMode, Strategy, Then,
 };
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
@@ -44,10 +44,9 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     let mut schedule = Schedule::always();
     schedule.weekly = Week::of_every_day(&["08:00-20:00".parse().expect("an interval")]);
     let numbers = dice.within(1, 3) as u32;
+    let (id, name) = (TenantId::new(&format!("tenant-{place}")), format!("Tenant {place}"));
+    let plan = PlanId::new(PLANS[dice.within(0, 5) as usize]);
     Enterprise {
-        id: TenantId::new(&format!("tenant-{place}")),
-        name: format!("Tenant {place}"),
-        plan: PlanId::new(PLANS[dice.within(0, 5) as usize]),
         account: if prepaid { AccountKind::Prepaid } else { AccountKind::Postpaid },
         balance_end: if strict { BalanceEnd::Strict } else { BalanceEnd::FinishCall },
         charging_from: if dice.chance(700) { ChargingFrom::Answer } else { ChargingFrom::TwoParty },
@@ -57,10 +56,8 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
             name: "south".into(), includes: vec!["广东".into(), "021".into()]
         }],
         caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()] }],
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers: (0..numbers).map(|n| number(place * 10 + n, dice)).collect(),
+        ..Enterprise::new(id, &name, plan)
     }
 }
 
@@ -94,14 +91,13 @@ fn number(place: u32, dice: &mut Dice) -> Number {
         rules: rules(dice),
         otherwise: otherwise(dice),
         forwards: forwards(all, dice),
-        finally: Default::default(),
         memory: memory(dice),
         block: if dice.chance(200) { vec![BlockEntry::of("139*")] } else { Vec::new() },
-        bars: Barring::default(),
         limits: limits(dice, 1),
         ringback: if dice.chance(400) { Ringback::Prompt("colour_ring".into()) } else { Ringback::Tone },
         recording: Recording { enabled: dice.chance(400), notice: "recording_notice".into() },
         talk_s_max: if dice.chance(200) { 90 } else { 14_400 },
+        ..Number::new(HotlineNumber::from_suffix(6_010_100 + place).expect("seven digits"), Then::Busy)
     }
 }
 

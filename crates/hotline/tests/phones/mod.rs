@@ -5,8 +5,7 @@ use std::sync::Arc;
 use hotline::call::{Action, Arrival, Call, Desk, Event, LegNo};
 use hotline::cdr::{LegOutcome, Party};
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Forwards, Group, Limits, Number,
-    Recording, Ringback, Strategy, Then, compile,
+    AccountKind, Destination, DestinationKind, Enterprise, Group, Number, Strategy, Then, compile,
 };
 use hotline::flow::Chance;
 use hotline::rating::Tariffs;
@@ -258,36 +257,13 @@ fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         weights: NAMES.iter().map(|name| (*name).to_owned()).zip(weights.iter().copied()).collect(),
     };
     let number = Number {
-        number: HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
-        enabled: true,
         destinations: NAMES.iter().zip(0..).map(destination).collect(),
         groups: vec![group],
-        rules: Vec::new(),
-        otherwise: Then::Dial("all".into()),
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
-        block: Vec::new(),
-        bars: Default::default(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
-        recording: Recording { enabled: false, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
+        ..Number::new(HotlineNumber::from_suffix(6_010_114).expect("seven digits"), Then::Dial("all".into()))
     };
     Enterprise {
-        id: TenantId::new("acme"),
-        name: "Acme".into(),
-        plan: PlanId::new("T1"),
         account: AccountKind::Postpaid,
-        balance_end: BalanceEnd::Strict,
-        charging_from: Default::default(),
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers: vec![number],
+        ..Enterprise::new(TenantId::new("acme"), "Acme", PlanId::new("T1"))
     }
 }

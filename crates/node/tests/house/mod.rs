@@ -4,10 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::{
-    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Forwards, Limits, Number, Recording,
-    Ringback, Then,
-};
+use hotline::enterprise::{AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Number, Then};
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
 use hotline::{HotlineNumber, PlanId, TenantId};
@@ -36,38 +33,12 @@ pub fn bound(name: &str, kind: DestinationKind, number: &str) -> Destination {
 
 /// An enterprise with one number that does one thing, paid later, not recorded.
 pub fn enterprise(tenant: &str, suffix: u32, destinations: Vec<Destination>, otherwise: Then) -> Enterprise {
-    let number = Number {
-        number: number(suffix),
-        enabled: true,
-        destinations,
-        groups: Vec::new(),
-        rules: Vec::new(),
-        otherwise,
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
-        block: Vec::new(),
-        bars: Default::default(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
-        recording: Recording { enabled: false, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
-    };
+    let number = Number { destinations, ..Number::new(number(suffix), otherwise) };
     Enterprise {
-        id: TenantId::new(tenant),
-        name: tenant.into(),
-        plan: PlanId::new("T1"),
         account: AccountKind::Postpaid,
         balance_end: BalanceEnd::FinishCall,
-        charging_from: Default::default(),
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers: vec![number],
+        ..Enterprise::new(TenantId::new(tenant), tenant, PlanId::new("T1"))
     }
 }
 

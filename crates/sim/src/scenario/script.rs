@@ -3,10 +3,10 @@
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BARRED, BalanceEnd, Barring, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis,
-    CrisisThen, Destination, DestinationKind, Enterprise, Forwards, Group, Limits, MemoryScope, NamedCallers,
-    NamedCode, NamedRegions, NamedSchedule, Nuisance, Number, Password, Recording, RegionBarring, RegionMode,
-    Ringback, Rule, Share, ShareMode, Strategy, Then, UnknownRegion,
+    AccountKind, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis, CrisisThen,
+    Destination, DestinationKind, Enterprise, Group, MemoryScope, NamedCallers, NamedCode, NamedRegions,
+    NamedSchedule, Nuisance, Number, Password, RegionBarring, RegionMode, Ringback, Rule, Share, ShareMode,
+    Strategy, Then, UnknownRegion,
 };
 use hotline::trunk::{AccessNumber, CauseRow, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
@@ -270,38 +270,14 @@ pub fn milliseconds(text: &str) -> Option<u64> {
 }
 
 fn blank() -> Enterprise {
-    let number = Number {
-        number: hotline::HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
-        enabled: true,
-        destinations: Vec::new(),
-        groups: Vec::new(),
-        rules: Vec::new(),
-        otherwise: Then::HangUp { prompt: None },
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
-        block: Vec::new(),
-        bars: Barring::default(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
-        recording: Recording { enabled: false, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
-    };
+    let number = Number::new(
+        hotline::HotlineNumber::from_suffix(6_010_114).expect("seven digits"),
+        Then::HangUp { prompt: None },
+    );
     Enterprise {
-        id: TenantId::new("acme"),
-        name: "Acme".into(),
-        plan: PlanId::new("T1"),
         account: AccountKind::Postpaid,
-        balance_end: BalanceEnd::Strict,
-        charging_from: ChargingFrom::Answer,
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers: vec![number],
+        ..Enterprise::new(TenantId::new("acme"), "Acme", PlanId::new("T1"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Documents by version, numbers with one holder, limits and their requests.
 
 use hotline::HotlineNumber;
-use hotline::cdr::ChargingFrom;
 use hotline::enterprise::*;
 use hotline::{PlanId, TenantId};
 use store::{LimitKind, NumberRow, Put};
@@ -22,40 +21,16 @@ crate::on_both_engines!(
 pub fn enterprise(id: &str, numbers: &[HotlineNumber]) -> Enterprise {
     let numbers = numbers.iter().map(|number| plain_number(*number)).collect();
     Enterprise {
-        id: TenantId::new(id),
-        name: format!("{id} 科技有限公司"),
-        plan: PlanId::new("T2a"),
-        account: AccountKind::Prepaid,
-        balance_end: BalanceEnd::Strict,
-        charging_from: ChargingFrom::Answer,
-        limits: Limits::default(),
-        schedules: Vec::new(),
-        region_sets: Vec::new(),
-        caller_lists: Vec::new(),
-        crisis: None,
-        crisis_by_two: false,
-        extensions: Vec::new(),
         numbers,
+        ..Enterprise::new(TenantId::new(id), &format!("{id} 科技有限公司"), PlanId::new("T2a"))
     }
 }
 
 fn plain_number(number: HotlineNumber) -> Number {
     Number {
-        number,
-        enabled: true,
-        destinations: Vec::new(),
-        groups: Vec::new(),
-        rules: Vec::new(),
-        otherwise: Then::HangUp { prompt: Some("closed".into()) },
-        forwards: Forwards::default(),
-        finally: Default::default(),
-        memory: None,
         block: vec![hotline::enterprise::BlockEntry::of("1700000*")],
-        bars: Default::default(),
-        limits: Limits::default(),
-        ringback: Ringback::Tone,
         recording: Recording { enabled: true, notice: "recording_notice".into() },
-        talk_s_max: 14_400,
+        ..Number::new(number, Then::HangUp { prompt: Some("closed".into()) })
     }
 }
 
