@@ -10,13 +10,14 @@ use hotline::region::{self, CallerForm, Region};
 use hotline::tenant::Tenant;
 use hotline::trunk::{self, Profile};
 use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
-use sip::Arriving;
+use sip::{Arriving, Reason};
 
 use crate::describing;
 use crate::directory::{Entry, Found, Place};
 use crate::media::Speech;
 use crate::node::{Node, Notice, Output};
 use crate::people::Loaded;
+use crate::phones::{Proof, Proven};
 use crate::slot::{Side, Slot};
 
 /// A cold number or tenant that is not told within this time is refused.
@@ -36,17 +37,50 @@ pub(crate) struct Parked {
     asked_again: bool,
 }
 
+/// Where an INVITE comes from.
+enum Source {
+    /// A carrier's trunk, by its place.
+    Trunk(usize),
+    /// A phone of an enterprise.
+    Phone(Proven),
+    /// An address that is no trunk's, and nothing proven: it is asked who it is. `stale` where the proof was too old.
+    Unproven { stale: bool },
+}
+
 impl Node {
     /// A new INVITE: whose is it, which number, may it begin now?
     pub(crate) fn invited(&mut self, leg: sip::LegId, arriving: Box<Arriving>) {
         self.totals.invites += 1;
-        let now = self.now.mono;
+        match self.source(&arriving) {
+            Source::Trunk(place) => self.invited_by_trunk(leg, arriving, place),
+            Source::Phone(phone) => self.invited_by_phone(leg, &arriving, &phone),
+            Source::Unproven { stale } => {
+                if !stale {
+                    self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
+                }
+                let values = self.phones.challenge(stale, self.now.mono);
+                self.endpoint.challenge(leg, &values, self.now.mono.0);
+            }
+        }
+    }
+
+    /// Where an INVITE comes from: an address that a trunk calls from, else whoever proves to be a phone.
+    fn source(&mut self, arriving: &Arriving) -> Source {
         let place = self.carriers.of_source(arriving.from.remote);
         let incoming = |place: &usize| self.carriers.config(*place).is_some_and(|trunk| trunk.incoming);
-        let Some(row) = place.filter(incoming).and_then(|place| self.carriers.view.rows.get(place)) else {
-            self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
-            return self.endpoint.reject(leg, 403, None, None, now.0);
-        };
+        if let Some(place) = place.filter(incoming) {
+            return Source::Trunk(place);
+        }
+        match self.phones.prove(arriving.claim.as_deref(), "INVITE", self.now.mono) {
+            Proof::Of(phone) => Source::Phone(phone),
+            Proof::Missing => Source::Unproven { stale: false },
+            Proof::Stale => Source::Unproven { stale: true },
+        }
+    }
+
+    fn invited_by_trunk(&mut self, leg: sip::LegId, arriving: Box<Arriving>, place: usize) {
+        let now = self.now.mono;
+        let Some(row) = self.carriers.view.rows.get(place) else { return };
         let (trunk, area_code, profile) = (row.name.clone(), row.area_code.clone(), row.profile.clone());
         let named = trunk::Named {
             request_uri: &arriving.request_uri_user,
@@ -77,6 +111,20 @@ impl Node {
             asked_again: false,
         };
         self.begin_or_park(number, parked);
+    }
+
+    /// A phone has proven who it is and dials. This version carries no calls out (row B10).
+    fn invited_by_phone(&mut self, leg: sip::LegId, arriving: &Arriving, phone: &Proven) {
+        let shown = [Some(arriving.from_user.as_str()), arriving.asserted.as_deref()];
+        let notice = Notice::OutboundRefused {
+            tenant: phone.tenant.clone(),
+            extension: phone.extension.clone(),
+            dialled: arriving.request_uri_user.clone(),
+            shown: shown.into_iter().flatten().find_map(trunk::read_hotline),
+        };
+        self.outputs.push_back(Output::Notice(notice));
+        let reason = Reason { q850: 21, text: Some("outbound calls are not permitted".into()) };
+        self.endpoint.reject(leg, 403, Some(reason), None, self.now.mono.0);
     }
 
     /// One of our own 400 numbers shown as a caller's: nobody calls from one (rows K06, B10).

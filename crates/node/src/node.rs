@@ -133,8 +133,11 @@ pub enum Notice {
     JournalLow { low: bool },
     /// The journal could not be written. A person should look.
     JournalFailed,
-    /// An INVITE came from an address that is no trunk's.
+    /// An INVITE came from an address that is no trunk's, without a phone's proof: it was asked for one.
     Stranger { from: sip::Hop },
+    /// A phone dialled what it may not. One that shows a 400 number as its caller tries to call out as that (row B10): a
+    /// person should look.
+    OutboundRefused { tenant: TenantId, extension: String, dialled: String, shown: Option<HotlineNumber> },
     /// An INVITE showed one of our own 400 numbers as its caller and was dropped (row K06). A person should look.
     Forged { shown: HotlineNumber, number: HotlineNumber, trunk: Arc<str> },
     /// A trunk was passed over because it may show no number for a call (row K06). A person should look.

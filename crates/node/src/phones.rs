@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hotline::enterprise::{Phone, REALM};
 use hotline::{Mono, TenantId};
-use sip::digest::Ha1;
+use sip::digest::{Claim, Ha1, Verdict};
 use sip::location::{Binding, Limits};
 use sip::registrar::{Registered, Registrar};
 use sip::{Registering, Transport};
@@ -22,6 +22,26 @@ pub struct Phones {
     registrar: Registrar,
     /// When a phone behind NAT is asked next, by its user; one entry for all its bindings.
     kept: BTreeMap<String, Mono>,
+}
+
+/// A phone that has proven its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its number: `8001`.
+    pub extension: String,
+}
+
+/// What a claim to be a phone is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It is this one.
+    Of(Proven),
+    /// Nothing was proven: no claim, a wrong password, no such phone.
+    Missing,
+    /// The password is right and its proof too old.
+    Stale,
 }
 
 impl Phones {
@@ -51,6 +71,29 @@ impl Phones {
         for (user, _) in gone.into_iter().filter(|(user, (_, ha1))| !is_same(user, ha1)) {
             self.registrar.location.put(user, Vec::new());
         }
+    }
+
+    /// Whose a request of `method` is by the digest it came with. Who has none, a wrong one, or that of nobody is asked
+    /// in the same words (FAULTS N2).
+    pub(crate) fn prove(&mut self, claim: Option<&Claim>, method: &str, now: Mono) -> Proof {
+        let Some(claim) = claim else { return Proof::Missing };
+        let known = self.known.get(&claim.user);
+        let ha1 = known.map(|(_, ha1)| ha1);
+        match self.registrar.judge(Some(claim), &claim.user, method, ha1, now.0) {
+            Some(Verdict::Proven) => known.map_or(Proof::Missing, |(tenant, _)| {
+                Proof::Of(Proven {
+                    tenant: tenant.clone(),
+                    extension: extension_of(tenant, &claim.user).to_owned(),
+                })
+            }),
+            Some(Verdict::Stale) => Proof::Stale,
+            Some(Verdict::Wrong) | None => Proof::Missing,
+        }
+    }
+
+    /// The values of WWW-Authenticate that ask who somebody is.
+    pub(crate) fn challenge(&mut self, stale: bool, now: Mono) -> [String; 2] {
+        self.registrar.challenge(stale, now.0)
     }
 
     /// How many phones may log in.
@@ -113,6 +156,11 @@ impl Node {
             self.phones.kept.insert(user, now + KEEP_ALIVE_MS);
         }
     }
+}
+
+/// The number of a phone by the name it logs in by.
+fn extension_of<'u>(tenant: &TenantId, user: &'u str) -> &'u str {
+    user.strip_prefix(tenant.as_str()).and_then(|rest| rest.strip_prefix('-')).unwrap_or(user)
 }
 
 /// Streams have their own way of staying open.

@@ -67,6 +67,8 @@ pub struct Meters {
     pub cold_loads: Figure,
     pub strangers: Figure,
     pub forged: Figure,
+    pub outbound_refused: Figure,
+    pub outbound_as_hotline: Figure,
     pub displays_refused: Figure,
     pub post_dial: Histogram,
     pub sip_received: Figure,

@@ -420,9 +420,19 @@ impl Turns {
                 meters.displays_refused.add(1);
                 tracing::warn!(%call, %trunk, "a trunk may show no number for this call and was passed over");
             }
+            Notice::OutboundRefused { tenant, extension, dialled, shown: Some(shown) } => {
+                meters.outbound_as_hotline.add(1);
+                let dialled = mask.show(&dialled);
+                tracing::error!(%tenant, %extension, %dialled, %shown, "a phone tried to call out as a 400 number");
+            }
+            Notice::OutboundRefused { tenant, extension, dialled, shown: None } => {
+                meters.outbound_refused.add(1);
+                let dialled = mask.show(&dialled);
+                tracing::warn!(%tenant, %extension, %dialled, "a phone tried to call out and was refused");
+            }
             Notice::Stranger { from } => {
                 meters.strangers.add(1);
-                tracing::debug!(%from, "an INVITE from an address that is no trunk's");
+                tracing::debug!(%from, "an INVITE from an address that is no trunk's was asked for a phone's password");
             }
         }
     }

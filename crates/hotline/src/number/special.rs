@@ -95,6 +95,11 @@ pub fn special_rows() -> &'static [SpecialRow] {
     &ROWS
 }
 
+/// Whether a number, as dialled, is one that calls for help (row K24).
+pub fn is_emergency(dialled: &str) -> bool {
+    special(dialled).is_some_and(|row| row.kind == SpecialKind::Emergency)
+}
+
 /// The row that a number, as dialled and in digits only, falls under.
 pub(super) fn special(digits: &str) -> Option<&'static SpecialRow> {
     let fits = |row: &&SpecialRow| {
@@ -116,6 +121,17 @@ mod tests {
             let found = [special(&example), special(&longest)].map(|found| found.map(|found| found.kind));
             assert!(found.contains(&Some(row.kind)), "row {place}: {row:?}");
             assert!(!row.source.is_empty() && !row.name.is_empty() && row.digits_min <= row.digits_max);
+        }
+    }
+
+    #[test]
+    fn k24_who_calls_for_help_is_known_by_the_number_alone() {
+        for number in ["110", "119", "120", "122", "12110", "121100755", "12122", "12395", "112"] {
+            assert!(is_emergency(number), "{number}");
+        }
+        for number in ["", "11", "1100", "0110", "114", "12345", "12396", "4006010114", "13800138000", "110a"]
+        {
+            assert!(!is_emergency(number), "{number}");
         }
     }
 

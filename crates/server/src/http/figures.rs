@@ -71,6 +71,18 @@ fn plain(meters: &Meters) -> Vec<Line> {
             meters.displays_refused.value(),
         ),
         ("sibai_strangers_total", Counter, "INVITEs from no trunk.", meters.strangers.value()),
+        (
+            "sibai_outbound_refused_total",
+            Counter,
+            "Calls out that phones tried, refused.",
+            meters.outbound_refused.value(),
+        ),
+        (
+            "sibai_outbound_as_hotline_total",
+            Counter,
+            "Calls out as a 400 number that phones tried, refused: an alarm.",
+            meters.outbound_as_hotline.value(),
+        ),
         ("sibai_sip_received_total", Counter, "Datagrams received.", meters.sip_received.value()),
         ("sibai_sip_dropped_total", Counter, "Datagrams dropped in silence.", meters.sip_dropped.value()),
         ("sibai_sip_refused_total", Counter, "Requests refused unseen by calls.", meters.sip_refused.value()),

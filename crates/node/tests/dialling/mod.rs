@@ -1,0 +1,213 @@
+//! A node, phones of an enterprise that dial, and carriers that take their calls: each a SIP endpoint of its own.
+#![allow(dead_code)] // each test binary uses its part
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use hotline::enterprise::{Extension, Secret, phones};
+use hotline::{Beijing, Mono, Now};
+use node::media::{Command, Event as MediaEvent, Port, Secret as PortSecret};
+use node::{Input, Node, Notice, Output, TrunkConfig};
+use sip::digest::Credentials;
+use sip::{Endpoint, Event, Hop, Invite, LegId, Party};
+
+use crate::house;
+
+/// Where the node is.
+pub const NODE: ([u8; 4], u16) = ([203, 0, 113, 1], 5060);
+/// The password of `acme-8001`.
+pub const PASSWORD: &str = "correct horse";
+
+/// What a far end describes, listening at `port`.
+pub fn sdp(port: u16) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
+         a=rtpmap:101 telephone-event/8000\r\n"
+    )
+}
+
+/// Somebody beside the node.
+pub struct Far {
+    pub endpoint: Endpoint,
+    pub at: SocketAddr,
+    /// The leg that the node opened, or it opened to the node.
+    pub leg: Option<LegId>,
+    /// All events, in their order.
+    pub events: Vec<Event>,
+    /// All that the node sent it.
+    pub heard: Vec<String>,
+    /// All that it sent the node.
+    pub said: Vec<Vec<u8>>,
+    /// Whether it is as if nobody were there.
+    pub silent: bool,
+}
+
+impl Far {
+    fn new(at: SocketAddr, seed: u64) -> Far {
+        let endpoint = Endpoint::new(sip::Config { session_expires_s: None, ..sip::Config::new(at, seed) });
+        Far {
+            endpoint,
+            at,
+            leg: None,
+            events: Vec::new(),
+            heard: Vec::new(),
+            said: Vec::new(),
+            silent: false,
+        }
+    }
+
+    /// How many messages began so.
+    pub fn heard(&self, start: &str) -> usize {
+        self.heard.iter().filter(|text| text.starts_with(start)).count()
+    }
+
+    /// The last message that began so.
+    pub fn last(&self, start: &str) -> &str {
+        let last = self.heard.iter().rev().find(|text| text.starts_with(start));
+        last.unwrap_or_else(|| panic!("no `{start}` in {:#?}", self.heard))
+    }
+
+    /// The final status of its own call, if that failed.
+    pub fn failure(&self) -> Option<u16> {
+        self.events.iter().find_map(|event| match event {
+            Event::Failed { failure, .. } => Some(failure.status),
+            _ => None,
+        })
+    }
+
+    /// Whether something happened.
+    pub fn saw(&self, is_it: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(is_it)
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.endpoint.poll_event() {
+            if let Event::Invited { leg, .. } = &event {
+                self.leg = Some(*leg);
+            }
+            self.events.push(event);
+        }
+    }
+}
+
+/// The node and all far ends: phones first, then carriers.
+pub struct World {
+    pub node: Node,
+    pub mono: u64,
+    pub fars: Vec<Far>,
+    pub media: Vec<Command>,
+    pub notices: Vec<Notice>,
+}
+
+/// The place of the phone.
+pub const PHONE: usize = 0;
+/// The place of the first carrier.
+pub const CARRIER: usize = 1;
+
+impl World {
+    /// A phone, and a carrier for each of the trunks.
+    pub fn new(trunks: Vec<TrunkConfig>) -> World {
+        let mut config = house::config(NODE, house::trunk());
+        config.sip.registrar = true;
+        let mut fars = vec![Far::new(SocketAddr::from(([198, 51, 100, 7], 40_001)), 100)];
+        fars.extend(trunks.iter().zip(101..).map(|(trunk, seed)| Far::new(trunk.address, seed)));
+        config.trunks = trunks;
+        let mut node = Node::new(config);
+        let secret = Secret::of("acme-8001", PASSWORD);
+        let desk = Extension { name: "desk".into(), number: "8001".into(), secret };
+        let acme = house::enterprise("acme", 6_010_114, Vec::new(), hotline::enterprise::Then::Busy);
+        let acme = hotline::enterprise::Enterprise { extensions: vec![desk], ..acme };
+        node.phones().replace(None, phones(&acme));
+        let mut world = World { node, mono: 0, fars, media: Vec::new(), notices: Vec::new() };
+        let port = |at: u16| Port {
+            shard: 0,
+            id: u32::from(at),
+            address: SocketAddr::from(([203, 0, 113, 1], at)),
+            secret: PortSecret([7; 102]),
+        };
+        world.turn(Input::Media(MediaEvent::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect())));
+        world
+    }
+
+    /// The phone dials; `shown` is the user of its From.
+    pub fn dial(&mut self, number: &str, shown: &str, password: &str) {
+        self.dial_as(number, shown, "acme-8001", password);
+    }
+
+    /// As [`World::dial`], with another name to log in by.
+    pub fn dial_as(&mut self, number: &str, shown: &str, user: &str, password: &str) {
+        let from = Party { user: shown.into(), host: "sibai.example".into(), display: None };
+        let mut invite = Invite::new(
+            SocketAddr::from(NODE),
+            format!("sip:{number}@sibai.example"),
+            from,
+            sdp(4_000).into(),
+        );
+        invite.credentials = Some(Credentials::new(user, password));
+        let now = self.mono;
+        self.fars[PHONE].leg = self.fars[PHONE].endpoint.invite(invite, now).ok();
+        self.turn(Input::Tick);
+    }
+
+    /// A far end does something with its leg.
+    pub fn does(&mut self, far: usize, deed: impl FnOnce(&mut Endpoint, LegId, u64)) {
+        let leg = self.fars[far].leg.expect("it has a call");
+        let now = self.mono;
+        deed(&mut self.fars[far].endpoint, leg, now);
+        self.turn(Input::Tick);
+    }
+
+    /// Time passes, in steps that let every timer be served.
+    pub fn wait(&mut self, ms: u64) {
+        let until = self.mono + ms;
+        while self.mono < until {
+            self.mono += 90;
+            for far in &mut self.fars {
+                far.endpoint.handle_timeout(self.mono);
+                far.take_events();
+            }
+            self.turn(Input::Tick);
+        }
+    }
+
+    /// One turn, and all that it makes the others say.
+    pub fn turn(&mut self, input: Input<'_>) {
+        let mut flying = VecDeque::new();
+        self.step(input, &mut flying);
+        while let Some((from, bytes)) = flying.pop_front() {
+            self.step(Input::Datagram { from: Hop::udp(from), bytes: &bytes }, &mut flying);
+        }
+    }
+
+    fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
+        self.mono += 10;
+        let wall = Beijing::date(2026, 10, 12).wall();
+        self.node.handle(input, Now { mono: Mono(self.mono), wall });
+        self.node.facts_written();
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
+                Output::Media(command) => self.media.push(command),
+                Output::Notice(notice) => self.notices.push(notice),
+                Output::Heard { .. } | Output::Settle(_) | Output::Load { .. } | Output::Keep { .. } => {}
+            }
+        }
+        for far in &mut self.fars {
+            while let Some(sent) = far.endpoint.poll_transmit() {
+                far.said.push(sent.bytes.to_vec());
+                flying.push_back((far.at, sent.bytes.to_vec()));
+            }
+        }
+    }
+
+    fn carry(&mut self, to: Hop, bytes: &[u8]) {
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        let far = self.fars.iter_mut().find(|far| far.at == to.remote);
+        let far = far.unwrap_or_else(|| panic!("nobody is at {to}: {text}"));
+        far.heard.push(text);
+        if !far.silent {
+            far.endpoint.receive(bytes, SocketAddr::from(NODE), self.mono);
+            far.take_events();
+        }
+    }
+}
