@@ -367,7 +367,8 @@ impl Call {
             let detail = format!("plan {} has no version today", hotline.plan);
             return self.bar(Barred { cause: Cause::NoTariff, detail }, desk, now);
         };
-        let ask = Ask { month: self.wall(now).beijing().billing_month(), first_slice: meter.first_price() };
+        let month = self.wall(now).beijing().billing_month();
+        let ask = Ask { now, month, first_slice: meter.first_price() };
         let asker = Asker { caller: &self.caller, region: &self.region, at: self.wall(now) };
         match barring::clear(&hotline, &asker, desk.tenant, &ask) {
             Ok(cleared) => {
@@ -840,7 +841,7 @@ fn treatment(cause: Cause) -> Treatment {
         | Cause::Nuisance
         | Cause::ChallengeFailed => of(Some("barred"), 603, 21),
         Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow => of(Some("cap_reached"), 480, 21),
-        Cause::ConcurrencyLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
+        Cause::ConcurrencyLimit | Cause::RateLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
         Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),
         Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity | Cause::NodeStopped => of(None, 503, 41),
         Cause::NoCommonCodec => of(None, 488, 88),

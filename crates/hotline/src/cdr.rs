@@ -104,6 +104,8 @@ pub enum Cause {
     Nuisance,
     /// A suspect did not press the key it was told (row B12).
     ChallengeFailed,
+    /// Too many calls within a minute: number, caller or tenant (row B08).
+    RateLimit,
 }
 
 impl Cause {
@@ -141,6 +143,7 @@ impl Cause {
             Cause::PasswordLocked => "password_locked",
             Cause::Nuisance => "nuisance",
             Cause::ChallengeFailed => "challenge_failed",
+            Cause::RateLimit => "rate_limit",
         }
     }
 }

@@ -128,6 +128,12 @@ pub struct Limits {
     pub concurrent_calls_max: Option<u32>,
     /// Calls up at once from one caller (row B08).
     pub concurrent_calls_per_caller_max: Option<u32>,
+    /// Calls let in within any minute (row B08).
+    #[serde(default)]
+    pub calls_per_minute_max: Option<u32>,
+    /// Calls let in of one caller within any minute (row B08).
+    #[serde(default)]
+    pub calls_per_minute_per_caller_max: Option<u32>,
     /// Fees in a calendar month in Beijing (row B05).
     pub month_cost_cap_e4: Option<Money>,
     /// Calls in a calendar month in Beijing (row B06).

@@ -11,14 +11,17 @@ use serde::{Deserialize, Serialize};
 
 pub use seen::{Score, Seen, lock_state};
 
+mod rate;
 mod seen;
+
+use rate::{Rates, Whose};
 
 use crate::barring::Barred;
 use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
 use crate::flow::StepNo;
 use crate::settlement::TenantState;
-use crate::{Hotline, HotlineNumber, Money, Short, Wall};
+use crate::{Hotline, HotlineNumber, Money, Mono, Short, Wall};
 
 /// The living state of one enterprise.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +41,7 @@ pub struct Tenant {
     calls_up: u32,
     numbers: BTreeMap<HotlineNumber, NumberUse>,
     callers: BTreeMap<String, u32>,
+    rates: Rates,
     purse: Purse,
     /// Orders what is remembered: a later change has a higher turn.
     turn: u64,
@@ -126,6 +130,8 @@ impl Months {
 /// What a call asks for at its admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
+    /// When the call comes.
+    pub now: Mono,
     /// The billing month the call begins in.
     pub month: u32,
     /// The fee of its first unit.
@@ -203,10 +209,11 @@ impl Tenant {
         self.purse.months.of(month)
     }
 
-    /// Admits a call or says which limit stands against it, in the order concurrency, month calls, month cost,
-    /// balance. On success the line of the number and the first slice are held until [`Tenant::settle`].
+    /// Admits a call or says which limit stands against it, in the order calls at once, calls a minute,
+    /// month calls, month cost, balance. On success the line of the number and the first slice are held until [`Tenant::settle`].
     pub fn admit(&mut self, hotline: &Hotline, caller: &str, ask: &Ask) -> Result<Admission, Barred> {
         self.check_concurrency(hotline, caller)?;
+        self.check_rates(hotline, caller, ask.now)?;
         self.check_month_calls(hotline, ask)?;
         let metered = is_metered(hotline);
         if metered {
@@ -214,6 +221,9 @@ impl Tenant {
         }
         let reserved = if metered { ask.first_slice } else { Money::ZERO };
         self.hold(hotline.number, caller, ask.month, reserved);
+        for (whose, _) in rate_limits(hotline, caller) {
+            self.rates.note(whose, ask.now);
+        }
         Ok(Admission { month: ask.month, reserved, metered })
     }
 
@@ -252,6 +262,23 @@ impl Tenant {
             if let Some(limit) = limit.filter(|limit| up >= *limit) {
                 let detail = format!("{whose}: {up} of {limit} calls are up");
                 return Err(Barred { cause: Cause::ConcurrencyLimit, detail });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rates(&mut self, hotline: &Hotline, caller: &str, now: Mono) -> Result<(), Barred> {
+        for (whose, limit) in rate_limits(hotline, caller) {
+            let calls = self.rates.count(whose, now);
+            if calls >= limit {
+                let whose = match whose {
+                    Whose::Number(_) => "number",
+                    Whose::Tenant => "tenant",
+                    Whose::Caller(Some(_), _) => "caller",
+                    Whose::Caller(None, _) => "caller of tenant",
+                };
+                let detail = format!("{whose}: {calls} of {limit} calls within a minute");
+                return Err(Barred { cause: Cause::RateLimit, detail });
             }
         }
         Ok(())
@@ -529,6 +556,20 @@ impl Tenant {
         }
         Ok(())
     }
+}
+
+/// The limits of calls a minute that count for a call; most have none. Withheld callers are not told apart.
+fn rate_limits<'a>(hotline: &Hotline, caller: &'a str) -> impl Iterator<Item = (Whose<'a>, u32)> + use<'a> {
+    let (own, whole) = (&hotline.limits, &hotline.tenant_limits);
+    let of_caller = |limit: Option<u32>| limit.filter(|_| !caller.is_empty());
+    [
+        (Whose::Number(hotline.number), own.calls_per_minute_max),
+        (Whose::Tenant, whole.calls_per_minute_max),
+        (Whose::Caller(Some(hotline.number), caller), of_caller(own.calls_per_minute_per_caller_max)),
+        (Whose::Caller(None, caller), of_caller(whole.calls_per_minute_per_caller_max)),
+    ]
+    .into_iter()
+    .filter_map(|(whose, limit)| Some((whose, limit?)))
 }
 
 fn is_metered(hotline: &Hotline) -> bool {

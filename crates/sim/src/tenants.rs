@@ -65,6 +65,8 @@ fn limits(dice: &mut Dice, scale: u64) -> Limits {
     Limits {
         concurrent_calls_max: dice.chance(300).then(|| dice.within(1, 3 * scale) as u32),
         concurrent_calls_per_caller_max: dice.chance(150).then(|| dice.within(1, 2) as u32),
+        calls_per_minute_max: dice.chance(100).then(|| dice.within(2, 6 * scale) as u32),
+        calls_per_minute_per_caller_max: dice.chance(100).then(|| dice.within(1, 3) as u32),
         month_cost_cap_e4: dice
             .chance(250)
             .then(|| Money::from_fen(dice.within(100, 1_500) as i64 * scale as i64)),

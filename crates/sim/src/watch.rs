@@ -14,6 +14,9 @@ use hotline::tenant::Tenant;
 use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId};
 
 use crate::store::Store;
+use crowd::Crowd;
+
+mod crowd;
 
 /// What a tenant's owner in the node must know beyond the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +46,7 @@ pub struct Watch {
     deals: BTreeMap<(HotlineNumber, u16), (Vec<u8>, Turns)>,
     /// Tenants whose account could not be had: what they owe is not known to the node.
     pub provisional: BTreeSet<TenantId>,
+    crowd: Crowd,
     /// How calls ended, for the summary.
     pub causes: BTreeMap<Cause, u32>,
 }
@@ -117,6 +121,7 @@ impl Watch {
         {
             return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
         }
+        self.crowd.note(record, &hotline, log);
         check_recording(record, &hotline, log)?;
         check_one_answers(record)?;
         self.check_route(record, &hotline, log)
@@ -163,6 +168,11 @@ impl Watch {
         turns.disturbed |= !closed.is_empty() || (!shares.is_empty() && shares != percents);
         *shares = percents.clone();
         turns.began.push((at, usize::from(*dealt)));
+    }
+
+    /// At the end of a seed: no limit was passed. `is_clean` if no node died in it.
+    pub fn check_crowd(&self, is_clean: bool) -> Result<(), String> {
+        self.crowd.check(is_clean)
     }
 
     /// At the end of a seed in which no node died: the turns were fair (R07) and the shares exact (R11).

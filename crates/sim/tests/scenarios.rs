@@ -51,6 +51,8 @@ scenarios! {
     b05_month_cost_cap
     b06_month_call_cap
     b08_calls_at_once
+    b08_calls_per_minute
+    b08_limits_of_the_enterprise
     b09_no_money_no_call
     b12_challenge_before_block
     f17_charged_from_the_answer

@@ -282,6 +282,7 @@ fn status(record: &CallRecord) -> AnswerStatus {
         | Cause::MonthCostCap
         | Cause::MonthCallCap
         | Cause::ConcurrencyLimit
+        | Cause::RateLimit
         | Cause::BalanceTooLow
         | Cause::NumberNotInService
         | Cause::FlowHangUp

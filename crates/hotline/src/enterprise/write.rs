@@ -196,6 +196,8 @@ fn limits(written: &Limits) -> Tree {
     Fields::new()
         .maybe("concurrent_calls", written.concurrent_calls_max.map(number))
         .maybe("concurrent_calls_per_caller", written.concurrent_calls_per_caller_max.map(number))
+        .maybe("calls_per_minute", written.calls_per_minute_max.map(number))
+        .maybe("calls_per_minute_per_caller", written.calls_per_minute_per_caller_max.map(number))
         .maybe("month_cost", written.month_cost_cap_e4.map(|money| text(&money.to_string())))
         .maybe("month_calls", written.month_calls_cap.map(number))
         .unless(!written.count_unanswered, "count_unanswered", || flag(true))

@@ -372,6 +372,16 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
             ("concurrent_per_caller", most) => {
                 number.limits.concurrent_calls_per_caller_max = Some(most.parse().ok()?);
             }
+            ("per_minute", most) => number.limits.calls_per_minute_max = Some(most.parse().ok()?),
+            ("per_minute_per_caller", most) => {
+                number.limits.calls_per_minute_per_caller_max = Some(most.parse().ok()?);
+            }
+            ("tenant_concurrent", most) => {
+                enterprise.limits.concurrent_calls_max = Some(most.parse().ok()?);
+            }
+            ("tenant_per_minute", most) => {
+                enterprise.limits.calls_per_minute_max = Some(most.parse().ok()?);
+            }
             ("record", "yes") => number.recording.enabled = true,
             ("ring", prompt) => number.ringback = Ringback::Prompt(prompt.into()),
             ("talk_max", most) => number.talk_s_max = (milliseconds(most)? / 1_000) as u32,

@@ -213,6 +213,7 @@ impl World {
         if let Some(leg) = self.far.legs.iter().find(|leg| leg.is_up()) {
             return Err(format!("leg {} is still up after the quiet", leg.place));
         }
+        self.watch.check_crowd(self.weather.is_clean())?;
         if self.weather.is_clean() {
             self.watch.check_turns()?;
             let unanswered = self.far.legs.iter().find(|leg| leg.unanswered);

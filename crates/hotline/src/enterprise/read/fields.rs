@@ -71,6 +71,8 @@ pub(super) const LIMITS: Shape = Shape {
     fields: &[
         may("concurrent_calls"),
         may("concurrent_calls_per_caller"),
+        may("calls_per_minute"),
+        may("calls_per_minute_per_caller"),
         may("month_cost"),
         may("month_calls"),
         may("count_unanswered"),

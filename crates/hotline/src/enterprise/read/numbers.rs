@@ -28,6 +28,8 @@ pub(in crate::enterprise) const RECORDING_NOTICE: &str = "recording_notice";
 /// Bound numbers and groups are named by one byte in a call; forwards that do not count come on top of the limit.
 const DESTINATIONS_MAX: usize = BINDINGS_MAX as usize + 4;
 const GROUPS_MAX: usize = 50;
+/// The instants of so many calls are remembered, 8 octets each.
+const CALLS_PER_MINUTE_MAX: u32 = 60_000;
 /// Forwards for one reason (row R13).
 const FORWARDS_MAX: usize = 2;
 
@@ -293,6 +295,9 @@ impl Reader<'_> {
             concurrent_calls_max: self.count(object.field("concurrent_calls"), 1_000_000),
             concurrent_calls_per_caller_max: self
                 .count(object.field("concurrent_calls_per_caller"), 1_000_000),
+            calls_per_minute_max: self.count(object.field("calls_per_minute"), CALLS_PER_MINUTE_MAX),
+            calls_per_minute_per_caller_max: self
+                .count(object.field("calls_per_minute_per_caller"), CALLS_PER_MINUTE_MAX),
             month_cost_cap_e4: self.money(object.field("month_cost")),
             month_calls_cap: self.count(object.field("month_calls"), 1_000_000_000),
             count_unanswered: self.flag(object.field("count_unanswered"), false),
