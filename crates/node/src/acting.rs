@@ -246,6 +246,9 @@ impl Node {
             false => bindings.into_iter().map(|binding| to_phone(&invite, binding)).collect(),
         };
         let now = self.now.mono.0;
+        if trunk.is_none() {
+            invites.iter().for_each(|invite| self.guard.proven(invite.to.remote, self.now.mono));
+        }
         let mut legs = invites.into_iter().filter_map(|invite| self.endpoint.invite(invite, now).ok());
         let sip = legs.next()?;
         let forks: Vec<sip::LegId> = legs.collect();

@@ -14,6 +14,7 @@ use sip::{Arriving, Reason};
 
 use crate::describing;
 use crate::directory::{Entry, Found, Place};
+use crate::guard::Role;
 use crate::media::Speech;
 use crate::node::{Node, Notice, Output};
 use crate::people::Loaded;
@@ -22,6 +23,9 @@ use crate::slot::{Side, Slot};
 
 /// A cold number or tenant that is not told within this time is refused.
 pub(crate) const LOAD_MS_MAX: u64 = 3_000;
+
+/// A carrier whose call is one too many is told to wait so long; its next trunk or node may take the call at once.
+const OVERLOAD_S: u32 = 1;
 
 /// An INVITE that waits for its number's body or its tenant's account.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ enum Source {
     Phone(Proven),
     /// An address that is no trunk's, and nothing proven: it is asked who it is. `stale` where the proof was too old.
     Unproven { stale: bool },
+    /// A carrier whose calls are not taken, or not taken any more; strangers come no further than the guard here.
+    Unwelcome,
 }
 
 impl Node {
@@ -61,19 +67,28 @@ impl Node {
                 let values = self.phones.challenge(stale, self.now.mono);
                 self.endpoint.challenge(leg, &values, self.now.mono.0);
             }
+            Source::Unwelcome => {
+                self.outputs.push_back(Output::Notice(Notice::Stranger { from: arriving.from }));
+                self.endpoint.reject(leg, 403, None, None, self.now.mono.0);
+            }
         }
     }
 
-    /// Where an INVITE comes from: an address that a trunk calls from, else whoever proves to be a phone.
+    /// Where an INVITE comes from: an address that a trunk calls from, else whoever proves to be a phone. On the phones'
+    /// side an address makes nobody a carrier, on the carriers' side a password nobody a phone.
     fn source(&mut self, arriving: &Arriving) -> Source {
-        let place = self.carriers.of_source(arriving.from.remote);
+        let role = self.guard.role(arriving.from.listener);
+        let place = self.carriers.of_source(arriving.from.remote).filter(|_| role != Role::Phones);
         let incoming = |place: &usize| self.carriers.config(*place).is_some_and(|trunk| trunk.incoming);
         if let Some(place) = place.filter(incoming) {
             return Source::Trunk(place);
         }
-        match self.phones.prove(arriving.claim.as_deref(), "INVITE", self.now.mono) {
+        if role == Role::Trunks || self.phones.is_empty() {
+            return Source::Unwelcome;
+        }
+        match self.prove(arriving.claim.as_deref(), "INVITE", arriving.from) {
             Proof::Of(phone) => Source::Phone(phone),
-            Proof::Missing => Source::Unproven { stale: false },
+            Proof::Missing | Proof::Wrong => Source::Unproven { stale: false },
             Proof::Stale => Source::Unproven { stale: true },
         }
     }
@@ -98,6 +113,10 @@ impl Node {
         if self.drained || self.journal_low {
             self.totals.refused_unready += 1;
             return self.endpoint.reject(leg, 503, None, Some(5), now.0);
+        }
+        if !self.guard.has_room_for_call(now) {
+            self.totals.refused_overload += 1;
+            return self.endpoint.reject(leg, 503, None, Some(OVERLOAD_S), now.0);
         }
         self.endpoint.trying(leg, now.0);
         let parked = Parked {

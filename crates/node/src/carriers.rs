@@ -110,6 +110,19 @@ impl Carriers {
         })
     }
 
+    /// All addresses that a trunk speaks from: whoever [`Carriers::of_source`] finds is among them.
+    pub fn hosts(&self) -> Vec<IpAddr> {
+        let further = |config: &TrunkConfig| -> Vec<IpAddr> {
+            let host =
+                |text: &String| text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
+            config.profile.sources.iter().filter_map(host).collect()
+        };
+        self.configs
+            .iter()
+            .flat_map(|config| std::iter::once(config.address.ip()).chain(further(config)))
+            .collect()
+    }
+
     pub fn config(&self, place: usize) -> Option<&TrunkConfig> {
         self.configs.get(place)
     }

@@ -3,6 +3,7 @@
 //! database, no thread and no clock, so that the simulator runs what the server runs.
 
 pub mod directory;
+pub mod guard;
 pub mod journal;
 pub mod media;
 mod node;

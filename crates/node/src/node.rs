@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use crate::arriving::{LOAD_MS_MAX, Parked};
 use crate::books::Books;
 use crate::carriers::{Carriers, TrunkConfig};
 use crate::directory::{Directory, Place};
+use crate::guard::{Banned, Guard, Limits, Role, Standing};
 use crate::journal::{Chunk, Record, Writer};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
@@ -40,6 +42,10 @@ pub struct Config {
     pub sip: sip::Config,
     /// Carrier trunks.
     pub trunks: Vec<TrunkConfig>,
+    /// Who may speak on each listener of `sip`; those beyond are for anybody.
+    pub roles: Vec<Role>,
+    /// What strangers are allowed.
+    pub guard: Limits,
     /// Plans.
     pub tariffs: Tariffs,
     /// Regions.
@@ -115,6 +121,9 @@ pub enum Output {
     },
     /// Journal positions below this are needed no more.
     Keep { from: u64 },
+    /// Carriers speak from these addresses now and from no other: what listens for them alone may close itself to all
+    /// others.
+    Sources(Vec<IpAddr>),
     /// Something worth a line of log or a counter.
     Notice(Notice),
 }
@@ -138,6 +147,10 @@ pub enum Notice {
     /// A phone dialled what it may not. One that shows a 400 number as its caller tries to call out as that (row B10): a
     /// person should look.
     OutboundRefused { tenant: TenantId, extension: String, dialled: String, shown: Option<HotlineNumber> },
+    /// An address is not heard for a while: it went on when its allowance was spent (FAULTS N2, N3).
+    Banned(Banned),
+    /// A wrong password, or a user that is none (FAULTS N4).
+    WrongPassword { from: sip::Hop, user: String },
     /// An INVITE showed one of our own 400 numbers as its caller and was dropped (row K06). A person should look.
     Forged { shown: HotlineNumber, number: HotlineNumber, trunk: Arc<str> },
     /// A trunk was passed over because it may show no number for a call (row K06). A person should look.
@@ -153,6 +166,7 @@ pub struct Totals {
     pub answered: u64,
     pub settled: u64,
     pub refused_unready: u64,
+    pub refused_overload: u64,
     pub cold_loads: u64,
 }
 
@@ -163,6 +177,7 @@ pub struct Node {
     pub(crate) books: Books,
     pub(crate) carriers: Carriers,
     pub(crate) phones: Phones,
+    pub(crate) guard: Guard,
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) regions: Arc<RegionTable>,
     pub(crate) slots: Slots,
@@ -201,12 +216,13 @@ impl Node {
     pub fn new(config: Config) -> Self {
         let mut books = Books::default();
         books.open_own(&TenantId::provider());
-        Self {
+        let mut node = Self {
             endpoint: Endpoint::new(config.sip),
             directory: Directory::new(config.warm_max),
             books,
             carriers: Carriers::new(config.trunks, Mono(0)),
             phones: Phones::new(key_of(config.seed)),
+            guard: Guard::new(config.guard, config.roles),
             tariffs: Arc::new(config.tariffs),
             regions: config.regions,
             slots: Slots::default(),
@@ -230,7 +246,9 @@ impl Node {
             wall: None,
             now: Now { mono: Mono(0), wall: Wall(0) },
             inputs: 0,
-        }
+        };
+        node.know_sources();
+        node
     }
 
     /// The directory, to be filled before the first call.
@@ -244,7 +262,7 @@ impl Node {
         self.now = Now { mono: now.mono, wall: self.slewed(now) };
         self.inputs += 1;
         match input {
-            Input::Datagram { from, bytes } => self.endpoint.receive(bytes, from, now.mono.0),
+            Input::Datagram { from, bytes } => self.hear(from, bytes),
             Input::Unreachable { to } => self.endpoint.send_failed(to, now.mono.0),
             Input::Media(event) => self.heard_media(event),
             Input::Loaded(loaded) => self.loaded(loaded),
@@ -256,6 +274,25 @@ impl Node {
             Input::Tick => {}
         }
         self.follow_up();
+    }
+
+    /// A message, if its sender is one to be heard.
+    fn hear(&mut self, from: sip::Hop, bytes: &[u8]) {
+        let now = self.now.mono;
+        let phones = !self.phones.is_empty();
+        let (standing, banned) = self.guard.look(from.listener, from.remote, phones, now);
+        self.outputs.extend(banned.map(|banned| Output::Notice(Notice::Banned(banned))));
+        match standing {
+            Standing::Trunk | Standing::Proven => self.endpoint.receive(bytes, from, now.0),
+            Standing::Stranger => self.endpoint.receive_from_stranger(bytes, from, now.0),
+            Standing::Unheard => {}
+        }
+    }
+
+    /// Tells the guard, and whoever holds the sockets, where carriers speak from.
+    pub(crate) fn know_sources(&mut self) {
+        self.guard.know(self.carriers.hosts());
+        self.outputs.push_back(Output::Sources(self.guard.known().collect()));
     }
 
     /// The place in its turn of the input being handled.
@@ -629,6 +666,11 @@ impl Node {
     /// The plans in force.
     pub fn tariffs(&self) -> &Tariffs {
         &self.tariffs
+    }
+
+    /// Who is heard.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// Calls whose settlement is on its way.

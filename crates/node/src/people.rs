@@ -69,7 +69,10 @@ impl Node {
                     tenant.forget_caller(&caller);
                 }
             }
-            Change::Trunks(configs) => self.carriers.replace(configs, self.now.mono),
+            Change::Trunks(configs) => {
+                self.carriers.replace(configs, self.now.mono);
+                self.know_sources();
+            }
             Change::Tariffs(tariffs) => self.tariffs = Arc::new(tariffs),
             Change::Regions(regions) => self.regions = regions,
         }

@@ -8,9 +8,9 @@ use hotline::{Mono, TenantId};
 use sip::digest::{Claim, Ha1, Verdict};
 use sip::location::{Binding, Limits};
 use sip::registrar::{Registered, Registrar};
-use sip::{Registering, Transport};
+use sip::{Hop, Registering, Transport};
 
-use crate::node::Node;
+use crate::node::{Node, Notice, Output};
 
 /// A phone behind NAT is asked this often whether it is there: a NAT forgets a way that is not used, the quickest
 /// after 30 s (RFC 5626 4.4.1 suggests 24 to 29 s).
@@ -38,8 +38,10 @@ pub(crate) struct Proven {
 pub(crate) enum Proof {
     /// It is this one.
     Of(Proven),
-    /// Nothing was proven: no claim, a wrong password, no such phone.
+    /// Nothing is claimed.
     Missing,
+    /// A wrong password, or no such phone.
+    Wrong,
     /// The password is right and its proof too old.
     Stale,
 }
@@ -73,21 +75,18 @@ impl Phones {
         }
     }
 
-    /// Whose a request of `method` is by the digest it came with. Who has none, a wrong one, or that of nobody is asked
-    /// in the same words (FAULTS N2).
-    pub(crate) fn prove(&mut self, claim: Option<&Claim>, method: &str, now: Mono) -> Proof {
-        let Some(claim) = claim else { return Proof::Missing };
-        let known = self.known.get(&claim.user);
+    fn prove(&mut self, claim: &Claim, method: &str, looked_at: bool, now: Mono) -> Proof {
+        let known = self.known.get(&claim.user).filter(|_| looked_at);
         let ha1 = known.map(|(_, ha1)| ha1);
         match self.registrar.judge(Some(claim), &claim.user, method, ha1, now.0) {
-            Some(Verdict::Proven) => known.map_or(Proof::Missing, |(tenant, _)| {
+            Some(Verdict::Proven) => known.map_or(Proof::Wrong, |(tenant, _)| {
                 Proof::Of(Proven {
                     tenant: tenant.clone(),
                     extension: extension_of(tenant, &claim.user).to_owned(),
                 })
             }),
             Some(Verdict::Stale) => Proof::Stale,
-            Some(Verdict::Wrong) | None => Proof::Missing,
+            Some(Verdict::Wrong) | None => Proof::Wrong,
         }
     }
 
@@ -125,14 +124,45 @@ impl Node {
 
     pub(crate) fn registering(&mut self, register: &Registering) {
         let now = self.now.mono;
+        let looked_at = self.is_looked_at(register.claim.as_deref(), register.from);
         let Phones { known, registrar, kept } = &mut self.phones;
-        let ha1 = known.get(&register.user).map(|(_, ha1)| ha1);
+        let ha1 = known.get(&register.user).map(|(_, ha1)| ha1).filter(|_| looked_at);
         match registrar.hear(&mut self.endpoint, register, ha1, now.0) {
             Registered::Changed => {
                 kept.insert(register.user.clone(), now + KEEP_ALIVE_MS);
+                self.guard.proven(register.from.remote, now);
             }
-            Registered::Asked | Registered::Wrong | Registered::Unchanged => {}
+            Registered::Unchanged => self.guard.proven(register.from.remote, now),
+            Registered::Wrong => self.tried_in_vain(register.claim.as_deref(), register.from),
+            Registered::Asked => {}
         }
+    }
+
+    /// Whose a request of `method` is by the digest it came with. Who has none, a wrong one, or that of nobody is asked
+    /// in the same words (FAULTS N2).
+    pub(crate) fn prove(&mut self, claim: Option<&Claim>, method: &str, from: Hop) -> Proof {
+        let Some(claim) = claim else { return Proof::Missing };
+        let looked_at = self.is_looked_at(Some(claim), from);
+        let proof = self.phones.prove(claim, method, looked_at, self.now.mono);
+        match proof {
+            Proof::Of(_) => self.guard.proven(from.remote, self.now.mono),
+            Proof::Wrong => self.tried_in_vain(Some(claim), from),
+            Proof::Missing | Proof::Stale => {}
+        }
+        proof
+    }
+
+    /// Whether a claim is judged by the password (FAULTS N4). Beyond the limits it is judged as one of a user that is
+    /// none: it takes the same time and is told the same.
+    fn is_looked_at(&self, claim: Option<&Claim>, from: Hop) -> bool {
+        claim.is_none_or(|claim| self.guard.may_prove(from.remote, &claim.user, self.now.mono))
+    }
+
+    fn tried_in_vain(&mut self, claim: Option<&Claim>, from: Hop) {
+        let Some(claim) = claim else { return };
+        self.guard.wrong(from.remote, &claim.user, self.now.mono);
+        let notice = Notice::WrongPassword { from, user: claim.user.clone() };
+        self.outputs.push_back(Output::Notice(notice));
     }
 
     /// Asks phones behind NAT that are due, so that their ways stay open, and forgets bindings that have ended.

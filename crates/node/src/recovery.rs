@@ -189,6 +189,7 @@ impl Node {
 
     fn end_dialogs(&mut self, dialogs: BTreeMap<LegNo, DialogState>) {
         for dialog in dialogs.into_values() {
+            self.guard.proven(dialog.next_hop.remote, self.now.mono);
             let leg = self.endpoint.restore(dialog, self.now.mono.0);
             self.endpoint.bye(
                 leg,

@@ -35,7 +35,9 @@ fn fault_n2_every_stranger_is_asked_in_the_same_words() {
             assert_eq!(heard.len(), world.fars[PHONE].heard("SIP/2.0 401 "), "{heard:#?}");
             assert_eq!(world.fars[PHONE].failure(), Some(401));
             shapes.extend(heard.iter().map(|answer| shape(answer)));
-            assert!(world.notices.iter().all(|notice| matches!(notice, Notice::Stranger { .. })));
+            let is_told =
+                |notice: &Notice| matches!(notice, Notice::Stranger { .. } | Notice::WrongPassword { .. });
+            assert!(world.notices.iter().all(is_told), "{:?}", world.notices);
             assert_eq!((world.node.calls_up(), world.node.sip_counts()), (0, sip::Counts::default()));
         }
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use hotline::trunk::Profile;
+use node::guard::{Limits, Role};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -43,7 +44,9 @@ pub struct Config {
     pub testing: Testing,
     /// A PEM file of the authorities we believe when we connect to a trunk by TLS; `None` believes nobody.
     pub authorities: Option<PathBuf>,
-    /// Streams that SIP is spoken over, beside the datagrams of `sip`.
+    /// What strangers are allowed, and how many calls a second are taken.
+    pub guard: Limits,
+    /// Further ways SIP is spoken, beside the datagrams of `sip`.
     pub listeners: Vec<Listen>,
     /// Trunks of the file; each is written to the database at the start.
     pub trunks: Vec<Trunk>,
@@ -65,6 +68,8 @@ pub struct Sip {
     pub listen: SocketAddr,
     /// The address others are told; `None` is the one bound.
     pub advertised: Option<SocketAddr>,
+    /// Who may speak here.
+    pub role: Role,
 }
 
 /// A further way SIP is spoken: `[[listen]]`.
@@ -75,12 +80,16 @@ pub struct Listen {
     /// The address others are told, in Via and Contact; `None` is the one bound.
     pub advertised: Option<SocketAddr>,
     /// What carries the messages.
-    pub stream: Stream,
+    pub over: Over,
+    /// Who may speak here.
+    pub role: Role,
 }
 
 /// What carries the messages of a [`Listen`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum Over {
+    /// Datagrams.
+    Udp,
     /// Plain TCP.
     Tcp,
     /// TLS, with the PEM files of who we are. They are read again when they change, and at SIGHUP.
@@ -279,6 +288,8 @@ mod written {
         #[serde(default)]
         pub listen: Vec<Listen>,
         #[serde(default)]
+        pub guard: Guard,
+        #[serde(default)]
         pub trunk: Vec<Trunk>,
     }
 
@@ -306,6 +317,16 @@ mod written {
         pub listen: Option<Spanned<String>>,
         pub advertised: Option<Spanned<String>>,
         pub authorities: Option<PathBuf>,
+        pub role: Option<Spanned<String>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Guard {
+        pub messages_per_second: Option<Spanned<u32>>,
+        pub all_messages_per_second: Option<Spanned<u32>>,
+        pub ban_s: Option<Spanned<u64>>,
+        pub calls_per_second_max: Option<Spanned<u32>>,
     }
 
     #[derive(Deserialize)]
@@ -316,6 +337,7 @@ mod written {
         pub advertise: Option<Spanned<String>>,
         pub certificate: Option<PathBuf>,
         pub key: Option<PathBuf>,
+        pub role: Option<Spanned<String>>,
     }
 
     #[derive(Default, Deserialize)]
@@ -394,6 +416,7 @@ impl Checker<'_> {
         let media = self.media(&written.media);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
+        let guard = self.guard(&written.guard);
         let listeners = written.listen.iter().map(|listen| self.listen(listen)).collect::<Vec<_>>();
         let trunks = written.trunk.iter().map(|trunk| self.trunk(trunk)).collect::<Vec<_>>();
         if *written.warm_numbers_max.get_ref() == 0 {
@@ -428,6 +451,7 @@ impl Checker<'_> {
             drain_s_max: written.drain_s_max,
             testing: written.testing,
             warm_numbers_max: written.warm_numbers_max.into_inner(),
+            guard: guard?,
             listeners: listeners.into_iter().collect::<Option<_>>()?,
             authorities: written.sip.authorities,
             trunks: trunks.into_iter().collect::<Option<_>>()?,
@@ -478,7 +502,41 @@ impl Checker<'_> {
             Some(text) => Some(self.address(Some(text), "", "sip.advertised")?),
             None => None,
         };
-        Some(Sip { listen, advertised })
+        Some(Sip { listen, advertised, role: self.role(written.role.as_ref(), "sip.role")? })
+    }
+
+    fn role(&mut self, written: Option<&Spanned<String>>, name: &str) -> Option<Role> {
+        let Some(word) = written else { return Some(Role::Any) };
+        let role = match word.get_ref().as_str() {
+            "any" => Some(Role::Any),
+            "trunks" => Some(Role::Trunks),
+            "phones" => Some(Role::Phones),
+            _ => None,
+        };
+        if role.is_none() {
+            let at = word.span().start;
+            self.say(at, format!("{name}: {:?} is none of trunks, phones and any", word.get_ref()));
+        }
+        role
+    }
+
+    fn guard(&mut self, written: &written::Guard) -> Option<Limits> {
+        let usual = Limits::default();
+        let mut rate = |written: &Option<Spanned<u32>>, default, least, name| {
+            self.count(written.as_ref(), default, least..=1_000_000, name)
+        };
+        let per_second = rate(&written.messages_per_second, usual.per_second, 0, "guard.messages_per_second");
+        let all = &written.all_messages_per_second;
+        let all_per_second = rate(all, usual.all_per_second, 1, "guard.all_messages_per_second");
+        let calls = &written.calls_per_second_max;
+        let calls_per_second = rate(calls, usual.calls_per_second, 0, "guard.calls_per_second_max");
+        let ban_s = self.count(written.ban_s.as_ref(), usual.ban_ms / 1_000, 1..=86_400, "guard.ban_s");
+        Some(Limits {
+            per_second: per_second?,
+            all_per_second: all_per_second?,
+            ban_ms: ban_s? * 1_000,
+            calls_per_second: calls_per_second?,
+        })
     }
 
     fn listen(&mut self, written: &written::Listen) -> Option<Listen> {
@@ -486,28 +544,31 @@ impl Checker<'_> {
         let advertised =
             written.advertise.as_ref().map(|told| self.address(Some(told), "", "listen.advertise"));
         let at = written.transport.span().start;
-        let stream = match (written.transport.get_ref().as_str(), &written.certificate, &written.key) {
-            ("tcp", None, None) => Some(Stream::Tcp),
+        let role = self.role(written.role.as_ref(), "listen.role");
+        let over = match (written.transport.get_ref().as_str(), &written.certificate, &written.key) {
+            ("udp", None, None) => Some(Over::Udp),
+            ("tcp", None, None) => Some(Over::Tcp),
             ("tls", Some(certificate), Some(key)) => {
-                Some(Stream::Tls { certificate: certificate.clone(), key: key.clone() })
+                Some(Over::Tls { certificate: certificate.clone(), key: key.clone() })
             }
             ("tls", _, _) => {
                 self.say(at, "listen: tls needs certificate and key, two PEM files");
                 None
             }
-            ("tcp", _, _) => {
+            ("udp" | "tcp", _, _) => {
                 self.say(at, "listen: certificate and key belong to transport = \"tls\"");
                 None
             }
             (other, _, _) => {
-                self.say(at, format!("listen.transport: {other:?} is neither tcp nor tls"));
+                self.say(at, format!("listen.transport: {other:?} is none of udp, tcp and tls"));
                 None
             }
         };
         Some(Listen {
             bind: bind?,
             advertised: advertised.map_or(Some(None), |told| told.map(Some))?,
-            stream: stream?,
+            over: over?,
+            role: role?,
         })
     }
 
@@ -657,18 +718,30 @@ mod tests {
     #[test]
     fn listeners_are_read_and_what_is_wrong_with_them_is_told() {
         let config = parse(
-            "[[listen]]\ntransport = \"tcp\"\nbind = \"127.0.0.1:5060\"\nadvertise = \"203.0.113.1:5060\"\n\
-             [[listen]]\ntransport = \"tls\"\nbind = \"127.0.0.1:5061\"\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n",
+            "[sip]\nrole = \"trunks\"\n\
+             [[listen]]\ntransport = \"tcp\"\nbind = \"127.0.0.1:5060\"\nadvertise = \"203.0.113.1:5060\"\n\
+             [[listen]]\ntransport = \"tls\"\nbind = \"127.0.0.1:5061\"\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
+             [[listen]]\ntransport = \"udp\"\nbind = \"127.0.0.1:5070\"\nrole = \"phones\"\n\
+             [guard]\nban_s = 30\ncalls_per_second_max = 0\n",
         )
         .expect("right");
-        let tls = Stream::Tls { certificate: "c.pem".into(), key: "k.pem".into() };
+        let tls = Over::Tls { certificate: "c.pem".into(), key: "k.pem".into() };
         assert_eq!(config.listeners[0].advertised, "203.0.113.1:5060".parse().ok());
-        assert_eq!((&config.listeners[0].stream, &config.listeners[1].stream), (&Stream::Tcp, &tls));
+        assert_eq!((&config.listeners[0].over, &config.listeners[1].over), (&Over::Tcp, &tls));
+        assert_eq!((&config.listeners[2].over, config.listeners[2].role), (&Over::Udp, Role::Phones));
+        assert_eq!((config.sip.role, config.listeners[0].role), (Role::Trunks, Role::Any));
+        let limits = Limits { ban_ms: 30_000, calls_per_second: 0, ..Limits::default() };
+        assert_eq!(config.guard, limits);
         let wrong = parse(
             "[[listen]]\ntransport = \"tls\"\nbind = \"127.0.0.1:5061\"\n\
-             [[listen]]\ntransport = \"sctp\"\nbind = \"x\"\n",
+             [[listen]]\ntransport = \"sctp\"\nbind = \"x\"\nrole = \"guests\"\n\
+             [guard]\nban_s = 0\n",
         )
         .expect_err("wrong");
-        assert_eq!(wrong.problems.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 5, 6], "{wrong}");
+        assert_eq!(
+            wrong.problems.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+            [2, 5, 6, 7, 9],
+            "{wrong}"
+        );
     }
 }

@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hotline::region::RegionTable;
+use node::guard::Role;
 use node::{Node, recovery};
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,14 +23,14 @@ use tokio::sync::{Notify, RwLock, oneshot};
 
 use crate::bridge::Bridge;
 use crate::clock::Clock;
-use crate::config::{Config, Stream, Wrong};
+use crate::config::{Config, Listen, Over, Wrong};
 use crate::copies::{self, Copies};
 use crate::inbox::{Inbox, Message};
 use crate::journal;
 use crate::meters::Meters;
 use crate::net::{Bound, Identity, Limits, Streams, Trust, UdpSip, outward_address};
 use crate::running::Running;
-use crate::signalling::Signalling;
+use crate::signalling::{Signalling, Socket};
 use crate::snapshot::{self, Snapshot};
 use crate::storing::aside::Aside;
 use crate::storing::{StoreThread, Work};
@@ -227,7 +228,8 @@ impl Process {
         let mut identities = Vec::new();
         let web = WebThread::start(&config, shown.clone(), &mut identities)?;
         let (store, work, opened) = open_data(&config, &inbox, &meters)?;
-        let socket = listen_sip(&config)?;
+        let sockets = listen_sip(&config)?;
+        let local = sockets[0].udp.local();
         let snapshot = Arc::new(opened.snapshot);
         let (mut journal, segments) = config.ring().open()?;
         let found =
@@ -237,13 +239,13 @@ impl Process {
         journal.free_below(found.needed_from());
         let media_advertised =
             config.media.advertised.or_else(|| config.sip.advertised.map(|told| told.ip()));
-        let bridge = Bridge::new(start_media(&config, &inbox, socket.local())?, inbox.clone());
+        let bridge = Bridge::new(start_media(&config, &inbox, local)?, inbox.clone());
         let traces = match config.trace.enabled {
             true => Some(TraceThread::start(&config.data_dir.join("traces"), config.trace.days)?),
             false => None,
         };
         let clock = Clock::starting_at(found.mono() + 1);
-        let via = config.sip.advertised.unwrap_or_else(|| reachable(socket.local()));
+        let via = config.sip.advertised.unwrap_or_else(|| reachable(local));
         // A ring that was lost or moved away must not begin below what the database has: its calls would pass for settled.
         let segment = config.journal.segment_bytes;
         let mut position = found.position.max(opened.mark.div_ceil(segment) * segment);
@@ -256,12 +258,14 @@ impl Process {
             registrar: true,
             ..sip::Config::new(via, seed()?)
         };
-        let streams = start_streams(&config, &mut sip, &mut identities, &inbox)?;
+        let streams = start_streams(&config, &sockets, &mut sip, &mut identities, &inbox)?;
         web.renew(identities)?;
         shown.sip_opened(take_websockets(&config, &mut sip, web.address, &streams));
         let mut node = Node::new(node::Config {
             sip,
             trunks: opened.provider.trunks,
+            roles: roles(&config),
+            guard: config.guard,
             tariffs: opened.provider.tariffs,
             regions: Arc::new(regions(&config)),
             warm_max: config.warm_numbers_max,
@@ -286,12 +290,12 @@ impl Process {
             traces: traces.as_ref().map(TraceThread::door),
             meters: meters.clone(),
             mask: config.log.mask,
-            socket,
+            sockets,
             streams,
             node,
         };
         let stopping = Arc::new(Notify::new());
-        let sip = signalling.socket.local();
+        let sip = local;
         shown.journal_opened(signalling.journal.progress());
         let running = Running::new(
             config.clone(),
@@ -401,40 +405,66 @@ impl Process {
     }
 }
 
-fn listen_sip(config: &Config) -> Result<UdpSip, ServeError> {
-    let address = config.sip.listen;
-    UdpSip::bind(address).map_err(|error| ServeError::Listen { what: "SIP on", address, error })
+/// Binds all sockets for datagrams; the first is that of `[sip]`.
+fn listen_sip(config: &Config) -> Result<Vec<Socket>, ServeError> {
+    let own = std::iter::once((0, config.sip.listen, config.sip.role));
+    let further = (1..).zip(&config.listeners).filter(|(_, listen)| listen.over == Over::Udp);
+    own.chain(further.map(|(listener, listen)| (listener, listen.bind, listen.role)))
+        .map(|(listener, address, role)| {
+            let udp = UdpSip::bind(address).map_err(|error| cannot_listen(address, error))?;
+            Ok(Socket { udp, listener, role })
+        })
+        .collect()
 }
 
-/// Binds what `[[listen]]` names and starts the thread of all streams; each listener joins those the endpoint knows, in
-/// order. Certificates join `identities`.
+fn cannot_listen(address: SocketAddr, error: io::Error) -> ServeError {
+    ServeError::Listen { what: "SIP on", address, error }
+}
+
+/// Who may speak on each listener of the endpoint. Nobody but phones comes by WebSockets.
+fn roles(config: &Config) -> Vec<Role> {
+    let further = config.listeners.iter().map(|listen| listen.role);
+    std::iter::once(config.sip.role).chain(further).chain([Role::Phones]).collect()
+}
+
+/// Binds the streams that `[[listen]]` names and starts their thread; each listener joins those the endpoint knows, in
+/// order, datagrams' too. Certificates join `identities`.
 fn start_streams(
     config: &Config,
+    sockets: &[Socket],
     sip: &mut sip::Config,
     identities: &mut Vec<Identity>,
     inbox: &Arc<Inbox>,
 ) -> Result<Streams, ServeError> {
     let mut bound = Vec::new();
     for listen in &config.listeners {
-        let address = listen.bind;
-        let (transport, identity) = match &listen.stream {
-            Stream::Tcp => (sip::Transport::Tcp, None),
-            Stream::Tls { certificate, key } => {
+        let listener = sip.listeners.len() as u16;
+        let (transport, identity) = match &listen.over {
+            Over::Udp => (sip::Transport::Udp, None),
+            Over::Tcp => (sip::Transport::Tcp, None),
+            Over::Tls { certificate, key } => {
                 (sip::Transport::Tls, Some(Identity::read(certificate, key).map_err(ServeError::Tls)?))
             }
         };
         identities.extend(identity.clone());
-        let listener = sip.listeners.len() as u16;
-        let new = Bound::new(listener, address, identity)
-            .and_then(|new| Ok((new.local()?, new)))
-            .map_err(|error| ServeError::Listen { what: "SIP on", address, error })?;
-        let advertised = listen.advertised.unwrap_or_else(|| reachable(new.0));
-        sip.listeners.push(sip::Listener { transport, advertised });
-        bound.push(new.1);
+        let local = match sockets.iter().find(|socket| socket.listener == listener) {
+            Some(socket) => socket.udp.local(),
+            None => {
+                let new = Bound::new(listener, listen.bind, identity).and_then(|new| Ok((new.local()?, new)));
+                let (local, new) = new.map_err(|error| cannot_listen(listen.bind, error))?;
+                bound.push(new);
+                local
+            }
+        };
+        sip.listeners.push(sip::Listener { transport, advertised: advertised(listen, local) });
     }
     let trust =
         config.authorities.as_deref().map_or_else(Trust::none, Trust::read).map_err(ServeError::Tls)?;
     Ok(Streams::start(bound, trust, Limits::default(), inbox.clone())?)
+}
+
+fn advertised(listen: &Listen, local: SocketAddr) -> SocketAddr {
+    listen.advertised.unwrap_or_else(|| reachable(local))
 }
 
 /// HTTP is a listener of SIP too: WebSockets come in at `/sip`.

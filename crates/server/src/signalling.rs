@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use hotline::HotlineNumber;
 use media::sys::epoll::{Epoll, Ready};
+use node::guard::Role;
 use node::{Input, Loaded, Node, Notice, Output};
 
 use crate::bridge::{Bridge, Meaning, meaning};
@@ -22,14 +23,32 @@ use crate::snapshot::Snapshot;
 use crate::storing::{Body, Door, Load};
 use crate::traces::{self, Direction};
 
-const SOCKET: u64 = 0;
-const INBOX: u64 = 1;
+const INBOX: u64 = 0;
+/// Sockets have the tokens from here on, in their order.
+const SOCKETS: u64 = 1;
 /// Batches of datagrams taken before other threads are heard.
 const BATCHES: usize = 4;
 /// INVITEs remembered for their traces while their numbers are loaded.
 const PARKED_MAX: usize = 1_024;
 /// The longest sleep: heartbeats are due each second anyway.
 const WAIT_MS_MAX: u64 = 1_000;
+
+/// A socket for datagrams of SIP.
+pub struct Socket {
+    /// It.
+    pub udp: UdpSip,
+    /// Its number among the listeners of the endpoint.
+    pub listener: u16,
+    /// Who may speak on it.
+    pub role: Role,
+}
+
+impl Socket {
+    /// The way to or from a far end by this socket.
+    fn hop(&self, remote: std::net::SocketAddr) -> sip::Hop {
+        sip::Hop { transport: sip::Transport::Udp, listener: self.listener, remote, connection: None }
+    }
+}
 
 /// Everything the thread owns or reaches.
 pub struct Signalling {
@@ -39,8 +58,8 @@ pub struct Signalling {
     pub journal: Journal,
     /// Its clock.
     pub clock: Clock,
-    /// SIP.
-    pub socket: UdpSip,
+    /// SIP by datagrams; the first is that of `[sip]`.
+    pub sockets: Vec<Socket>,
     /// SIP by streams.
     pub streams: Streams,
     /// What others tell.
@@ -80,8 +99,11 @@ struct Turns {
 /// What an input was about, for the traces.
 #[derive(Clone, Copy)]
 enum About {
-    /// A datagram, by its place in the batch.
-    Datagram(usize),
+    /// A datagram, by its socket and its place in the batch.
+    Datagram {
+        socket: usize,
+        at: usize,
+    },
     /// A message of a stream, by its place in the turn.
     Streamed(usize),
     /// A cold number.
@@ -96,7 +118,9 @@ impl Signalling {
     /// epoll cannot be had or fails.
     pub fn run(self) -> io::Result<()> {
         let epoll = Epoll::new()?;
-        epoll.add(self.socket.raw(), SOCKET)?;
+        for (place, socket) in self.sockets.iter().enumerate() {
+            epoll.add(socket.udp.raw(), SOCKETS + place as u64)?;
+        }
         epoll.add(self.inbox.raw(), INBOX)?;
         let mut turns = Turns {
             parts: self,
@@ -130,31 +154,31 @@ impl Signalling {
 
 impl Turns {
     fn run(&mut self) -> io::Result<()> {
-        let mut ready = Ready::with_max(2);
+        let mut ready = Ready::with_max(1 + self.parts.sockets.len());
         // What recovery wants is done before anything is heard.
         self.handle(Input::Tick, About::Other);
         self.finish_turn();
         while !self.stop {
-            self.parts.socket.flush();
+            self.flush();
             self.note();
             self.epoll.wait(&mut ready, self.wait_ms())?;
-            let mut socket = false;
-            for at in 0..ready.len() {
-                match ready.token(at) {
-                    SOCKET => socket = true,
-                    _ => self.hear_others(),
-                }
+            if (0..ready.len()).any(|at| ready.token(at) == INBOX) {
+                self.hear_others();
             }
-            if socket {
-                self.hear_network();
+            for token in (0..ready.len()).map(|at| ready.token(at)).filter(|token| *token >= SOCKETS) {
+                self.hear_network((token - SOCKETS) as usize);
             }
             if self.parts.node.next_timeout() <= self.parts.clock.mono() {
                 self.handle(Input::Tick, About::Other);
                 self.finish_turn();
             }
         }
-        self.parts.socket.flush();
+        self.flush();
         Ok(())
+    }
+
+    fn flush(&mut self) {
+        self.parts.sockets.iter_mut().for_each(|socket| socket.udp.flush());
     }
 
     fn wait_ms(&self) -> i32 {
@@ -163,29 +187,36 @@ impl Turns {
     }
 
     /// Each batch of datagrams is one turn.
-    fn hear_network(&mut self) {
+    fn hear_network(&mut self, socket: usize) {
         for _ in 0..BATCHES {
-            let count = self.parts.socket.receive();
+            let count = self.parts.sockets[socket].udp.receive();
             for at in 0..count {
-                self.hear_datagram(at);
+                self.hear_datagram(socket, at);
             }
             self.finish_turn();
             if count < BATCH {
                 break;
             }
         }
-        while let Some(to) = self.parts.socket.next_unreachable() {
-            self.handle(Input::Unreachable { to: to.into() }, About::Other);
+        while let Some(to) = self.next_unreachable(socket) {
+            self.handle(Input::Unreachable { to }, About::Other);
         }
         self.finish_turn();
     }
 
-    fn hear_datagram(&mut self, at: usize) {
+    fn next_unreachable(&mut self, socket: usize) -> Option<sip::Hop> {
+        let socket = &mut self.parts.sockets[socket];
+        let to = socket.udp.next_unreachable()?;
+        Some(socket.hop(to))
+    }
+
+    fn hear_datagram(&mut self, socket: usize, at: usize) {
         let now = self.parts.clock.now();
-        let Signalling { node, socket, .. } = &mut self.parts;
-        let Some(arrived) = socket.arrived(at) else { return };
-        node.handle(Input::Datagram { from: arrived.from.into(), bytes: arrived.bytes }, now);
-        self.abouts.push(About::Datagram(at));
+        let Signalling { node, sockets, .. } = &mut self.parts;
+        let own = &sockets[socket];
+        let Some(arrived) = own.udp.arrived(at) else { return };
+        node.handle(Input::Datagram { from: own.hop(arrived.from), bytes: arrived.bytes }, now);
+        self.abouts.push(About::Datagram { socket, at });
     }
 
     /// What others told meanwhile is one turn too, unless somebody waits to see it done.
@@ -342,13 +373,28 @@ impl Turns {
                 self.parts.store.load(Load { number, tenant, version, body, account, asked_at });
             }
             Output::Keep { from } => self.parts.journal.free_below(from),
+            Output::Sources(sources) => self.close_to_others(&sources),
             Output::Notice(notice) => self.notice(notice),
+        }
+    }
+
+    /// Sockets for carriers alone hear nobody else from here on. Where the kernel will not have the filter, the node
+    /// drops the rest itself.
+    fn close_to_others(&self, sources: &[std::net::IpAddr]) {
+        for socket in self.parts.sockets.iter().filter(|socket| socket.role == Role::Trunks) {
+            if let Err(error) = socket.udp.hear_only(sources) {
+                tracing::warn!(%error, address = %socket.udp.local(), "the kernel takes no filter for this socket");
+            }
         }
     }
 
     fn send(&mut self, to: sip::Hop, bytes: Bytes) {
         match to.transport {
-            sip::Transport::Udp => self.parts.socket.queue(to.remote, bytes),
+            sip::Transport::Udp => {
+                let sockets = &mut self.parts.sockets;
+                let own = sockets.iter().position(|socket| socket.listener == to.listener).unwrap_or(0);
+                sockets[own].udp.queue(to.remote, bytes);
+            }
             sip::Transport::Tcp | sip::Transport::Tls | sip::Transport::Ws | sip::Transport::Wss => {
                 if !self.parts.streams.send(to, bytes) {
                     self.parts.inbox.push(Message::StreamGone { to });
@@ -360,8 +406,9 @@ impl Turns {
     /// The message an input brought, if it was one.
     fn message(&self, about: About) -> Option<Bytes> {
         match about {
-            About::Datagram(at) => {
-                self.parts.socket.arrived(at).map(|arrived| Bytes::copy_from_slice(arrived.bytes))
+            About::Datagram { socket, at } => {
+                let arrived = self.parts.sockets[socket].udp.arrived(at);
+                arrived.map(|arrived| Bytes::copy_from_slice(arrived.bytes))
             }
             About::Streamed(at) => self.streamed.get(at).cloned(),
             About::Loaded(number) => self.parked.get(&number).cloned(),
@@ -373,7 +420,7 @@ impl Turns {
     fn remember_parked(&mut self, number: HotlineNumber, about: About) {
         if self.parts.traces.is_some()
             && self.parked.len() < PARKED_MAX
-            && let About::Datagram(_) | About::Streamed(_) = about
+            && let About::Datagram { .. } | About::Streamed(_) = about
             && let Some(bytes) = self.message(about)
         {
             self.parked.insert(number, bytes);
@@ -434,6 +481,14 @@ impl Turns {
                 meters.strangers.add(1);
                 tracing::debug!(%from, "an INVITE from an address that is no trunk's was asked for a phone's password");
             }
+            Notice::Banned(banned) => {
+                let (address, s) = (banned.address, banned.ms / 1_000);
+                tracing::warn!(%address, s, "an address is not heard for a while: it went on when its allowance was spent");
+            }
+            Notice::WrongPassword { from, user } => {
+                meters.wrong_passwords.add(1);
+                tracing::info!(%from, ?user, "a wrong password, or a user that is none");
+            }
         }
     }
 
@@ -444,7 +499,7 @@ impl Turns {
             return;
         }
         self.noted_at = Some(now);
-        let Signalling { node, meters, socket, bridge, .. } = &self.parts;
+        let Signalling { node, meters, sockets, bridge, .. } = &self.parts;
         let totals = node.totals();
         meters.calls_up.set(node.calls_up() as u64);
         meters.invites.set(totals.invites);
@@ -452,6 +507,9 @@ impl Turns {
         meters.answered.set(totals.answered);
         meters.settled.set(totals.settled);
         meters.refused_unready.set(totals.refused_unready);
+        meters.refused_overload.set(totals.refused_overload);
+        meters.sip_unheard.set(node.guard().unheard());
+        meters.sip_bans.set(node.guard().bans());
         meters.cold_loads.set(totals.cold_loads);
         meters.unsettled.set(node.unsettled() as u64);
         meters.journal_room.set(node.room());
@@ -467,7 +525,8 @@ impl Turns {
         meters.sip_retransmitted.set(seen.retransmitted);
         let streams = self.parts.streams.figures().clone();
         let of = |figure: fn(&StreamFigures) -> &AtomicU64| figure(&streams).load(Ordering::Relaxed);
-        meters.sip_unsent.set(socket.unsent() + of(|streams| &streams.unsent));
+        let unsent: u64 = sockets.iter().map(|socket| socket.udp.unsent()).sum();
+        meters.sip_unsent.set(unsent + of(|streams| &streams.unsent));
         meters.sip_connections.set(of(|streams| &streams.open));
         meters.sip_connections_refused.set(of(|streams| &streams.refused));
         if bridge.refused() > 0 {

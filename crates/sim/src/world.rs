@@ -32,6 +32,8 @@ pub use stage::Stage;
 
 /// Where the node listens.
 pub const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
+/// Where somebody calls from whom nobody knows.
+const STRANGER: ([u8; 4], u16) = ([10, 0, 7, 7], 5060);
 /// Events kept for the report of a failure.
 const RECENT_MAX: usize = 80;
 /// A full sweep of all that must hold follows this many steps.

@@ -56,6 +56,8 @@ pub struct Endpoint {
     scratch: Vec<u8>,
     probes: u64,
     ready: bool,
+    /// Whether the message being looked at is a stranger's: what it gets wrong is not answered.
+    stranger: bool,
     totals: Totals,
 }
 
@@ -85,6 +87,7 @@ impl Endpoint {
             scratch: Vec::with_capacity(2048),
             probes: 0,
             ready: true,
+            stranger: false,
             totals: Totals::default(),
         }
     }
@@ -102,6 +105,15 @@ impl Endpoint {
             Ok(Parsed::Response(response)) => self.receive_response(&response, from, now_ms),
             Err(_) => self.refuse_unread(message, from, 400, "Bad Request"),
         }
+    }
+
+    /// The same from somebody who has proven nothing yet: nothing is told but what a phone needs to log in, so that
+    /// nobody learns who is here (FAULTS N2). INVITE and REGISTER in order are reported, what belongs to a leg is served,
+    /// everything else is dropped.
+    pub fn receive_from_stranger(&mut self, datagram: &[u8], from: impl Into<Hop>, now_ms: u64) {
+        self.stranger = true;
+        self.receive(datagram, from, now_ms);
+        self.stranger = false;
     }
 
     /// The network refused a datagram to `to` (ICMP port unreachable and the like): requests that wait there

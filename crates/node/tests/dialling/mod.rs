@@ -189,7 +189,11 @@ impl World {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Media(command) => self.media.push(command),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Heard { .. } | Output::Settle(_) | Output::Load { .. } | Output::Keep { .. } => {}
+                Output::Heard { .. }
+                | Output::Settle(_)
+                | Output::Load { .. }
+                | Output::Sources(_)
+                | Output::Keep { .. } => {}
             }
         }
         for far in &mut self.fars {

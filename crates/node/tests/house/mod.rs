@@ -61,6 +61,8 @@ pub fn config(at: impl Into<SocketAddr>, trunk: TrunkConfig) -> Config {
     Config {
         sip: sip::Config::new(at.into(), 1),
         trunks: vec![trunk],
+        roles: Vec::new(),
+        guard: Default::default(),
         tariffs: Tariffs::shipped(),
         regions: Arc::new(RegionTable::shipped().clone()),
         warm_max: 8,

@@ -53,6 +53,25 @@ fn plain(meters: &Meters) -> Vec<Line> {
             meters.refused_unready.value(),
         ),
         (
+            "sibai_calls_overload_total",
+            Counter,
+            "INVITEs refused above the set rate.",
+            meters.refused_overload.value(),
+        ),
+        (
+            "sibai_wrong_passwords_total",
+            Counter,
+            "Phones' logins with a wrong password or user.",
+            meters.wrong_passwords.value(),
+        ),
+        (
+            "sibai_sip_unheard_total",
+            Counter,
+            "Messages not heard: nobody's who may speak, or beyond an allowance.",
+            meters.sip_unheard.value(),
+        ),
+        ("sibai_sip_bans_total", Counter, "Addresses not heard for a while.", meters.sip_bans.value()),
+        (
             "sibai_cold_loads_total",
             Counter,
             "Numbers or tenants loaded for a call.",

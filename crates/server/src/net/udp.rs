@@ -89,6 +89,24 @@ impl UdpSip {
         self.unsent
     }
 
+    /// Lets the kernel drop what comes from any other address, before it costs more than that (FAULTS N3). More than a
+    /// filter's program can name (about 1,000) are let in without one.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2); what was let in before is let in still.
+    pub fn hear_only(&self, sources: &[IpAddr]) -> io::Result<()> {
+        let Some(mut program) = filter(sources) else { return Ok(()) };
+        let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+        let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+        let option = libc::SO_ATTACH_FILTER;
+        // SAFETY: the kernel copies `size` octets of a live sock_fprog and the `len` instructions it points to, which
+        // live until the end of this call.
+        let result = unsafe {
+            libc::setsockopt(self.raw(), libc::SOL_SOCKET, option, (&raw const program).cast(), size)
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Takes what has arrived, at most one batch; returns how many. They are read by [`UdpSip::arrived`]. Called for a
     /// socket that is readable; where nothing has arrived then, the network's word waits ([`UdpSip::next_unreachable`]).
     pub fn receive(&mut self) -> usize {
@@ -223,6 +241,46 @@ impl UdpSip {
     }
 }
 
+/// A program of the classic packet filter that takes datagrams of these sources and drops all others; `None` where it
+/// would be too long.
+fn filter(sources: &[IpAddr]) -> Option<Vec<libc::sock_filter>> {
+    const LENGTH_MAX: usize = libc::BPF_MAXINSNS as usize;
+    /// Where the network header begins, as the filter of a socket sees it.
+    const NET: u32 = libc::SKF_NET_OFF as u32;
+    let step = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
+    let load = |at: u32| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, NET.wrapping_add(at), 0, 0);
+    let is = |value: u32, jt: u8, jf: u8| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, jt, jf);
+    let end = |octets: u32| step(libc::BPF_RET | libc::BPF_K, octets, 0, 0);
+    let (taken, dropped) = (end(u32::MAX), end(0));
+    let (mut v4, mut v6) = (vec![load(12)], Vec::new());
+    for source in sources {
+        match source {
+            IpAddr::V4(ip) => v4.extend([is(u32::from(*ip), 0, 1), taken]),
+            IpAddr::V6(ip) => {
+                let words = ip.octets();
+                for (at, word) in words.chunks_exact(4).enumerate() {
+                    let value = u32::from_be_bytes([word[0], word[1], word[2], word[3]]);
+                    // A word that differs leads behind this address: two steps for each word left, and its end.
+                    let differs = (3 - at as u8) * 2 + 1;
+                    v6.extend([load(8 + 4 * at as u32), is(value, 0, differs)]);
+                }
+                v6.push(taken);
+            }
+        }
+    }
+    v4.push(dropped);
+    v6.push(dropped);
+    let mut program = vec![
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, NET, 0, 0),
+        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0xf0, 0, 0),
+        is(0x40, 1, 0),
+        step(libc::BPF_JMP | libc::BPF_JA, v4.len() as u32, 0, 0),
+    ];
+    program.extend(v4);
+    program.extend(v6);
+    (program.len() <= LENGTH_MAX).then_some(program)
+}
+
 fn set_option(fd: RawFd, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let size = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the kernel reads `size` octets of a live c_int.
@@ -304,6 +362,57 @@ mod tests {
             }
         }
         assert_eq!(got, [b"first".to_vec(), long.to_vec()]);
+    }
+
+    #[test]
+    fn fault_n3_the_kernel_lets_in_only_those_who_are_named() {
+        let at =
+            |host: &str| UdpSip::bind(format!("{host}:0").parse().expect("an address")).expect("a free port");
+        let mut listener = at("127.0.0.1");
+        let (mut carrier, mut stranger) = (at("127.0.0.2"), at("127.0.0.3"));
+        let here = listener.local();
+        let heard = |listener: &mut UdpSip| -> Vec<SocketAddr> {
+            wait(listener);
+            let count = listener.receive();
+            (0..count).filter_map(|at| Some(listener.arrived(at)?.from)).collect()
+        };
+        let named: [IpAddr; 3] =
+            ["2001:db8::7", "192.0.2.1", "127.0.0.2"].map(|ip| ip.parse().expect("an address"));
+        listener.hear_only(&named).expect("a filter");
+        for sender in [&mut stranger, &mut carrier] {
+            sender.queue(here, Bytes::from_static(b"INVITE"));
+            sender.flush();
+        }
+        assert_eq!(heard(&mut listener), [carrier.local()]);
+        // Another list takes its place.
+        listener.hear_only(&["127.0.0.3".parse().expect("an address")]).expect("a filter");
+        for sender in [&mut carrier, &mut stranger] {
+            sender.queue(here, Bytes::from_static(b"INVITE"));
+            sender.flush();
+        }
+        assert_eq!(heard(&mut listener), [stranger.local()]);
+    }
+
+    #[test]
+    fn fault_n3_ipv6_sources_are_told_apart_by_their_last_octet() {
+        let mut listener = UdpSip::bind("[::1]:0".parse().expect("an address")).expect("a free port");
+        let mut sender = UdpSip::bind("[::1]:0".parse().expect("an address")).expect("a free port");
+        let here = listener.local();
+        listener.hear_only(&["::2".parse().expect("an address")]).expect("a filter");
+        sender.queue(here, Bytes::from_static(b"dropped"));
+        sender.flush();
+        listener.hear_only(&["::2", "::1"].map(|ip| ip.parse().expect("an address"))).expect("a filter");
+        sender.queue(here, Bytes::from_static(b"taken"));
+        sender.flush();
+        wait(&listener);
+        assert_eq!(listener.receive(), 1);
+        assert_eq!(listener.arrived(0).map(|arrived| arrived.bytes), Some(&b"taken"[..]));
+    }
+
+    #[test]
+    fn more_sources_than_a_filter_can_name_need_none() {
+        let many: Vec<IpAddr> = (0..5_000u32).map(|n| Ipv4Addr::from(n).into()).collect();
+        assert!(filter(&many).is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use node::{Change, Input, Node, TrunkConfig};
 
 use super::life::Crash;
 use super::stage::obedient;
-use super::{Due, Reply, World};
+use super::{Due, Reply, STRANGER, World};
 use crate::dice::Dice;
 use crate::far::{CalleePlan, CallerPlan, Doings, Note, Outcome, Phase, TalkPlan, Timer};
 use crate::wire::Message;
@@ -365,7 +365,7 @@ impl World {
         let dice = &mut self.dice;
         let host = *dice.pick(&[1u8, 2, 4]);
         let home = match dice.chance(8) {
-            true => SocketAddr::from(([10, 0, 7, 7], 5060)),
+            true => SocketAddr::from(STRANGER),
             // Nobody comes from a trunk whose program is gone.
             false if self.weather.refused.is_some() => SocketAddr::from(([10, 0, 1, 4], 5060)),
             false => SocketAddr::from(([10, 0, 1, host], 5060)),

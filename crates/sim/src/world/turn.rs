@@ -11,7 +11,7 @@ use node::media::Event as MediaEvent;
 use node::{Change, Input, Loaded, Notice, Output};
 
 use super::life::Crash;
-use super::{Due, Entry, Reply, World};
+use super::{Due, Entry, Reply, STRANGER, World};
 use crate::far::{Doings, Note, Taken};
 use crate::wire::{Message, Method};
 
@@ -121,7 +121,7 @@ impl World {
     fn perform(&mut self, output: Output) -> Result<(), String> {
         match output {
             Output::Transmit { to, bytes, call } => self.transmit(to.remote, &bytes, call),
-            Output::Heard { .. } => Ok(()),
+            Output::Heard { .. } | Output::Sources(_) => Ok(()),
             Output::Media(command) => {
                 let (prompt, lag) = (self.weather.prompt_ms, self.weather.lag_ms);
                 let (prompt_ms, lag_ms) =
@@ -191,6 +191,9 @@ impl World {
 
     /// A datagram leaves. What it promises must be on the disk.
     fn transmit(&mut self, to: SocketAddr, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
+        if to == STRANGER.into() {
+            return Err("a stranger was told something (FAULTS N2)".into());
+        }
         self.note(|| format!("says {} to {to}", first_line(bytes)));
         if let Some(words) = &mut self.words {
             words.sent(to, bytes);

@@ -128,8 +128,10 @@ impl Endpoint {
             return self.refuse_fault(&arrival, fault);
         }
         match &arrival.request.method {
-            Method::Invite | Method::Options => {}
+            Method::Invite => {}
             Method::Register if self.config.registrar => {}
+            _ if self.stranger => return self.totals.dropped += 1,
+            Method::Options => {}
             Method::Bye | Method::Info | Method::Update | Method::Prack => return self.refuse(&arrival, 481),
             Method::Refer => return self.refuse(&arrival, 603),
             Method::Other(_) => return self.refuse_with(&arrival, 501, &[("Allow", ALLOW)]),
@@ -158,13 +160,24 @@ impl Endpoint {
     }
 
     pub(super) fn refuse_with(&mut self, arrival: &Arrival<'_>, status: u16, extra: &[(&str, &str)]) {
-        self.totals.refused += 1;
+        if self.is_silent() {
+            return;
+        }
         self.answer_unkept(arrival, status, compose::phrase(status), extra);
     }
 
     pub(super) fn refuse_fault(&mut self, arrival: &Arrival<'_>, fault: Fault) {
-        self.totals.refused += 1;
+        if self.is_silent() {
+            return;
+        }
         self.answer_unkept(arrival, fault.status, fault.phrase, &[]);
+    }
+
+    /// Whether a refusal is kept to ourselves; it is counted either way.
+    fn is_silent(&mut self) -> bool {
+        let count = if self.stranger { &mut self.totals.dropped } else { &mut self.totals.refused };
+        *count += 1;
+        self.stranger
     }
 
     /// Answer without a transaction: a repetition gets the same answer, made anew. ACK is never answered.
@@ -204,7 +217,9 @@ impl Endpoint {
             self.totals.dropped += 1;
             return;
         };
-        self.totals.refused += 1;
+        if self.is_silent() {
+            return;
+        }
         let mut head = Vec::with_capacity(320);
         line(&mut head, "Via", &[&path.top, &salvaged.via[path.first_hop_end..]].concat());
         line(&mut head, "From", salvaged.from);

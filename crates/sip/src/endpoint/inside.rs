@@ -19,6 +19,8 @@ impl Endpoint {
     /// A request with a tag of ours.
     pub(super) fn receive_inside(&mut self, arrival: Arrival<'_>) {
         let Some(id) = self.leg_of(&arrival.head) else { return self.refuse(&arrival, 481) };
+        // Whoever knows the tags of a dialog is in it.
+        self.stranger = false;
         let Some(leg) = self.legs.get_mut(id.0) else { return };
         // RFC 3261 12.2.2: out of order. Zero stands for a far end that has not sent anything yet.
         if leg.dialog.remote_cseq != 0 && arrival.head.cseq <= leg.dialog.remote_cseq {

@@ -66,7 +66,6 @@ impl Endpoint {
         let Ticket { to, head, to_value, .. } = &register.ticket;
         let mut message = Message::response(&mut self.scratch, 401, compose::phrase(401));
         message.lines(head).header("To", to_value);
-        self.stamp.agent(&mut message, "Server");
         for value in values {
             message.header("WWW-Authenticate", value);
         }

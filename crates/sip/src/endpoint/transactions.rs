@@ -272,7 +272,10 @@ impl Endpoint {
                 message.header("Allow", ALLOW).header("Supported", SUPPORTED);
             }
         }
-        self.stamp.agent(&mut message, "Server");
+        // Who is to prove himself learns no more than that.
+        if status != 401 {
+            self.stamp.agent(&mut message, "Server");
+        }
         extra(&mut message);
         let bytes = message.finish("application/sdp", sdp);
         server.last = bytes.clone();
