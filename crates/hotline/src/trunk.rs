@@ -52,6 +52,8 @@ pub struct Trunk {
     pub profile: Arc<Profile>,
     /// Out of service by the circuit breaker (FAULTS F8).
     pub down: bool,
+    /// Its carrier knows us by a registration only, and there is none.
+    pub unregistered: bool,
     /// The carrier asked for quiet until then (Retry-After).
     pub quiet_until: Option<Mono>,
     /// What goes by it.
@@ -81,6 +83,8 @@ pub enum Pass {
     TooFast,
     /// It may show no number for this call (row K06).
     NoDisplay,
+    /// We are not registered with its carrier.
+    Unregistered,
 }
 
 /// The ways to a bound number, first to be tried first.
@@ -123,7 +127,9 @@ impl Trunks {
     pub fn begin(&mut self, name: &str, now: Mono) -> Result<(), Pass> {
         let Some(trunk) = self.rows.iter_mut().find(|trunk| *trunk.name == *name) else { return Ok(()) };
         match trunk.pass(now) {
-            Some(pass @ (Pass::Quiet | Pass::Full | Pass::TooFast | Pass::NoDisplay)) => Err(pass),
+            Some(
+                pass @ (Pass::Quiet | Pass::Full | Pass::TooFast | Pass::NoDisplay | Pass::Unregistered),
+            ) => Err(pass),
             Some(Pass::Down) | None => {
                 trunk.load.begin(trunk.profile.calls_per_s_max, now);
                 Ok(())
@@ -166,6 +172,7 @@ impl Trunk {
             cost_plan: None,
             profile: Arc::default(),
             down: false,
+            unregistered: false,
             quiet_until: None,
             load: Load::default(),
         }
@@ -175,7 +182,9 @@ impl Trunk {
     pub fn pass(&self, now: Mono) -> Option<Pass> {
         let too_fast =
             self.profile.calls_per_s_max.is_some_and(|max| self.load.begun_since(now) >= max as usize);
-        if self.quiet_until.is_some_and(|until| until > now) {
+        if self.unregistered {
+            Some(Pass::Unregistered)
+        } else if self.quiet_until.is_some_and(|until| until > now) {
             Some(Pass::Quiet)
         } else if self.is_full() {
             Some(Pass::Full)
@@ -277,6 +286,16 @@ mod tests {
         assert_eq!(passed, [("a", Pass::Full), ("b", Pass::Down), ("d", Pass::Quiet)]);
         let later = trunks.ways_to(&phone(), &mut Chance::new(1), Mono(9_000));
         assert_eq!(names(&later)[0], "d", "the quiet is over");
+    }
+
+    #[test]
+    fn x04_who_is_not_registered_is_not_tried_even_last() {
+        let mut trunks = Trunks { rows: vec![trunk("a", 10, Profile::default())] };
+        trunks.rows[0].unregistered = true;
+        let ways = trunks.ways_to(&phone(), &mut Chance::new(1), Mono(0));
+        assert_eq!((names(&ways), ways.passed.clone()), (vec![], vec![("a".into(), Pass::Unregistered)]));
+        assert_eq!(trunks.begin("a", Mono(0)), Err(Pass::Unregistered));
+        assert!(trunks.begin_incoming("a"), "what its carrier sends is taken");
     }
 
     #[test]

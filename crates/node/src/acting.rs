@@ -11,6 +11,7 @@ use sip::location::Binding;
 use sip::sdp::Sdp;
 use sip::{Hop, Invite, Party, Reason};
 
+use crate::carriers::{self, DueRegister};
 use crate::describing;
 use crate::media::{self, Port, Speech};
 use crate::node::{Node, Output};
@@ -216,8 +217,8 @@ impl Node {
             (_, Some(way)) => {
                 let trunk = self.carriers.named(way)?;
                 let called = trunk.profile.called.write(&destination.number, trunk.area_code.as_deref());
-                let request_uri = format!("sip:{called}@{}", trunk.address);
-                (Hop::udp(trunk.address), request_uri, trunk.profile.first_response_ms)
+                let to = self.carriers.way(trunk);
+                (to, format!("sip:{called}@{to}"), trunk.profile.first_response_ms)
             }
             (_, None) => return None,
         };
@@ -240,6 +241,8 @@ impl Node {
         });
         invite.max_forwards = slot.max_forwards;
         invite.first_response_ms = Some(first_response_ms);
+        let registration = trunk.and_then(|trunk| trunk.profile.registration.as_ref());
+        invite.credentials = registration.and_then(carriers::credentials);
         let tones = trunk.is_some_and(|trunk| trunk.profile.tones);
         let invites = match bindings.is_empty() {
             true => vec![invite],
@@ -296,9 +299,28 @@ impl Node {
 
     pub(crate) fn probe_trunks(&mut self) {
         let now = self.now.mono;
-        for (place, address) in self.carriers.due_probes(now) {
-            let probe = self.endpoint.options(address, now.0);
+        for (place, way) in self.carriers.due_probes(now) {
+            let probe = self.endpoint.options(way, now.0);
             self.carriers.probing(place, probe);
+        }
+    }
+
+    /// Registers with carriers where it is due; once the last call of a drain is over the registrations are taken back.
+    pub(crate) fn register_trunks(&mut self) {
+        let now = self.now.mono;
+        let over = self.drained && self.calls_up() == 0;
+        let mut due = self.carriers.leave_registrars(over, now);
+        due.extend(self.carriers.due_registers(now));
+        self.send_registers(due);
+    }
+
+    pub(crate) fn send_registers(&mut self, due: Vec<DueRegister>) {
+        let now = self.now.mono;
+        for DueRegister { place, id, register } in due {
+            let sent = self.endpoint.register(id, register, now.0).ok();
+            if let Some(place) = place {
+                self.carriers.registering(place, sent, now);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use hotline::region::{self, CallerForm, Region};
 use hotline::tenant::Tenant;
 use hotline::trunk::{self, Profile};
 use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
+use sip::digest::Verdict;
 use sip::{Arriving, Reason};
 
 use crate::describing;
@@ -78,9 +79,8 @@ impl Node {
     /// side an address makes nobody a carrier, on the carriers' side a password nobody a phone.
     fn source(&mut self, arriving: &Arriving) -> Source {
         let role = self.guard.role(arriving.from.listener);
-        let place = self.carriers.of_source(arriving.from.remote).filter(|_| role != Role::Phones);
-        let incoming = |place: &usize| self.carriers.config(*place).is_some_and(|trunk| trunk.incoming);
-        if let Some(place) = place.filter(incoming) {
+        let place = self.carriers.of_source(arriving.from.remote, &arriving.request_uri_user);
+        if let Some(place) = place.filter(|_| role != Role::Phones) {
             return Source::Trunk(place);
         }
         if role == Role::Trunks || self.phones.is_empty() {
@@ -97,6 +97,9 @@ impl Node {
         let now = self.now.mono;
         let Some(row) = self.carriers.view.rows.get(place) else { return };
         let (trunk, area_code, profile) = (row.name.clone(), row.area_code.clone(), row.profile.clone());
+        if profile.challenge && !self.proves_trunk(leg, &arriving, &trunk, place) {
+            return;
+        }
         let named = trunk::Named {
             request_uri: &arriving.request_uri_user,
             to: &arriving.to_user,
@@ -130,6 +133,23 @@ impl Node {
             asked_again: false,
         };
         self.begin_or_park(number, parked);
+    }
+
+    /// Whether a call proves to be its trunk's, where its trunk is asked; else it is asked (again).
+    fn proves_trunk(&mut self, leg: sip::LegId, arriving: &Arriving, trunk: &Arc<str>, place: usize) -> bool {
+        let now = self.now.mono;
+        let known = self.carriers.config(place).and_then(|config| config.profile.registration.as_ref());
+        let verdict = self.phones.prove_trunk(arriving.claim.as_deref(), known, now);
+        if verdict == Some(Verdict::Proven) {
+            return true;
+        }
+        if verdict == Some(Verdict::Wrong) {
+            let notice = Notice::TrunkUnproven { trunk: trunk.clone(), from: arriving.from };
+            self.outputs.push_back(Output::Notice(notice));
+        }
+        let values = self.phones.challenge(verdict == Some(Verdict::Stale), now);
+        self.endpoint.challenge(leg, &values, now.0);
+        false
     }
 
     /// A phone has proven who it is and dials. This version carries no calls out (row B10).

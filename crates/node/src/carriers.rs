@@ -1,14 +1,22 @@
 //! Carrier trunks: whose INVITE this is, and which of them are out of service. A trunk is asked by OPTIONS, now and then
 //! while it works and often once it failed, until it answers (FAULTS F8); what a status means is data.
 
+mod registering;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hotline::cdr::LegOutcome;
-use hotline::trunk::{self, Failed, Load, NetworkFault, Profile, Trunk, Trunks};
+use hotline::flow::Chance;
+use hotline::trunk::{self, Failed, Load, NetworkFault, Profile, Registration, Trunk, Trunks};
 use hotline::{Mono, PlanId};
 use serde::{Deserialize, Serialize};
-use sip::{Failure, FailureKind};
+use sip::{Failure, FailureKind, Hop, RegistrationId, Transport};
+
+use crate::guard::Role;
+use registering::Registering;
+pub use registering::RegistrationStanding;
+pub(crate) use registering::{credentials, register};
 
 /// One trunk as the provider configures it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +51,12 @@ const QUIET_MS_MAX: u64 = 300_000;
 pub struct Carriers {
     configs: Vec<TrunkConfig>,
     health: Vec<Health>,
+    /// What carries messages at each of our listeners, and who speaks there.
+    listeners: Arc<[(Transport, Role)]>,
+    /// Registrations of trunks that are no more, until their end is answered.
+    leaving: Vec<RegistrationId>,
+    /// Whether no registration is wanted: the process is about to end.
+    left: bool,
     /// What calls see.
     pub view: Trunks,
 }
@@ -54,10 +68,20 @@ struct Health {
     probe_at: Option<Mono>,
     /// The last answer to OPTIONS: status and round trip.
     last: Option<(u16, u64)>,
+    registering: Option<Registering>,
+}
+
+/// A registration to be made, kept up or taken back now.
+#[derive(Debug)]
+pub(crate) struct DueRegister {
+    /// Which trunk's; `None` for one that is no more.
+    pub(crate) place: Option<usize>,
+    pub(crate) id: Option<RegistrationId>,
+    pub(crate) register: sip::Register,
 }
 
 impl Carriers {
-    pub fn new(configs: Vec<TrunkConfig>, now: Mono) -> Self {
+    pub fn new(configs: Vec<TrunkConfig>, listeners: Arc<[(Transport, Role)]>, now: Mono) -> Self {
         let row = |config: &TrunkConfig| Trunk {
             name: Arc::from(config.name.as_str()),
             address: Arc::from(config.address.to_string()),
@@ -67,30 +91,150 @@ impl Carriers {
             cost_plan: config.cost_plan.clone(),
             profile: Arc::new(config.profile.clone()),
             down: false,
+            unregistered: config.registration().is_some(),
             quiet_until: None,
             load: Load::default(),
         };
-        let health =
-            |config: &TrunkConfig| Health { probe_at: next_ping(&config.profile, now), ..Health::default() };
+        let health = |config: &TrunkConfig| Health {
+            probe_at: next_ping(&config.profile, now),
+            registering: config.registration().map(|_| Registering::new(now)),
+            ..Health::default()
+        };
         let view = Trunks { rows: configs.iter().map(row).collect() };
-        Self { health: configs.iter().map(health).collect(), configs, view }
+        let health = configs.iter().map(health).collect();
+        Self { health, configs, listeners, leaving: Vec::new(), left: false, view }
     }
 
-    /// Takes newer trunks. Calls go on and count under the trunk's name; health is kept where the address is the same.
-    pub fn replace(&mut self, configs: Vec<TrunkConfig>, now: Mono) {
-        let mut next = Self::new(configs, now);
+    /// Takes newer trunks. Calls go on and count under the trunk's name; health is kept where the address is the same,
+    /// a registration where it is the same one. Returns the registrations to be taken back.
+    pub(crate) fn replace(&mut self, configs: Vec<TrunkConfig>, now: Mono) -> Vec<DueRegister> {
+        let mut next = Self::new(configs, self.listeners.clone(), now);
+        (next.leaving, next.left) = (std::mem::take(&mut self.leaving), self.left);
         for (place, config) in next.configs.iter().enumerate() {
             let Some(old) = self.configs.iter().position(|old| old.name == config.name) else { continue };
             let (row, was) = (&mut next.view.rows[place], &self.view.rows[old]);
             row.load = was.load.clone();
             if self.configs[old].address == config.address {
                 (row.down, row.quiet_until) = (was.down, was.quiet_until);
-                next.health[place] = self.health[old].clone();
+                let fresh = next.health[place].registering.take();
+                next.health[place] = Health { registering: fresh, ..self.health[old].clone() };
                 let since = next.health[place].probe_at;
                 next.health[place].probe_at = since.or_else(|| next_ping(&config.profile, now));
             }
+            if same_binding(&self.configs[old], config)
+                && let Some(mut known) = self.health[old].registering.take()
+            {
+                if self.configs[old].registration() != config.registration() {
+                    known.renew(now);
+                }
+                row.unregistered = !known.is_bound(now);
+                next.health[place].registering = Some(known);
+            }
         }
+        let mut gone = Vec::new();
+        for place in 0..self.configs.len() {
+            gone.extend(self.take_back(place, now).map(|due| DueRegister { place: None, ..due }));
+        }
+        next.leaving.extend(gone.iter().filter_map(|due| due.id));
         *self = next;
+        gone
+    }
+
+    /// The way to a trunk: by what it speaks, from our listener that speaks it too.
+    pub fn way(&self, config: &TrunkConfig) -> Hop {
+        let transport = match config.profile.transport {
+            trunk::Transport::Udp => Transport::Udp,
+            trunk::Transport::Tcp => Transport::Tcp,
+            trunk::Transport::Tls => Transport::Tls,
+        };
+        let with = |role| self.listeners.iter().position(|known| *known == (transport, role));
+        let listener = with(Role::Trunks).or_else(|| with(Role::Any)).unwrap_or(0);
+        Hop { transport, listener: listener as u16, remote: config.address, connection: None }
+    }
+
+    fn take_back(&mut self, place: usize, now: Mono) -> Option<DueRegister> {
+        let registering = self.health[place].registering.as_mut()?;
+        let says = registering.leave(now);
+        let id = registering.id();
+        self.view.rows[place].unregistered = true;
+        let config = &self.configs[place];
+        let known = config.registration().filter(|_| says)?;
+        Some(DueRegister { place: Some(place), id, register: register(known, self.way(config), 0) })
+    }
+
+    /// The registrations to be made or refreshed now; those that ended meanwhile are known for it.
+    pub(crate) fn due_registers(&mut self, now: Mono) -> Vec<DueRegister> {
+        let mut due = Vec::new();
+        for place in 0..self.configs.len() {
+            let Some(registering) = &self.health[place].registering else { continue };
+            self.view.rows[place].unregistered = !registering.is_bound(now);
+            if !registering.is_due(now) {
+                continue;
+            }
+            let (id, config) = (registering.id(), &self.configs[place]);
+            let known = config.registration().map(|known| register(known, self.way(config), known.expires_s));
+            due.extend(known.map(|register| DueRegister { place: Some(place), id, register }));
+        }
+        due
+    }
+
+    /// No registration is wanted any more, or again. Returns those to be taken back.
+    pub(crate) fn leave_registrars(&mut self, leaves: bool, now: Mono) -> Vec<DueRegister> {
+        if std::mem::replace(&mut self.left, leaves) == leaves {
+            return Vec::new();
+        }
+        if leaves {
+            return (0..self.configs.len()).filter_map(|place| self.take_back(place, now)).collect();
+        }
+        let all = self.health.iter_mut().filter_map(|health| health.registering.as_mut());
+        all.for_each(|registering| registering.renew(now));
+        Vec::new()
+    }
+
+    /// A REGISTER is out, or could not be written.
+    pub(crate) fn registering(&mut self, place: usize, id: Option<RegistrationId>, now: Mono) {
+        if let Some(registering) = &mut self.health[place].registering
+            && !registering.is_leaving()
+        {
+            registering.asked(id, now);
+        }
+    }
+
+    /// A REGISTER was answered, for so long or with a failure. Returns the trunk's name, and whether the registration is
+    /// one that is over, to be forgotten.
+    pub(crate) fn registered(
+        &mut self,
+        id: RegistrationId,
+        answer: Result<u32, &Failure>,
+        now: Mono,
+        chance: &mut Chance,
+    ) -> (Option<Arc<str>>, bool) {
+        let is_it = |health: &Health| health.registering.as_ref().is_some_and(|known| known.id() == Some(id));
+        let Some(place) = self.health.iter().position(is_it) else {
+            self.leaving.retain(|leaving| *leaving != id);
+            return (None, true);
+        };
+        let row = &mut self.view.rows[place];
+        if let Some(registering) = &mut self.health[place].registering {
+            match answer {
+                Ok(expires_s) => registering.granted(expires_s, now),
+                Err(failure) => registering.failed(failure, now, chance),
+            }
+            row.unregistered = !registering.is_bound(now);
+        }
+        (Some(row.name.clone()), false)
+    }
+
+    /// Registrations whose end is on its way.
+    pub fn registrations_leaving(&self) -> usize {
+        let of_trunks = self.health.iter().filter_map(|health| health.registering.as_ref());
+        self.leaving.len() + of_trunks.filter(|known| known.is_leaving()).count()
+    }
+
+    /// How a trunk's registration stands; `None` for one that does not register.
+    pub fn standing(&self, name: &str, now: Mono) -> Option<RegistrationStanding> {
+        let place = self.configs.iter().position(|config| config.name == name)?;
+        Some(self.health[place].registering.as_ref()?.standing(now))
     }
 
     /// A trunk by its name.
@@ -98,16 +242,20 @@ impl Carriers {
         self.configs.iter().find(|config| config.name == name)
     }
 
-    /// The trunk an address belongs to: by address and port, else by address alone, else by the further addresses.
-    pub fn of_source(&self, source: SocketAddr) -> Option<usize> {
-        let exact = self.configs.iter().position(|config| config.address == source);
-        let host = || self.configs.iter().position(|config| config.address.ip() == source.ip());
-        exact.or_else(host).or_else(|| {
-            let is_it = |text: &String| {
-                text.parse() == Ok(source) || text.parse::<IpAddr>().is_ok_and(|ip| ip == source.ip())
-            };
-            self.configs.iter().position(|config| config.profile.sources.iter().any(is_it))
-        })
+    /// The trunk calls come in by that an INVITE belongs to, by the address it came from: by address and port, else by address alone, else by
+    /// the further addresses and its registrar's. Where several trunks share an address the one that registered the
+    /// user of its Request-URI comes first.
+    pub fn of_source(&self, source: SocketAddr, request_uri_user: &str) -> Option<usize> {
+        let knows = |config: &TrunkConfig| config.knows(source).filter(|_| config.incoming);
+        let registered = self.configs.iter().position(|config| {
+            let user = config.profile.registration.as_ref().map(|known| known.user.as_str());
+            user == Some(request_uri_user) && knows(config).is_some()
+        });
+        let nearest = || {
+            let known = self.configs.iter().enumerate();
+            known.filter_map(|(place, config)| Some((knows(config)?, place))).min().map(|(_, place)| place)
+        };
+        registered.or_else(nearest)
     }
 
     /// All addresses that a trunk speaks from: whoever [`Carriers::of_source`] finds is among them.
@@ -115,7 +263,8 @@ impl Carriers {
         let further = |config: &TrunkConfig| -> Vec<IpAddr> {
             let host =
                 |text: &String| text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
-            config.profile.sources.iter().filter_map(host).collect()
+            let registrar = config.profile.registration.as_ref().map(|known| &known.registrar);
+            config.profile.sources.iter().chain(registrar).filter_map(host).collect()
         };
         self.configs
             .iter()
@@ -149,14 +298,10 @@ impl Carriers {
     }
 
     /// The trunks to ask now.
-    pub fn due_probes(&mut self, now: Mono) -> Vec<(usize, SocketAddr)> {
-        let mut due = Vec::new();
-        for (place, health) in self.health.iter_mut().enumerate() {
-            if health.probe.is_none() && health.probe_at.is_some_and(|at| at <= now) {
-                due.push((place, self.configs[place].address));
-            }
-        }
-        due
+    pub fn due_probes(&self, now: Mono) -> Vec<(usize, Hop)> {
+        let is_due = |health: &Health| health.probe.is_none() && health.probe_at.is_some_and(|at| at <= now);
+        let due = self.health.iter().enumerate().filter(|(_, health)| is_due(health));
+        due.map(|(place, _)| (place, self.way(&self.configs[place]))).collect()
     }
 
     pub fn probing(&mut self, place: usize, probe: sip::ProbeId) {
@@ -188,9 +333,47 @@ impl Carriers {
         self.health[place].last
     }
 
-    pub fn next_timeout(&self) -> Option<Mono> {
-        self.health.iter().filter(|health| health.probe.is_none()).filter_map(|health| health.probe_at).min()
+    pub fn next_timeout(&self, now: Mono) -> Option<Mono> {
+        let probes =
+            self.health.iter().filter(|health| health.probe.is_none()).filter_map(|health| health.probe_at);
+        let registers =
+            self.health.iter().filter_map(|health| health.registering.as_ref()?.next_timeout(now));
+        probes.chain(registers).min()
     }
+}
+
+impl TrunkConfig {
+    /// How it is registered with, if it is.
+    fn registration(&self) -> Option<&Registration> {
+        self.profile.registration.as_ref().filter(|known| known.expires_s > 0)
+    }
+
+    /// How near an address is to it, 0 the nearest; `None` if it is none of its addresses.
+    fn knows(&self, source: SocketAddr) -> Option<u8> {
+        let is_it = |text: &String| {
+            text.parse() == Ok(source) || text.parse::<IpAddr>().is_ok_and(|ip| ip == source.ip())
+        };
+        let registrar = || self.profile.registration.as_ref()?.registrar.parse::<SocketAddr>().ok();
+        if self.address == source {
+            Some(0)
+        } else if self.address.ip() == source.ip() {
+            Some(1)
+        } else if self.profile.sources.iter().any(is_it) {
+            Some(2)
+        } else {
+            (registrar().is_some_and(|registrar| registrar.ip() == source.ip())).then_some(3)
+        }
+    }
+}
+
+/// Whether two trunks have the same binding at the same registrar; another password does not make it another.
+fn same_binding(one: &TrunkConfig, other: &TrunkConfig) -> bool {
+    let of = |config: &TrunkConfig| {
+        let known = config.registration()?;
+        let text = (known.user.clone(), known.domain.clone(), known.registrar.clone());
+        Some((config.address, config.profile.transport, text))
+    };
+    of(one).is_some() && of(one) == of(other)
 }
 
 /// When a trunk that works is asked next.
@@ -224,7 +407,7 @@ mod tests {
             cost_plan: None,
             profile: Profile { sources: vec!["192.0.2.9".into()], ..Profile::default() },
         };
-        Carriers::new(vec![config], Mono(0))
+        Carriers::new(vec![config], Arc::from([(Transport::Udp, Role::Any)]), Mono(0))
     }
 
     fn failed(status: u16, retry_after_s: Option<u32>) -> Failure {
@@ -289,7 +472,11 @@ mod tests {
         for (source, place) in
             [("192.0.2.1:5060", Some(0)), ("192.0.2.9:9", Some(0)), ("192.0.2.7:5060", None)]
         {
-            assert_eq!(carriers.of_source(source.parse().expect("an address")), place, "{source}");
+            assert_eq!(
+                carriers.of_source(source.parse().expect("an address"), "4006010114"),
+                place,
+                "{source}"
+            );
         }
     }
 

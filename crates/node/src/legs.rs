@@ -9,7 +9,7 @@ use sip::{Failure, FailureKind};
 use crate::carriers;
 use crate::describing;
 use crate::media;
-use crate::node::{Node, Output};
+use crate::node::{Node, Notice, Output};
 use crate::slot::{Side, Slot, SlotId, of_media_leg};
 
 /// Early media is listened to for so long: longer than any ring time.
@@ -65,8 +65,14 @@ impl Node {
             Sip::SessionExpired { leg, refreshed_ms } => self.on_leg(leg, |node, slot, number| {
                 node.tell(slot, Event::SessionExpired { leg: number, last: Mono(refreshed_ms) });
             }),
-            // Trunks that register come with their timers; nothing asks for a registration yet.
-            Sip::Registered { .. } | Sip::RegisterFailed { .. } => None,
+            Sip::Registered { registration, expires_s } => {
+                self.registration_answered(registration, Ok(expires_s));
+                None
+            }
+            Sip::RegisterFailed { registration, failure } => {
+                self.registration_answered(registration, Err(&failure));
+                None
+            }
             Sip::Registering { register } => {
                 self.registering(&register);
                 None
@@ -195,6 +201,22 @@ impl Node {
         if let Some(way) = way {
             self.carriers.answered(way);
         }
+    }
+
+    /// A carrier answered our REGISTER, or did not in time.
+    fn registration_answered(&mut self, id: sip::RegistrationId, answer: Result<u32, &Failure>) {
+        let (trunk, over) = self.carriers.registered(id, answer, self.now.mono, &mut self.chance);
+        if over {
+            self.endpoint.forget_registration(id);
+        }
+        let notice = trunk.map(|trunk| match answer {
+            Ok(expires_s) => Notice::Registered { trunk, expires_s },
+            Err(failure) if failure.kind == FailureKind::Answered => {
+                Notice::NotRegistered { trunk, status: failure.status }
+            }
+            Err(_) => Notice::NotRegistered { trunk, status: 0 },
+        });
+        self.outputs.extend(notice.map(Output::Notice));
     }
 
     /// Takes a description of a side's media; `false` if there is nothing in it we can talk to.

@@ -21,6 +21,6 @@ mod people;
 mod slot;
 
 pub use books::{Account, MonthOf};
-pub use carriers::TrunkConfig;
+pub use carriers::{RegistrationStanding, TrunkConfig};
 pub use node::{Config, Input, Node, Notice, Output, Totals};
 pub use people::{Change, Loaded};

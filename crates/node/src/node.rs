@@ -19,7 +19,7 @@ use sip::Endpoint;
 
 use crate::arriving::{LOAD_MS_MAX, Parked};
 use crate::books::Books;
-use crate::carriers::{Carriers, TrunkConfig};
+use crate::carriers::{Carriers, RegistrationStanding, TrunkConfig};
 use crate::directory::{Directory, Place};
 use crate::guard::{Banned, Guard, Limits, Role, Standing};
 use crate::journal::{Chunk, Record, Writer};
@@ -153,6 +153,12 @@ pub enum Notice {
     WrongPassword { from: sip::Hop, user: String },
     /// An INVITE showed one of our own 400 numbers as its caller and was dropped (row K06). A person should look.
     Forged { shown: HotlineNumber, number: HotlineNumber, trunk: Arc<str> },
+    /// A carrier took our registration, for so long; 0 when it was taken back.
+    Registered { trunk: Arc<str>, expires_s: u32 },
+    /// A carrier refused our registration, or did not answer (0). A person should look.
+    NotRegistered { trunk: Arc<str>, status: u16 },
+    /// A call of a trunk did not prove the password that the trunk is asked for (FAULTS N4). A person should look.
+    TrunkUnproven { trunk: Arc<str>, from: sip::Hop },
     /// A trunk was passed over because it may show no number for a call (row K06). A person should look.
     NoDisplay { call: CallId, trunk: Arc<str> },
 }
@@ -216,11 +222,14 @@ impl Node {
     pub fn new(config: Config) -> Self {
         let mut books = Books::default();
         books.open_own(&TenantId::provider());
+        let role = |place: usize| config.roles.get(place).copied().unwrap_or_default();
+        let listeners = config.sip.listeners.iter().enumerate();
+        let listeners = listeners.map(|(place, listener)| (listener.transport, role(place))).collect();
         let mut node = Self {
             endpoint: Endpoint::new(config.sip),
             directory: Directory::new(config.warm_max),
             books,
-            carriers: Carriers::new(config.trunks, Mono(0)),
+            carriers: Carriers::new(config.trunks, listeners, Mono(0)),
             phones: Phones::new(key_of(config.seed)),
             guard: Guard::new(config.guard, config.roles),
             tariffs: Arc::new(config.tariffs),
@@ -313,6 +322,7 @@ impl Node {
         self.wake_calls();
         self.refuse_stale_parked();
         self.probe_trunks();
+        self.register_trunks();
         if now >= self.heartbeat_at {
             self.beat();
         }
@@ -377,7 +387,7 @@ impl Node {
         let parked = self.parked.values().flatten().map(|parked| parked.since + LOAD_MS_MAX).min();
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
         let sip = self.endpoint.next_timeout().map(Mono);
-        [parked, wakes, sip, self.carriers.next_timeout()]
+        [parked, wakes, sip, self.carriers.next_timeout(self.now.mono)]
             .into_iter()
             .flatten()
             .fold(self.heartbeat_at, Mono::min)
@@ -661,6 +671,16 @@ impl Node {
     /// A trunk's last answer to our OPTIONS: status and round trip in ms; `None` while there was none, or it was silent.
     pub fn trunk_health(&self, name: &str) -> Option<(u16, u64)> {
         self.carriers.last_answer(name)
+    }
+
+    /// How our registration with a trunk's carrier stands; `None` for a trunk without one.
+    pub fn trunk_registration(&self, name: &str) -> Option<RegistrationStanding> {
+        self.carriers.standing(name, self.now.mono)
+    }
+
+    /// Registrations with carriers whose end is on its way: a process that drained waits for them.
+    pub fn registrations_leaving(&self) -> usize {
+        self.carriers.registrations_leaving()
     }
 
     /// The plans in force.

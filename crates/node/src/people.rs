@@ -70,7 +70,8 @@ impl Node {
                 }
             }
             Change::Trunks(configs) => {
-                self.carriers.replace(configs, self.now.mono);
+                let gone = self.carriers.replace(configs, self.now.mono);
+                self.send_registers(gone);
                 self.know_sources();
             }
             Change::Tariffs(tariffs) => self.tariffs = Arc::new(tariffs),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hotline::enterprise::{Phone, REALM};
+use hotline::trunk::Registration;
 use hotline::{Mono, TenantId};
 use sip::digest::{Claim, Ha1, Verdict};
 use sip::location::{Binding, Limits};
@@ -88,6 +89,19 @@ impl Phones {
             Some(Verdict::Stale) => Proof::Stale,
             Some(Verdict::Wrong) | None => Proof::Wrong,
         }
+    }
+
+    /// What the proof of a trunk's call is worth by the user and password agreed with its carrier; `None` without any.
+    pub(crate) fn prove_trunk(
+        &mut self,
+        claim: Option<&Claim>,
+        known: Option<&Registration>,
+        now: Mono,
+    ) -> Option<Verdict> {
+        let known = known.filter(|known| !known.password.0.is_empty());
+        let ha1 = known.map(|known| Ha1::of(known.digest_user(), REALM, &known.password.0));
+        let user = known.map_or("", Registration::digest_user);
+        self.registrar.judge(claim, user, "INVITE", ha1.as_ref(), now.0)
     }
 
     /// The values of WWW-Authenticate that ask who somebody is.

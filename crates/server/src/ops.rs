@@ -65,7 +65,7 @@ pub enum Request {
     Blocks(barring::Blocks),
     Audit(money::Audit),
     ReRate(re_rate::ReRate),
-    TrunkAdd(provider::TrunkAdd),
+    TrunkAdd(Box<provider::TrunkAdd>),
     TrunkRemove(provider::TrunkRemove),
     Trunks,
     Tariffs,

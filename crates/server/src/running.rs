@@ -183,7 +183,7 @@ impl Running {
         if let Some(copies) = self.copies() {
             copies.trunks_changed(&trunks);
         }
-        self.apply(Change::Trunks(trunks)).await
+        self.apply(Change::Trunks(crate::serve::with_passwords(trunks))).await
     }
 
     /// The provider's plans changed in the database.

@@ -5,6 +5,7 @@ mod provider;
 mod reaching;
 
 pub use provider::{at_rest, trunks};
+pub(crate) use provider::{password, with_passwords};
 
 use std::fs::File;
 use std::io;
@@ -261,9 +262,10 @@ impl Process {
         let streams = start_streams(&config, &sockets, &mut sip, &mut identities, &inbox)?;
         web.renew(identities)?;
         shown.sip_opened(take_websockets(&config, &mut sip, web.address, &streams));
+        face_trunks(&mut sip);
         let mut node = Node::new(node::Config {
             sip,
-            trunks: opened.provider.trunks,
+            trunks: with_passwords(opened.provider.trunks),
             roles: roles(&config),
             guard: config.guard,
             tariffs: opened.provider.tariffs,
@@ -370,7 +372,9 @@ impl Process {
 
     /// Returns once no call is up, its far ends know it and the database has all of them, or these are given up.
     async fn drained(&self) {
-        let idle = |node: &Node, _| (node.calls_up(), node.unsettled() + node.sip_counts().legs);
+        let idle = |node: &Node, _| {
+            (node.calls_up(), node.unsettled() + node.sip_counts().legs + node.registrations_leaving())
+        };
         let mut looks = tokio::time::interval(DRAIN_LOOK);
         let mut over_since = None;
         loop {
@@ -479,6 +483,16 @@ fn take_websockets(
     let advertised = config.http.advertised.unwrap_or_else(|| reachable(bound));
     sip.listeners.push(sip::Listener { transport, advertised });
     http::SipDoor { door: streams.door(), listener, transport }
+}
+
+/// A trunk by TCP or TLS is called without a listener of ours too: its own connection leads back.
+fn face_trunks(sip: &mut sip::Config) {
+    for transport in [sip::Transport::Tcp, sip::Transport::Tls] {
+        if !sip.listeners.iter().any(|known| known.transport == transport) {
+            let advertised = sip.listeners[0].advertised;
+            sip.listeners.push(sip::Listener { transport, advertised });
+        }
+    }
 }
 
 /// Takes new certificates when their files change, and at once at SIGHUP.

@@ -477,6 +477,20 @@ impl Turns {
                 let dialled = mask.show(&dialled);
                 tracing::warn!(%tenant, %extension, %dialled, "a phone tried to call out and was refused");
             }
+            Notice::Registered { trunk, expires_s: 0 } => {
+                tracing::info!(%trunk, "a registration was taken back")
+            }
+            Notice::Registered { trunk, expires_s } => {
+                tracing::debug!(%trunk, expires_s, "registered with a carrier");
+            }
+            Notice::NotRegistered { trunk, status } => {
+                meters.registers_failed.add(1);
+                tracing::error!(%trunk, status, "a carrier did not take our registration");
+            }
+            Notice::TrunkUnproven { trunk, from } => {
+                meters.trunks_unproven.add(1);
+                tracing::warn!(%trunk, %from, "a call of a trunk did not prove the trunk's password");
+            }
             Notice::Stranger { from } => {
                 meters.strangers.add(1);
                 tracing::debug!(%from, "an INVITE from an address that is no trunk's was asked for a phone's password");
@@ -513,6 +527,9 @@ impl Turns {
         meters.cold_loads.set(totals.cold_loads);
         meters.unsettled.set(node.unsettled() as u64);
         meters.journal_room.set(node.room());
+        let is_out = |trunk: &&hotline::trunk::Trunk| trunk.unregistered;
+        meters.trunks_unregistered.set(node.trunks().rows.iter().filter(is_out).count() as u64);
+        meters.trunks_down.set(node.trunks().rows.iter().filter(|trunk| trunk.down).count() as u64);
         meters.free_ports.set(node.free_ports() as u64);
         let (held, seen) = (node.sip_counts(), node.sip_totals());
         meters.sip_legs.set(held.legs as u64);

@@ -186,3 +186,24 @@ fn f8_tls_is_spoken_both_ways_and_a_certificate_is_renewed_while_calls_are_up() 
     assert_eq!(stale_ear.gone().remote, address, "fault F8: a certificate that is not believed");
     std::fs::remove_dir_all(dir).expect("removed");
 }
+
+#[test]
+fn fault_f8_a_certificate_that_ran_out_is_told_as_a_loss() {
+    let dir = std::env::temp_dir().join(format!("sibai-expired-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let signing = rcgen::KeyPair::generate().expect("a key");
+    let made = params.self_signed(&signing).expect("a certificate");
+    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    std::fs::write(&cert, made.pem()).expect("written");
+    std::fs::write(&key, signing.serialize_pem()).expect("written");
+    let (ear, mut far) = (Ear::new(), Ear::new());
+    let identity = Identity::read(&cert, &key).expect("readable");
+    let (_server, address) = start(Limits::default(), &ear, Some(identity), nobody());
+    let (client, _) = start(Limits::default(), &far, None, Trust::read(&cert).expect("readable"));
+    let to = Hop { transport: Transport::Tls, listener: 3, remote: address, connection: None };
+    assert!(client.send(to, Bytes::from_static(MESSAGE)));
+    assert_eq!(far.gone().remote, address, "believed but for its last day");
+    std::fs::remove_dir_all(dir).expect("removed");
+}

@@ -135,6 +135,17 @@ fn x04_a_wrong_password_is_tried_once() {
     assert!(matches!(carrier.talk(&mut endpoint)[..], [Event::Failed { .. }]));
 }
 
+#[test]
+fn x04_a_realm_that_is_not_the_trunks_is_told_nothing() {
+    let mut carrier = Carrier::new("secret");
+    let mut endpoint = Endpoint::new(config(alice(), 5));
+    let mut invite = call(bob());
+    invite.credentials = Some(Credentials::new("trunk", "secret").in_realm("elsewhere.example"));
+    endpoint.invite(invite, 0).expect("taken");
+    assert!(matches!(carrier.talk(&mut endpoint)[..], [Event::Failed { .. }]));
+    assert_eq!(carrier.verdicts(), [seen("INVITE", None), seen("ACK", None)]);
+}
+
 fn register() -> Register {
     Register {
         to: bob().into(),

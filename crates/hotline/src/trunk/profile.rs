@@ -66,6 +66,8 @@ pub struct Profile {
     pub number_from_to: bool,
     /// Rows in front of the shipped cause table (FAULTS F8).
     pub causes: Vec<crate::trunk::CauseRow>,
+    /// Whether its INVITEs must prove the user and password of `registration`, beside their address.
+    pub challenge: bool,
     /// How we register with it; an IP peer has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registration: Option<Registration>,
@@ -99,6 +101,7 @@ impl Default for Profile {
             access_numbers: Vec::new(),
             number_from_to: false,
             causes: Vec::new(),
+            challenge: false,
             registration: None,
         }
     }
@@ -174,20 +177,43 @@ pub struct AccessNumber {
     pub hotline: Option<HotlineNumber>,
 }
 
-/// How we register with a trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How we register with a trunk, and who we are where it asks (401, 407).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// The user of our address of record.
+    /// The user of our address of record, and of our Contact: what the carrier's INVITEs may name.
     pub user: String,
-    /// Its domain; the trunk's address where empty.
-    #[serde(default)]
+    /// Its domain; the registrar's address where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub domain: String,
-    /// The password of its digest.
+    /// Where REGISTER goes, `ip:port`; the trunk's address where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub registrar: String,
+    /// The user of its digest where that is another, as an IMS core's private identity.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub auth_user: String,
+    /// The one realm whose challenges are answered; any where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub realm: String,
+    /// The password of its digest, or one of the two below.
+    #[serde(default)]
     pub password: Secret,
-    /// How long a registration is asked for, 60 to 86,400 s.
+    /// A file whose first line is the password.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub password_file: String,
+    /// A variable of the process's environment that holds the password.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub password_env: String,
+    /// How long a registration is asked for, 60 to 86,400 s; 0 registers not at all and only answers what is asked.
     #[serde(default = "expires_s")]
     pub expires_s: u32,
+}
+
+impl Registration {
+    /// Who we are in its digest.
+    pub fn digest_user(&self) -> &str {
+        if self.auth_user.is_empty() { &self.user } else { &self.auth_user }
+    }
 }
 
 fn expires_s() -> u32 {
@@ -217,6 +243,14 @@ pub enum ProfileFault {
     Number { text: String },
     /// A row of causes with neither a status nor a Q.850 cause, or with one that there is not.
     Cause { place: usize },
+    /// A registration without a user that can be written into a SIP URI.
+    RegistrationUser { text: String },
+    /// A registration's domain, realm or digest user that cannot be written into a message.
+    RegistrationText { field: &'static str },
+    /// A registration that names its password in more than one place.
+    Passwords,
+    /// Its calls are to prove a password, and there is none.
+    NoPassword,
     /// Our own number is to be shown and none is given.
     NoOwnNumber,
     /// The caller or the 400 number is to be shown, and the carrier does not permit it.
@@ -233,6 +267,10 @@ impl ProfileFault {
             ProfileFault::Source { .. } => "not_an_address",
             ProfileFault::Number { .. } => "not_a_number",
             ProfileFault::Cause { .. } => "not_a_cause",
+            ProfileFault::RegistrationUser { .. } => "not_a_user",
+            ProfileFault::RegistrationText { .. } => "not_writable",
+            ProfileFault::Passwords => "more_than_one_password",
+            ProfileFault::NoPassword => "no_password",
             ProfileFault::NoOwnNumber => "no_own_number",
             ProfileFault::NotPermitted { .. } => "not_permitted",
             ProfileFault::NotAvailable { .. } => "not_available",
@@ -257,6 +295,22 @@ impl ProfileFault {
             ProfileFault::Cause { place } => (
                 format!("causes 第 {place} 行：要有 status（300–699）或 q850（1–127）"),
                 format!("causes, row {place}: give a status (300 to 699) or a q850 (1 to 127)"),
+            ),
+            ProfileFault::RegistrationUser { text } => (
+                format!("registration.user 为 {text:?}，只能由字母、数字和 -_.+ 组成"),
+                format!("registration.user is {text:?}; letters, digits and -_.+ only"),
+            ),
+            ProfileFault::RegistrationText { field } => (
+                format!("registration.{field} 含有不能写入消息的字符"),
+                format!("registration.{field} holds a character that no message can carry"),
+            ),
+            ProfileFault::Passwords => (
+                "registration 的 password、password_file、password_env 只能写一个".into(),
+                "registration: give one of password, password_file and password_env".into(),
+            ),
+            ProfileFault::NoPassword => (
+                "challenge = true 要在 registration 中写明用户和密码（只鉴权不注册写 expires_s = 0）".into(),
+                "challenge = true needs user and password in registration (expires_s = 0 registers not at all)".into(),
             ),
             ProfileFault::NoOwnNumber => (
                 "show = own 要在 numbers 中写明本中继自有的号码".into(),
@@ -292,13 +346,45 @@ impl Profile {
         if let Some(rate) = self.calls_per_s_max {
             range("calls_per_s_max", rate.into(), 1, 1_000);
         }
-        if let Some(registration) = &self.registration {
+        if let Some(registration) = self.registration.as_ref().filter(|known| known.expires_s > 0) {
             range("registration.expires_s", registration.expires_s.into(), 60, 86_400);
         }
+        self.check_registration(&mut faults);
         self.check_numbers(&mut faults);
         self.check_display(&mut faults);
         self.check_availability(&mut faults);
         faults
+    }
+
+    fn check_registration(&self, faults: &mut Vec<ProfileFault>) {
+        let passwords = |known: &Registration| {
+            let places = [&known.password.0, &known.password_file, &known.password_env];
+            places.into_iter().filter(|given| !given.is_empty()).count()
+        };
+        if self.challenge && self.registration.as_ref().is_none_or(|known| passwords(known) == 0) {
+            faults.push(ProfileFault::NoPassword);
+        }
+        let Some(asked) = &self.registration else { return };
+        let Registration { user, domain, registrar, auth_user, realm, .. } = asked;
+        let is_user = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        if user.is_empty() || !user.chars().all(is_user) {
+            faults.push(ProfileFault::RegistrationUser { text: user.clone() });
+        }
+        if !registrar.is_empty() && registrar.parse::<std::net::SocketAddr>().is_err() {
+            faults.push(ProfileFault::Source { text: registrar.clone() });
+        }
+        let is_domain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+        let is_quotable = |c: char| !c.is_control() && !"\"\\".contains(c);
+        let texts = [
+            (domain.chars().all(is_domain), "domain"),
+            (auth_user.chars().all(is_quotable), "auth_user"),
+            (realm.chars().all(is_quotable), "realm"),
+        ];
+        let unwritable = texts.into_iter().filter(|(fits, _)| !fits);
+        faults.extend(unwritable.map(|(_, field)| ProfileFault::RegistrationText { field }));
+        if passwords(asked) > 1 {
+            faults.push(ProfileFault::Passwords);
+        }
     }
 
     fn check_numbers(&self, faults: &mut Vec<ProfileFault>) {
@@ -338,11 +424,9 @@ impl Profile {
 
     fn check_availability(&self, faults: &mut Vec<ProfileFault>) {
         let unavailable = [
-            (self.transport != Transport::Udp, "transport"),
             (self.early_media != EarlyMedia::Yes, "early_media = answer_first"),
             (self.emergency, "emergency"),
             (self.early_dtmf, "early_dtmf"),
-            (self.registration.is_some(), "registration"),
         ];
         let asked = unavailable.into_iter().filter(|(asked, _)| *asked);
         faults.extend(asked.map(|(_, what)| ProfileFault::NotAvailable { what }));
@@ -394,13 +478,31 @@ mod tests {
     }
 
     #[test]
+    fn x04_a_registration_is_checked() {
+        let text = r#"{"registration":{"user":"a b","domain":"x y","registrar":"carrier","realm":"a\"b",
+                       "password":"one","password_env":"TWO","expires_s":59}}"#;
+        let profile: Profile = serde_json::from_str(text).expect("well formed");
+        let codes: Vec<&str> = profile.faults().iter().map(ProfileFault::code).collect();
+        let expected = [
+            "out_of_range",
+            "not_a_user",
+            "not_an_address",
+            "not_writable",
+            "not_writable",
+            "more_than_one_password",
+        ];
+        assert_eq!(codes, expected);
+        let profile: Profile = serde_json::from_str(r#"{"challenge":true}"#).expect("well formed");
+        assert_eq!(profile.faults(), [ProfileFault::NoPassword]);
+        let text = r#"{"registration":{"user":"+861062000001","expires_s":0}}"#;
+        let profile: Profile = serde_json::from_str(text).expect("well formed");
+        assert_eq!(profile.faults(), [], "who does not register may still have to say who it is");
+    }
+
+    #[test]
     fn x04_a_password_is_not_shown() {
-        let registration = Registration {
-            user: "sibai".into(),
-            domain: String::new(),
-            password: Secret("correct horse".into()),
-            expires_s: 3_600,
-        };
+        let registration =
+            Registration { password: Secret("correct horse".into()), ..Registration::default() };
         assert!(!format!("{registration:?}").contains("horse"));
     }
 }

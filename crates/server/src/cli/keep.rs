@@ -12,7 +12,7 @@ use crate::clock;
 use crate::control;
 use crate::ops::backup::{self, Made};
 use crate::ops::fill;
-use crate::ops::status::{Status, TrunkState};
+use crate::ops::status::{RegistrationState, Status, TrunkState};
 use crate::ops::verify::{self, Verified};
 use crate::ops::{Code, Outcome, Refusal, Request};
 use crate::serve::DataLock;
@@ -181,8 +181,18 @@ pub(super) fn show_states(context: &Context, trunks: &[TrunkState]) {
     let options = |one: &TrunkState| {
         one.options.map_or_else(|| "-".into(), |(status, ms)| format!("{status}, {ms} ms"))
     };
+    let registration = |one: &TrunkState| match &one.registration {
+        None => "-".to_owned(),
+        Some(RegistrationState { for_s: Some(for_s), .. }) => format!("{for_s} s"),
+        Some(RegistrationState { refused: Some(0), .. }) => context.pick("无应答", "no answer").to_owned(),
+        Some(RegistrationState { refused: Some(status), .. }) => {
+            format!("{} {status}", context.pick("被拒", "refused"))
+        }
+        Some(RegistrationState { refused: None, .. }) => context.pick("未注册", "none").to_owned(),
+    };
     let row = |one: &TrunkState| {
-        vec![one.name.clone(), one.address.clone(), state(one), one.calls.to_string(), options(one)]
+        let (calls, options) = (one.calls.to_string(), options(one));
+        vec![one.name.clone(), one.address.clone(), state(one), calls, options, registration(one)]
     };
     let head = [
         ("中继", "trunk"),
@@ -190,6 +200,7 @@ pub(super) fn show_states(context: &Context, trunks: &[TrunkState]) {
         ("状态", "state"),
         ("通话", "calls"),
         ("OPTIONS", "OPTIONS"),
+        ("注册", "registered"),
     ];
     context.table(&head, &trunks.iter().map(row).collect::<Vec<_>>());
 }

@@ -360,7 +360,7 @@ pub fn trunk(context: &Context, words: &Trunk) -> Ran {
                 enabled: true,
                 profile: profile_of(context, words)?,
             };
-            let request = Request::TrunkAdd(provider::TrunkAdd { trunk, by });
+            let request = Request::TrunkAdd(Box::new(provider::TrunkAdd { trunk, by }));
             let trunk: provider::Trunk = context.ask(Need::MakeData, &request)?;
             context.show(&trunk, |trunk| show_trunks(context, std::slice::from_ref(trunk)))?;
         }

@@ -152,6 +152,7 @@ impl Teller<'_> {
             Pass::Quiet => self.context.pick("对端要求暂停（Retry-After）", "asked for quiet (Retry-After)"),
             Pass::Full => self.context.pick("并发已满", "carries all the calls it may"),
             Pass::TooFast => self.context.pick("每秒呼叫数已满", "has begun all the calls of this second"),
+            Pass::Unregistered => self.context.pick("尚未注册成功", "is not registered"),
             Pass::NoDisplay => {
                 self.context.pick("不能显示合规的主叫号码", "may show no number for this call")
             }

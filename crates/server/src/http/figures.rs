@@ -89,6 +89,25 @@ fn plain(meters: &Meters) -> Vec<Line> {
             "Trunks passed over that may show no number for a call.",
             meters.displays_refused.value(),
         ),
+        ("sibai_trunks_down", Gauge, "Trunks out of service by their breaker.", meters.trunks_down.value()),
+        (
+            "sibai_trunks_unregistered",
+            Gauge,
+            "Trunks that register and are not registered.",
+            meters.trunks_unregistered.value(),
+        ),
+        (
+            "sibai_registers_failed_total",
+            Counter,
+            "REGISTERs that carriers refused or left unanswered.",
+            meters.registers_failed.value(),
+        ),
+        (
+            "sibai_trunks_unproven_total",
+            Counter,
+            "INVITEs of trunks with a wrong password.",
+            meters.trunks_unproven.value(),
+        ),
         ("sibai_strangers_total", Counter, "INVITEs from no trunk.", meters.strangers.value()),
         (
             "sibai_outbound_refused_total",

@@ -95,6 +95,7 @@ pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
             format!("{} is no address and port, and no name that leads to one", row.address),
         )
     })?;
+    can_be_known(desk, &row.profile)?;
     if let Some(plan) = &row.cost_plan
         && plans(&desk.store).await?.versions_of(plan).is_empty()
     {
@@ -152,6 +153,16 @@ fn no_faults(profile: &Profile) -> Outcome<()> {
     Err(refusal)
 }
 
+/// Where a server runs it is the one that must find the password.
+fn can_be_known(desk: &Desk, profile: &Profile) -> Outcome<()> {
+    let asked = profile.registration.as_ref().filter(|_| desk.live.is_some());
+    let Some(Err(error)) = asked.map(crate::serve::password) else { return Ok(()) };
+    Err(Refusal::invalid(
+        format!("注册密码无法取得：{error}"),
+        format!("the password cannot be had: {error}"),
+    ))
+}
+
 async fn tell_trunks(desk: &Desk) -> Outcome<()> {
     if let Some(live) = &desk.live {
         live.trunks_changed(crate::serve::trunks(&desk.store.trunks().await?)?).await?;
@@ -162,7 +173,9 @@ async fn tell_trunks(desk: &Desk) -> Outcome<()> {
 fn shown(row: TrunkRow) -> Trunk {
     let TrunkRow { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled, .. } = row;
     let mut profile = row.profile;
-    if let Some(registration) = &mut profile.registration {
+    if let Some(registration) = &mut profile.registration
+        && !registration.password.0.is_empty()
+    {
         registration.password.0 = HIDDEN.into();
     }
     Trunk { name, address, incoming, outgoing, area_code, priority, cost_plan, enabled, profile }

@@ -51,6 +51,18 @@ pub struct TrunkState {
     /// The last answer to our OPTIONS: status and round trip in ms.
     #[serde(default)]
     pub options: Option<(u16, u64)>,
+    /// Our registration with its carrier; `None` for a trunk that does not register.
+    #[serde(default)]
+    pub registration: Option<RegistrationState>,
+}
+
+/// How a registration stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegistrationState {
+    /// For how many seconds it still holds; `None` if there is none.
+    pub for_s: Option<u64>,
+    /// The status that refused the last REGISTER, 0 where nothing came back.
+    pub refused: Option<u16>,
 }
 
 /// Says how things are.
@@ -74,6 +86,10 @@ pub async fn status(desk: &Desk) -> Outcome<Status> {
             quiet: trunk.quiet_until.is_some_and(|until| until > now.mono),
             calls: trunk.load.calls,
             options: node.trunk_health(&trunk.name),
+            registration: node.trunk_registration(&trunk.name).map(|standing| RegistrationState {
+                for_s: standing.until.map(|until| until.since_ms(now.mono) / 1_000),
+                refused: standing.refused,
+            }),
         };
         let trunks: Vec<TrunkState> = node.trunks().rows.iter().map(state).collect();
         (node.calls_up() as u64, node.unsettled() as u64, trunks, node.totals())

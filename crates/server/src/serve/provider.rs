@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use hotline::PlanId;
 use hotline::rating::Tariffs;
+use hotline::trunk::{Registration, Secret};
 use node::TrunkConfig;
 use store::{Change, Store, TrunkRow};
 
@@ -63,6 +64,39 @@ fn row_of(trunk: &Trunk) -> TrunkRow {
 /// An address leads nowhere.
 pub fn trunks(rows: &[TrunkRow]) -> Result<Vec<TrunkConfig>, ServeError> {
     rows.iter().filter(|row| row.enabled).map(trunk).collect()
+}
+
+/// The trunks with their passwords, which lie where the profiles say: nothing but the node gets these. A password that
+/// cannot be had is said, and its registration is tried without.
+pub(crate) fn with_passwords(mut trunks: Vec<TrunkConfig>) -> Vec<TrunkConfig> {
+    for trunk in &mut trunks {
+        let Some(registration) = &mut trunk.profile.registration else { continue };
+        match password(registration) {
+            Ok(password) => registration.password = password,
+            Err(error) => {
+                tracing::error!(trunk = trunk.name, %error, "the password of a trunk cannot be had")
+            }
+        }
+    }
+    trunks
+}
+
+/// The password of a registration, wherever it lies.
+///
+/// # Errors
+/// There is no such file or variable, or it is empty.
+pub(crate) fn password(registration: &Registration) -> Result<Secret, String> {
+    let Registration { password, password_file: file, password_env: name, .. } = registration;
+    let (place, found) = if !file.is_empty() {
+        (file, std::fs::read_to_string(file).map_err(|error| error.to_string()))
+    } else if !name.is_empty() {
+        (name, std::env::var(name).map_err(|error| error.to_string()))
+    } else {
+        return Ok(password.clone());
+    };
+    let text = found.map_err(|error| format!("{place}: {error}"))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() { Err(format!("{place}: no password")) } else { Ok(Secret(line.to_owned())) }
 }
 
 /// A trunk as a dry run without a node sees it: in service, with nothing on it.

@@ -9,6 +9,8 @@ use crate::compose::is_clean;
 pub struct Credentials {
     user: String,
     secret: Secret,
+    /// The one realm that is answered.
+    realm: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -20,12 +22,18 @@ enum Secret {
 impl Credentials {
     /// A user with a password; the realm is the far end's to name.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Credentials {
-        Credentials { user: user.into(), secret: Secret::Password(password.into()) }
+        Credentials { user: user.into(), secret: Secret::Password(password.into()), realm: None }
     }
 
     /// A user whose password is known by its hashes only; they fit one realm.
     pub fn hashed(user: impl Into<String>, ha1: Ha1) -> Credentials {
-        Credentials { user: user.into(), secret: Secret::Hashed(ha1) }
+        Credentials { user: user.into(), secret: Secret::Hashed(ha1), realm: None }
+    }
+
+    /// The same, told to no other realm than this one.
+    #[must_use]
+    pub fn in_realm(self, realm: impl Into<String>) -> Credentials {
+        Credentials { realm: Some(realm.into()), ..self }
     }
 
     /// Whether the user can stand between quotes.
@@ -64,9 +72,14 @@ pub(crate) struct Challenge {
 }
 
 impl Challenge {
-    /// The strongest of the challenges in the header values of a 401 or 407 that we can answer.
-    pub(crate) fn strongest<'v>(values: impl Iterator<Item = &'v [u8]>, proxy: bool) -> Option<Challenge> {
+    /// The strongest of the challenges in the header values of a 401 or 407 that `who` can answer.
+    pub(crate) fn strongest<'v>(
+        values: impl Iterator<Item = &'v [u8]>,
+        proxy: bool,
+        who: &Credentials,
+    ) -> Option<Challenge> {
         let readable = values.filter_map(|value| Challenge::read(std::str::from_utf8(value).ok()?, proxy));
+        let readable = readable.filter(|asked| who.realm.as_ref().is_none_or(|realm| *realm == asked.realm));
         readable.max_by_key(|challenge| (challenge.algorithm == Algorithm::Sha256, challenge.counted))
     }
 

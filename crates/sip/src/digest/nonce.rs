@@ -179,7 +179,9 @@ mod tests {
     fn asked(by: &mut Authenticator, only: Option<usize>) -> Challenge {
         let values = by.challenge(false, NOW);
         let values = values.iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at));
-        Challenge::strongest(values.map(|(_, value)| value.as_bytes()), false).expect("ours is answerable")
+        let who = Credentials::new("huaxin-8001", "right").in_realm("sip.example");
+        let values = values.map(|(_, value)| value.as_bytes());
+        Challenge::strongest(values, false, &who).expect("ours is answerable")
     }
 
     fn claim(challenge: &mut Challenge, password: &str) -> Claim {

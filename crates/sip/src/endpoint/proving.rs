@@ -35,7 +35,7 @@ impl Proving {
     fn asked(&mut self, headers: &Headers, status: u16) -> bool {
         let name = if status == 407 { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
         let values: Vec<_> = headers.get_all(&name).map(|header| header.value()).collect();
-        let asked = Challenge::strongest(values.iter().map(|value| &value[..]), status == 407);
+        let asked = Challenge::strongest(values.iter().map(|value| &value[..]), status == 407, &self.who);
         let Some(asked) = asked else { return false };
         let again =
             self.challenge.as_ref().is_some_and(|before| before.header() == asked.header() && !asked.stale);
@@ -161,7 +161,9 @@ impl Endpoint {
         }
         let registration = RegistrationId(id);
         if (200..300).contains(&status) {
-            let expires_s = self.granted_s(id, headers).unwrap_or(asked_s);
+            // What was taken back is over, whatever else is bound there.
+            let granted_s = if asked_s == 0 { Some(0) } else { self.granted_s(id, headers) };
+            let expires_s = granted_s.unwrap_or(asked_s);
             return self.emit(Event::Registered { registration, expires_s });
         }
         let retry_after_s =
