@@ -137,6 +137,22 @@ impl Trunks {
         }
     }
 
+    /// The trunks that a call for help leaves by, by priority: those marked for it, whether or not other calls may leave by
+    /// them, and no limit counts. What is down or asked for quiet comes last and is still tried (row K24).
+    pub fn ways_to_help(&self, now: Mono) -> Vec<Arc<str>> {
+        let mut marked: Vec<&Trunk> = self.rows.iter().filter(|trunk| trunk.profile.emergency).collect();
+        let is_doubtful = |trunk: &Trunk| trunk.down || trunk.quiet_until.is_some_and(|until| until > now);
+        marked.sort_by_key(|trunk| (is_doubtful(trunk), trunk.priority));
+        marked.into_iter().map(|trunk| trunk.name.clone()).collect()
+    }
+
+    /// Takes a place for a call for help, beyond the limit if need be.
+    pub fn begin_for_help(&mut self, name: &str) {
+        if let Some(trunk) = self.rows.iter_mut().find(|trunk| *trunk.name == *name) {
+            trunk.load.calls += 1;
+        }
+    }
+
     /// Takes a place for a call that comes in; `false` if the trunk carries as many as it may.
     pub fn begin_incoming(&mut self, name: &str) -> bool {
         let Some(trunk) = self.rows.iter_mut().find(|trunk| *trunk.name == *name) else { return true };
@@ -306,6 +322,33 @@ mod tests {
         let first = |_| names(&trunks.ways_to(&phone(), &mut chance, Mono(0)))[0] == "a";
         let share = (0..10_000).map(first).filter(|is_a| *is_a).count();
         assert!((7_300..7_700).contains(&share), "three of four begin with a: {share}");
+    }
+
+    #[test]
+    fn k24_help_leaves_by_marked_trunks_by_priority_whatever_their_limits() {
+        let marked =
+            |full: bool| Profile { emergency: true, calls_max: Some(u32::from(!full)), ..Profile::default() };
+        let mut trunks = Trunks {
+            rows: vec![
+                trunk("down", 1, marked(false)),
+                trunk("plain", 2, Profile::default()),
+                trunk("second", 20, marked(false)),
+                trunk("first", 10, marked(true)),
+                trunk("quiet", 3, marked(false)),
+            ],
+        };
+        trunks.rows[0].down = true;
+        trunks.rows[3].outgoing = false;
+        trunks.rows[4].quiet_until = Some(Mono(9_000));
+        let names = |trunks: &Trunks, at| {
+            trunks.ways_to_help(Mono(at)).iter().map(|name| name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&trunks, 0), ["first", "second", "down", "quiet"]);
+        assert_eq!(names(&trunks, 9_000), ["quiet", "first", "second", "down"]);
+        trunks.begin_for_help("first");
+        assert_eq!(trunks.rows[3].load.calls, 1);
+        trunks.end("first");
+        assert_eq!(trunks.rows[3].load.calls, 0);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use hotline::cdr::LegOutcome;
 use hotline::display::Display;
 use hotline::enterprise::DestinationKind;
 use sip::location::Binding;
-use sip::sdp::Sdp;
 use sip::{Hop, Invite, Party, Reason};
 
 use crate::carriers::{self, DueRegister};
@@ -109,24 +108,13 @@ impl Node {
         let port = self.open_media(id, CALLER)?;
         let slot = self.slots.get_mut(id)?;
         let session = slot.id.0 as u64 >> 1;
-        if slot.caller().ours.is_none() {
-            let wanted = slot.joined.and_then(|leg| slot.side(leg)).and_then(Side::voice);
-            let caller = slot.caller();
-            let made = match &caller.theirs {
-                Some(offer) => {
-                    describing::answer(offer, &port, caller.speech, wanted.as_ref(), (session, 1))?
-                }
-                None => describing::offer(None, &port, caller.speech, (session, 1)),
-            };
-            caller.ours_answers = caller.theirs.is_some();
-            caller.ours = Some(made);
-        }
+        let wanted = slot.joined.and_then(|leg| slot.side(leg)).and_then(Side::voice);
         let caller = slot.caller();
-        let bytes = caller.ours.as_ref().map(Sdp::to_bytes);
+        let bytes = caller.describe(&port, wanted.as_ref(), session)?;
         if caller.theirs.is_some() && !caller.connected {
             self.connect(id, CALLER);
         }
-        bytes
+        Some(bytes)
     }
 
     fn early_media(&mut self, id: SlotId) {

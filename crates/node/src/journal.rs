@@ -15,7 +15,7 @@ pub const PAYLOAD_MAX: usize = 4 << 20;
 /// Bytes at the head of a segment: magic, its number, CRC-32 of both.
 pub const SEGMENT_HEADER: usize = 16;
 /// The last octet is the form of the records: what another form wrote is refused, never misread.
-const MAGIC: [u8; 4] = *b"SBJ5";
+const MAGIC: [u8; 4] = *b"SBJ6";
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub enum Record<'a> {
     Dialog { call: CallId, leg: LegNo, dialog: Cow<'a, DialogState> },
     /// The whole of a live call again, so that older segments may be reused.
     Checkpoint { call: CallId, log: Cow<'a, [Dated]>, dialogs: Vec<(LegNo, DialogState)> },
+    /// What BYEs on both legs of a call for help need after a restart; none once it is over (row K24).
+    Help { call: CallId, dialogs: Vec<DialogState> },
     /// The node lives: once a second.
     Heartbeat { mono: Mono, wall: Wall },
 }
@@ -184,6 +186,7 @@ fn owned(record: Record<'_>) -> Record<'static> {
         Record::Checkpoint { call, log, dialogs } => {
             Record::Checkpoint { call, log: Cow::Owned(log.into_owned()), dialogs }
         }
+        Record::Help { call, dialogs } => Record::Help { call, dialogs },
         Record::Heartbeat { mono, wall } => Record::Heartbeat { mono, wall },
     }
 }

@@ -3,11 +3,9 @@
 use hotline::call::{CALLER, Event, LegNo};
 use hotline::cdr::LegOutcome;
 use hotline::{CallId, Mono};
-use sip::sdp::Direction;
 use sip::{Failure, FailureKind};
 
 use crate::carriers;
-use crate::describing;
 use crate::media;
 use crate::node::{Node, Notice, Output};
 use crate::slot::{Side, Slot, SlotId, of_media_leg};
@@ -21,6 +19,10 @@ impl Node {
     /// Takes one event of the endpoint; returns the call it concerns.
     pub(crate) fn heard_sip(&mut self, event: sip::Event) -> Option<CallId> {
         use sip::Event as Sip;
+        let event = match self.heard_for_help(event) {
+            Ok(call) => return Some(call),
+            Err(event) => event,
+        };
         match event {
             Sip::Invited { leg, invite } => {
                 self.invited(leg, invite);
@@ -221,13 +223,8 @@ impl Node {
 
     /// Takes a description of a side's media; `false` if there is nothing in it we can talk to.
     fn described(&mut self, id: SlotId, number: LegNo, sdp: &[u8]) -> bool {
-        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return false };
-        let Some(theirs) = describing::read(sdp, side.speech) else { return false };
-        let reachable = theirs.audio.port() != 0;
-        // Their answer to our offer: an offer of theirs is judged where it is answered.
-        side.ours_answers = false;
-        side.theirs = Some(theirs);
-        let usable = reachable && describing::agreed(side, None).is_some();
+        let side = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number));
+        let usable = side.is_some_and(|side| side.take_answer(sdp));
         if usable {
             self.connect(id, number);
         }
@@ -241,25 +238,7 @@ impl Node {
         let other = slot.other(number).or((number != CALLER).then_some(CALLER));
         let other = other.and_then(|other| slot.side(other)).and_then(Side::voice);
         let Some(side) = slot.side_mut(number) else { return };
-        // Its media may be closing: the caller's ACK can be later than the end of its call.
-        let open = side.media.filter(|_| !side.closing);
-        let (Some((leg, _)), Some(theirs)) = (open, &side.theirs) else { return };
-        let silent = theirs.audio.ip().is_unspecified() || theirs.audio.port() == 0;
-        let deaf = silent || theirs.on_hold();
-        let on = deaf || theirs.direction == Direction::RecvOnly;
-        if silent {
-            // RFC 2543's hold: nobody listens, and 0.0.0.0 would be this machine.
-            return self.outputs.push_back(Output::Media(media::Command::Hold { leg, on, deaf }));
-        }
-        let Some(agreed) = describing::agreed(side, other.as_ref()) else { return };
-        let remote = theirs.audio;
-        side.connected = true;
-        let waiting = side.waiting.take();
-        self.outputs.push_back(Output::Media(media::Command::Connect { leg, remote, agreed }));
-        self.outputs.push_back(Output::Media(media::Command::Hold { leg, on, deaf }));
-        if let Some((play, sound, repeat)) = waiting {
-            self.outputs.push_back(Output::Media(media::Command::Play { leg, play, sound, repeat }));
-        }
+        self.outputs.extend(side.connection(other.as_ref()).into_iter().map(Output::Media));
     }
 
     /// New media from the far end, a hold, or a refresh of the session.
@@ -268,31 +247,17 @@ impl Node {
         let Some(slot) = self.slots.get_mut(id) else { return };
         let other = slot.other(number).and_then(|other| slot.side(other)).and_then(Side::voice);
         let Some(side) = slot.side_mut(number) else { return };
-        let Some((_, port)) = side.media else { return self.endpoint.refuse_reinvite(leg, 488, now) };
-        let offer = sdp.as_deref().and_then(|sdp| describing::read(sdp, side.speech));
-        if sdp.is_some() && offer.is_none() {
-            // No audio, such as a fax alone (T.38): the session stays as it was.
-            return self.endpoint.refuse_reinvite(leg, 488, now);
-        }
-        let unchanged = match (&offer, &side.theirs) {
-            (Some(offer), Some(theirs)) => offer.is_unchanged_from(theirs),
-            _ => false,
-        };
-        let Some(ours) = describing::again(side, offer.as_ref(), &port, other.as_ref(), leg.0) else {
+        let Some(renewed) = side.renew(sdp.as_deref(), other.as_ref(), leg.0) else {
             return self.endpoint.refuse_reinvite(leg, 488, now);
         };
-        let bytes = ours.to_bytes();
-        side.ours_answers = offer.is_some();
-        side.ours = Some(ours);
-        let connects = offer.is_some() && !unchanged;
-        side.theirs = offer.or(side.theirs.take());
-        self.endpoint.accept_reinvite(leg, bytes, now);
-        if connects {
+        self.endpoint.accept_reinvite(leg, renewed.bytes, now);
+        if renewed.connects {
             self.connect(id, number);
         }
     }
 
     pub(crate) fn heard_media(&mut self, event: media::Event) {
+        let Err(event) = self.heard_media_for_help(event) else { return };
         match event {
             media::Event::PortsReady(ports) => {
                 for port in ports {

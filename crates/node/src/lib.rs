@@ -15,12 +15,15 @@ mod arriving;
 mod books;
 mod carriers;
 mod describing;
+mod help;
 mod keys;
 mod legs;
 mod people;
 mod slot;
+mod speaking;
 
 pub use books::{Account, MonthOf};
 pub use carriers::{RegistrationStanding, TrunkConfig};
+pub use help::HelpStep;
 pub use node::{Config, Input, Node, Notice, Output, Totals};
 pub use people::{Change, Loaded};

@@ -22,6 +22,7 @@ use crate::books::Books;
 use crate::carriers::{Carriers, RegistrationStanding, TrunkConfig};
 use crate::directory::{Directory, Place};
 use crate::guard::{Banned, Guard, Limits, Role, Standing};
+use crate::help::{HelpStep, Helps};
 use crate::journal::{Chunk, Record, Writer};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
@@ -151,6 +152,8 @@ pub enum Notice {
     Banned(Banned),
     /// A wrong password, or a user that is none (FAULTS N4).
     WrongPassword { from: sip::Hop, user: String },
+    /// A step of a phone's call to an emergency number (row K24). A person should know.
+    Help { call: CallId, tenant: TenantId, extension: String, dialled: String, step: HelpStep },
     /// An INVITE showed one of our own 400 numbers as its caller and was dropped (row K06). A person should look.
     Forged { shown: HotlineNumber, number: HotlineNumber, trunk: Arc<str> },
     /// A carrier took our registration, for so long; 0 when it was taken back.
@@ -187,6 +190,7 @@ pub struct Node {
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) regions: Arc<RegionTable>,
     pub(crate) slots: Slots,
+    pub(crate) helps: Helps,
     pub(crate) by_leg: BTreeMap<sip::LegId, (SlotId, LegNo)>,
     pub(crate) by_call: BTreeMap<CallId, SlotId>,
     pub(crate) outputs: VecDeque<Output>,
@@ -235,6 +239,7 @@ impl Node {
             tariffs: Arc::new(config.tariffs),
             regions: config.regions,
             slots: Slots::default(),
+            helps: Helps::default(),
             by_leg: BTreeMap::new(),
             by_call: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -374,7 +379,8 @@ impl Node {
                 .leg
                 .and_then(|leg| self.by_leg.get(&leg))
                 .and_then(|(slot, _)| self.slots.get(*slot));
-            let call = call.map(|slot| slot.id);
+            let help = || transmit.leg.and_then(|leg| self.helps.call_of(leg));
+            let call = call.map(|slot| slot.id).or_else(help);
             return Some(Output::Transmit { to: transmit.to, bytes: transmit.bytes, call });
         }
     }
@@ -548,6 +554,7 @@ impl Node {
 
     fn end_all(&mut self) {
         self.refuse_parked_where(|_| true);
+        self.end_helps();
         let live: Vec<SlotId> = self.slots.iter().map(|(id, _)| id).collect();
         for id in live {
             self.tell(id, Event::Stopped);
@@ -561,6 +568,7 @@ impl Node {
         self.keep_phones();
         self.writer.append(&Record::Heartbeat { mono, wall });
         self.checkpoint();
+        self.note_helps();
         let position = self.writer.position();
         let oldest_call = self.slots.iter().map(|(_, slot)| slot.first_position).min();
         let from = [oldest_call, self.books.oldest_needed()].into_iter().flatten().min().unwrap_or(position);
@@ -618,9 +626,9 @@ impl Node {
         Wall::of(now.mono, clock.offset_ms)
     }
 
-    /// Live calls.
+    /// Live calls, those for help included.
     pub fn calls_up(&self) -> usize {
-        self.slots.len()
+        self.slots.len() + self.helps.len()
     }
 
     /// Counts since the node began.

@@ -24,6 +24,8 @@ pub struct Found {
     pub position: u64,
     /// Places where bytes are no record though records follow: positions, for the alarm and the quarantine.
     pub flipped: Vec<u64>,
+    /// Calls for help that were up.
+    helps: BTreeMap<CallId, Vec<DialogState>>,
     mark: u64,
     /// Calls that are over, in the order they ended.
     over: VecDeque<(Mono, CallId)>,
@@ -91,6 +93,8 @@ impl Found {
                 let dialogs = dialogs.into_iter().collect();
                 self.calls.insert(call, FoundCall { log: log.into_owned(), dialogs, from, end });
             }
+            Record::Help { call, dialogs } if dialogs.is_empty() => _ = self.helps.remove(&call),
+            Record::Help { call, dialogs } => _ = self.helps.insert(call, dialogs),
             Record::Heartbeat { mono, wall } => {
                 self.saw(Now { mono, wall });
                 self.forget_settled();
@@ -162,8 +166,11 @@ impl Node {
             }
             if call.ended_since(last - BYE_MS_MAX) {
                 // The node died before it could be sure that its BYEs had arrived.
-                self.end_dialogs(call.dialogs);
+                self.end_dialogs(call.dialogs.into_values());
             }
+        }
+        for dialogs in found.helps.into_values() {
+            self.end_dialogs(dialogs);
         }
         for (id, call) in lost {
             self.close_lost(id, call, last);
@@ -184,11 +191,11 @@ impl Node {
         call.log.extend(lost);
         let position = self.writer.position();
         self.settle_again(id, &call.log, position, call.from);
-        self.end_dialogs(call.dialogs);
+        self.end_dialogs(call.dialogs.into_values());
     }
 
-    fn end_dialogs(&mut self, dialogs: BTreeMap<LegNo, DialogState>) {
-        for dialog in dialogs.into_values() {
+    fn end_dialogs(&mut self, dialogs: impl IntoIterator<Item = DialogState>) {
+        for dialog in dialogs {
             self.guard.proven(dialog.next_hop.remote, self.now.mono);
             let leg = self.endpoint.restore(dialog, self.now.mono.0);
             self.endpoint.bye(

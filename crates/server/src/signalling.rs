@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use hotline::HotlineNumber;
+use hotline::{CallId, HotlineNumber, TenantId};
 use media::sys::epoll::{Epoll, Ready};
 use node::guard::Role;
-use node::{Input, Loaded, Node, Notice, Output};
+use node::{HelpStep, Input, Loaded, Node, Notice, Output};
 
 use crate::bridge::{Bridge, Meaning, meaning};
 use crate::clock::Clock;
@@ -491,6 +491,9 @@ impl Turns {
                 meters.trunks_unproven.add(1);
                 tracing::warn!(%trunk, %from, "a call of a trunk did not prove the trunk's password");
             }
+            Notice::Help { call, tenant, extension, dialled, step } => {
+                self.help(call, &tenant, &extension, &dialled, step);
+            }
             Notice::Stranger { from } => {
                 meters.strangers.add(1);
                 tracing::debug!(%from, "an INVITE from an address that is no trunk's was asked for a phone's password");
@@ -502,6 +505,28 @@ impl Turns {
             Notice::WrongPassword { from, user } => {
                 meters.wrong_passwords.add(1);
                 tracing::info!(%from, ?user, "a wrong password, or a user that is none");
+            }
+        }
+    }
+
+    /// Each step of a call for help has its line: there is no record of it (row K24).
+    fn help(&self, call: CallId, tenant: &TenantId, extension: &str, dialled: &str, step: HelpStep) {
+        let meters = &self.parts.meters;
+        match step {
+            HelpStep::Left { trunk } => {
+                meters.emergency_attempts.add(1);
+                tracing::warn!(%call, %tenant, extension, dialled, %trunk, "an emergency call leaves");
+            }
+            HelpStep::Answered { trunk } => {
+                meters.emergency_answered.add(1);
+                tracing::warn!(%call, %tenant, extension, dialled, %trunk, "an emergency call is answered");
+            }
+            HelpStep::Over { talk_ms } => {
+                tracing::warn!(%call, %tenant, extension, dialled, talk_ms, "an emergency call is over");
+            }
+            HelpStep::Failed => {
+                meters.emergency_failed.add(1);
+                tracing::error!(%call, %tenant, extension, dialled, "an emergency call could not be made");
             }
         }
     }

@@ -291,7 +291,7 @@ pub(crate) fn is_user(value: &str) -> bool {
 }
 
 /// A quoted string (RFC 3261 25.1).
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

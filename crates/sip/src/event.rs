@@ -181,6 +181,36 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The leg it is about; `None` for registrations and probes.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Event::Invited { leg, .. }
+            | Event::Progress { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Failed { leg, .. }
+            | Event::Cancelled { leg, .. }
+            | Event::Acked { leg, .. }
+            | Event::AckMissing { leg }
+            | Event::Bye { leg, .. }
+            | Event::ByeDone { leg }
+            | Event::Reinvited { leg, .. }
+            | Event::ReinviteAnswered { leg, .. }
+            | Event::ReinviteFailed { leg, .. }
+            | Event::SessionExpired { leg, .. }
+            | Event::Info { leg, .. }
+            | Event::InfoDone { leg, .. }
+            | Event::LateAnswer { leg }
+            | Event::Ended { leg } => Some(*leg),
+            Event::Registered { .. }
+            | Event::RegisterFailed { .. }
+            | Event::Registering { .. }
+            | Event::ProbeAnswered { .. }
+            | Event::ProbeFailed { .. } => None,
+        }
+    }
+}
+
 /// How an outgoing call came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

@@ -425,7 +425,6 @@ impl Profile {
     fn check_availability(&self, faults: &mut Vec<ProfileFault>) {
         let unavailable = [
             (self.early_media != EarlyMedia::Yes, "early_media = answer_first"),
-            (self.emergency, "emergency"),
             (self.early_dtmf, "early_dtmf"),
         ];
         let asked = unavailable.into_iter().filter(|(asked, _)| *asked);

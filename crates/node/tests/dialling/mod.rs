@@ -97,8 +97,12 @@ pub struct World {
     pub fars: Vec<Far>,
     pub media: Vec<Command>,
     pub notices: Vec<Notice>,
+    /// The journal's first segment.
+    pub journal: Vec<u8>,
 }
 
+/// Bytes of a segment, as the house has it.
+pub const SEGMENT: usize = 1 << 20;
 /// The place of the phone.
 pub const PHONE: usize = 0;
 /// The place of the first carrier.
@@ -107,18 +111,17 @@ pub const CARRIER: usize = 1;
 impl World {
     /// A phone, and a carrier for each of the trunks.
     pub fn new(trunks: Vec<TrunkConfig>) -> World {
-        let mut config = house::config(NODE, house::trunk());
-        config.sip.registrar = true;
+        let config = house::config(NODE, house::trunk());
         let mut fars = vec![Far::new(SocketAddr::from(([198, 51, 100, 7], 40_001)), 100)];
         fars.extend(trunks.iter().zip(101..).map(|(trunk, seed)| Far::new(trunk.address, seed)));
-        config.trunks = trunks;
-        let mut node = Node::new(config);
+        let mut node = Node::new(node::Config { trunks, ..config });
         let secret = Secret::of("acme-8001", PASSWORD);
         let desk = Extension { name: "desk".into(), number: "8001".into(), secret };
         let acme = house::enterprise("acme", 6_010_114, Vec::new(), hotline::enterprise::Then::Busy);
         let acme = hotline::enterprise::Enterprise { extensions: vec![desk], ..acme };
         node.phones().replace(None, phones(&acme));
-        let mut world = World { node, mono: 0, fars, media: Vec::new(), notices: Vec::new() };
+        let mut world =
+            World { node, mono: 0, fars, media: Vec::new(), notices: Vec::new(), journal: vec![0; SEGMENT] };
         let port = |at: u16| Port {
             shard: 0,
             id: u32::from(at),
@@ -183,6 +186,10 @@ impl World {
         self.mono += 10;
         let wall = Beijing::date(2026, 10, 12).wall();
         self.node.handle(input, Now { mono: Mono(self.mono), wall });
+        for chunk in self.node.facts() {
+            let at = chunk.position as usize;
+            self.journal[at..at + chunk.bytes.len()].copy_from_slice(&chunk.bytes);
+        }
         self.node.facts_written();
         while let Some(output) = self.node.poll_output() {
             match output {

@@ -110,6 +110,24 @@ fn plain(meters: &Meters) -> Vec<Line> {
         ),
         ("sibai_strangers_total", Counter, "INVITEs from no trunk.", meters.strangers.value()),
         (
+            "sibai_emergency_attempts_total",
+            Counter,
+            "Emergency calls of phones, by trunk tried.",
+            meters.emergency_attempts.value(),
+        ),
+        (
+            "sibai_emergency_answered_total",
+            Counter,
+            "Emergency calls answered.",
+            meters.emergency_answered.value(),
+        ),
+        (
+            "sibai_emergency_failed_total",
+            Counter,
+            "Emergency calls that no trunk took: an alarm.",
+            meters.emergency_failed.value(),
+        ),
+        (
             "sibai_outbound_refused_total",
             Counter,
             "Calls out that phones tried, refused.",

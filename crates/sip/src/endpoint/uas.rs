@@ -169,6 +169,22 @@ impl Endpoint {
         self.close(leg);
     }
 
+    /// As [`Endpoint::reject`], with the words of the reason in a Warning too (RFC 3261 20.43, code 399): phones show them
+    /// to people.
+    pub fn reject_saying(&mut self, leg: LegId, status: u16, reason: &Reason, now_ms: u64) {
+        let Some(server) = self.open_invite(leg) else { return };
+        let status = if (300..700).contains(&status) { status } else { 500 };
+        let text = reason.text.as_deref().filter(|text| compose::is_clean(text));
+        let warning = text.map(|text| format!("399 {} {}", self.config.contact_user, compose::quoted(text)));
+        self.respond(server, status, &[], now_ms, |message| {
+            message.reason(Some(reason));
+            if let Some(warning) = &warning {
+                message.header("Warning", warning);
+            }
+        });
+        self.close(leg);
+    }
+
     /// Ask the caller of `Invited` who it is: 401 with these values of WWW-Authenticate. Nothing is kept of the call;
     /// the caller comes back with another INVITE.
     pub fn challenge(&mut self, leg: LegId, values: &[String], now_ms: u64) {
