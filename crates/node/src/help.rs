@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hotline::cdr::LegOutcome;
 use hotline::display::Display;
 use hotline::{CallId, Mono, TenantId};
-use sip::{Arriving, DialogState, Failure, Hop, Invite, LegId, Party, Reason};
+use sip::{Arriving, DialogState, Failure, Invite, LegId, Party, Reason};
 
 use crate::carriers;
 use crate::describing;
@@ -169,12 +169,14 @@ impl Node {
         let written = |number: &str| config.profile.caller.write(number, config.area_code.as_deref());
         let user = own.map_or_else(|| help.extension.clone(), written);
         let host = port.address.ip().to_string();
-        let request_uri = format!("sip:{}@{}", help.dialled, config.address);
+        let to = self.carriers.way(&config);
+        let request_uri = format!("sip:{}@{to}", help.dialled);
         let from = Party { user, host: host.clone(), display: None };
-        let mut invite = Invite::new(Hop::udp(config.address), request_uri, from, ours.to_bytes());
+        let mut invite = Invite::new(to, request_uri, from, ours.to_bytes());
         let asserted = display.as_ref().and_then(Display::asserted);
         invite.asserted = asserted.map(|number| format!("sip:{}@{host}", written(number)));
         invite.max_forwards = help.max_forwards;
+        invite.credentials = config.profile.registration.as_ref().and_then(carriers::credentials);
         invite.first_response_ms = Some(config.profile.first_response_ms);
         let leg = self.endpoint.invite(invite, now).ok()?;
         (help.trunk.sip, help.trunk.ours) = (Some(leg), Some(ours));

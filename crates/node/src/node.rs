@@ -26,7 +26,7 @@ use crate::help::{HelpStep, Helps};
 use crate::journal::{Chunk, Record, Writer};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
-use crate::phones::Phones;
+use crate::phones::{Kept, Phones};
 use crate::slot::{Side, Slot, SlotId, Slots};
 
 /// A heartbeat goes into the journal this often.
@@ -125,6 +125,8 @@ pub enum Output {
     /// Carriers speak from these addresses now and from no other: what listens for them alone may close itself to all
     /// others.
     Sources(Vec<IpAddr>),
+    /// A phone is reached elsewhere now: to be kept over a restart, without anything waiting for it.
+    Phone(Box<Kept>),
     /// Something worth a line of log or a counter.
     Notice(Notice),
 }

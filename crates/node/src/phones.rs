@@ -1,11 +1,12 @@
 //! Registered phones: who may log in, where each is reached, and what keeps its way open. Passwords are known by their
 //! hashes; where a phone is is known from its registrations alone and ends with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hotline::enterprise::{Phone, REALM};
 use hotline::trunk::Registration;
-use hotline::{Mono, TenantId};
+use hotline::{Mono, Now, TenantId, Wall};
+use serde::{Deserialize, Serialize};
 use sip::digest::{Claim, Ha1, Verdict};
 use sip::location::{Binding, Limits};
 use sip::registrar::{Registered, Registrar};
@@ -16,13 +17,39 @@ use crate::node::{Node, Notice, Output};
 /// A phone behind NAT is asked this often whether it is there: a NAT forgets a way that is not used, the quickest
 /// after 30 s (RFC 5626 4.4.1 suggests 24 to 29 s).
 const KEEP_ALIVE_MS: u64 = 25_000;
+/// Where no phone is asked, bindings that have ended are still forgotten this often.
+const FORGET_MS: u64 = 60_000;
 
 /// The phones of all enterprises.
 pub struct Phones {
     known: BTreeMap<String, (TenantId, Ha1)>,
     registrar: Registrar,
-    /// When a phone behind NAT is asked next, by its user; one entry for all its bindings.
-    kept: BTreeMap<String, Mono>,
+    /// How often a phone behind NAT is asked; 0 never.
+    keep_alive_ms: u64,
+    /// Who is looked at next, in the order of the instants: all wait equally long. One entry for all bindings of a user.
+    due: VecDeque<(Mono, String)>,
+    /// Who is in it.
+    kept: BTreeSet<String>,
+}
+
+/// Where a phone is reached, as it outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The name it logs in by.
+    pub user: String,
+    /// Its password as it was, as a number: another password ends what the old one opened.
+    pub password: u32,
+    /// The ways of datagrams; connections end with the process. Empty when there is none any more.
+    pub ways: Vec<Way>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// The binding; its own end is by a clock that ended with the process.
+    pub binding: Binding,
+    /// When it ends.
+    pub until: Wall,
 }
 
 /// A phone that has proven its password.
@@ -52,7 +79,9 @@ impl Phones {
         Phones {
             known: BTreeMap::new(),
             registrar: Registrar::new(REALM, key, Limits::default()),
-            kept: BTreeMap::new(),
+            keep_alive_ms: KEEP_ALIVE_MS,
+            due: VecDeque::new(),
+            kept: BTreeSet::new(),
         }
     }
 
@@ -124,6 +153,58 @@ impl Phones {
         self.registrar.location.len()
     }
 
+    /// How often a phone behind NAT is asked whether it is there; 0 never asks. Before the first registration.
+    pub fn keep_alive(&mut self, every_ms: u64) {
+        self.keep_alive_ms = every_ms;
+    }
+
+    /// Takes in where a phone was reached before a restart, as far as that still holds: the phone is known by the same
+    /// password, and its bindings have not ended. After [`Phones::replace`].
+    pub fn recall(&mut self, kept: Kept, now: Now) {
+        if self.known.get(&kept.user).is_none_or(|(_, ha1)| number_of(ha1) != kept.password) {
+            return;
+        }
+        let left = |way: Way| {
+            let left_ms = u64::try_from(way.until.0 - now.wall.0).ok().filter(|left_ms| *left_ms > 0)?;
+            Some(Binding { expires_at_ms: now.mono.0 + left_ms, ..way.binding })
+        };
+        let bindings: Vec<Binding> = kept.ways.into_iter().filter_map(left).collect();
+        if !bindings.is_empty() {
+            self.registrar.location.put(kept.user.clone(), bindings);
+            self.look_after(&kept.user, now.mono);
+        }
+    }
+
+    /// What of a phone outlives the process.
+    fn kept_of(&self, user: &str, now: Now) -> Option<Kept> {
+        let (_, ha1) = self.known.get(user)?;
+        let datagrams = |binding: &&Binding| binding.flow.transport == Transport::Udp;
+        let way = |binding: &Binding| Way {
+            binding: binding.clone(),
+            until: Wall(now.wall.0 + binding.expires_at_ms.saturating_sub(now.mono.0) as i64),
+        };
+        let ways = self.registrar.location.of(user, now.mono.0).filter(datagrams).map(way).collect();
+        Some(Kept { user: user.to_owned(), password: number_of(ha1), ways })
+    }
+
+    /// Has a user looked at when its turn comes.
+    fn look_after(&mut self, user: &str, now: Mono) {
+        if self.kept.insert(user.to_owned()) {
+            self.due.push_back((now + self.every_ms(), user.to_owned()));
+        }
+    }
+
+    fn every_ms(&self) -> u64 {
+        if self.keep_alive_ms == 0 { FORGET_MS } else { self.keep_alive_ms }
+    }
+
+    /// The next user whose turn has come.
+    fn next_due(&mut self, now: Mono) -> Option<String> {
+        let (_, user) = self.due.pop_front_if(|(at, _)| *at <= now)?;
+        self.kept.remove(&user);
+        Some(user)
+    }
+
     /// Where a phone is reached now.
     pub fn reached(&self, user: &str, now: Mono) -> Vec<Binding> {
         self.registrar.location.of(user, now.0).cloned().collect()
@@ -137,16 +218,18 @@ impl Node {
     }
 
     pub(crate) fn registering(&mut self, register: &Registering) {
-        let now = self.now.mono;
+        let now = self.now;
         let looked_at = self.is_looked_at(register.claim.as_deref(), register.from);
-        let Phones { known, registrar, kept } = &mut self.phones;
+        let Phones { known, registrar, .. } = &mut self.phones;
         let ha1 = known.get(&register.user).map(|(_, ha1)| ha1).filter(|_| looked_at);
-        match registrar.hear(&mut self.endpoint, register, ha1, now.0) {
+        match registrar.hear(&mut self.endpoint, register, ha1, now.mono.0) {
             Registered::Changed => {
-                kept.insert(register.user.clone(), now + KEEP_ALIVE_MS);
-                self.guard.proven(register.from.remote, now);
+                self.guard.proven(register.from.remote, now.mono);
+                self.phones.look_after(&register.user, now.mono);
+                let kept = self.phones.kept_of(&register.user, now);
+                self.outputs.extend(kept.map(Box::new).map(Output::Phone));
             }
-            Registered::Unchanged => self.guard.proven(register.from.remote, now),
+            Registered::Unchanged => self.guard.proven(register.from.remote, now.mono),
             Registered::Wrong => self.tried_in_vain(register.claim.as_deref(), register.from),
             Registered::Asked => {}
         }
@@ -179,27 +262,28 @@ impl Node {
         self.outputs.push_back(Output::Notice(notice));
     }
 
-    /// Asks phones behind NAT that are due, so that their ways stay open, and forgets bindings that have ended.
+    /// Asks phones behind NAT whose turn has come, so that their ways stay open, and forgets bindings that have ended.
     pub(crate) fn keep_phones(&mut self) {
         let now = self.now.mono;
-        let due: Vec<String> =
-            self.phones.kept.iter().filter(|(_, at)| **at <= now).map(|(user, _)| user.clone()).collect();
-        if due.is_empty() {
-            return;
-        }
-        self.phones.registrar.location.expire(now.0);
-        for user in due {
+        while let Some(user) = self.phones.next_due(now) {
+            self.phones.registrar.location.forget_ended(&user, now.0);
             let bindings = self.phones.reached(&user, now);
             if bindings.is_empty() {
-                self.phones.kept.remove(&user);
                 continue;
             }
-            for binding in bindings.iter().filter(|binding| needs_keeping(binding)) {
-                self.endpoint.options(binding.flow, now.0);
+            if self.phones.keep_alive_ms > 0 {
+                for binding in bindings.iter().filter(|binding| needs_keeping(binding)) {
+                    self.endpoint.options(binding.flow, now.0);
+                }
             }
-            self.phones.kept.insert(user, now + KEEP_ALIVE_MS);
+            self.phones.look_after(&user, now);
         }
     }
+}
+
+/// A password as a number that tells it from another.
+fn number_of(ha1: &Ha1) -> u32 {
+    crc32fast::hash(ha1.to_hex().1.as_bytes())
 }
 
 /// The number of a phone by the name it logs in by.

@@ -12,6 +12,7 @@ use hotline::{Beijing, Money, Mono, Now, TenantId};
 use house::TRUNK;
 use node::directory::{Entry, Place};
 use node::media::{Event as MediaEvent, Port, Secret as PortSecret};
+use node::phones::Kept;
 use node::{Account, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, LegId, Register};
@@ -72,6 +73,8 @@ struct World {
     node: Node,
     mono: u64,
     phones: Vec<Phone>,
+    /// What the node wants kept of phones.
+    kept: Vec<Kept>,
     /// What the node sent to the trunk.
     to_trunk: Vec<String>,
     to_phones: Vec<String>,
@@ -84,7 +87,8 @@ impl World {
         let mut node = Node::new(config);
         node.phones().replace(None, phones(&enterprise()));
         let phones = (1..=places).map(Phone::new).collect();
-        let mut world = World { node, mono: 0, phones, to_trunk: Vec::new(), to_phones: Vec::new() };
+        let mut world =
+            World { node, mono: 0, phones, kept: Vec::new(), to_trunk: Vec::new(), to_phones: Vec::new() };
         let port = |at: u16| Port {
             shard: 0,
             id: u32::from(at),
@@ -117,6 +121,7 @@ impl World {
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
+                Output::Phone(kept) => self.kept.push(*kept),
                 Output::Load { number, tenant, .. } => {
                     let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
                     answer = Some(Loaded { number, tenant, hotline: None, account });
@@ -239,6 +244,44 @@ fn x04_a_phone_behind_nat_is_asked_each_25_s_until_its_registration_ends() {
     world.turn(Input::Tick);
     assert_eq!(world.phones_heard("OPTIONS "), 12);
     assert_eq!(world.node.phones().registered(), 0);
+}
+
+#[test]
+fn x04_no_phone_is_asked_where_that_is_off_and_bindings_still_end() {
+    let mut world = World::new(1);
+    world.node.phones().keep_alive(0);
+    world.register(0, "correct horse");
+    for _ in 0..11 {
+        world.mono += 60_000;
+        world.turn(Input::Tick);
+    }
+    assert_eq!((world.phones_heard("OPTIONS "), world.node.phones().registered()), (0, 0));
+}
+
+#[test]
+fn x04_a_phone_is_rung_after_a_restart_without_registering_again() {
+    let mut before = World::new(1);
+    before.register(0, "correct horse");
+    let kept = before.kept.last().expect("it is to be kept").clone();
+    assert_eq!((kept.user.as_str(), kept.ways.len()), ("acme-8001", 1));
+    let wall = Beijing::date(2026, 10, 12).wall();
+    let reached = |kept: &Kept, seconds: i64| {
+        let mut world = World::new(1);
+        let now = Now { mono: Mono(world.mono), wall: hotline::Wall(wall.0 + seconds * 1_000) };
+        world.node.phones().recall(kept.clone(), now);
+        (world.node.phones().registered(), world)
+    };
+    let (registered, mut after) = reached(&kept, 590);
+    assert_eq!(registered, 1);
+    after.call();
+    assert_eq!(after.phones_heard("INVITE sip:acme-8001@192.168.1.1"), 1);
+    assert_eq!(reached(&kept, 601).0, 0, "its registration has ended meanwhile");
+    assert_eq!(
+        reached(&Kept { password: kept.password ^ 1, ..kept.clone() }, 0).0,
+        0,
+        "another password by now"
+    );
+    assert_eq!(reached(&Kept { user: "acme-8002".into(), ..kept.clone() }, 0).0, 0, "nobody's by now");
 }
 
 #[test]

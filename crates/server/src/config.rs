@@ -24,6 +24,8 @@ pub struct Config {
     pub database_url: String,
     /// SIP.
     pub sip: Sip,
+    /// How often a phone behind NAT is asked whether it is there, seconds; 0 never asks.
+    pub keep_alive_s: u64,
     /// RTP.
     pub media: Media,
     /// Recordings.
@@ -272,6 +274,8 @@ mod written {
         #[serde(default)]
         pub sip: Sip,
         #[serde(default)]
+        pub registrar: Registrar,
+        #[serde(default)]
         pub media: Media,
         #[serde(default)]
         pub recording: Recording,
@@ -327,6 +331,12 @@ mod written {
         pub all_messages_per_second: Option<Spanned<u32>>,
         pub ban_s: Option<Spanned<u64>>,
         pub calls_per_second_max: Option<Spanned<u32>>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Registrar {
+        pub keep_alive_s: Option<Spanned<u64>>,
     }
 
     #[derive(Deserialize)]
@@ -413,6 +423,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn check(&mut self, written: written::File) -> Option<Config> {
         let sip = self.sip(&written.sip);
+        let keep_alive_s = self.keep_alive(&written.registrar);
         let media = self.media(&written.media);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
@@ -431,6 +442,7 @@ impl Checker<'_> {
             node,
             database_url,
             sip: sip?,
+            keep_alive_s: keep_alive_s?,
             media: media?,
             recording: Recording {
                 enabled: written.recording.enabled.unwrap_or(true),
@@ -537,6 +549,14 @@ impl Checker<'_> {
             ban_ms: ban_s? * 1_000,
             calls_per_second: calls_per_second?,
         })
+    }
+
+    /// More often than each 5 s is no keep-alive; less often than each 10 minutes keeps no NAT's way open.
+    fn keep_alive(&mut self, written: &written::Registrar) -> Option<u64> {
+        match &written.keep_alive_s {
+            Some(off) if *off.get_ref() == 0 => Some(0),
+            some => self.count(some.as_ref(), 25, 5..=600, "registrar.keep_alive_s (0 asks no phone)"),
+        }
     }
 
     fn listen(&mut self, written: &written::Listen) -> Option<Listen> {
@@ -707,6 +727,18 @@ mod tests {
         assert_eq!(wrong.problems.len(), 2, "{wrong}");
         let wrong = parse(&format!("{trunk}calls_maxx = 60\n")).expect_err("a slip");
         assert_eq!(wrong.problems[0].0, 5, "{wrong}");
+    }
+
+    #[test]
+    fn x04_how_often_phones_are_asked_is_read_and_judged() {
+        let read = |written: &str| parse(written).map(|config| config.keep_alive_s);
+        assert_eq!(read("").expect("a default"), 25);
+        assert_eq!(read("[registrar]\nkeep_alive_s = 0\n").expect("off"), 0);
+        assert_eq!(read("[registrar]\nkeep_alive_s = 600\n").expect("seldom"), 600);
+        for wrong in ["4", "601"] {
+            let wrong = read(&format!("[registrar]\nkeep_alive_s = {wrong}\n")).expect_err("out of range");
+            assert!(wrong.to_string().contains("sibai.toml:2: registrar.keep_alive_s"), "{wrong}");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::inbox::{Inbox, Message};
 use crate::journal;
 use crate::meters::Meters;
 use crate::net::{Bound, Identity, Limits, Streams, Trust, UdpSip, outward_address};
+use crate::registrations::RegistrationsThread;
 use crate::running::Running;
 use crate::signalling::{Signalling, Socket};
 use crate::snapshot::{self, Snapshot};
@@ -179,6 +180,7 @@ struct Process {
     signalling: Option<JoinHandle<io::Result<()>>>,
     signalling_ended: Arc<Notify>,
     traces: Option<TraceThread>,
+    registrations: RegistrationsThread,
     store: StoreThread,
     _lock: DataLock,
 }
@@ -278,9 +280,12 @@ impl Process {
         });
         let numbers = opened.entries.len();
         node.directory().fill(opened.entries);
+        node.phones().keep_alive(config.keep_alive_s * 1_000);
         node.phones().replace(None, snapshot.phones()?);
         let recovered = found.calls();
         node.recover(found, clock.now());
+        let (registrations, kept) = RegistrationsThread::start(&config.data_dir)?;
+        kept.into_iter().for_each(|kept| node.phones().recall(kept, clock.now()));
         let signalling = Signalling {
             journal,
             clock,
@@ -289,6 +294,7 @@ impl Process {
             media_advertised,
             snapshot: snapshot.clone(),
             store: store.door(),
+            registrations: registrations.door(),
             traces: traces.as_ref().map(TraceThread::door),
             meters: meters.clone(),
             mask: config.log.mask,
@@ -328,6 +334,7 @@ impl Process {
             signalling: Some(signalling),
             signalling_ended,
             traces,
+            registrations,
             store,
             _lock: lock,
         })
@@ -404,6 +411,7 @@ impl Process {
         }
         drop(self.web);
         drop(self.traces);
+        drop(self.registrations);
         drop(self.store);
         tracing::info!("ended");
     }

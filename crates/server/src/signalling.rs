@@ -19,6 +19,7 @@ use crate::inbox::{Inbox, Message};
 use crate::journal::Journal;
 use crate::meters::Meters;
 use crate::net::{BATCH, StreamFigures, Streams, UdpSip};
+use crate::registrations;
 use crate::snapshot::Snapshot;
 use crate::storing::{Body, Door, Load};
 use crate::traces::{self, Direction};
@@ -74,6 +75,8 @@ pub struct Signalling {
     pub store: Door,
     /// Traces; `None` keeps none.
     pub traces: Option<traces::Door>,
+    /// Where phones are, over a restart.
+    pub registrations: registrations::Door,
     /// Figures.
     pub meters: Arc<Meters>,
     /// How numbers are shown in lines.
@@ -372,6 +375,7 @@ impl Turns {
                 let asked_at = Instant::now();
                 self.parts.store.load(Load { number, tenant, version, body, account, asked_at });
             }
+            Output::Phone(kept) => self.parts.registrations.keep(*kept),
             Output::Keep { from } => self.parts.journal.free_below(from),
             Output::Sources(sources) => self.close_to_others(&sources),
             Output::Notice(notice) => self.notice(notice),

@@ -161,7 +161,8 @@ impl Disk {
                     known.from = at;
                 }
             }
-            Record::Heartbeat { .. } => {}
+            // No phone calls for help here.
+            Record::Help { .. } | Record::Heartbeat { .. } => {}
         }
     }
 }

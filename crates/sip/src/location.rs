@@ -171,6 +171,16 @@ impl Location {
         over
     }
 
+    /// Forgets what has ended of one user.
+    pub fn forget_ended(&mut self, user: &str, now_ms: u64) {
+        if let Some(bindings) = self.users.get_mut(user) {
+            bindings.retain(|binding| binding.expires_at_ms > now_ms);
+            if bindings.is_empty() {
+                self.users.remove(user);
+            }
+        }
+    }
+
     /// How many bindings there are, ended ones included until they are forgotten.
     pub fn len(&self) -> usize {
         self.users.values().map(Vec::len).sum()

@@ -196,7 +196,8 @@ impl World {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Media(command) => self.media.push(command),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Heard { .. }
+                Output::Phone(_)
+                | Output::Heard { .. }
                 | Output::Settle(_)
                 | Output::Load { .. }
                 | Output::Sources(_)

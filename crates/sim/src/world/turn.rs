@@ -150,6 +150,8 @@ impl World {
                 self.disk.kept_from = from;
                 Ok(())
             }
+            // Where phones are is the server's to keep; nobody registers here.
+            Output::Phone(_) => Ok(()),
             Output::Notice(notice) => {
                 self.note(|| format!("notice {notice:?}"));
                 if let Notice::Ended { call, .. } = notice {
