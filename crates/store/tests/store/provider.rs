@@ -45,7 +45,17 @@ async fn trunks_come_in_order_of_preference(case: Case) {
     assert!(audit[0].was.as_ref().unwrap().contains("enabled: true"));
     assert!(audit[0].became.as_ref().unwrap().contains("enabled: false"));
     let password = Secret("correct horse".into());
-    let registration = Registration { user: "u".into(), domain: String::new(), password, expires_s: 60 };
+    let registration = Registration {
+        user: "u".into(),
+        domain: String::new(),
+        registrar: String::new(),
+        auth_user: String::new(),
+        realm: String::new(),
+        password,
+        password_file: String::new(),
+        password_env: String::new(),
+        expires_s: 60,
+    };
     let mut secret = trunk("s", 3);
     secret.profile.registration = Some(registration);
     store.put_trunk(&secret, &by).await.unwrap();
