@@ -81,6 +81,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         forwards: 0,
         recording: None,
         password: String::new(),
+        priority: 0,
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

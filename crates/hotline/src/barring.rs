@@ -56,10 +56,11 @@ pub fn clear(
     if !hotline.enabled {
         return Err(out_of_service());
     }
-    let standing = match &hotline.bars {
+    let mut standing = match &hotline.bars {
         Some(bars) => bars.judge(hotline.number, asker, tenant)?,
         None => Standing::default(),
     };
+    standing.priority = hotline.priorities.of(asker.caller).map_or(0, |raised| raised.priority);
     let admission = tenant.admit(hotline, asker.caller, ask)?;
     Ok(Cleared { admission, standing, _only_here: () })
 }

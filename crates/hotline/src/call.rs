@@ -383,7 +383,11 @@ impl Call {
 
     fn stand(&mut self, standing: Standing, now: Mono) {
         self.standing = standing;
-        if self.standing == Standing::default() {
+        if let Some(raised) = self.hotline.priorities.of(&self.caller) {
+            let (priority, list) = (raised.priority, raised.list.into());
+            self.note(Fact::Prioritised { priority, list }, now);
+        }
+        if self.standing.allowed.is_none() && self.standing.suspicion.is_none() {
             return;
         }
         let suspicion = self.standing.suspicion.as_ref();

@@ -291,6 +291,9 @@ pub struct CallRecord {
     /// The name of the password the caller gave, empty if none (row B04).
     #[serde(default)]
     pub password: String,
+    /// What the call goes before others by, 0 to 9 (row R32).
+    #[serde(default)]
+    pub priority: u8,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

@@ -160,6 +160,9 @@ pub struct NamedRegions {
     pub includes: Vec<String>,
 }
 
+/// The highest priority.
+pub const PRIORITY_MAX: u8 = 9;
+
 /// Callers by number, or by beginning when written with a star: `13800138000`, `021*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedCallers {
@@ -167,6 +170,9 @@ pub struct NamedCallers {
     pub name: String,
     /// The patterns.
     pub callers: Vec<String>,
+    /// What their calls go before others by, 1 to [`PRIORITY_MAX`]; 0 raises nobody (row R32).
+    #[serde(default)]
+    pub priority: u8,
 }
 
 /// One 400 number with all that decides its calls.

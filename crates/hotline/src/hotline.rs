@@ -10,6 +10,7 @@ use crate::calendar::Schedule;
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::{Flow, StepNo};
+use crate::priority::Priorities;
 use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
 
 /// All that decides a call to one number. What every decision reads comes first and stays together: most calls are to
@@ -69,6 +70,8 @@ pub struct Hotline {
     pub balance_end: BalanceEnd,
     /// Whether calls note what they did to the phones that took them: some group of the enterprise asks for it.
     pub counts_phones: bool,
+    /// Whose calls go before others.
+    pub priorities: Priorities,
 }
 
 /// Where calls begin while a crisis lasts (row R22).

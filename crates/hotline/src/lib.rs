@@ -11,6 +11,7 @@ pub mod flow;
 pub mod hotline;
 pub mod ledger;
 pub mod number;
+pub mod priority;
 pub mod rating;
 pub mod region;
 pub mod routing;

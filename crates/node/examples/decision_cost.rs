@@ -151,7 +151,11 @@ fn template() -> Hotline {
             schedule: hotline::calendar::Schedule::always(),
         }],
         region_sets: vec![NamedRegions { name: "north".to_owned(), includes: vec!["华北".to_owned()] }],
-        caller_lists: vec![NamedCallers { name: "vip".to_owned(), callers: vec!["021*".to_owned()] }],
+        caller_lists: vec![NamedCallers {
+            name: "vip".to_owned(),
+            callers: vec!["021*".to_owned()],
+            priority: 0,
+        }],
         numbers: vec![Number {
             destinations: vec![destination("a", "01062345601"), destination("b", "02161234501")],
             groups: vec![group("north", &["a", "b"]), group("south", &["b", "a"])],

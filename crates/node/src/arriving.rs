@@ -449,5 +449,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         account: hotline::enterprise::AccountKind::Postpaid,
         balance_end: hotline::enterprise::BalanceEnd::Strict,
         counts_phones: false,
+        priorities: Default::default(),
     }
 }

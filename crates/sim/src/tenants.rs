@@ -55,7 +55,7 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
         region_sets: vec![NamedRegions {
             name: "south".into(), includes: vec!["广东".into(), "021".into()]
         }],
-        caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()] }],
+        caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()], priority: 3 }],
         numbers: (0..numbers).map(|n| number(place * 10 + n, dice)).collect(),
         ..Enterprise::new(id, &name, plan)
     }

@@ -113,6 +113,7 @@ scenarios! {
     r27_by_weight
     r27_longest_idle
     r30_our_own_number_is_shown
+    r32_a_list_raises_its_callers
     r31_who_rejected_is_not_rung_again
     x04_a_codec_changes_in_mid_call
     x04_a_fax_is_refused_and_the_call_stays

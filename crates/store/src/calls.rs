@@ -23,7 +23,8 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
         "insert into call (tenant_id, call_id, number, version, trunk, caller, region_kind, province, city, \
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
-         recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password)",
+         recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
+         priority)",
         "on conflict do nothing",
     )
 });
@@ -101,6 +102,7 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         settlement.position.into(),
         pack(&settlement.log).into(),
         record.password.as_str().into(),
+        u32::from(record.priority).into(),
     ]);
     values
 }
@@ -341,6 +343,7 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         sale_ms: row.count("sale_ms")?,
         forwards: row.count("forwards")?,
         password: row.text("password")?,
+        priority: row.count("priority")?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

@@ -45,6 +45,8 @@ pub struct Standing {
     pub allowed: Option<String>,
     /// What stands against the caller, if anything does (row B12).
     pub suspicion: Option<Suspicion>,
+    /// What its call goes before others by, 0 to 9 (row R32).
+    pub priority: u8,
 }
 
 /// What stands against a caller (row B12).
@@ -110,7 +112,7 @@ impl Bars {
         tenant: &mut Tenant,
     ) -> Result<Standing, Barred> {
         if let Some(pattern) = self.allow.matching(asker.caller) {
-            return Ok(Standing { allowed: Some(pattern), suspicion: None });
+            return Ok(Standing { allowed: Some(pattern), ..Standing::default() });
         }
         if let Some(pattern) = self.blocked_by(asker) {
             return Err(Barred { cause: Cause::Blocked, detail: pattern });
@@ -125,7 +127,7 @@ impl Bars {
             let detail = format!("{} calls without the right password", password.lock_after);
             return Err(Barred { cause: Cause::PasswordLocked, detail });
         }
-        Ok(Standing { allowed: None, suspicion })
+        Ok(Standing { suspicion, ..Standing::default() })
     }
 
     /// The entry of the block list that holds today.

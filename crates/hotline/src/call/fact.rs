@@ -154,6 +154,8 @@ pub enum Fact {
     PasswordMissed { calls: u32, turn: u64 },
     /// A suspect pressed the key it was told.
     ChallengePassed { tries: u8 },
+    /// A list of callers makes the call go before others, by 1 to 9 (row R32).
+    Prioritised { priority: u8, list: Arc<str> },
 }
 
 /// An attempt to reach a bound number.

@@ -70,6 +70,7 @@ impl<'a> Folding<'a> {
             sale_ms: 0,
             forwards: 0,
             password: String::new(),
+            priority: 0,
             recording: None,
             recording_cut: false,
             quality: None,
@@ -122,6 +123,7 @@ impl<'a> Folding<'a> {
                 }
             }
             Fact::PasswordGiven { name, .. } => self.record.password.clone_from(name),
+            Fact::Prioritised { priority, .. } => self.record.priority = *priority,
             Fact::NotAnswered => self.not_answered(),
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)

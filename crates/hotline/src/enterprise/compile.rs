@@ -8,6 +8,7 @@ use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
 use crate::flow::{Flow, Step, StepKind, StepNo};
 use crate::hotline::{CrisisGate, Destination, Group};
+use crate::priority::Priorities;
 use crate::region::RegionSet;
 use crate::{Hotline, Span, TenantId, WordList};
 
@@ -78,6 +79,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         account: enterprise.account,
         balance_end: enterprise.balance_end,
         counts_phones: counts_phones(enterprise),
+        priorities: Priorities::compile(&enterprise.caller_lists),
     }
 }
 

@@ -29,7 +29,10 @@ pub fn write(enterprise: &Enterprise) -> Tree {
     let named = Fields::new().with("id", text(enterprise.id.as_str())).with("name", text(&enterprise.name));
     let schedule = |named: &super::NamedSchedule| schedule(&named.name, &named.schedule);
     let region_set = |set: &super::NamedRegions| named_texts(&set.name, &set.includes);
-    let caller_list = |list: &super::NamedCallers| named_texts(&list.name, &list.callers);
+    let caller_list = |list: &super::NamedCallers| {
+        let fields = Fields::new().with("name", text(&list.name)).with("includes", texts(&list.callers));
+        fields.unless(list.priority == 0, "priority", || number(list.priority)).map()
+    };
     Fields::new()
         .with("sibai", number(FORM))
         .with("enterprise", named.map())

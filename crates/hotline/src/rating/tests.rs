@@ -97,6 +97,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         forwards: 0,
         recording: None,
         password: String::new(),
+        priority: 0,
         recording_cut: false,
         quality: None,
         legs: vec![

@@ -357,6 +357,10 @@ impl Teller<'_> {
             Fact::Withheld => {
                 self.pick("主叫要求不显示号码".into(), "the caller asked to be shown to nobody".into())
             }
+            Fact::Prioritised { priority, list } => self.pick(
+                format!("优先级 {priority}：名单“{list}”"),
+                format!("priority {priority}, by the list {list:?}"),
+            ),
             Fact::Stood { allowed: Some(pattern), .. } => {
                 self.pick(format!("白名单放行：{pattern}"), format!("passed by the white list: {pattern}"))
             }

@@ -320,6 +320,12 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             *list = words.map(str::to_owned).collect();
         }
         "allow" => enterprise.numbers[0].bars.allow = rest.split_whitespace().map(str::to_owned).collect(),
+        "vip" => {
+            let (priority, callers) = rest.split_once(' ')?;
+            let callers = callers.split_whitespace().map(str::to_owned).collect();
+            let (name, priority) = (format!("vip {priority}"), priority.parse().ok()?);
+            enterprise.caller_lists.push(NamedCallers { name, callers, priority });
+        }
         "regions" => enterprise.numbers[0].bars.regions = Some(regions(rest)?),
         "password" => enterprise.numbers[0].bars.password = Some(password(rest)?),
         "nuisance" => enterprise.numbers[0].bars.nuisance = Some(nuisance(rest)?),
@@ -479,7 +485,7 @@ fn set_rule(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
             }
             "caller" => {
                 let callers = what.split_whitespace().map(str::to_owned).collect();
-                enterprise.caller_lists.push(NamedCallers { name: what.clone(), callers });
+                enterprise.caller_lists.push(NamedCallers { name: what.clone(), callers, priority: 0 });
                 Condition::Caller(what)
             }
             _ => return None,

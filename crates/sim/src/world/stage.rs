@@ -449,6 +449,7 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
         "fee" => sum(ChargeKind::Sale).to_string(),
         "cost" => sum(ChargeKind::Cost).to_string(),
         "forwards" => record.forwards.to_string(),
+        "priority" => record.priority.to_string(),
         "legs" => record.legs.len().to_string(),
         "answered" => record.destination.clone(),
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),

@@ -75,6 +75,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         forwards: (n % 4) as u8,
         recording: n.is_multiple_of(6).then(|| RecordingId::at(started_at.0, u128::from(n))),
         password: String::new(),
+        priority: (n % 10) as u8,
         recording_cut: false,
         quality: answered.then(|| quality(n)),
         legs: legs(n, started_at, status),

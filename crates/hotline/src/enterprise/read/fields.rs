@@ -94,8 +94,8 @@ pub(super) const REGIONS: Shape =
 
 pub(super) const CALLERS: Shape = Shape {
     name: "callers",
-    fields: &[must("name"), must("includes")],
-    later: &["excludes", "file", "expires"],
+    fields: &[must("name"), must("includes"), may("priority")],
+    later: &["excludes", "file", "expires", "tag"],
 };
 
 pub(super) const NUMBER: Shape = Shape {

@@ -7,7 +7,7 @@ use super::tree::Value;
 use crate::Weekday;
 use crate::barring::CallerPatterns;
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule, Week};
-use crate::enterprise::{NamedCallers, NamedRegions, NamedSchedule};
+use crate::enterprise::{NamedCallers, NamedRegions, NamedSchedule, PRIORITY_MAX};
 use crate::region::RegionSet;
 
 /// Days of the week as documents write them, Monday first.
@@ -136,7 +136,8 @@ impl Reader<'_> {
         let name = object.field("name").and_then(|at| self.name(&at));
         let includes = self.some_items(object.field("includes"), Counted::Entries, ENTRIES_MAX);
         let callers = self.callers(&includes);
-        Some(NamedCallers { name: name?, callers })
+        let priority = object.field("priority").and_then(|at| self.whole(&at, 0, u64::from(PRIORITY_MAX)));
+        Some(NamedCallers { name: name?, callers, priority: priority.unwrap_or(0) as u8 })
     }
 
     /// Patterns of callers, without the dashes and spaces that people write.
