@@ -4,11 +4,13 @@
 mod date;
 mod holidays;
 mod hours;
+mod published;
 mod week;
 
 pub use date::{Date, NotADate};
 pub use holidays::{DayKind, HolidayDay, HolidayError, HolidayYears};
 pub use hours::{HoursError, Interval};
+pub use published::{PublishedError, PublishedYear};
 pub use week::Week;
 
 use hours::DAY_MINUTES;
@@ -16,7 +18,6 @@ use hours::DAY_MINUTES;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,10 +41,9 @@ pub enum Holidays {
     /// None: a holiday is a day like any other.
     #[default]
     Ignored,
-    /// The table that comes with the product.
-    Shipped,
-    /// A table that somebody imported.
-    Own(Arc<HolidayYears>),
+    /// The published yearly table in force: what comes with the product, with the years that were imported since.
+    #[serde(rename = "shipped")]
+    Published,
 }
 
 /// What one date has instead of its weekly hours.
@@ -141,15 +141,15 @@ impl Schedule {
 
     /// Whether it is open at an instant, and why. An interval of yesterday that passes midnight holds even where today
     /// is closed: it belongs to yesterday.
-    pub fn at(&self, at: Beijing) -> Verdict {
+    pub fn at(&self, at: Beijing, years: &HolidayYears) -> Verdict {
         let today = Date::of(at);
         let minute = at.minute_of_day();
         let yesterday = today.plus_days(-1);
-        let (hours, why) = self.day(today);
+        let (hours, why) = self.day(today, years);
         if let Some(interval) = hours.iter().find(|interval| interval.holds(minute)) {
             return Verdict { open: true, day: today, interval: Some(*interval), why };
         }
-        let (late, late_why) = self.day(yesterday);
+        let (late, late_why) = self.day(yesterday, years);
         match late.iter().find(|interval| interval.holds(minute + DAY_MINUTES)) {
             Some(interval) => {
                 Verdict { open: true, day: yesterday, interval: Some(*interval), why: late_why }
@@ -159,12 +159,12 @@ impl Schedule {
     }
 
     /// The hours of a date and where they come from: override, holiday, make-up workday or week, in this order.
-    pub fn day(&self, date: Date) -> (&[Interval], Why) {
+    pub fn day(&self, date: Date, years: &HolidayYears) -> (&[Interval], Why) {
         if let Some(own) = self.overrides.get(&date) {
             return (&own.hours, Why::Override(own.name.clone()));
         }
         let weekday = date.weekday();
-        match self.holiday(date).map(|day| (&day.name, day.kind)) {
+        match self.holiday(date, years).map(|day| (&day.name, day.kind)) {
             Some((name, DayKind::Off)) => (&[], Why::Holiday(name.clone())),
             Some((name, DayKind::Work { follows })) => {
                 let follows = follows.unwrap_or(Weekday::Mon);
@@ -175,19 +175,22 @@ impl Schedule {
     }
 
     /// The next instant at which it opens or closes; `None` if that is not within 400 days.
-    pub fn next_change_after(&self, at: Beijing) -> Option<Beijing> {
-        let open = self.at(at).open;
+    pub fn next_change_after(&self, at: Beijing, years: &HolidayYears) -> Option<Beijing> {
+        let open = self.at(at, years).open;
         let today = Date::of(at);
         (0..=400)
-            .flat_map(|days| self.boundaries(today.plus_days(days)))
-            .find(|then| *then > at && self.at(*then).open != open)
+            .flat_map(|days| self.boundaries(today.plus_days(days), years))
+            .find(|then| *then > at && self.at(*then, years).open != open)
     }
 
     /// The instants of a date at which an interval begins or ends, sorted.
-    fn boundaries(&self, date: Date) -> Vec<Beijing> {
-        let own =
-            self.day(date).0.iter().flat_map(|interval| [interval.start_minute(), interval.end_minute()]);
-        let late = self.day(date.plus_days(-1)).0.iter().map(|interval| interval.end_minute());
+    fn boundaries(&self, date: Date, years: &HolidayYears) -> Vec<Beijing> {
+        let own = self
+            .day(date, years)
+            .0
+            .iter()
+            .flat_map(|interval| [interval.start_minute(), interval.end_minute()]);
+        let late = self.day(date.plus_days(-1), years).0.iter().map(|interval| interval.end_minute());
         let mut minutes: Vec<u16> = own.filter(|minute| *minute < DAY_MINUTES).collect();
         minutes.extend(late.filter_map(|minute| minute.checked_sub(DAY_MINUTES)));
         minutes.sort_unstable();
@@ -195,11 +198,10 @@ impl Schedule {
         minutes.iter().map(|minute| Beijing { ms_of_day: u32::from(*minute) * 60_000, ..midnight }).collect()
     }
 
-    fn holiday(&self, date: Date) -> Option<&HolidayDay> {
+    fn holiday<'y>(&self, date: Date, years: &'y HolidayYears) -> Option<&'y HolidayDay> {
         match &self.holidays {
             Holidays::Ignored => None,
-            Holidays::Shipped => HolidayYears::shipped().day(date),
-            Holidays::Own(years) => years.day(date),
+            Holidays::Published => years.day(date),
         }
     }
 }
@@ -217,11 +219,11 @@ mod tests {
         let work = hours(&["09:00-12:00", "13:00-18:00"]);
         let weekly = Week::of_every_day(&work);
         let weekly = weekly.with(Weekday::Sat, &hours(&["18:00-02:00"])).with(Weekday::Sun, &[]);
-        Schedule { weekly, holidays: Holidays::Shipped, ..Schedule::default() }
+        Schedule { weekly, holidays: Holidays::Published, ..Schedule::default() }
     }
 
     fn open(schedule: &Schedule, at: &str) -> bool {
-        schedule.at(Beijing::parse(at).unwrap()).open
+        schedule.at(Beijing::parse(at).unwrap(), HolidayYears::shipped()).open
     }
 
     #[test]
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn r09_an_interval_past_midnight_belongs_to_the_day_it_starts() {
         let office = office();
-        let verdict = office.at(Beijing::parse("2026-11-29T01:59:59").unwrap());
+        let verdict = office.at(Beijing::parse("2026-11-29T01:59:59").unwrap(), HolidayYears::shipped());
         assert_eq!(
             (verdict.open, verdict.day, verdict.why),
             (true, Date::new(2026, 11, 28), Why::Weekly(Weekday::Sat))
@@ -262,20 +264,24 @@ mod tests {
         assert!(
             open(&until_midnight, "2026-11-28T23:59:59") && !open(&until_midnight, "2026-11-29T00:00:00")
         );
-        assert_eq!(always.next_change_after(Beijing::date(2026, 11, 28)), None);
+        assert_eq!(always.next_change_after(Beijing::date(2026, 11, 28), HolidayYears::shipped()), None);
     }
 
     #[test]
     fn r24_make_up_saturdays_are_open_and_the_holiday_is_closed() {
         let office = office();
         for day in ["2026-02-14", "2026-10-10"] {
-            let verdict = office.at(Beijing::parse(&format!("{day}T09:00")).unwrap());
+            let verdict =
+                office.at(Beijing::parse(&format!("{day}T09:00")).unwrap(), HolidayYears::shipped());
             assert!(verdict.open, "{day}");
             assert!(matches!(verdict.why, Why::MakeUp { follows: Weekday::Mon, .. }), "{day}");
             assert!(!open(&office, &format!("{day}T18:00")), "{day}: the hours of Monday, not of Saturday");
         }
         for day in 1..=7 {
-            let verdict = office.at(Beijing { ms_of_day: 36_000_000, ..Beijing::date(2026, 10, day) });
+            let verdict = office.at(
+                Beijing { ms_of_day: 36_000_000, ..Beijing::date(2026, 10, day) },
+                HolidayYears::shipped(),
+            );
             assert_eq!((verdict.open, verdict.why), (false, Why::Holiday("国庆节".into())), "{day}");
         }
         let plain = Schedule { holidays: Holidays::Ignored, ..office };
@@ -285,9 +291,10 @@ mod tests {
     #[test]
     fn r24_a_make_up_day_follows_the_weekday_that_is_announced() {
         let years = HolidayYears::parse_csv("2027-02-13,work:fri,春节").unwrap();
-        let mut office = Schedule { holidays: Holidays::Own(Arc::new(years)), ..office() };
+        let mut office = office();
         office.weekly = office.weekly.with(Weekday::Fri, &hours(&["10:00-11:00"]));
-        assert!(open(&office, "2027-02-13T10:59:59") && !open(&office, "2027-02-13T09:30"));
+        let open = |at: &str| office.at(Beijing::parse(at).unwrap(), &years).open;
+        assert!(open("2027-02-13T10:59:59") && !open("2027-02-13T09:30"));
     }
 
     #[test]
@@ -297,7 +304,7 @@ mod tests {
         office.overrides.insert(Date::new(2026, 10, 1), own("值班", &["10:00-11:00"]));
         office.overrides.insert(Date::new(2026, 11, 23), own("年会", &[]));
         office.overrides.insert(Date::new(2026, 11, 29), own("", &[]));
-        let verdict = office.at(Beijing::parse("2026-10-01T10:30").unwrap());
+        let verdict = office.at(Beijing::parse("2026-10-01T10:30").unwrap(), HolidayYears::shipped());
         assert_eq!((verdict.open, verdict.why), (true, Why::Override("值班".into())));
         assert!(!open(&office, "2026-11-23T10:00"));
         assert!(open(&office, "2026-11-29T01:00"), "Saturday's night goes on into the closed Sunday");
@@ -314,7 +321,7 @@ mod tests {
             ("2026-11-28T19:00", "2026-11-29T02:00"),
             ("2026-09-30T18:00", "2026-10-08T09:00"),
         ] {
-            let next = office.next_change_after(Beijing::parse(at).unwrap());
+            let next = office.next_change_after(Beijing::parse(at).unwrap(), HolidayYears::shipped());
             assert_eq!(next, Beijing::parse(change), "{at}");
         }
     }
@@ -336,7 +343,7 @@ mod tests {
     #[test]
     fn a_verdict_says_why_in_words() {
         let office = office();
-        let words = |at: &str| office.at(Beijing::parse(at).unwrap()).to_string();
+        let words = |at: &str| office.at(Beijing::parse(at).unwrap(), HolidayYears::shipped()).to_string();
         assert_eq!(words("2026-10-01T10:00"), "closed, 2026-10-01 holiday (国庆节)");
         assert_eq!(
             words("2026-10-10T10:00"),

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::barring::{self, Asker, Barred, Standing};
+use crate::calendar::HolidayYears;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::ShareMode;
 use crate::flow::{self, Chance, StepNo, Stop};
@@ -43,6 +44,8 @@ pub struct Desk<'a> {
     pub trunks: &'a mut Trunks,
     /// Every plan's versions.
     pub tariffs: &'a Tariffs,
+    /// The holidays and make-up workdays in force.
+    pub years: &'a HolidayYears,
 }
 
 /// An INVITE that names a 400 number, as a value.
@@ -550,6 +553,7 @@ impl Call {
             caller: &self.caller,
             region: &self.region,
             at: Wall::of(self.started, self.wall_offset_ms),
+            years: desk.years,
             chance: &mut self.chance,
             standing: &self.standing,
         };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::barring::{CallerPatterns, Standing};
-use crate::calendar::Schedule;
+use crate::calendar::{HolidayYears, Schedule};
 use crate::enterprise::ShareMode;
 use crate::region::{Region, RegionSet};
 use crate::tenant::Deals;
@@ -132,6 +132,8 @@ pub struct Inputs<'a> {
     pub region: &'a Region,
     /// The call's wall time.
     pub at: Wall,
+    /// The holidays in force.
+    pub years: &'a HolidayYears,
     /// The call's own source of chance.
     pub chance: &'a mut Chance,
     /// How the caller passed the bars.
@@ -187,7 +189,7 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
     let word = |span: &Span| inputs.hotline.words.word(*span);
     match &step.kind {
         StepKind::Hours { name, schedule, open, closed } => {
-            let verdict = schedule.at(inputs.at.beijing());
+            let verdict = schedule.at(inputs.at.beijing(), inputs.years);
             let next = if verdict.open { *open } else { *closed };
             let because = verdict.why.words();
             (StepWhy::Hours { schedule: word(name), open: verdict.open, because }, Turn::Next(next))
@@ -242,7 +244,7 @@ fn deal(
     let weights = &mut weights[..shares.len().min(SHARES_MAX)];
     let mut closed = Vec::new();
     for (place, (weight, (percent, next))) in weights.iter_mut().zip(shares).enumerate() {
-        match target_is_open(inputs.hotline, *next, inputs.at) {
+        match target_is_open(inputs, *next) {
             true if *percent > 0 => *weight = i32::from(*percent),
             _ => closed.push(place as u8),
         }
@@ -271,11 +273,12 @@ fn by_chance(weights: &[i32], chance: &mut Chance) -> usize {
     0
 }
 
-fn target_is_open(hotline: &Hotline, step: StepNo, at: Wall) -> bool {
+fn target_is_open(inputs: &Inputs<'_>, step: StepNo) -> bool {
+    let hotline = inputs.hotline;
     match hotline.flow.steps.get(usize::from(step)).map(|step| &step.kind) {
         Some(StepKind::DialGroup { group }) => {
             let members = &hotline.groups[usize::from(*group)].members;
-            members.iter().any(|place| hotline.is_on_duty(*place, at))
+            members.iter().any(|place| hotline.is_on_duty(*place, inputs.at, inputs.years))
         }
         _ => true,
     }

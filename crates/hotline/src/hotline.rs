@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::barring::Bars;
-use crate::calendar::Schedule;
+use crate::calendar::{HolidayYears, Schedule};
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::{Flow, StepNo};
@@ -129,10 +129,10 @@ impl Hotline {
     }
 
     /// Whether the bound number at a place is switched on and on duty at an instant (row R17).
-    pub fn is_on_duty(&self, place: u8, at: Wall) -> bool {
+    pub fn is_on_duty(&self, place: u8, at: Wall, years: &HolidayYears) -> bool {
         let destination = self.destination(place);
         let duty = destination.duty.and_then(|duty| self.duties.get(usize::from(duty)));
-        destination.enabled && duty.is_none_or(|schedule| schedule.at(at.beijing()).open)
+        destination.enabled && duty.is_none_or(|schedule| schedule.at(at.beijing(), years).open)
     }
 
     /// The name of the group at a place; places come from this very value, so they are always inside.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::HolidayYears;
 use crate::enterprise::Strategy;
 use crate::flow::Chance;
 use crate::hotline::Group;
@@ -64,6 +65,8 @@ pub enum Skip {
 pub struct Asked<'a> {
     /// The wall time of the attempt.
     pub at: Wall,
+    /// The holidays in force.
+    pub years: &'a HolidayYears,
     /// The call's own source of chance.
     pub chance: &'a mut Chance,
     /// Places of bound numbers that rejected this call.
@@ -84,7 +87,7 @@ pub fn choose_route(hotline: &Hotline, group: u8, tenant: &Tenant, asked: &mut A
     for turn in 0..count {
         let place = chosen.members[(start + turn) % count];
         let again = is_among(hotline, place, asked.tried).then_some(Skip::AlreadyTried);
-        match again.or_else(|| skip(hotline, place, tenant, asked.at, asked.rejected)) {
+        match again.or_else(|| skip(hotline, place, tenant, asked.at, asked.years, asked.rejected)) {
             None => order.push(place),
             Some(reason) => skipped.push((place, reason)),
         }
@@ -151,12 +154,19 @@ fn by_weight(group: &Group, order: &mut [u8], mut standing: Standing) -> (Vec<i6
 
 /// Why a bound number cannot be tried now, if it cannot. `rejected` are the places of those that rejected this call:
 /// the same phone may stand at another place too.
-pub fn skip(hotline: &Hotline, place: u8, tenant: &Tenant, at: Wall, rejected: &[u8]) -> Option<Skip> {
+pub fn skip(
+    hotline: &Hotline,
+    place: u8,
+    tenant: &Tenant,
+    at: Wall,
+    years: &HolidayYears,
+    rejected: &[u8],
+) -> Option<Skip> {
     let destination = hotline.destination(place);
     if !destination.enabled {
         return Some(Skip::Off);
     }
-    if !hotline.is_on_duty(place, at) {
+    if !hotline.is_on_duty(place, at, years) {
         return Some(Skip::OffDuty);
     }
     if is_among(hotline, place, rejected) {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use hotline::calendar::HolidayYears;
 use hotline::enterprise::*;
 use hotline::flow::{Chance, Inputs, Stop, Walked, walk};
 use hotline::region::{Region, RegionTable};
@@ -103,12 +104,14 @@ impl World {
             caller: digits,
             region,
             at: self.at,
+            years: HolidayYears::shipped(),
             chance: &mut chance,
             standing: &Default::default(),
         };
         let stop = walk(&mut inputs, &mut tenant.deals, 0, &mut self.walked);
         let Stop::Dial { group } = stop else { unreachable!("the rules dial a group") };
-        let mut asked = Asked { at: self.at, chance: &mut chance, rejected: &[], tried: &[] };
+        let years = HolidayYears::shipped();
+        let mut asked = Asked { at: self.at, years, chance: &mut chance, rejected: &[], tried: &[] };
         let route = choose_route(&hotline, group, tenant, &mut asked);
         assert!(!route.order.is_empty(), "every decision finds somebody");
         std::hint::black_box(route);

@@ -333,7 +333,8 @@ impl Node {
             held.iter().for_each(|trunk| self.carriers.view.end(trunk));
             return;
         };
-        let mut desk = Desk { tenant, trunks: &mut self.carriers.view, tariffs: &tariffs };
+        let mut desk =
+            Desk { tenant, trunks: &mut self.carriers.view, tariffs: &tariffs, years: &self.holidays };
         let call = Call::begin(arrival, &mut desk, now);
         let side = Side { sip: Some(parked.leg), theirs: offer.flatten(), speech, ..Side::default() };
         self.settle_in(id, call, parked, side, tariffs, held);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hotline::calendar::HolidayYears;
 use hotline::call::{Action, CALLER, Call, Dated, Desk, Event, LegNo};
 use hotline::cdr::LegOutcome;
 use hotline::flow::Chance;
@@ -191,6 +192,8 @@ pub struct Node {
     pub(crate) guard: Guard,
     pub(crate) tariffs: Arc<Tariffs>,
     pub(crate) regions: Arc<RegionTable>,
+    /// The holidays in force.
+    pub(crate) holidays: Arc<HolidayYears>,
     pub(crate) slots: Slots,
     pub(crate) helps: Helps,
     pub(crate) by_leg: BTreeMap<sip::LegId, (SlotId, LegNo)>,
@@ -240,6 +243,7 @@ impl Node {
             guard: Guard::new(config.guard, config.roles),
             tariffs: Arc::new(config.tariffs),
             regions: config.regions,
+            holidays: Arc::new(HolidayYears::shipped().clone()),
             slots: Slots::default(),
             helps: Helps::default(),
             by_leg: BTreeMap::new(),
@@ -409,7 +413,12 @@ impl Node {
         let own = slot.call.hotline().tenant.clone();
         let owner = if self.books.peek(&own).is_some() { own } else { TenantId::provider() };
         if let Some(tenant) = self.books.tenant(&owner) {
-            let mut desk = Desk { tenant, trunks: &mut self.carriers.view, tariffs: &slot.tariffs };
+            let mut desk = Desk {
+                tenant,
+                trunks: &mut self.carriers.view,
+                tariffs: &slot.tariffs,
+                years: &self.holidays,
+            };
             run(&mut slot.call, &mut desk, now);
         }
         self.note_facts(&mut slot, id);
@@ -694,6 +703,12 @@ impl Node {
     }
 
     /// The plans in force.
+    /// The holidays in force, for checks and pages.
+    pub fn holidays(&self) -> &HolidayYears {
+        &self.holidays
+    }
+
+    /// Every plan.
     pub fn tariffs(&self) -> &Tariffs {
         &self.tariffs
     }

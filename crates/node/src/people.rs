@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hotline::calendar::HolidayYears;
 use hotline::enterprise::Phone;
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
@@ -30,6 +31,8 @@ pub enum Change {
     Trunks(Vec<TrunkConfig>),
     /// The provider's plans.
     Tariffs(Tariffs),
+    /// Holidays with the years that were imported.
+    Holidays(Arc<HolidayYears>),
     /// A newer table of regions.
     Regions(Arc<RegionTable>),
 }
@@ -48,6 +51,11 @@ pub struct Loaded {
 }
 
 impl Node {
+    /// The holidays that calls go by from now on; those of the product unless said.
+    pub fn take_holidays(&mut self, years: Arc<HolidayYears>) {
+        self.holidays = years;
+    }
+
     pub(crate) fn change(&mut self, change: Change) {
         match change {
             Change::Enterprise { numbers, bodies } => {
@@ -75,6 +83,7 @@ impl Node {
                 self.know_sources();
             }
             Change::Tariffs(tariffs) => self.tariffs = Arc::new(tariffs),
+            Change::Holidays(years) => self.take_holidays(years),
             Change::Regions(regions) => self.regions = regions,
         }
     }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::ops::Outcome;
 
 mod barring;
+mod calendar;
 mod calls;
 mod crisis;
 mod demo;
@@ -98,6 +99,9 @@ enum Command {
     /// 危机模式：全部号码前的公告或改呼 / crisis mode: a notice or one phone in front of all numbers
     #[command(subcommand)]
     Crisis(crisis::Crisis),
+    /// 节假日和调休年表 / the yearly table of holidays and make-up workdays
+    #[command(subcommand)]
+    Calendar(calendar::Calendar),
     /// 忘记一个主叫：不再记得谁接听过 / forgets a caller: nothing says any more who answered
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
@@ -166,6 +170,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Block(words) => barring::mark(context, crate::ops::barring::List::Block, &words),
         Command::Allow(words) => barring::mark(context, crate::ops::barring::List::Allow, &words),
         Command::TopUp(words) => provider::top_up(context, &words),
+        Command::Calendar(words) => calendar::calendar(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
         Command::Crisis(words) => crisis::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),

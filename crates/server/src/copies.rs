@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hotline::calendar::HolidayYears;
 use hotline::rating::Tariffs;
 use node::TrunkConfig;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 
 /// First bytes of the provider's file; a later form of it, or of what the snapshot's files hold, has another.
-const MAGIC: [u8; 8] = *b"SBCPY002";
+const MAGIC: [u8; 8] = *b"SBCPY003";
 /// The mark's file: key, mark, CRC-32 of both.
 const MARK_BYTES: usize = 16;
 
@@ -26,6 +27,8 @@ pub struct Provider {
     pub trunks: Vec<TrunkConfig>,
     /// Every plan.
     pub tariffs: Tariffs,
+    /// The holidays in force.
+    pub holidays: HolidayYears,
     /// How long the snapshot's index was at least, when it was on the disk.
     pub index_bytes: u64,
 }
@@ -104,6 +107,11 @@ impl Copies {
     /// The plans changed.
     pub fn tariffs_changed(&self, tariffs: &Tariffs) {
         self.change(|kept| _ = kept.as_mut().map(|kept| kept.tariffs = tariffs.clone()));
+    }
+
+    /// Another year's holidays were taken in.
+    pub fn holidays_changed(&self, years: &HolidayYears) {
+        self.change(|kept| _ = kept.as_mut().map(|kept| kept.holidays = years.clone()));
     }
 
     fn change(&self, change: impl FnOnce(&mut Option<Provider>)) {
@@ -186,7 +194,12 @@ mod tests {
             cost_plan: None,
             profile: Default::default(),
         };
-        Provider { trunks: vec![trunk], tariffs: Tariffs::shipped(), index_bytes: 77 }
+        Provider {
+            trunks: vec![trunk],
+            tariffs: Tariffs::shipped(),
+            holidays: HolidayYears::shipped().clone(),
+            index_bytes: 77,
+        }
     }
 
     fn copies(config: &Config) -> Copies {

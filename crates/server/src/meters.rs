@@ -59,6 +59,7 @@ impl Histogram {
 #[allow(missing_docs)]
 pub struct Meters {
     pub calls_up: Figure,
+    pub calendar_missing_year: Figure,
     pub invites: Figure,
     pub accepted: Figure,
     pub answered: Figure,

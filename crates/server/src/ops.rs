@@ -14,6 +14,7 @@ use crate::running::Running;
 
 pub mod backup;
 pub mod barring;
+pub mod calendar;
 pub mod callers;
 pub mod calls;
 pub mod clock;
@@ -76,6 +77,8 @@ pub enum Request {
     CrisisConfirm(crisis::Confirm),
     CrisisShow(crisis::Show),
     Regions(regions::Reload),
+    CalendarImport(calendar::Import),
+    CalendarShow(calendar::Show),
     Calls(calls::List),
     CallRecord(calls::One),
     Explain(explain::Explain),
@@ -151,6 +154,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::CrisisShow(asked) => told(crisis::show(desk, &asked).await),
         Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),
+        Request::CalendarImport(asked) => told(calendar::import(desk, &asked).await),
+        Request::CalendarShow(asked) => told(calendar::show(desk, &asked).await),
         Request::Calls(asked) => told(calls::list(desk, &asked).await),
         Request::CallRecord(asked) => told(calls::one(desk, &asked).await),
         Request::Explain(asked) => told(explain::explain(desk, &asked).await),

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hotline::calendar::HolidayYears;
 use hotline::enterprise::{Enterprise, phones};
 use hotline::rating::Tariffs;
 use hotline::{HotlineNumber, Money, Now, TenantId};
@@ -195,6 +196,17 @@ impl Running {
             copies.tariffs_changed(&tariffs);
         }
         self.apply(Change::Tariffs(tariffs)).await
+    }
+
+    /// The provider took in another year's holidays.
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`].
+    pub async fn holidays_changed(&self, years: HolidayYears) -> Result<(), AskError> {
+        if let Some(copies) = self.copies() {
+            copies.holidays_changed(&years);
+        }
+        self.apply(Change::Holidays(Arc::new(years))).await
     }
 
     /// Takes no new calls, or takes them again.

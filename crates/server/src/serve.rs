@@ -278,6 +278,7 @@ impl Process {
             position,
             seed: seed()?,
         });
+        node.take_holidays(Arc::new(opened.provider.holidays));
         let numbers = opened.entries.len();
         node.directory().fill(opened.entries);
         node.phones().keep_alive(config.keep_alive_s * 1_000);
@@ -323,6 +324,7 @@ impl Process {
         if opened.told_by == Teller::Copies {
             store.runtime().spawn(reaching::run(running.clone(), position));
         }
+        store.runtime().spawn(ops::calendar::watch(meters.clone(), running.store().clone()));
         meters.started.set(true);
         let (ms, http) = (began.elapsed().as_millis() as u64, web.address);
         tracing::info!(%sip, %http, numbers, recovered, ms, "calls are taken");
@@ -611,8 +613,9 @@ async fn read_data(config: &Config, copies: Option<&Copies>) -> Result<(Store, O
     if let Some(copies) = copies
         && is_synced(&snapshot)
     {
-        let provider::Provider { trunks, tariffs } = provider.clone();
-        copies.keep(copies::Provider { trunks, tariffs, index_bytes: snapshot.index_bytes() }, mark);
+        let provider::Provider { trunks, tariffs, holidays } = provider.clone();
+        copies
+            .keep(copies::Provider { trunks, tariffs, holidays, index_bytes: snapshot.index_bytes() }, mark);
     }
     Ok((store, Opened { snapshot, entries, provider, mark, told_by: Teller::Database }))
 }
@@ -625,7 +628,7 @@ async fn copied_data(
     let Some((copy, mark)) = copies.and_then(Copies::read) else { return Ok(None) };
     let opened = Snapshot::open_alone(&config.data_dir.join("snapshot"), copy.index_bytes)?;
     let Some((snapshot, entries)) = opened else { return Ok(None) };
-    let provider = provider::Provider { trunks: copy.trunks, tariffs: copy.tariffs };
+    let provider = provider::Provider { trunks: copy.trunks, tariffs: copy.tariffs, holidays: copy.holidays };
     let store = Store::away(&config.database_url).await?;
     Ok(Some((store, Opened { snapshot, entries, provider, mark, told_by: Teller::Copies })))
 }

@@ -529,3 +529,59 @@ fn a_newcomer_calls_the_demo_and_sees_record_fee_entries_and_recording() {
     assert_eq!(dir.json(&["calls"]).as_array().expect("rows").len(), 2);
     again.stop();
 }
+
+/// Rows R23, R24: a year's table is believed by its signature, taken in without a restart, and decides the next call.
+#[test]
+fn r24_a_signed_year_is_taken_in_while_the_platform_runs() {
+    let dir = Dir::new();
+    let demo = Demo::start(&dir);
+    let is_open = |at: &str| {
+        let explained = dir.json(&["explain", "4006010114", "--from", "02812345678", "--at", at]);
+        !explained["facts"].to_string().contains("after_hours")
+    };
+    for day in ["2026-02-14", "2026-10-10"] {
+        assert!(is_open(&format!("{day}T09:30:00")), "{day} is a workday");
+    }
+    for day in 1..=7 {
+        assert!(!is_open(&format!("2026-10-0{day}T10:30:00")), "{day} October is a holiday");
+    }
+    let next = ["2027-01-01T09:30:00", "2027-02-13T09:30:00"];
+    assert_eq!(next.map(is_open), [true, false], "an ordinary Friday and Saturday");
+
+    let pair =
+        ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("chance");
+    std::fs::write(dir.0.join("key.der"), pair.as_ref()).expect("written");
+    let table = |version: u32, days: &str| {
+        format!("sibai-calendar 1\nyear 2027\nversion {version}\nsource 样例通知\ndate,kind,name\n{days}")
+    };
+    let sign = |version: u32, days: &str| {
+        let file = dir.write("table.csv", &table(version, days));
+        let signed = dir.run(&["calendar", "sign", &file, "--key", "key.der"]);
+        let text = String::from_utf8(signed.stdout).expect("text");
+        (dir.write("signed.txt", &text), String::from_utf8(signed.stderr).expect("text"))
+    };
+    let days = "2027-01-01,off,元旦\n2027-02-13,work,春节\n";
+    let (signed, public) = sign(2, days);
+    assert_eq!(dir.refusal(&["calendar", "import", &signed]), (1, "bad_signature".into()));
+    dir.write("data/calendar.keys", &format!("# who is believed\noperator {}\n", public.trim()));
+    let unsigned = dir.write("unsigned.txt", &table(2, days));
+    assert_eq!(dir.refusal(&["calendar", "import", &unsigned]), (1, "bad_signature".into()));
+    let imported = dir.json(&["calendar", "import", &signed]);
+    assert_eq!(
+        (&imported["year"]["version"], &imported["year"]["signed_by"]),
+        (&2.into(), &"operator".into())
+    );
+    assert_eq!(next.map(is_open), [false, true], "by the table that was taken in");
+    assert_eq!(dir.json(&["calendar", "import", &signed])["unchanged"], true);
+    for (version, days) in [(1, days), (2, "2027-01-01,off,元旦\n")] {
+        let (older, _) = sign(version, days);
+        assert_eq!(dir.refusal(&["calendar", "import", &older]), (5, "calendar_version".into()));
+    }
+    let shown = dir.json(&["calendar", "show", "2027"]);
+    assert_eq!(shown["days"][1], serde_json::json!(["2027-02-13", "work", "春节"]));
+    assert_eq!(shown["years"].as_array().expect("years").last().expect("one")["source"], "样例通知");
+    let audit = dir.json(&["audit", "provider"]).to_string();
+    assert!(audit.contains("calendar/2027") && audit.contains("tester"), "{audit}");
+    demo.stop();
+    assert_eq!(next.map(is_open), [false, true], "and after it, from the database");
+}

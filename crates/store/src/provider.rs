@@ -189,6 +189,14 @@ impl Store {
         Ok(())
     }
 
+    /// All settings whose keys begin so, by key. `prefix` has no `%` and no `_`.
+    pub async fn settings(&self, tenant: &TenantId, prefix: &str) -> Result<Vec<(String, String)>> {
+        let sql = "select key, value from setting where tenant_id = $1 and key like $2 order by key";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(format!("{prefix}%"));
+        let rows = query.fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.text("key")?, row.text("value")?))).collect()
+    }
+
     /// One setting.
     pub async fn setting(&self, tenant: &TenantId, key: &str) -> Result<Option<String>> {
         setting(&mut *self.readers().acquire().await?, tenant, key).await

@@ -95,7 +95,7 @@ impl Call {
         let since = memo.at;
         let place = hotline.destinations.iter().position(|known| *known.number == *memo.phone)? as u8;
         let destination = hotline.destination(place).name.clone();
-        match routing::skip(&hotline, place, desk.tenant, at, &self.rejected) {
+        match routing::skip(&hotline, place, desk.tenant, at, desk.years, &self.rejected) {
             Some(why) => {
                 self.note(Fact::PassedOver { destination, why }, now);
                 None
@@ -112,7 +112,13 @@ impl Call {
         let hotline = self.hotline.clone();
         let at = self.wall(now);
         let before: &[u8] = if self.finally.is_none() { &self.tried } else { &[] };
-        let mut asked = Asked { at, chance: &mut self.chance, rejected: &self.rejected, tried: before };
+        let mut asked = Asked {
+            at,
+            years: desk.years,
+            chance: &mut self.chance,
+            rejected: &self.rejected,
+            tried: before,
+        };
         let route = routing::choose_route(&hotline, group, desk.tenant, &mut asked);
         let order = route.order.iter().map(|place| hotline.destination(*place).name.clone()).collect();
         let full = route.why.skipped.iter().any(|(_, why)| matches!(why, Skip::LinesFull | Skip::Rejected));
@@ -183,7 +189,8 @@ impl Call {
     /// Since the order was chosen a member's last line may have been taken.
     fn is_passed_over(&mut self, place: u8, dialling: &mut Dialling, desk: &mut Desk<'_>, now: Mono) -> bool {
         let at = self.wall(now);
-        let Some(why) = routing::skip(&self.hotline, place, desk.tenant, at, &self.rejected) else {
+        let Some(why) = routing::skip(&self.hotline, place, desk.tenant, at, desk.years, &self.rejected)
+        else {
             return false;
         };
         let destination = self.hotline.destination(place).name.clone();
@@ -205,7 +212,7 @@ impl Call {
             let skip = if routing::is_among(&hotline, *place, &self.tried) {
                 Some(Skip::AlreadyTried)
             } else {
-                routing::skip(&hotline, *place, desk.tenant, self.wall(now), &self.rejected)
+                routing::skip(&hotline, *place, desk.tenant, self.wall(now), desk.years, &self.rejected)
             };
             match skip {
                 Some(why) => {

@@ -358,6 +358,7 @@ impl<'a> Layout<'a> {
 mod tests {
     use super::*;
     use crate::Beijing;
+    use crate::calendar::HolidayYears;
     use crate::enterprise::read;
     use crate::enterprise::read::tests::{HUAXIN, LANTIAN, allowed, yaml};
     use crate::flow::{Chance, Inputs, Stop, walk};
@@ -378,6 +379,7 @@ mod tests {
             caller,
             region: &region,
             at,
+            years: HolidayYears::shipped(),
             chance: &mut Chance::new(1),
             standing: &Default::default(),
         };
@@ -447,9 +449,10 @@ mod tests {
         assert_eq!(hotline.duties.len(), 1);
         let at = |text: &str| Beijing::parse(text).expect("a time").wall();
         let (open, shut) = (at("2026-10-12T11:59:59"), at("2026-10-12T12:00:00"));
-        assert_eq!([0, 2].map(|place| hotline.is_on_duty(place, open)), [true, true]);
-        assert_eq!([0, 2].map(|place| hotline.is_on_duty(place, shut)), [false, true]);
-        assert!(!hotline.is_on_duty(8, open), "it is switched off");
+        let on_duty = |place, at| hotline.is_on_duty(place, at, HolidayYears::shipped());
+        assert_eq!([0, 2].map(|place| on_duty(place, open)), [true, true]);
+        assert_eq!([0, 2].map(|place| on_duty(place, shut)), [false, true]);
+        assert!(!on_duty(8, open), "it is switched off");
         let step = |step: Option<StepNo>| &hotline.flow.steps[usize::from(step.expect("laid"))];
         assert_eq!(step(hotline.finally_no_answer).kind, StepKind::Busy);
         assert_eq!(hotline.words.text(step(hotline.finally_busy).rule), FINALLY);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hotline::calendar::HolidayYears;
 use hotline::call::{Action, Arrival, Call, Desk, Event, LegNo};
 use hotline::cdr::{LegOutcome, Party};
 use hotline::enterprise::{
@@ -142,7 +143,12 @@ impl World {
             refused: None,
         };
         let now = self.both();
-        let mut desk = Desk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
+        let mut desk = Desk {
+            tenant: &mut self.tenant,
+            trunks: &mut self.trunks,
+            tariffs: &self.tariffs,
+            years: HolidayYears::shipped(),
+        };
         let mut call = Call::begin(arrival, &mut desk, now);
         let mut told = Told::default();
         let mut bridged = None;
@@ -195,8 +201,12 @@ impl World {
                 Event::Timeout
             });
             let now = self.both();
-            let mut desk =
-                Desk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
+            let mut desk = Desk {
+                tenant: &mut self.tenant,
+                trunks: &mut self.trunks,
+                tariffs: &self.tariffs,
+                years: HolidayYears::shipped(),
+            };
             call.handle(event, &mut desk, now);
         }
     }
@@ -207,8 +217,12 @@ impl World {
         let mut due = vec![Event::LegHungUp { leg }];
         while !due.is_empty() {
             let now = self.both();
-            let mut desk =
-                Desk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
+            let mut desk = Desk {
+                tenant: &mut self.tenant,
+                trunks: &mut self.trunks,
+                tariffs: &self.tariffs,
+                years: HolidayYears::shipped(),
+            };
             call.handle(due.remove(0), &mut desk, now);
             while let Some(action) = call.poll_action() {
                 if action == Action::CloseMedia {

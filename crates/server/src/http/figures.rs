@@ -42,6 +42,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
     let age_ms = if oldest == 0 { 0 } else { (clock::wall().0 as u64).saturating_sub(oldest) };
     vec![
         ("sibai_calls_up", Gauge, "Live calls.", meters.calls_up.value()),
+        (
+            "sibai_calendar_missing_year",
+            Gauge,
+            "In December the next year if its holidays are not imported, else 0: an alarm.",
+            meters.calendar_missing_year.value(),
+        ),
         ("sibai_invites_total", Counter, "New INVITEs.", meters.invites.value()),
         ("sibai_calls_accepted_total", Counter, "Calls begun.", meters.accepted.value()),
         ("sibai_calls_answered_total", Counter, "Calls answered by our 200.", meters.answered.value()),

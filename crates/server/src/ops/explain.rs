@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hotline::calendar::HolidayYears;
 use hotline::call::{Answers, Arrival, Dated, Desk as CallDesk, explain as run};
 use hotline::cdr::CallRecord;
 use hotline::enterprise::compile_number;
@@ -16,7 +17,7 @@ use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId, Wall};
 use serde::{Deserialize, Serialize};
 
 use super::calls::Priced;
-use super::{Desk, Outcome, Refusal, provider, regions};
+use super::{Desk, Outcome, Refusal, calendar, provider, regions};
 
 /// What would happen to a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ const BEGIN: Mono = Mono(86_400_000);
 /// Nobody holds the number.
 pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
     let (hotline, name) = hotline_of(desk, asked.number).await?;
-    let Beside { mut tenant, mut trunks, tariffs, state } = beside(desk, &hotline, asked.at).await?;
+    let Beside { mut tenant, mut trunks, tariffs, years, state } = beside(desk, &hotline, asked.at).await?;
     let way_in = trunks.rows.first();
     let caller = normalise(&asked.from, way_in.and_then(|trunk| trunk.area_code.as_deref())).number;
     let region = regions::table(&desk.regions_dir())?.locate(&caller);
@@ -114,7 +115,8 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         rejects: digits(&asked.rejects),
         keys: asked.keys.clone(),
     };
-    let mut call_desk = CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs };
+    let mut call_desk =
+        CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs, years: &years };
     let facts = run(arrival, &answers, &mut call_desk, Now { mono: BEGIN, wall: asked.at });
     let settled = settle(id, &facts, &tariffs, 0).map(|settled| settled.settlement);
     let (record, charges) =
@@ -163,6 +165,7 @@ struct Beside {
     tenant: Tenant,
     trunks: Trunks,
     tariffs: Tariffs,
+    years: HolidayYears,
     state: StateSource,
 }
 
@@ -170,11 +173,16 @@ async fn beside(desk: &Desk, hotline: &Hotline, at: Wall) -> Outcome<Beside> {
     if let Some(live) = &desk.live {
         let id = hotline.tenant.clone();
         let look = move |node: &node::Node, _| {
-            (node.tenant(&id).cloned(), node.trunks().clone(), node.tariffs().clone())
+            (
+                node.tenant(&id).cloned(),
+                node.trunks().clone(),
+                node.tariffs().clone(),
+                node.holidays().clone(),
+            )
         };
-        let (tenant, trunks, tariffs) = live.ask(look).await?;
+        let (tenant, trunks, tariffs, years) = live.ask(look).await?;
         if let Some(tenant) = tenant {
-            return Ok(Beside { tenant, trunks, tariffs, state: StateSource::Node });
+            return Ok(Beside { tenant, trunks, tariffs, years, state: StateSource::Node });
         }
     }
     let rows = desk.store.trunks().await?;
@@ -182,7 +190,8 @@ async fn beside(desk: &Desk, hotline: &Hotline, at: Wall) -> Outcome<Beside> {
         Trunks { rows: rows.into_iter().filter(|row| row.enabled).map(crate::serve::at_rest).collect() };
     let tenant = stored_tenant(desk, hotline, at).await?;
     let tariffs = provider::plans(&desk.store).await?;
-    Ok(Beside { tenant, trunks, tariffs, state: StateSource::Database })
+    let years = calendar::years(&desk.store).await?;
+    Ok(Beside { tenant, trunks, tariffs, years, state: StateSource::Database })
 }
 
 /// The tenant as the database knows it.

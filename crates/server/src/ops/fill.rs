@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hotline::calendar::HolidayYears;
 use hotline::call::{Answers, Arrival, Desk as CallDesk, explain as run};
 use hotline::enterprise::{Enterprise, compile_number};
 use hotline::ledger::Account;
@@ -200,8 +201,12 @@ impl Maker {
         } else if turn % NO_ANSWER_EVERY == 9 {
             answers.no_answer.push(self.target.clone());
         }
-        let mut desk =
-            CallDesk { tenant: &mut self.tenant, trunks: &mut self.trunks, tariffs: &self.tariffs };
+        let mut desk = CallDesk {
+            tenant: &mut self.tenant,
+            trunks: &mut self.trunks,
+            tariffs: &self.tariffs,
+            years: HolidayYears::shipped(),
+        };
         let log = run(arrival, &answers, &mut desk, Now { mono: Mono(86_400_000), wall: Wall(begins) });
         self.position += 1;
         let settled = settle(id, &log, &self.tariffs, self.position)?;

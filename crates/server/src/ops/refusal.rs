@@ -47,6 +47,10 @@ pub enum Code {
     CallFailed,
     /// The same person cannot be both of two.
     SecondPerson,
+    /// Nobody who is believed signed it.
+    BadSignature,
+    /// An older version of a year's calendar, or another text of the same one.
+    CalendarVersion,
 }
 
 impl Code {
@@ -62,6 +66,7 @@ impl Code {
             | Code::NodeBusy
             | Code::CallFailed
             | Code::SecondPerson
+            | Code::BadSignature
             | Code::File => 1,
             Code::BadRequest | Code::InvalidValue => 2,
             Code::NoData | Code::NoServer => 3,
@@ -70,6 +75,7 @@ impl Code {
             | Code::NumbersTaken
             | Code::ReferenceUsed
             | Code::TariffDiffers
+            | Code::CalendarVersion
             | Code::AlreadyThere
             | Code::Locked => 5,
         }

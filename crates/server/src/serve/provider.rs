@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use hotline::PlanId;
+use hotline::calendar::HolidayYears;
 use hotline::rating::Tariffs;
 use hotline::trunk::{Registration, Secret};
 use node::TrunkConfig;
@@ -17,6 +18,7 @@ use crate::config::{Config, Trunk};
 pub(super) struct Provider {
     pub(super) trunks: Vec<TrunkConfig>,
     pub(super) tariffs: Tariffs,
+    pub(super) holidays: HolidayYears,
 }
 
 impl Provider {
@@ -38,7 +40,8 @@ impl Provider {
             }
             tariffs = store.tariffs().await?;
         }
-        Ok(Provider { trunks, tariffs })
+        let holidays = crate::ops::calendar::years(store).await?;
+        Ok(Provider { trunks, tariffs, holidays })
     }
 }
 

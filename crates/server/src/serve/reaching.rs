@@ -1,6 +1,7 @@
 //! A node that started by its copies while its database was away: goes on asking for it, brings the node up to what it
 //! says, and only then lets anything else use it. Calls go on throughout (FAULTS F3).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hotline::HotlineNumber;
@@ -65,7 +66,7 @@ pub(super) async fn run(running: Running, position: u64) {
 async fn reach(running: &Running, difference: &mut Difference, position: u64) -> Result<usize, Missed> {
     let config = running.config();
     let store = open_store(config).await?;
-    let Provider { trunks, tariffs } = Provider::open(&store, config).await?;
+    let Provider { trunks, tariffs, holidays } = Provider::open(&store, config).await?;
     let mark = store.journal_mark(&config.node).await.map_err(ServeError::from)?.unwrap_or(0);
     if mark > position {
         tracing::error!(
@@ -81,10 +82,12 @@ async fn reach(running: &Running, difference: &mut Difference, position: u64) ->
     running.apply(Change::Phones { of: None, phones }).await?;
     running.apply(Change::Trunks(trunks.clone())).await?;
     running.apply(Change::Tariffs(tariffs.clone())).await?;
+    running.apply(Change::Holidays(Arc::new(holidays.clone()))).await?;
     if let Some(copies) = running.copies()
         && super::is_synced(snapshot)
     {
-        copies.keep(copies::Provider { trunks, tariffs, index_bytes: snapshot.index_bytes() }, mark);
+        copies
+            .keep(copies::Provider { trunks, tariffs, holidays, index_bytes: snapshot.index_bytes() }, mark);
     }
     running.store().reach(&store);
     Ok(numbers.len())

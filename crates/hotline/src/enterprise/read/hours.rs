@@ -48,7 +48,7 @@ impl Reader<'_> {
 
     fn holidays(&mut self, at: &At<'_>) -> Holidays {
         match &at.tree.value {
-            Value::Bool(true) => return Holidays::Shipped,
+            Value::Bool(true) => return Holidays::Published,
             Value::Bool(false) => {}
             Value::Text(text) => self.wrong(at, Fault::NotAvailable { what: text.clone() }),
             _ => self.wrong(at, Fault::WrongType { wanted: Wanted::Flag }),
