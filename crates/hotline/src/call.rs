@@ -63,12 +63,30 @@ pub struct Arrival {
     pub region: Region,
     /// The trunk it came by.
     pub trunk: Arc<str>,
-    /// How long it may stay unanswered before we answer it ourselves, by its trunk's profile; `None` as long as it takes.
-    pub early_ms_max: Option<u64>,
+    /// What it may have before our 200.
+    pub early: Early,
     /// The seed of its random choices.
     pub seed: u64,
     /// Why it cannot go on, if that is known before it began: the caller left, no codec in common, no room.
     pub refused: Option<Cause>,
+}
+
+/// What a caller may have before our 200, by its trunk's profile and what it offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Early {
+    /// Whether prompts are heard before it. Else we answer in order to play one that the number's rules ask for; a refusal
+    /// of our own is its status then, and the ring is the carrier's.
+    pub media: bool,
+    /// Whether keys count before it. Else we answer in order to ask for one.
+    pub keys: bool,
+    /// How long it may stay unanswered before we answer it ourselves; `None` as long as it takes.
+    pub ms_max: Option<u64>,
+}
+
+impl Default for Early {
+    fn default() -> Self {
+        Self { media: true, keys: false, ms_max: None }
+    }
 }
 
 /// The caller of a live incoming call. Only a call that is up gives one, so that whose number is shown is never a number
@@ -288,6 +306,7 @@ pub struct Call {
     rejected: Vec<u8>,
     meter: Option<Meter>,
     answered: Option<Mono>,
+    early: Early,
     early_media: bool,
     media_open: bool,
     plays: u32,
@@ -318,6 +337,7 @@ impl Call {
             rejected: Vec::new(),
             meter: None,
             answered: None,
+            early: arrival.early,
             early_media: false,
             media_open: false,
             plays: 0,
@@ -325,7 +345,7 @@ impl Call {
             actions: VecDeque::new(),
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
-        if let Some(early_ms_max) = arrival.early_ms_max {
+        if let Some(early_ms_max) = arrival.early.ms_max {
             call.arm(Timer::Early, now.mono + early_ms_max);
         }
         match arrival.refused {
@@ -570,7 +590,7 @@ impl Call {
         }
         match stop {
             Stop::Play { prompt, answer, next } => {
-                if answer {
+                if answer || !self.early.media {
                     self.answer_caller(desk, now);
                 }
                 let play = self.prompt(Arc::from(&prompt), now);
@@ -579,6 +599,9 @@ impl Call {
             Stop::Dial { group } => self.dial_group(group, desk, now),
             Stop::HangUp { prompt } => {
                 let cause = self.finally.unwrap_or(Cause::FlowHangUp);
+                if prompt.is_some() && !self.early.media {
+                    self.answer_caller(desk, now);
+                }
                 self.refuse(cause, prompt.as_ref().map(Arc::from), desk, now)
             }
             Stop::Busy => self.close_refused(self.finally.unwrap_or(Cause::FlowBusy), desk, now),
@@ -639,7 +662,9 @@ impl Call {
     fn refuse(&mut self, cause: Cause, prompt: Option<Arc<str>>, desk: &mut Desk<'_>, now: Mono) {
         let (heard, own) = self.heard(cause);
         let prompt = prompt.or(own).or_else(|| treatment(heard).prompt.map(Arc::from));
-        match prompt {
+        // Who was not answered hears nothing by such a trunk; to answer only to refuse would be charged.
+        let audible = self.early.media || self.answered.is_some();
+        match prompt.filter(|_| audible) {
             Some(prompt) => {
                 let play = self.prompt(prompt, now);
                 self.state = State::Refusing { play, cause };

@@ -119,11 +119,11 @@ impl Node {
 
     fn early_media(&mut self, id: SlotId) {
         let Some(sip) = self.sip_leg(id, CALLER) else { return };
-        let offered =
-            self.slots.get(id).and_then(|slot| slot.side(CALLER)).is_some_and(|side| side.theirs.is_some());
+        let audible = |side: &Side| side.theirs.is_some() && !side.silent_until_answer;
+        let audible = self.slots.get(id).and_then(|slot| slot.side(CALLER)).is_some_and(audible);
         let now = self.now.mono.0;
-        if !offered {
-            // An INVITE without an offer hears nothing before the answer.
+        if !audible {
+            // An INVITE without an offer hears nothing before the answer, nor does one of a trunk that carries none.
             return self.endpoint.provisional(sip, 180, None, now);
         }
         match self.describe_to_caller(id) {

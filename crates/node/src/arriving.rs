@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use hotline::call::{Arrival, CALLER, Call, Desk};
+use hotline::call::{Arrival, CALLER, Call, Desk, Early};
 use hotline::cdr::Cause;
 use hotline::rating::Tariffs;
 use hotline::region::{self, CallerForm, Region};
 use hotline::tenant::Tenant;
-use hotline::trunk::{self, Profile};
+use hotline::trunk::{self, EarlyMedia, Profile};
 use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
 use sip::digest::Verdict;
 use sip::{Arriving, Reason};
@@ -316,7 +316,7 @@ impl Node {
         let refused = refused.or((!room).then_some(Cause::NoCapacity));
         let held = room.then(|| trunk.clone());
         let arrival = Arrival {
-            early_ms_max: early_ms_max(&parked.profile),
+            early: early(&parked),
             id,
             hotline,
             caller,
@@ -336,7 +336,10 @@ impl Node {
         let mut desk =
             Desk { tenant, trunks: &mut self.carriers.view, tariffs: &tariffs, years: &self.holidays };
         let call = Call::begin(arrival, &mut desk, now);
-        let side = Side { sip: Some(parked.leg), theirs: offer.flatten(), speech, ..Side::default() };
+        let silent = parked.profile.early_media == EarlyMedia::AnswerFirst;
+        let theirs = offer.flatten();
+        let side =
+            Side { sip: Some(parked.leg), theirs, speech, silent_until_answer: silent, ..Side::default() };
         self.settle_in(id, call, parked, side, tariffs, held);
     }
 
@@ -395,8 +398,15 @@ impl Node {
     }
 }
 
-fn early_ms_max(profile: &Profile) -> Option<u64> {
-    (profile.early_s_max > 0).then(|| u64::from(profile.early_s_max) * 1_000)
+/// What its caller may have before our 200. Without an offer in the INVITE nothing is heard before it, so that no key can be
+/// asked for.
+fn early(parked: &Parked) -> Early {
+    let profile = &parked.profile;
+    Early {
+        media: profile.early_media == EarlyMedia::Yes,
+        keys: profile.early_dtmf && parked.arriving.sdp.is_some(),
+        ms_max: (profile.early_s_max > 0).then(|| u64::from(profile.early_s_max) * 1_000),
+    }
 }
 
 /// Who calls, as far as we may believe it.

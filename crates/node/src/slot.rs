@@ -39,6 +39,8 @@ pub struct Side {
     pub speech: Speech,
     /// Whether its trunk wants the tones of its far end to count (row R12).
     pub tones: bool,
+    /// Whether nothing is heard by its trunk before our 200.
+    pub silent_until_answer: bool,
     /// A prompt that waits for the far end to say where it listens.
     pub waiting: Option<(u32, Sound, bool)>,
 }

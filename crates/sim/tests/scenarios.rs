@@ -121,6 +121,9 @@ scenarios! {
     x04_a_side_moves_and_asks_for_an_offer
     x04_hold_and_back
     x04_answered_before_the_carrier_cuts
+    x04_b04_keys_before_the_answer_by_a_trunk_that_permits_it
+    x04_a_refusal_is_no_reason_to_answer_first
+    x04_answered_first_where_a_trunk_carries_no_early_media
     x04_a_full_trunk_is_passed_over
     x04_numbers_as_the_carrier_wants_them
 }

@@ -47,7 +47,7 @@ pub(super) enum Question {
 }
 
 impl Call {
-    /// Answers and asks for a password.
+    /// Asks for a password, after an answer where keys do not count before it.
     pub(super) fn ask_password(&mut self, next: StepNo, desk: &mut Desk<'_>, now: Mono) {
         let Some(prompt) = self.password().map(|password| password.prompt.as_str().into()) else {
             return self.walk(next, desk, now);
@@ -55,14 +55,16 @@ impl Call {
         self.ask(Question::Password, prompt, next, desk, now);
     }
 
-    /// Answers and has the caller press a key that the call's own chance chose.
+    /// Likewise has the caller press a key that the call's own chance chose.
     pub(super) fn challenge(&mut self, next: StepNo, desk: &mut Desk<'_>, now: Mono) {
         let digit = self.chance.below(10) as u8;
         self.ask(Question::Digit(digit), press(digit), next, desk, now);
     }
 
     fn ask(&mut self, question: Question, prompt: Arc<str>, next: StepNo, desk: &mut Desk<'_>, now: Mono) {
-        self.answer_caller(desk, now);
+        if !(self.early.keys && self.early.media) {
+            self.answer_caller(desk, now);
+        }
         let play = Some(self.prompt(prompt, now));
         self.state = State::Asking(Asking { question, next, play, keys: Vec::new(), tries: 0 });
     }

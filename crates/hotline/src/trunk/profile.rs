@@ -255,8 +255,6 @@ pub enum ProfileFault {
     NoOwnNumber,
     /// The caller or the 400 number is to be shown, and the carrier does not permit it.
     NotPermitted { shown: &'static str },
-    /// Understood, and not to be had in this version.
-    NotAvailable { what: &'static str },
 }
 
 impl ProfileFault {
@@ -273,7 +271,6 @@ impl ProfileFault {
             ProfileFault::NoPassword => "no_password",
             ProfileFault::NoOwnNumber => "no_own_number",
             ProfileFault::NotPermitted { .. } => "not_permitted",
-            ProfileFault::NotAvailable { .. } => "not_available",
         }
     }
 
@@ -320,9 +317,6 @@ impl ProfileFault {
                 format!("show = {shown}，但没有写明运营商允许（shows_{shown}）"),
                 format!("show = {shown}, but the carrier's permission is not given (shows_{shown})"),
             ),
-            ProfileFault::NotAvailable { what } => {
-                (format!("本版本尚不支持 {what}"), format!("{what} is not available in this version"))
-            }
         }
     }
 }
@@ -352,7 +346,6 @@ impl Profile {
         self.check_registration(&mut faults);
         self.check_numbers(&mut faults);
         self.check_display(&mut faults);
-        self.check_availability(&mut faults);
         faults
     }
 
@@ -420,15 +413,6 @@ impl Profile {
             }
             Shown::Own | Shown::Caller | Shown::Hotline => {}
         }
-    }
-
-    fn check_availability(&self, faults: &mut Vec<ProfileFault>) {
-        let unavailable = [
-            (self.early_media != EarlyMedia::Yes, "early_media = answer_first"),
-            (self.early_dtmf, "early_dtmf"),
-        ];
-        let asked = unavailable.into_iter().filter(|(asked, _)| *asked);
-        faults.extend(asked.map(|(_, what)| ProfileFault::NotAvailable { what }));
     }
 }
 

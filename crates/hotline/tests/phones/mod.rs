@@ -138,7 +138,7 @@ impl World {
             region: Region::unknown(),
             trunk: "north".into(),
             withheld: false,
-            early_ms_max: None,
+            early: Default::default(),
             seed: self.seeds.draw(),
             refused: None,
         };

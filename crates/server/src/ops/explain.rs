@@ -105,7 +105,7 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         region: region.clone(),
         trunk: way_in.map_or_else(|| Arc::from("dry run"), |trunk| trunk.name.clone()),
         withheld: false,
-        early_ms_max: None,
+        early: Default::default(),
         seed: asked.seed,
         refused: None,
     };

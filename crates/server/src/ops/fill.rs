@@ -191,7 +191,7 @@ impl Maker {
             caller,
             trunk: self.trunks.rows.first().map_or_else(|| Arc::from(NODE), |trunk| trunk.name.clone()),
             withheld: false,
-            early_ms_max: None,
+            early: Default::default(),
             seed: turn,
             refused: None,
         };

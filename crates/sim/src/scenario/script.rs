@@ -8,7 +8,7 @@ use hotline::enterprise::{
     NamedSchedule, Nuisance, Number, Password, RegionBarring, RegionMode, Ringback, Rule, Share, ShareMode,
     Strategy, Then, UnknownRegion,
 };
-use hotline::trunk::{AccessNumber, CauseRow, Means, NumberForm, Profile, Shown};
+use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
 use super::Broken;
@@ -57,7 +57,7 @@ impl Carrier {
     }
 
     /// `NAME [calls=2] [rate=1] [weight=3] [priority=0] [form=e164] [own=DIGITS] [show=own|caller|hotline] [trusted]
-    /// [shows_hotline] [tones] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
+    /// [shows_hotline] [answers_first] [early_dtmf] [tones] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
     fn read(text: &str, place: u32) -> Option<Self> {
         let mut words = text.split_whitespace();
         let mut carrier = Self::named(words.next()?, place);
@@ -76,6 +76,8 @@ impl Carrier {
                 ("show", "own") => profile.show = Shown::Own,
                 ("show", "caller") => profile.show = Shown::Caller,
                 ("show", "hotline") => profile.show = Shown::Hotline,
+                ("answers_first", "") => profile.early_media = EarlyMedia::AnswerFirst,
+                ("early_dtmf", "") => profile.early_dtmf = true,
                 ("tones", "") => profile.tones = true,
                 ("shows_hotline", "") => profile.shows_hotline = true,
                 ("trusted", "") => profile.trusted = true,
