@@ -14,7 +14,7 @@ pub use database::Postgres;
 pub use nat::Nat;
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
-pub use sample::{acme, acme_with, answers, carrier, extension, number, sip_phone};
+pub use sample::{acme, acme_with, answers, carrier, carrier_at, extension, number, sip_phone};
 pub use softphone::{Account, Softphone};
 
 use std::time::{Duration, Instant};

@@ -33,6 +33,8 @@ pub struct Setup {
     pub database_url: Option<String>,
     /// How long live calls are waited for at the end, in seconds.
     pub drain_s_max: u64,
+    /// Lines of `[sip]` behind the usual one.
+    pub sip: String,
     /// Lines of `sibai.toml` behind the usual ones.
     pub more: String,
 }
@@ -40,8 +42,8 @@ pub struct Setup {
 impl Setup {
     /// A platform with these enterprises and a carrier.
     pub fn new(name: &'static str, carrier: SocketAddr, enterprises: Vec<Enterprise>) -> Setup {
-        let (paid, more) = (Vec::new(), String::new());
-        Setup { name, carrier, enterprises, paid, database_url: None, drain_s_max: 7_200, more }
+        let (paid, sip, more) = (Vec::new(), String::new(), String::new());
+        Setup { name, carrier, enterprises, paid, database_url: None, drain_s_max: 7_200, sip, more }
     }
 }
 
@@ -50,6 +52,7 @@ struct Written {
     database_url: String,
     carrier: SocketAddr,
     drain_s_max: u64,
+    sip: String,
     more: String,
 }
 
@@ -83,8 +86,8 @@ impl Platform {
             .unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
         block_on(fill(&url, &setup));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let Setup { carrier, drain_s_max, more, .. } = setup;
-        let written = Written { database_url: url, carrier, drain_s_max, more };
+        let Setup { carrier, drain_s_max, sip, more, .. } = setup;
+        let written = Written { database_url: url, carrier, drain_s_max, sip, more };
         let (child, lines) = spawn(&dir, &config(&dir, &written, (any, any)));
         let mut platform = Platform { dir, written, child, lines, sip: any, http: any };
         platform.await_ready();
@@ -322,10 +325,10 @@ async fn fill(url: &str, setup: &Setup) {
 
 fn config(dir: &Path, written: &Written, (sip, http): (SocketAddr, SocketAddr)) -> String {
     let data = dir.join("data");
-    let Written { database_url, carrier, drain_s_max, more } = written;
+    let Written { database_url, carrier, drain_s_max, sip: in_sip, more } = written;
     format!(
         "data_dir = {data:?}\ndrain_s_max = {drain_s_max}\n[database]\nurl = {database_url:?}\n\
-         [sip]\nlisten = \"{sip}\"\n[media]\npool_per_shard = 32\n[http]\nlisten = \"{http}\"\n\
+         [sip]\nlisten = \"{sip}\"\n{in_sip}[media]\npool_per_shard = 32\n[http]\nlisten = \"{http}\"\n\
          [log]\nformat = \"json\"\n[[trunk]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
          area_code = \"010\"\ncost_plan = \"C1\"\n{more}"
     )

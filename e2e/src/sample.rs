@@ -1,5 +1,6 @@
 //! A small enterprise for tests and the phones behind its carrier.
 
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, channel};
 
 use farend::Says;
@@ -74,7 +75,15 @@ fn bound(kind: DestinationKind, number: &str) -> Destination {
 /// # Panics
 /// No port is free.
 pub fn carrier(phones: &[(&str, Behaviour)]) -> (World, Receiver<WorldEvent>) {
-    let any = ([127, 0, 0, 1], 0).into();
+    carrier_at([127, 0, 0, 1].into(), phones)
+}
+
+/// The same at an address of its own, so that the rest of loopback is no carrier's.
+///
+/// # Panics
+/// No port is free.
+pub fn carrier_at(address: IpAddr, phones: &[(&str, Behaviour)]) -> (World, Receiver<WorldEvent>) {
+    let any = (address, 0).into();
     let mut config = WorldConfig::new(any, any);
     config.behaviours = phones.iter().map(|(phone, does)| ((*phone).to_owned(), does.clone())).collect();
     let (tell, told) = channel();

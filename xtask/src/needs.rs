@@ -23,6 +23,7 @@ const fn program(program: &'static str, package: &'static str) -> Need {
 pub const FOR_TESTS: &[Need] = &[
     program("sipp", "sip-tester"),
     program("baresip", "baresip-core"),
+    program("svmap", "sipvicious"),
     Need { program: "postgres", versions_in: Some("/usr/lib/postgresql"), package: "postgresql" },
 ];
 

@@ -80,6 +80,8 @@ const WRONG_USER: Rate = Rate { burst: 10, every_ms: 30_000 };
 /// The same for all addresses of a /24 or of an IPv6 /48, and for everybody together.
 const WRONG_NET: Rate = Rate { burst: 40, every_ms: 5_000 };
 const WRONG_ALL: Rate = Rate { burst: 1_000, every_ms: 50 };
+/// The same for an address that proved itself before: an office with a phone whose password is an old one.
+const WRONG_PROVEN: Rate = Rate { burst: 60, every_ms: 3_000 };
 /// Seconds of its allowance that an address may save up.
 const SAVED_S: u64 = 10;
 /// Between two looks for addresses that need no remembering.
@@ -173,6 +175,8 @@ impl Net {
 #[derive(Copy, Clone, Debug)]
 struct Source {
     bucket: Bucket,
+    /// Its wrong passwords since it proved one.
+    wrong: Bucket,
     proven_until: Mono,
     /// Messages since its allowance was spent.
     overdrawn: u32,
@@ -184,6 +188,7 @@ impl Source {
     fn new(size: u64, now: Mono) -> Source {
         Source {
             bucket: Bucket::full(size, now),
+            wrong: WRONG_PROVEN.full(now),
             proven_until: Mono(0),
             overdrawn: 0,
             bans: 0,
@@ -371,16 +376,17 @@ impl Guard {
     }
 
     /// Whether a claim to be `user` is looked at: the tries of an address, of its neighbours, for one user and of all
-    /// together are limited. An address that proved itself before is not held up by what others try.
+    /// together are limited. An address that proved itself before is held up by its own tries alone.
     pub(crate) fn may_prove(&self, from: SocketAddr, user: &str, now: Mono) -> bool {
         let ip = from.ip();
-        let proven = self.is_proven(ip, now);
+        if let Some(source) = self.sources.get(&Net::own(ip)).filter(|source| source.proven_until > now) {
+            return WRONG_PROVEN.has(&source.wrong, now);
+        }
         let net = self.wrong_nets.get(&Net::around(ip));
         let own = self.wrong_users.get(user);
-        proven
-            || (net.is_none_or(|bucket| WRONG_NET.has(bucket, now))
-                && own.is_none_or(|bucket| WRONG_USER.has(bucket, now))
-                && WRONG_ALL.has(&self.wrong_all, now))
+        net.is_none_or(|bucket| WRONG_NET.has(bucket, now))
+            && own.is_none_or(|bucket| WRONG_USER.has(bucket, now))
+            && WRONG_ALL.has(&self.wrong_all, now)
     }
 
     /// A wrong password, or a user that is none.
@@ -390,6 +396,9 @@ impl Guard {
         let source = self.source(ip, now);
         let left = source.bucket.left.min(WRONG_COST * MESSAGE);
         source.bucket.take(left, gain, size, now);
+        if source.proven_until > now {
+            return WRONG_PROVEN.take(&mut source.wrong, now);
+        }
         WRONG_ALL.take(&mut self.wrong_all, now);
         if self.wrong_nets.len() >= SOURCES_MAX || self.wrong_users.len() >= SOURCES_MAX {
             self.sweep(now);
@@ -513,6 +522,15 @@ mod tests {
         assert!(
             guard.may_prove(stranger(4), "huaxin-8001", Mono(0)),
             "who was here before is not locked out"
+        );
+        let tries = (0..).take_while(|_| {
+            guard.wrong(stranger(4), "huaxin-8001", Mono(0));
+            guard.may_prove(stranger(4), "huaxin-8001", Mono(0))
+        });
+        assert_eq!(
+            tries.count() as u64 + 1,
+            WRONG_PROVEN.burst,
+            "but guesses no more than others in the long run"
         );
         // Many users from one neighbourhood.
         for n in 0..WRONG_NET.burst {

@@ -9,7 +9,7 @@ use sipx_sip::headers::via::first_hop_end;
 use sipx_sip::{HeaderName, Headers, Limits, Request};
 
 use crate::hop::{Hop, Transport};
-use crate::ids::Keyed;
+use crate::ids::{Keyed, unhex};
 
 /// What a datagram may hold before reading it costs too much.
 pub(crate) fn limits() -> Limits {
@@ -109,6 +109,13 @@ impl<'m> Head<'m> {
             Some(value) => number(value).and_then(|n| u8::try_from(n).ok()).ok_or(bad("Bad Max-Forwards")),
         }
     }
+}
+
+/// The branches of a Via line, of all its hops, that have the form of ours.
+pub(crate) fn own_branches(value: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    const COOKIE: &[u8] = b"z9hG4bK";
+    const DIGITS: usize = 16;
+    value.windows(COOKIE.len() + DIGITS).filter_map(|window| unhex(window.strip_prefix(COOKIE)?))
 }
 
 fn read_cseq(value: Cow<'_, [u8]>) -> Result<(u32, Cow<'_, [u8]>), Fault> {

@@ -29,6 +29,9 @@ impl Endpoint {
         if self.merged.contains_key(&merged_key) {
             return self.refuse(&arrival, 482);
         }
+        if self.is_ours(&arrival) {
+            return self.refuse(&arrival, 482);
+        }
         if arrival.head.max_forwards() == Ok(0) {
             return self.refuse(&arrival, 483);
         }
@@ -213,6 +216,14 @@ impl Endpoint {
     /// Their INVITE, while it waits for our final response.
     fn open_invite(&self, leg: LegId) -> Option<u64> {
         self.legs.get(leg.0).filter(|leg| leg.state == State::Invited).and_then(|leg| leg.invite)
+    }
+
+    /// Whether an INVITE is one of ours that went in a circle: a Via names a transaction of ours that still waits
+    /// (FAULTS N8). Whoever writes his own Vias in between is stopped by Max-Forwards.
+    fn is_ours(&self, arrival: &Arrival<'_>) -> bool {
+        let vias = arrival.request.headers.get_all(&HeaderName::Via);
+        vias.flat_map(|via| incoming::own_branches(&via.value()).collect::<Vec<_>>())
+            .any(|branch| self.clients_by_branch.contains_key(&branch))
     }
 
     /// CANCEL (RFC 3261 9.2): always answered; it ends only an INVITE that has no final response.
