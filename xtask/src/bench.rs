@@ -67,9 +67,10 @@ const FIGURES: &[Figure] = &[
     },
     Figure {
         name: "relay",
-        what: "relay over the kernel floor, recording over relay",
+        what: "relay over the kernel floor; recording and SRTP over relay",
         measure: relay::over_floor,
     },
+    Figure { name: "transcode", what: "each pair of codecs transcoded", measure: relay::transcoding },
     Figure {
         name: "rtpengine",
         what: "relay beside rtpengine in user space",

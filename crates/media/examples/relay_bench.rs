@@ -1,12 +1,14 @@
 //! What a relayed packet costs, beside the kernel's floor of the same minute. One thread sends, relays and takes in
 //! turn with 64 packets ready; only the relay's processor time is counted, statistics and latching on.
 //!
-//! `relay_bench [--rounds N] [--json]`: floor, relay and relay with recording take turns N times (default 5).
+//! `relay_bench [--rounds N] [--json]`: floor, relay, relay with recording and relay with one leg under SRTP by each of
+//! two suites take turns N times (default 5). What the phones themselves spend on their keys is not counted.
 
 use std::net::{SocketAddr, UdpSocket};
 
 use media::rtp;
 use media::shard::{Shard, ShardConfig};
+use media::srtp::{Keyring, Master, OVERHEAD_BYTES, Sealer, Suite};
 use media::sys::socket::{self, Batch, thread_cpu_ns};
 use media::{Agreed, CallId, Command, Law, LegId, RecordingConfig};
 
@@ -69,19 +71,32 @@ struct Relay {
 struct Phone {
     socket: UdpSocket,
     sequence: u16,
+    sealer: Option<Sealer>,
+}
+
+/// What is measured.
+enum Kind {
+    Plain,
+    Recorded(RecordingConfig),
+    /// The second leg of each call has keys.
+    Secured(Suite),
 }
 
 impl Phone {
     fn send(&mut self) {
-        let mut datagram = [0xD5; 172];
+        let mut datagram = [0xD5; 172 + OVERHEAD_BYTES];
+        let mut len = 172;
         self.sequence = self.sequence.wrapping_add(1);
         rtp::write_header(&mut datagram, false, 8, self.sequence, u32::from(self.sequence) * 160, 7);
-        self.socket.send(&datagram).expect("sent");
+        if let Some(sealer) = &mut self.sealer {
+            len = sealer.seal(&mut datagram, len).expect("an index of its own");
+        }
+        self.socket.send(&datagram[..len]).expect("sent");
     }
 }
 
 impl Relay {
-    fn new(recording: Option<RecordingConfig>) -> Relay {
+    fn new(kind: Kind) -> Relay {
         let sockets: Vec<UdpSocket> = (0..CALLS * 2).map(|_| loopback()).collect();
         let addresses: Vec<SocketAddr> = sockets.iter().map(address).collect();
         let config = ShardConfig {
@@ -93,12 +108,19 @@ impl Relay {
             seed: 1,
         };
         let mut shard = Shard::new(config, &[]).expect("a shard");
-        let records = recording.is_some();
-        if let Some(recording) = recording {
-            // The thread ends with the process; what it has not written is of no use.
-            std::mem::forget(shard.start_writer(recording).expect("a writer"));
+        let (mut records, mut suite) = (false, None);
+        match kind {
+            Kind::Plain => {}
+            Kind::Recorded(recording) => {
+                records = true;
+                // The thread ends with the process; what it has not written is of no use.
+                std::mem::forget(shard.start_writer(recording).expect("a writer"));
+            }
+            Kind::Secured(with) => suite = Some(with),
         }
-        let phones = addresses.iter().enumerate().map(|(n, &at)| open_leg(&mut shard, n, at)).collect();
+        let of = |n: usize| suite.filter(|_| n % 2 == 1);
+        let phones =
+            addresses.iter().enumerate().map(|(n, &at)| open_leg(&mut shard, n, at, of(n))).collect();
         for call in 0..CALLS {
             let (a, b) = (LegId(call as u64 * 2), LegId(call as u64 * 2 + 1));
             shard.obey(Command::Bridge { a, b });
@@ -151,17 +173,26 @@ impl Relay {
     }
 }
 
-fn open_leg(shard: &mut Shard, n: usize, at: SocketAddr) -> Phone {
+/// The keys of one leg; each leg has others.
+fn master(suite: Suite, n: usize, whose: u8) -> Master {
+    let (key, salt) = suite.key_bytes();
+    let octets = (0..key + salt).map(|at| (at as u8).wrapping_mul(31) ^ (n as u8) ^ (n >> 8) as u8 ^ whose);
+    Master { suite, key: octets.collect() }
+}
+
+fn open_leg(shard: &mut Shard, n: usize, at: SocketAddr, suite: Option<Suite>) -> Phone {
     let socket = loopback();
     socket.connect(at).expect("connected");
     let leg = LegId(n as u64);
+    let keyring = suite.map(|suite| Keyring { ours: master(suite, n, 0x55), theirs: master(suite, n, 0xaa) });
     shard.obey(Command::Open { leg, port: n as u32, call: CallId(n as u128 / 2) });
     shard.obey(Command::Connect {
         leg,
         remote: address(&socket),
-        agreed: Agreed::g711(Law::Pcma, Some(101)),
+        agreed: Agreed { srtp: keyring.clone().map(Box::new), ..Agreed::g711(Law::Pcma, Some(101)) },
     });
-    Phone { socket, sequence: 0 }
+    let sealer = keyring.map(|keyring| Sealer::new(&keyring.theirs).expect("a whole key"));
+    Phone { socket, sequence: 0, sealer }
 }
 
 fn median(figures: &[f64]) -> f64 {
@@ -178,37 +209,45 @@ fn main() {
         .map_or(5, |at| args.get(at + 1).and_then(|n| n.parse().ok()).expect("--rounds N"));
     socket::raise_file_limit(16_384);
     let dir = std::env::temp_dir().join(format!("relay-bench-{}", std::process::id()));
+    let recording = RecordingConfig { disk_reserve_bytes: 0, ..RecordingConfig::in_dir(&dir) };
     let mut floor = Floor::new();
-    let mut relay = Relay::new(None);
-    let mut recorded =
-        Relay::new(Some(RecordingConfig { disk_reserve_bytes: 0, ..RecordingConfig::in_dir(&dir) }));
-    let (mut floor_ns, mut relay_ns, mut record_ns) = (Vec::new(), Vec::new(), Vec::new());
+    let kinds =
+        [Kind::Plain, Kind::Recorded(recording), Kind::Secured(Suite::Gcm128), Kind::Secured(Suite::Cm80)];
+    let mut relays = kinds.map(Relay::new);
+    let mut figures: [Vec<f64>; 5] = Default::default();
     for _ in 0..rounds {
-        let mut sums_ns = [0.0; 3];
+        let mut sums_ns = [0.0; 5];
         for _ in 0..TURNS {
-            let turn_ns = [floor.run(), relay.run(), recorded.run()];
-            sums_ns.iter_mut().zip(turn_ns).for_each(|(sum_ns, ns)| *sum_ns += ns);
+            sums_ns[0] += floor.run();
+            for (sum_ns, relay) in sums_ns[1..].iter_mut().zip(&mut relays) {
+                *sum_ns += relay.run();
+            }
         }
-        for (figures, sum_ns) in [&mut floor_ns, &mut relay_ns, &mut record_ns].into_iter().zip(sums_ns) {
+        for (figures, sum_ns) in figures.iter_mut().zip(sums_ns) {
             figures.push(sum_ns / TURNS as f64);
         }
     }
-    let packets = (rounds * TURNS * BATCHES + CALLS * 2 / READY * 2 + 2) * READY;
-    let (received, sent) = relay.totals();
-    let (recorded_received, recorded_sent) = recorded.totals();
+    let packets = ((rounds * TURNS * BATCHES + CALLS * 2 / READY * 2 + 2) * READY) as u64;
+    for relay in relays {
+        let (received, sent) = relay.totals();
+        assert_eq!(received, packets, "every packet was received");
+        assert!(sent * 100 >= received * 95, "and relayed");
+    }
     // The directory holds nothing anyone wants.
     let _ = std::fs::remove_dir_all(&dir);
-    assert_eq!((received, recorded_received), (packets as u64, packets as u64), "every packet was received");
-    assert!(sent * 100 >= received * 95 && recorded_sent * 100 >= recorded_received * 95, "and relayed");
-    let [floor, relay, record] = [&floor_ns, &relay_ns, &record_ns].map(|figures| median(figures));
-    let (over_floor, over_relay) = (relay / floor, record / relay);
+    let [floor, relay, record, gcm, cm80] = figures.each_ref().map(|figures| median(figures));
     if args.iter().any(|arg| arg == "--json") {
         println!(
-            r#"{{"floor_ns":{floor:.0},"relay_ns":{relay:.0},"record_ns":{record:.0},"relay_over_floor":{over_floor:.3},"record_over_relay":{over_relay:.3},"rounds":{rounds}}}"#
+            r#"{{"floor_ns":{floor:.0},"relay_ns":{relay:.0},"record_ns":{record:.0},"gcm_ns":{gcm:.0},"cm80_ns":{cm80:.0},"rounds":{rounds}}}"#
         );
     } else {
-        println!("floor  {floor:7.0} ns a packet  {floor_ns:.0?}");
-        println!("relay  {relay:7.0} ns a packet  {relay_ns:.0?}  {over_floor:.2} x floor (goal 1.90)");
-        println!("record {record:7.0} ns a packet  {record_ns:.0?}  {over_relay:.2} x relay (goal 1.15)");
+        let row = |name: &str, ns: f64, than: f64, of: &str, goal: f64| {
+            println!("{name:<7}{ns:7.0} ns a packet  {:.2} x {of} (goal {goal:.2})", ns / than);
+        };
+        println!("floor  {floor:7.0} ns a packet");
+        row("relay", relay, floor, "floor", 1.9);
+        row("record", record, relay, "relay", 1.15);
+        row("gcm", gcm, relay, "relay", 1.08);
+        row("cm80", cm80, relay, "relay", 1.15);
     }
 }

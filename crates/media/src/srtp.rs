@@ -256,8 +256,8 @@ impl Window {
     }
 }
 
-/// Encrypts what a leg sends.
-pub(crate) struct Sealer {
+/// Encrypts what one side sends.
+pub struct Sealer {
     rtp: Session,
     rtcp: Session,
     window: Window,
@@ -265,7 +265,8 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    fn new(master: &Master) -> Option<Sealer> {
+    /// `None` if the key has not the length of its suite.
+    pub fn new(master: &Master) -> Option<Sealer> {
         let (rtp, rtcp) = (Session::new(master, RTP_LABELS)?, Session::new(master, RTCP_LABELS)?);
         Some(Sealer { rtp, rtcp, window: Window::default(), rtcp_index: 0 })
     }
@@ -302,7 +303,7 @@ impl Sealer {
     }
 
     /// Seals the RTCP packet in the first `len` octets of `buffer`, as [`Sealer::seal`] does.
-    pub fn seal_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
+    pub(crate) fn seal_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
         if len < 8 || buffer.len() < len + OVERHEAD_BYTES || self.rtcp_index >= 1 << 31 {
             return None;
         }

@@ -12,12 +12,13 @@ use crate::shell::{self, Failure, Outcome, failed};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// The relay against bare recvmmsg/sendmmsg, and what recording adds.
+/// The relay against bare recvmmsg/sendmmsg, and what recording and the keys of one leg add.
 pub fn over_floor(effort: &Effort) -> Outcome<Vec<Row>> {
     let (relay, record) = ("relay over floor", "relay + recording over relay");
+    let (gcm, cm80) = ("relay with an SRTP leg over plain, AES-128-GCM", "the same, AES-CM-128 HMAC-SHA1-80");
     if cost::package_with("relay_bench")?.is_none() {
         let absent = |what: &str| Row::absent(what, "media has no example `relay_bench`");
-        return Ok(vec![absent(relay), absent(record)]);
+        return Ok([relay, record, gcm, cm80].map(absent).into());
     }
     let rounds = effort.rounds.to_string();
     let runs = cost::example_runs("media", "relay_bench", &["--rounds", &rounds], 1)?;
@@ -26,7 +27,25 @@ pub fn over_floor(effort: &Effort) -> Outcome<Vec<Row>> {
     Ok(vec![
         Row::beside(relay, relay_ns, floor_ns, "ns/packet", "floor", 1.9),
         Row::beside(record, record_ns, relay_ns, "ns/packet", "relay", 1.15),
+        Row::beside(gcm, value("gcm_ns")?, relay_ns, "ns/packet", "relay", 1.08),
+        Row::beside(cm80, value("cm80_ns")?, relay_ns, "ns/packet", "relay", 1.15),
     ])
+}
+
+/// What a call costs whose legs have no codec in common: decoding and encoding, both ways.
+pub fn transcoding(effort: &Effort) -> Outcome<Vec<Row>> {
+    let what = "transcoding, CPU of a second of talk both ways";
+    if cost::package_with("transcode_cost")?.is_none() {
+        return Ok(vec![Row::absent(what, "media has no example `transcode_cost`")]);
+    }
+    let runs = cost::example_runs("media", "transcode_cost", &[], effort.rounds)?;
+    let mut rows = Vec::new();
+    for pair in runs.first().map(|run| run.list("pairs")).unwrap_or_default() {
+        let Json::Text(pair) = pair else { continue };
+        let us = median(&cost::numbers(&runs, &format!("us.{pair}"))?);
+        rows.push(Row::told(&format!("{what}: {pair}"), format!("{} µs", number(us))));
+    }
+    Ok(rows)
 }
 
 /// Both relays as processes of their own with 50 and 500 calls.
