@@ -3,11 +3,14 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use hotline::enterprise::{Extension, Secret, phones};
-use hotline::{Beijing, Mono, Now};
+use hotline::enterprise::{DestinationKind, Extension, Secret, Then, compile, phones};
+use hotline::settlement::Settlement;
+use hotline::{Beijing, Money, Mono, Now};
+use node::directory::{Entry, Place};
 use node::media::{Command, Event as MediaEvent, Port, Secret as PortSecret};
-use node::{Input, Node, Notice, Output, TrunkConfig};
+use node::{Account, Change, Input, Loaded, Node, Notice, Output, TrunkConfig};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, Invite, LegId, Party};
 
@@ -40,6 +43,8 @@ pub struct Far {
     pub said: Vec<Vec<u8>>,
     /// Whether it is as if nobody were there.
     pub silent: bool,
+    /// Words that are cut out of what it says: what it cannot do.
+    pub cannot: Vec<&'static str>,
 }
 
 impl Far {
@@ -53,6 +58,7 @@ impl Far {
             heard: Vec::new(),
             said: Vec::new(),
             silent: false,
+            cannot: Vec::new(),
         }
     }
 
@@ -80,10 +86,12 @@ impl Far {
         self.events.iter().any(is_it)
     }
 
-    fn take_events(&mut self) {
+    fn take_events(&mut self, now: u64) {
         while let Some(event) = self.endpoint.poll_event() {
-            if let Event::Invited { leg, .. } = &event {
-                self.leg = Some(*leg);
+            match &event {
+                Event::Invited { leg, .. } => self.leg = Some(*leg),
+                Event::Reinvited { leg, .. } => self.endpoint.accept_reinvite(*leg, sdp(6_000).into(), now),
+                _ => {}
             }
             self.events.push(event);
         }
@@ -97,6 +105,8 @@ pub struct World {
     pub fars: Vec<Far>,
     pub media: Vec<Command>,
     pub notices: Vec<Notice>,
+    /// Calls handed to the store.
+    pub settled: Vec<Arc<Settlement>>,
     /// The journal's first segment.
     pub journal: Vec<u8>,
 }
@@ -120,8 +130,15 @@ impl World {
         let acme = house::enterprise("acme", 6_010_114, Vec::new(), hotline::enterprise::Then::Busy);
         let acme = hotline::enterprise::Enterprise { extensions: vec![desk], ..acme };
         node.phones().replace(None, phones(&acme));
-        let mut world =
-            World { node, mono: 0, fars, media: Vec::new(), notices: Vec::new(), journal: vec![0; SEGMENT] };
+        let mut world = World {
+            node,
+            mono: 0,
+            fars,
+            media: Vec::new(),
+            notices: Vec::new(),
+            settled: Vec::new(),
+            journal: vec![0; SEGMENT],
+        };
         let port = |at: u16| Port {
             shard: 0,
             id: u32::from(at),
@@ -152,6 +169,22 @@ impl World {
         self.turn(Input::Tick);
     }
 
+    /// The number of `acme` rings a landline, and the first carrier calls it.
+    pub fn call_the_number(&mut self) {
+        let front = house::bound("front", DestinationKind::Landline, "01062345601");
+        let acme = house::enterprise("acme", 6_010_114, vec![front], Then::Dial("front".into()));
+        let hotline = Arc::new(compile(&acme, 1).remove(0));
+        let entry = Entry { tenant: hotline.tenant.clone(), version: 1, place: Place::default() };
+        let numbers = vec![(hotline.number, Some(entry))];
+        self.turn(Input::Change(Change::Enterprise { numbers, bodies: vec![hotline] }));
+        let from = Party { user: "13510001000".into(), host: "10.0.1.1".into(), display: None };
+        let invite =
+            Invite::new(SocketAddr::from(NODE), "sip:4006010114@203.0.113.1", from, sdp(4_000).into());
+        let now = self.mono;
+        self.fars[CARRIER].leg = self.fars[CARRIER].endpoint.invite(invite, now).ok();
+        self.turn(Input::Tick);
+    }
+
     /// A far end does something with its leg.
     pub fn does(&mut self, far: usize, deed: impl FnOnce(&mut Endpoint, LegId, u64)) {
         let leg = self.fars[far].leg.expect("it has a call");
@@ -167,7 +200,7 @@ impl World {
             self.mono += 90;
             for far in &mut self.fars {
                 far.endpoint.handle_timeout(self.mono);
-                far.take_events();
+                far.take_events(self.mono);
             }
             self.turn(Input::Tick);
         }
@@ -191,24 +224,30 @@ impl World {
             self.journal[at..at + chunk.bytes.len()].copy_from_slice(&chunk.bytes);
         }
         self.node.facts_written();
+        let mut answer = None;
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Media(command) => self.media.push(command),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Phone(_)
-                | Output::Heard { .. }
-                | Output::Settle(_)
-                | Output::Load { .. }
-                | Output::Sources(_)
-                | Output::Keep { .. } => {}
+                Output::Settle(settlement) => self.settled.push(settlement),
+                Output::Load { number, tenant, .. } => {
+                    let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
+                    answer = Some(Loaded { number, tenant, hotline: None, account });
+                }
+                Output::Phone(_) | Output::Heard { .. } | Output::Sources(_) | Output::Keep { .. } => {}
             }
         }
         for far in &mut self.fars {
             while let Some(sent) = far.endpoint.poll_transmit() {
-                far.said.push(sent.bytes.to_vec());
-                flying.push_back((far.at, sent.bytes.to_vec()));
+                let mut text = String::from_utf8(sent.bytes.to_vec()).expect("text");
+                far.cannot.iter().for_each(|word| text = text.replace(word, ""));
+                far.said.push(text.clone().into_bytes());
+                flying.push_back((far.at, text.into_bytes()));
             }
+        }
+        if let Some(loaded) = answer {
+            self.step(Input::Loaded(loaded), flying);
         }
     }
 
@@ -219,7 +258,7 @@ impl World {
         far.heard.push(text);
         if !far.silent {
             far.endpoint.receive(bytes, SocketAddr::from(NODE), self.mono);
-            far.take_events();
+            far.take_events(self.mono);
         }
     }
 }
