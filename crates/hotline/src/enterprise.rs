@@ -138,8 +138,23 @@ pub struct Limits {
     pub month_cost_cap_e4: Option<Money>,
     /// Calls in a calendar month in Beijing (row B06).
     pub month_calls_cap: Option<u32>,
+    /// The billing month (year × 100 + month in Beijing) in which the two caps are set aside by their owner.
+    #[serde(default)]
+    pub lifted_month: Option<u32>,
     /// Whether calls that nobody answered count against `month_calls_cap` (row B06).
     pub count_unanswered: bool,
+}
+
+impl Limits {
+    /// The cap of fees that holds in a billing month.
+    pub fn cost_cap_in(&self, month: u32) -> Option<Money> {
+        self.month_cost_cap_e4.filter(|_| self.lifted_month != Some(month))
+    }
+
+    /// The cap of calls that holds in a billing month.
+    pub fn calls_cap_in(&self, month: u32) -> Option<u32> {
+        self.month_calls_cap.filter(|_| self.lifted_month != Some(month))
+    }
 }
 
 /// Weekly hours with a name.

@@ -1,6 +1,7 @@
 //! Every decision of the product, as values: which number, may this caller, which step, which target, what happened,
 //! what it costs and how it is posted. Knows no clock, no socket, no file, no database and no randomness of its own.
 
+pub mod alert;
 pub mod barring;
 pub mod calendar;
 pub mod call;

@@ -31,6 +31,7 @@ pub struct Region {
     /// With its leading zero, such as `0755`; abroad `00` and the country code; empty when not known.
     pub area_code: Arc<str>,
     /// Whose prefix it is, **as issued**: a number that was ported (携号转网) has another operator today.
+    #[serde(rename = "carrier_as_issued")]
     pub carrier: Option<Carrier>,
     /// What the answer rests on.
     pub source: RegionSource,

@@ -288,7 +288,7 @@ impl Tenant {
         for (whose, limits, months) in self.caps(hotline) {
             let used = months.map(|m| m.of(ask.month)).unwrap_or_default();
             let counted = used.calls + used.calls_up;
-            if let Some(cap) = limits.month_calls_cap.filter(|cap| counted >= *cap) {
+            if let Some(cap) = limits.calls_cap_in(ask.month).filter(|cap| counted >= *cap) {
                 let detail = format!("{whose}: {counted} of {cap} calls in {}", ask.month);
                 return Err(Barred { cause: Cause::MonthCallCap, detail });
             }
@@ -301,7 +301,7 @@ impl Tenant {
         for (whose, limits, months) in self.caps(hotline) {
             let used = months.map(|m| m.of(month)).unwrap_or_default();
             let held = used.spent + used.reserved;
-            if let Some(cap) = limits.month_cost_cap_e4.filter(|cap| held + more > *cap) {
+            if let Some(cap) = limits.cost_cap_in(month).filter(|cap| held + more > *cap) {
                 let detail = format!("{whose}: {held} held of {cap} yuan in {month}, {more} more asked");
                 return Err(Barred { cause: Cause::MonthCostCap, detail });
             }
@@ -341,7 +341,7 @@ impl Tenant {
     pub fn headroom(&self, hotline: &Hotline, month: u32) -> Option<Money> {
         let caps = self.caps(hotline).into_iter().filter_map(|(_, limits, months)| {
             let used = months.map(|m| m.of(month)).unwrap_or_default();
-            limits.month_cost_cap_e4.map(|cap| cap - used.spent - used.reserved)
+            limits.cost_cap_in(month).map(|cap| cap - used.spent - used.reserved)
         });
         let balance = (hotline.account == AccountKind::Prepaid).then(|| self.available());
         caps.chain(balance).min()

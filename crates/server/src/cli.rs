@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 use crate::ops::Outcome;
 
+mod alerts;
 mod barring;
 mod calendar;
 mod calls;
@@ -96,6 +97,9 @@ enum Command {
     TopUp(provider::TopUp),
     /// 提高号码的绑定数上限；不带参数列出申请 / raises a number's limit; without arguments lists requests
     Limit(provider::Limit),
+    /// 告警：月上限到 80 % 和 100 % / alerts: a month's cap at 80 and 100 percent
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// 危机模式：全部号码前的公告或改呼 / crisis mode: a notice or one phone in front of all numbers
     #[command(subcommand)]
     Crisis(crisis::Crisis),
@@ -171,6 +175,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Allow(words) => barring::mark(context, crate::ops::barring::List::Allow, &words),
         Command::TopUp(words) => provider::top_up(context, &words),
         Command::Calendar(words) => calendar::calendar(context, &words),
+        Command::Alerts(words) => alerts::alerts(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
         Command::Crisis(words) => crisis::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),

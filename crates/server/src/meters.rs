@@ -60,6 +60,7 @@ impl Histogram {
 pub struct Meters {
     pub calls_up: Figure,
     pub calendar_missing_year: Figure,
+    pub open_alerts: Figure,
     pub invites: Figure,
     pub accepted: Figure,
     pub answered: Figure,

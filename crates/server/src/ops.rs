@@ -12,6 +12,7 @@ use store::{Change, Store};
 
 use crate::running::Running;
 
+pub mod alerts;
 pub mod backup;
 pub mod barring;
 pub mod calendar;
@@ -62,6 +63,9 @@ pub enum Request {
     TopUp(money::TopUp),
     Limit(money::Limit),
     LimitRequests(money::LimitRequests),
+    Lift(alerts::Lift),
+    Alerts(alerts::List),
+    AlertsAck(alerts::Ack),
     Mark(barring::Mark),
     Blocks(barring::Blocks),
     Audit(money::Audit),
@@ -139,6 +143,9 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::TopUp(asked) => told(money::top_up(desk, &asked).await),
         Request::Limit(asked) => told(money::limit(desk, &asked).await),
         Request::LimitRequests(asked) => told(money::limit_requests(desk, &asked).await),
+        Request::Lift(asked) => told(alerts::lift(desk, &asked).await),
+        Request::Alerts(asked) => told(alerts::list(desk, &asked).await),
+        Request::AlertsAck(asked) => told(alerts::ack(desk, &asked).await),
         Request::Mark(asked) => told(barring::mark(desk, &asked).await),
         Request::Blocks(asked) => told(barring::blocks(desk, &asked).await),
         Request::Audit(asked) => told(money::audit(desk, &asked).await),

@@ -585,3 +585,91 @@ fn r24_a_signed_year_is_taken_in_while_the_platform_runs() {
     demo.stop();
     assert_eq!(next.map(is_open), [false, true], "and after it, from the database");
 }
+
+/// Rows B05, B06, B07: the owner sets a month's caps aside until the month ends, and everybody sees who did.
+#[test]
+fn b07_the_owner_sets_a_cap_aside_until_the_month_ends() {
+    let dir = Dir::new();
+    dir.import_samples();
+    assert_eq!(dir.refusal(&["limit", "huaxin", "--lift"]), (2, "invalid_value".into()), "it has no cap");
+    assert_eq!(dir.refusal(&["limit", "lantian", "--lift", "--number", "4006010114"]).0, 4);
+    let lifted = dir.json(&["limit", "lantian", "--lift"]);
+    let month = lifted["month"].as_u64().expect("this month");
+    assert!(dir.json(&["export", "lantian"]).to_string().contains(&format!("lifted_month: {month}")));
+    assert_eq!(dir.json(&["limit", "lantian", "--lift"])["version"], lifted["version"], "twice is once");
+    assert_eq!(dir.json(&["limit", "lantian", "--restore"])["month"], Value::Null);
+    assert!(!dir.json(&["export", "lantian"]).to_string().contains("lifted_month"));
+    let audit = dir.json(&["audit", "lantian"]).to_string();
+    assert!(
+        audit.contains("lift_caps") && audit.contains("set aside in") && audit.contains("in force"),
+        "{audit}"
+    );
+    assert_eq!(dir.json(&["alerts", "list"]), Value::Array(Vec::new()));
+    assert_eq!(dir.json(&["alerts", "ack", "lantian"])["acked"], 0);
+    assert_eq!(dir.refusal(&["alerts", "ack", "nobody"]), (4, "not_found".into()));
+
+    let text = std::fs::read_to_string(example("lantian")).expect("shipped");
+    let notify =
+        dir.write("notify.yaml", &text.replace("month_calls: 10000", "month_calls: 10000\n  notify: [sms]"));
+    assert_eq!(dir.refusal(&["import", &notify]), (1, "not_available".into()), "messages come later");
+}
+
+/// Rows B01, B03: lists of callers by pattern and by a call's id, with what each entry did.
+#[test]
+fn b01_b03_callers_are_blocked_and_allowed_in_one_command() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let block = ["block", "021*", "--tenant", "huaxin", "--number", "4006010114", "--note", "样例"];
+    let done = dir.json(&block);
+    assert_eq!(done["numbers"], serde_json::json!(["4006010114"]));
+    assert_eq!(dir.json(&block)["numbers"], serde_json::json!([]), "twice is once");
+    let explain =
+        |from: &str| dir.json(&["explain", "4006010114", "--from", from])["record"]["cause"].clone();
+    assert_eq!(explain("02161234599"), "blocked");
+    let entries = dir.json(&["block", "--tenant", "huaxin"]);
+    let entry =
+        entries.as_array().expect("rows").iter().find(|row| row["caller"] == "021*").expect("it stands");
+    assert_eq!((&entry["by"], &entry["note"], &entry["hits"]), (&"tester".into(), &"样例".into(), &0.into()));
+
+    dir.json(&["allow", "021-6123 4599", "--tenant", "huaxin"]);
+    assert_ne!(explain("02161234599"), "blocked", "the white list comes first");
+    dir.json(&["allow", "02161234599", "--tenant", "huaxin", "--remove"]);
+    assert_eq!(explain("02161234599"), "blocked");
+    dir.json(&["block", "021*", "--tenant", "huaxin", "--remove"]);
+    assert_ne!(explain("02161234599"), "blocked");
+
+    dir.json(&["fill", "--records", "3", "--number", "4006010114"]);
+    let calls = dir.json(&["calls", "--limit", "1"]);
+    let (call, caller) =
+        (calls[0]["call"].as_str().expect("an id"), calls[0]["caller"].as_str().expect("shown"));
+    let by_call = dir.json(&["block", call]);
+    assert_eq!((&by_call["pattern"], &by_call["tenant"]), (&caller.into(), &"huaxin".into()));
+    for (words, refused) in [
+        (&["block", "abc", "--tenant", "huaxin"][..], (2, "invalid_value")),
+        (&["block", "021*"], (2, "invalid_value")),
+        (&["allow"], (2, "invalid_value")),
+        (&["block", "021*", "--tenant", "nobody"], (4, "not_found")),
+        (&["block", "021*", "--tenant", "huaxin", "--number", "4009999999"], (4, "not_found")),
+        (&["block", "01m4pzyw4p19bahctak06fwb22"], (4, "not_found")),
+    ] {
+        assert_eq!(dir.refusal(words), (refused.0, refused.1.to_owned()), "{words:?}");
+    }
+}
+
+/// Row R36: a ported number has another operator than its prefix says, so the operator is marked wherever it is shown.
+#[test]
+fn r36_the_operator_is_marked_as_issued_wherever_it_is_shown() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let text = stdout(&dir.run(&["region", "13800138000"]));
+    assert!(text.contains("mobile") && text.contains("the carrier is as issued"), "{text}");
+    let explained = dir.json(&["explain", "4006010114", "--from", "13800138000"]);
+    for shown in [&dir.json(&["region", "13800138000"]), &explained["region"], &explained["record"]["region"]]
+    {
+        assert_eq!(
+            (&shown["carrier_as_issued"], &shown["carrier"]),
+            (&"mobile".into(), &Value::Null),
+            "{shown}"
+        );
+    }
+}

@@ -72,6 +72,7 @@ fn limits(dice: &mut Dice, scale: u64) -> Limits {
             .then(|| Money::from_fen(dice.within(100, 1_500) as i64 * scale as i64)),
         month_calls_cap: dice.chance(150).then(|| dice.within(10, 60 * scale) as u32),
         count_unanswered: dice.chance(300),
+        lifted_month: None,
     }
 }
 

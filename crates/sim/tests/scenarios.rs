@@ -48,6 +48,7 @@ scenarios! {
     b03_the_white_list
     b04_locked_out
     b04_three_tries_and_a_password
+    b05_a_cap_set_aside_for_its_month
     b05_month_cost_cap
     b06_month_call_cap
     b08_calls_at_once
@@ -86,6 +87,7 @@ scenarios! {
     first_call
     i03_colour_ring
     i07_the_notice_before_the_recording
+    i07_the_notice_on_every_path
     n6_a_flood_of_keys
     r04_an_edit_touches_the_next_call
     r05_in_the_order_written

@@ -146,7 +146,7 @@ impl Store {
                 post_entry(&mut transaction, entry).await?;
             }
         }
-        adjusted.caps_passed = add_sums(&mut transaction, sums).await?;
+        adjusted.caps_passed = add_sums(&mut transaction, sums, change.at).await?;
         for tenant in tenants {
             write_audit(&mut transaction, tenant, change, "re_rate", "charges", None, Some(reason)).await?;
         }

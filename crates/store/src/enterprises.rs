@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use hotline::enterprise::Enterprise;
+use hotline::enterprise::{Enterprise, Limits};
 use hotline::{HotlineNumber, TenantId};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -29,7 +29,10 @@ static NUMBER: LazyLock<Rows> = LazyLock::new(|| {
     )
 });
 
-static CAP: LazyLock<Rows> = LazyLock::new(|| Rows::new("insert into cap (tenant_id, number, cap_e4)", ""));
+static CAP: LazyLock<Rows> =
+    LazyLock::new(|| Rows::new("insert into cap (tenant_id, number, cap_e4, lifted_month)", ""));
+static CALL_CAP: LazyLock<Rows> =
+    LazyLock::new(|| Rows::new("insert into call_cap (tenant_id, number, cap, lifted_month)", ""));
 
 static HELD: LazyLock<Among> = LazyLock::new(|| {
     Among::new(
@@ -137,7 +140,8 @@ impl Store {
             if NUMBER.write(&mut transaction, numbers).await? < wanted as u64 {
                 return Ok(Put::NumbersTaken { taken: taken_numbers(&mut transaction, some).await? });
             }
-            CAP.write(&mut transaction, some.iter().flat_map(cap_values).collect()).await?;
+            CAP.write(&mut transaction, some.iter().flat_map(cost_caps).collect()).await?;
+            CALL_CAP.write(&mut transaction, some.iter().flat_map(call_caps).collect()).await?;
         }
         let became = format!("{} enterprises", enterprises.len());
         let provider = TenantId::provider();
@@ -219,9 +223,11 @@ async fn write_numbers(
 }
 
 async fn write_caps(connection: &mut AnyConnection, enterprise: &Enterprise) -> Result<()> {
-    let sql = "delete from cap where tenant_id = $1";
-    sqlx::query(sql).bind(enterprise.id.to_string()).execute(&mut *connection).await?;
-    CAP.write(connection, cap_values(enterprise)).await?;
+    for sql in ["delete from cap where tenant_id = $1", "delete from call_cap where tenant_id = $1"] {
+        sqlx::query(sql).bind(enterprise.id.to_string()).execute(&mut *connection).await?;
+    }
+    CAP.write(connection, cost_caps(enterprise)).await?;
+    CALL_CAP.write(connection, call_caps(enterprise)).await?;
     Ok(())
 }
 
@@ -276,13 +282,27 @@ fn number_values(enterprise: &Enterprise, version: u32) -> Vec<Value> {
     enterprise.numbers.iter().flat_map(row).collect()
 }
 
-fn cap_values(enterprise: &Enterprise) -> Vec<Value> {
-    let whole = (None, enterprise.limits.month_cost_cap_e4);
-    let each = enterprise.numbers.iter().map(|number| (Some(number.number), number.limits.month_cost_cap_e4));
-    let mut values = Vec::new();
-    for (number, cap) in std::iter::once(whole).chain(each) {
-        if let Some(cap) = cap {
-            values.extend([enterprise.id.as_str().into(), column_of(number).into(), cap.0.into()]);
+fn cost_caps(enterprise: &Enterprise) -> Vec<Value> {
+    cap_values(enterprise, |limits| limits.month_cost_cap_e4.map(|cap| cap.0))
+}
+
+fn call_caps(enterprise: &Enterprise) -> Vec<Value> {
+    cap_values(enterprise, |limits| limits.month_calls_cap.map(i64::from))
+}
+
+fn cap_values(enterprise: &Enterprise, cap_of: impl Fn(&Limits) -> Option<i64>) -> Vec<Value> {
+    let whole = (None, &enterprise.limits);
+    let each = enterprise.numbers.iter().map(|number| (Some(number.number), &number.limits));
+    let mut values: Vec<Value> = Vec::new();
+    for (number, limits) in std::iter::once(whole).chain(each) {
+        if let Some(cap) = cap_of(limits) {
+            let lifted = limits.lifted_month.map(i64::from);
+            values.extend([
+                enterprise.id.as_str().into(),
+                column_of(number).into(),
+                cap.into(),
+                lifted.into(),
+            ]);
         }
     }
     values

@@ -5,6 +5,7 @@
 //! journal; what people change goes through a function of its noun, at once and audited. An expected refusal is a
 //! value ([`Put`], [`TopUp`]); an [`Error`] means the database did not do what it was asked.
 
+mod alerts;
 mod audit;
 mod backup;
 mod calls;
@@ -23,6 +24,7 @@ mod settle;
 mod tenants;
 mod verify;
 
+pub use alerts::Alert;
 pub use audit::{Audited, Change};
 pub use backup::Backup;
 pub use calls::{CallFilter, CallRow, StoredCall};

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 9] = [
+pub const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -16,6 +16,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "trunk_profile", include_str!("../../../migrations/0007_trunk_profile.sql")),
     (8, "call_password", include_str!("../../../migrations/0008_call_password.sql")),
     (9, "call_priority", include_str!("../../../migrations/0009_call_priority.sql")),
+    (10, "alert", include_str!("../../../migrations/0010_alert.sql")),
 ];
 
 impl Store {

@@ -10,6 +10,7 @@ use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use crate::alerts::{Touched, raise_cap_alerts};
 use crate::database::{Result, Store};
 use crate::rows::{Among, Read, Rows, Value, arguments, int};
 use crate::settle::CapPassed;
@@ -174,17 +175,20 @@ static PASSED: LazyLock<Among> = LazyLock::new(|| {
     Among::new(
         "select cap.tenant_id, cap.number, month, spent_e4, cap_e4 from cap join month_spend \
             on month_spend.tenant_id = cap.tenant_id and month_spend.number = cap.number \
-         where spent_e4 > cap_e4 and cap.tenant_id in",
+         where spent_e4 > cap_e4 and coalesce(lifted_month, 0) <> month and cap.tenant_id in",
         "order by cap.tenant_id, cap.number, month",
     )
 });
 
 /// Adds the sums to what is there and says which caps of the months and numbers touched stand passed.
-pub(crate) async fn add_sums(connection: &mut AnyConnection, sums: Sums) -> Result<Vec<CapPassed>> {
+/// Months that reached a level of a cap raise their alerts, dated `at`.
+pub(crate) async fn add_sums(connection: &mut AnyConnection, sums: Sums, at: Wall) -> Result<Vec<CapPassed>> {
+    let used: Touched = sums.months.keys().cloned().collect();
     let touched: BTreeSet<MonthKey> =
         sums.months.iter().filter(|(_, sum)| !sum.spent.is_zero()).map(|(key, _)| key.clone()).collect();
     ROLLUP.write(connection, sums.hours.into_iter().flat_map(hour_values).collect()).await?;
     MONTH.write(connection, sums.months.into_iter().flat_map(month_values).collect()).await?;
+    raise_cap_alerts(connection, &used, at).await?;
     let mut tenants: Vec<String> = touched.iter().map(|(tenant, _, _)| tenant.to_string()).collect();
     tenants.dedup();
     let mut passed = Vec::new();

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use hotline::ledger::Entry;
 use hotline::settlement::Settlement;
-use hotline::{HotlineNumber, Money, TenantId};
+use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::AnyConnection;
 
 use crate::calls::insert_records;
@@ -98,7 +98,8 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
         sums.add_fee(charged.place, fee(charged.charge));
     }
     add_entry_sums(connection, &entries).await?;
-    let caps_passed = add_sums(connection, sums).await?;
+    let ended_at = new.iter().map(|one| one.record.ended_at).max().unwrap_or(Wall(0));
+    let caps_passed = add_sums(connection, sums, ended_at).await?;
     write_states(connection, batch).await?;
     if let Some(position) = batch.iter().map(|one| one.position).max() {
         write_mark(connection, position, node).await?;

@@ -203,6 +203,7 @@ fn limits(written: &Limits) -> Tree {
         .maybe("calls_per_minute_per_caller", written.calls_per_minute_per_caller_max.map(number))
         .maybe("month_cost", written.month_cost_cap_e4.map(|money| text(&money.to_string())))
         .maybe("month_calls", written.month_calls_cap.map(number))
+        .maybe("lifted_month", written.lifted_month.map(number))
         .unless(!written.count_unanswered, "count_unanswered", || flag(true))
         .map()
 }

@@ -12,6 +12,7 @@ use super::calls;
 use super::pure::{dry_run, read_number};
 use super::show::code;
 use super::{Client, Context, Need, Ran};
+use crate::ops::alerts::{Lift, Lifted};
 use crate::ops::status::Status;
 use crate::ops::{Code, Outcome, Refusal, Request, callers, money, provider, re_rate as again};
 
@@ -53,22 +54,31 @@ pub fn top_up(context: &Context, words: &TopUp) -> Ran {
 /// The words of `limit`.
 #[derive(Args)]
 #[command(
-    after_help = "例 / examples:\n  sibai limit huaxin --number 4006010114 --bindings 30\n  sibai limit   (等待处理的申请 / requests that wait)"
+    after_help = "例 / examples:\n  sibai limit huaxin --number 4006010114 --bindings 30\n  sibai limit huaxin --lift   (本月不设上限，下月恢复 / no cap until the month ends)\n  sibai limit   (等待处理的申请 / requests that wait)"
 )]
 pub struct Limit {
     /// 企业 / the enterprise
     tenant: Option<String>,
     /// 400 号码 / its number
-    #[arg(long, requires = "bindings", requires = "tenant")]
+    #[arg(long, requires = "tenant")]
     number: Option<String>,
     /// 绑定数上限 / how many bound numbers it may have
     #[arg(long, requires = "number")]
     bindings: Option<u32>,
+    /// 本月内不再按月上限停止接续 / sets the month's caps aside until the month ends
+    #[arg(long, requires = "tenant", conflicts_with = "bindings")]
+    lift: bool,
+    /// 恢复月上限 / puts the month's caps in force again
+    #[arg(long, requires = "tenant", conflicts_with_all = ["bindings", "lift"])]
+    restore: bool,
 }
 
 /// `sibai limit`
 pub fn limit(context: &Context, words: &Limit) -> Ran {
     let tenant = words.tenant.as_deref().map(TenantId::new);
+    if let Some(tenant) = tenant.as_ref().filter(|_| words.lift || words.restore) {
+        return lift(context, tenant.clone(), words);
+    }
     let (Some(tenant), Some(number), Some(bindings)) = (&tenant, &words.number, words.bindings) else {
         return limit_requests(context, tenant);
     };
@@ -80,6 +90,25 @@ pub fn limit(context: &Context, words: &Limit) -> Ran {
             format!("{} 现在最多绑定 {} 个号码", done.number.grouped(), done.bindings),
             format!("{} may have {} bound numbers now", done.number.grouped(), done.bindings),
         );
+    })?;
+    Ok(0)
+}
+
+fn lift(context: &Context, tenant: TenantId, words: &Limit) -> Ran {
+    let number = words.number.as_deref().map(read_number).transpose()?;
+    let request = Request::Lift(Lift { tenant, number, restore: words.restore, by: context.by.clone() });
+    let done: Lifted = context.ask(Need::Data, &request)?;
+    context.show(&done, |done| {
+        let whose = done.number.map_or_else(|| done.tenant.to_string(), |number| number.grouped());
+        match done.month {
+            Some(month) => context.say(
+                format!("{whose} 在 {month} 内不按月上限停止接续，下个来电起生效"),
+                format!("{whose} has no cap in {month}, from the next call on"),
+            ),
+            None => {
+                context.say(format!("{whose} 的月上限已恢复"), format!("the caps of {whose} are in force"))
+            }
+        }
     })?;
     Ok(0)
 }

@@ -43,6 +43,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
     vec![
         ("sibai_calls_up", Gauge, "Live calls.", meters.calls_up.value()),
         (
+            "sibai_open_alerts",
+            Gauge,
+            "Alerts of caps that nobody has acknowledged.",
+            meters.open_alerts.value(),
+        ),
+        (
             "sibai_calendar_missing_year",
             Gauge,
             "In December the next year if its holidays are not imported, else 0: an alarm.",

@@ -261,7 +261,7 @@ pub fn sign(text: &str, pkcs8: &[u8]) -> Outcome<(String, String)> {
     Ok((format!("{body}{SIGNATURE}{signature}\n"), to_hex(pair.public_key().as_ref())))
 }
 
-/// Tells the figure and, once a day, the log that the next year is missing.
+/// Tells the figures and, once a day, the log that the next year is missing; the alerts that are open.
 pub async fn watch(meters: Arc<crate::meters::Meters>, store: Store) {
     let mut said: Option<Date> = None;
     loop {
@@ -274,7 +274,10 @@ pub async fn watch(meters: Arc<crate::meters::Meters>, store: Store) {
                 said = Some(today);
             }
         }
-        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+        if let Ok(open) = store.open_alerts().await {
+            meters.open_alerts.set(open);
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     }
 }
 

@@ -375,6 +375,7 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
             ("charging", "answer") => enterprise.charging_from = ChargingFrom::Answer,
             ("month_cost_cap", cap) => number.limits.month_cost_cap_e4 = Some(cap.parse().ok()?),
             ("month_calls_cap", cap) => number.limits.month_calls_cap = Some(cap.parse().ok()?),
+            ("lifted", month) => number.limits.lifted_month = Some(month.parse().ok()?),
             ("count_unanswered", "yes") => number.limits.count_unanswered = true,
             ("concurrent", most) => number.limits.concurrent_calls_max = Some(most.parse().ok()?),
             ("concurrent_per_caller", most) => {

@@ -117,6 +117,10 @@ async fn settings_are_audited(case: Case) {
     store.put_setting(&provider, "mask_numbers", "yes", &by).await.unwrap();
     assert_eq!(store.setting(&provider, "mask_numbers").await.unwrap().as_deref(), Some("yes"));
     assert_eq!(store.setting(&TenantId::new("huaxin"), "mask_numbers").await.unwrap(), None);
-    let audit = store.audit(&provider, None, 1).await.unwrap();
+    store.put_setting(&provider, "calendar/2028", "b", &by).await.unwrap();
+    store.put_setting(&provider, "calendar/2027", "a", &by).await.unwrap();
+    let own = [("calendar/2027".to_owned(), "a".to_owned()), ("calendar/2028".to_owned(), "b".to_owned())];
+    assert_eq!(store.settings(&provider, "calendar/").await.unwrap(), own);
+    let audit = store.audit(&provider, Some(3), 1).await.unwrap();
     assert_eq!((audit[0].was.as_deref(), audit[0].became.as_deref()), (Some("no"), Some("yes")));
 }

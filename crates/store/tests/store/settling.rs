@@ -1,7 +1,8 @@
 //! Settling a journal: harmless to repeat, in any order, in any batch.
 
+use hotline::alert::AlertKind;
 use hotline::cdr::AnswerStatus;
-use hotline::{Beijing, Money, Wall};
+use hotline::{Beijing, HotlineNumber, Money, Wall};
 use store::{Error, RollupFilter, Settlement, Store, TenantState};
 
 use crate::case::Case;
@@ -17,6 +18,7 @@ crate::on_both_engines!(
     the_latest_state_of_a_tenant_wins_in_any_order,
     batches_of_every_size_are_written_whole,
     fault_b2_a_passed_cap_is_told_and_the_record_kept,
+    b07_a_cap_at_80_and_at_100_percent_is_an_alert_each_once,
     a_month_is_beijings,
     b06_what_counts_against_a_cap_is_what_each_call_said,
     r15_what_is_forgotten_stays_so_and_the_audit_says_who_asked,
@@ -211,6 +213,45 @@ async fn fault_b2_a_passed_cap_is_told_and_the_record_kept(case: Case) {
     assert_eq!((&passed.tenant, passed.number, passed.month), (&tenant(0), None, 202_610));
     assert_eq!((passed.spent_e4, passed.cap_e4), (Money::from_fen(198), Money::from_fen(132)));
     assert!(store.call(settlement(6).record.call).await.unwrap().is_some());
+}
+
+async fn b07_a_cap_at_80_and_at_100_percent_is_an_alert_each_once(case: Case) {
+    let store = &case.store;
+    let mut enterprise = crate::enterprises::enterprise("huaxin", &[number(0)]);
+    enterprise.limits.month_cost_cap_e4 = Some(Money::from_fen(198));
+    enterprise.numbers[0].limits.month_calls_cap = Some(5);
+    let by = crate::sample::change(morning());
+    store.put_enterprise(&enterprise, 0, &by).await.unwrap();
+    let levels = async || -> Vec<(AlertKind, Option<HotlineNumber>, u8)> {
+        let rows = store.alerts(Some(&tenant(0)), false, 100).await.unwrap();
+        let mut levels: Vec<_> = rows.iter().map(|row| (row.kind, row.number, row.level)).collect();
+        levels.sort();
+        levels
+    };
+    // 0.66 each: two of them are 67 %, three 100 % of the fees; two are 40 % and three 60 % of the calls.
+    store.settle(&[settlement(0), settlement(3)], "node-1").await.unwrap();
+    assert_eq!(levels().await, []);
+    store.settle(&[settlement(6)], "node-1").await.unwrap();
+    let cost = [(AlertKind::MonthCost, None, 80), (AlertKind::MonthCost, None, 100)];
+    assert_eq!(levels().await, cost);
+    store.settle(&[settlement(9)], "node-1").await.unwrap();
+    let calls = (AlertKind::MonthCalls, Some(number(0)), 80);
+    assert_eq!(levels().await, [&cost[..], &[calls]].concat());
+    let first = &store.alerts(None, false, 100).await.unwrap()[0];
+    assert_eq!((first.period, first.used, first.allowed), (202_610, 4, 5));
+    assert_eq!(first.raised_at, settlement(9).record.ended_at);
+    assert_eq!(store.open_alerts().await.unwrap(), 3);
+    assert_eq!(store.ack_alerts(&tenant(0), &by).await.unwrap(), 3);
+    store.settle(&[settlement(9), settlement(12)], "node-1").await.unwrap();
+    let calls = (AlertKind::MonthCalls, Some(number(0)), 100);
+    assert_eq!(levels().await, [calls], "those that were seen do not come again");
+    assert_eq!(store.alerts(None, true, 100).await.unwrap().len(), 4);
+
+    // Set aside by its owner, a passed cap is no alarm any more.
+    enterprise.limits.lifted_month = Some(202_610);
+    store.put_enterprise(&enterprise, 1, &by).await.unwrap();
+    assert_eq!(store.settle(&[settlement(15)], "node-1").await.unwrap().caps_passed, []);
+    is_clean(store).await;
 }
 
 async fn a_month_is_beijings(case: Case) {

@@ -75,9 +75,10 @@ pub(super) const LIMITS: Shape = Shape {
         may("calls_per_minute_per_caller"),
         may("month_cost"),
         may("month_calls"),
+        may("lifted_month"),
         may("count_unanswered"),
     ],
-    later: &["day_cost", "day_calls", "month_minutes", "calls_per_second", "balance_alert"],
+    later: &["day_cost", "day_calls", "month_minutes", "calls_per_second", "balance_alert", "notify"],
 };
 
 pub(super) const SCHEDULE: Shape = Shape {

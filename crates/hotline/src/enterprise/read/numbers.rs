@@ -300,6 +300,10 @@ impl Reader<'_> {
                 .count(object.field("calls_per_minute_per_caller"), CALLS_PER_MINUTE_MAX),
             month_cost_cap_e4: self.money(object.field("month_cost")),
             month_calls_cap: self.count(object.field("month_calls"), 1_000_000_000),
+            lifted_month: object
+                .field("lifted_month")
+                .and_then(|at| self.whole(&at, 200_001, 219_912))
+                .map(|month| month as u32),
             count_unanswered: self.flag(object.field("count_unanswered"), false),
         }
     }
