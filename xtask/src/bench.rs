@@ -5,8 +5,10 @@ mod call;
 mod cost;
 mod ng;
 mod peer;
+mod phones;
 mod process;
 mod relay;
+mod streams;
 mod table;
 mod talk;
 
@@ -59,6 +61,17 @@ const FIGURES: &[Figure] = &[
         measure: call::delay,
     },
     Figure { name: "memory", what: "memory per live recorded call", measure: call::memory },
+    Figure {
+        name: "streams",
+        what: "full call with the caller by TLS and by WSS, against UDP",
+        measure: streams::full_call,
+    },
+    Figure {
+        name: "register",
+        what: "20,000 phones: a refresh, and their memory",
+        measure: phones::register,
+    },
+    Figure { name: "flood", what: "a stranger's flood while carriers call", measure: phones::flood },
     Figure { name: "soak", what: "growth per call over 200,000 calls", measure: call::soak },
     Figure {
         name: "start",

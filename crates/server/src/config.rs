@@ -127,6 +127,8 @@ pub struct Http {
     /// PEM files of certificate and key: with them it speaks TLS alone, and SIP is WSS. They are read again when they
     /// change, and at SIGHUP.
     pub identity: Option<(PathBuf, PathBuf)>,
+    /// Who may speak SIP by WebSocket; phones alone unless said.
+    pub role: Role,
 }
 
 /// Recordings.
@@ -376,6 +378,7 @@ mod written {
         pub advertised: Option<Spanned<String>>,
         pub certificate: Option<Spanned<PathBuf>>,
         pub key: Option<Spanned<PathBuf>>,
+        pub role: Option<Spanned<String>>,
     }
 
     #[derive(Default, Deserialize)]
@@ -505,6 +508,10 @@ impl Checker<'_> {
             listen: listen?,
             advertised: advertised.map_or(Some(None), |told| told.map(Some))?,
             identity,
+            role: match &written.role {
+                Some(word) => self.role(Some(word), "http.role")?,
+                None => Role::Phones,
+            },
         })
     }
 

@@ -435,10 +435,10 @@ fn cannot_listen(address: SocketAddr, error: io::Error) -> ServeError {
     ServeError::Listen { what: "SIP on", address, error }
 }
 
-/// Who may speak on each listener of the endpoint. Nobody but phones comes by WebSockets.
+/// Who may speak on each listener of the endpoint; that of WebSockets is the last.
 fn roles(config: &Config) -> Vec<Role> {
     let further = config.listeners.iter().map(|listen| listen.role);
-    std::iter::once(config.sip.role).chain(further).chain([Role::Phones]).collect()
+    std::iter::once(config.sip.role).chain(further).chain([config.http.role]).collect()
 }
 
 /// Binds the streams that `[[listen]]` names and starts their thread; each listener joins those the endpoint knows, in

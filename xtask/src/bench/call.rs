@@ -14,37 +14,38 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A number whose calls are not recorded, and one whose calls are.
-const PLAIN: &str = "4006010114";
+pub const PLAIN: &str = "4006010114";
 const RECORDED: &str = "4008123888";
 
 /// More than this share of failed calls makes a run worthless.
 const FAILED_SHARE_MAX: f64 = 0.001;
 
 /// One load run.
-struct Load {
-    number: &'static str,
-    rate: u32,
-    seconds: u32,
-    warm_up_seconds: u32,
-    hold_ms: u32,
-    rtp: bool,
+pub struct Load {
+    pub number: &'static str,
+    pub rate: u32,
+    pub seconds: u32,
+    pub warm_up_seconds: u32,
+    pub hold_ms: u32,
+    pub rtp: bool,
 }
 
 /// What a load run printed and what the peer used meanwhile.
-struct Sample {
-    printed: Json,
-    cpu_us_per_call: f64,
-    cpu_us_by_thread: BTreeMap<String, f64>,
+pub struct Sample {
+    pub printed: Json,
+    pub cpu_us_per_call: f64,
+    pub cpu_us_by_thread: BTreeMap<String, f64>,
 }
 
 impl Sample {
-    fn failed_share(&self) -> f64 {
+    /// Calls that were not answered, of all that were tried.
+    pub fn failed_share(&self) -> f64 {
         let attempted = self.printed.number("attempted").unwrap_or(0.0);
         1.0 - self.printed.number("answered").unwrap_or(0.0) / attempted
     }
 
     /// Not a number fails the comparison, so a run without calls is never good.
-    fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         self.failed_share() < FAILED_SHARE_MAX
     }
 
@@ -109,9 +110,14 @@ fn full_call_rows(what: &str, ours: &[Sample], theirs: &[Sample]) -> Vec<Row> {
 }
 
 /// Runs one load and watches the peer.
-fn measured(product: &Product, peer: &Peer, load: &Load) -> Outcome<Sample> {
+pub fn measured(product: &Product, peer: &Peer, load: &Load) -> Outcome<Sample> {
+    measured_at(product, peer, peer.target, load)
+}
+
+/// The same by another way to the peer.
+pub fn measured_at(product: &Product, peer: &Peer, target: SocketAddr, load: &Load) -> Outcome<Sample> {
     let log = product.log("load");
-    let words = load.words(peer.target, product.callee);
+    let words = load.words(target, product.callee);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let running = Running::start(product.command(&words), &log)?;
     sleep(Duration::from_secs(load.warm_up_seconds.into()));
