@@ -76,3 +76,25 @@ fn fault_n1_mutated_streams_are_cut_alike_however_they_come() {
         }
     }
 }
+
+#[test]
+fn fault_n1_mutated_registrations_neither_panic_nor_grow() {
+    let mut dice = Dice::new(3261);
+    for seed in &files("../../fuzz/corpus/sip_register") {
+        fuzzed::register(seed);
+        for _ in 0..1_000 {
+            fuzzed::register(&mutate(seed, &mut dice));
+        }
+    }
+}
+
+#[test]
+fn fault_n1_n4_mutated_digests_prove_nobody() {
+    let mut dice = Dice::new(7616);
+    for seed in &files("../../fuzz/corpus/sip_digest") {
+        fuzzed::digest(seed);
+        for _ in 0..2_000 {
+            fuzzed::digest(&mutate(seed, &mut dice));
+        }
+    }
+}

@@ -3,9 +3,12 @@
 
 use std::net::SocketAddr;
 
+use sip::digest::{Authenticator, Claim, Credentials, Ha1, Verdict};
 use sip::frame::{BODY_BYTES_MAX, Frame, FrameError, Framer, HEAD_BYTES_MAX};
+use sip::location::Limits;
+use sip::registrar::Registrar;
 use sip::sdp::{Format, Sdp};
-use sip::{Config, Counts, Endpoint, Event, Invite, Party};
+use sip::{Config, Counts, Endpoint, Event, Invite, Party, Register};
 
 /// Stands in the corpus for the branch of our INVITE.
 const BRANCH: &[u8] = b"0123456789abcde0";
@@ -119,4 +122,74 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Option<Fra
         assert!(framer.waiting() <= HEAD_BYTES_MAX + BODY_BYTES_MAX, "kept {}", framer.waiting());
     }
     (found, None)
+}
+
+/// One message to a registrar, proven or not: bindings stay within their bound, and nothing is left of it but them.
+pub fn register(data: &[u8]) {
+    let here = SocketAddr::from(([192, 0, 2, 2], 5060));
+    let peer = SocketAddr::from(([198, 51, 100, 7], 5060));
+    let mut endpoint = Endpoint::new(Config { registrar: true, ..Config::new(here, 3) });
+    let limits = Limits::default();
+    let mut registrar = Registrar::new("sibai", [7; 32], limits);
+    let ha1 = Ha1::of("huaxin-8001", "sibai", "right");
+    let mut now_ms = 1;
+    for moment in 1..4 {
+        endpoint.receive(data, peer, moment);
+        while let Some(event) = endpoint.poll_event() {
+            if let Event::Registering { register } = event {
+                registrar.hear(&mut endpoint, &register, Some(&ha1), moment);
+                // What a proven one would do with these headers.
+                let _ = registrar.location.update(&register, moment);
+                assert!(registrar.location.of(&register.user, moment).count() <= limits.bindings_max);
+                endpoint.grant_register(&register, registrar.location.of(&register.user, moment), moment);
+            }
+        }
+        while endpoint.poll_transmit().is_some() {}
+    }
+    while let Some(at) = endpoint.next_timeout() {
+        now_ms = now_ms.max(at);
+        assert!(now_ms < 400_000, "something goes on for ever");
+        endpoint.handle_timeout(now_ms);
+        react(&mut endpoint, now_ms);
+    }
+    assert_eq!(endpoint.counts(), Counts::default());
+}
+
+/// One value of an Authorization header, and of a challenge to us: no panic, nobody proven who knows no password, and what we
+/// answer is one line.
+pub fn digest(data: &[u8]) {
+    if let Some(claim) = Claim::read(data) {
+        let mut authenticator = Authenticator::new("sibai", [7; 32]);
+        let ha1 = Ha1::of(&claim.user, "sibai", "right");
+        for known in [None, Some(&ha1)] {
+            assert_eq!(authenticator.judge(&claim, "REGISTER", known, 1_000), Verdict::Wrong);
+        }
+    }
+    let here = SocketAddr::from(([192, 0, 2, 2], 5060));
+    let peer = SocketAddr::from(([198, 51, 100, 7], 5060));
+    let mut endpoint = Endpoint::new(Config::new(here, 3));
+    let ours = Register {
+        to: peer.into(),
+        registrar: "sip:carrier.example".into(),
+        address_of_record: "sip:1@carrier.example".into(),
+        contact_user: "1".into(),
+        expires_s: 60,
+        credentials: Some(Credentials::new("1", "secret")),
+    };
+    endpoint.register(None, ours, 1).expect("writable");
+    let sent = endpoint.poll_transmit().expect("REGISTER").bytes;
+    let text = String::from_utf8(sent.to_vec()).expect("our own message");
+    let kept =
+        |line: &&str| ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name));
+    let mut answer = b"SIP/2.0 401 Unauthorized\r\n".to_vec();
+    text.lines().filter(kept).for_each(|line| answer.extend([line.as_bytes(), b"\r\n"].concat()));
+    answer.extend(b"WWW-Authenticate: ");
+    answer.extend(data.iter().filter(|byte| !b"\r\n".contains(byte)));
+    answer.extend(b"\r\nContent-Length: 0\r\n\r\n");
+    endpoint.receive(&answer, peer, 2);
+    while let Some(sent) = endpoint.poll_transmit() {
+        let text = String::from_utf8(sent.bytes.to_vec()).expect("readable values alone are answered");
+        assert!(text.lines().filter(|line| line.starts_with("Authorization: ")).count() <= 1);
+        assert!(text.starts_with("REGISTER sip:carrier.example SIP/2.0\r\n") && text.ends_with("\r\n\r\n"));
+    }
 }
