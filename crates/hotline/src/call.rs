@@ -22,6 +22,7 @@ pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
 
 mod asking;
 mod dialling;
+mod ending;
 mod explain;
 mod fact;
 mod meter;
@@ -496,74 +497,6 @@ impl Call {
         }
     }
 
-    fn refusing(&mut self, play: u32, cause: Cause, event: Event, desk: &mut Desk<'_>, now: Mono) {
-        match event {
-            Event::Played { play: ended } if ended == play => {
-                self.disarm(Timer::Prompt);
-                self.close_refused(cause, desk, now);
-            }
-            Event::CallerCancelled | Event::CallerHungUp => {
-                // The reason stands: the refusal was decided before the caller left.
-                self.hang_up(cause, Party::Platform, now, desk, now);
-            }
-            other => {
-                self.state = State::Refusing { play, cause };
-                self.take_ending(other, desk, now);
-            }
-        }
-    }
-
-    /// Events that mean the same in every state with the call still up: somebody or something ends it, or a leg that
-    /// was given up says its last word.
-    fn take_ending(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
-        match event {
-            Event::CallerCancelled => self.hang_up(Cause::CallerCancelled, Party::Caller, now, desk, now),
-            Event::CallerHungUp => self.hang_up(Cause::HangUp, Party::Caller, now, desk, now),
-            Event::AckMissing => self.hang_up(Cause::AckMissing, Party::Platform, now, desk, now),
-            Event::SessionExpired { last, .. } => {
-                self.hang_up(Cause::SessionExpired, Party::Platform, last, desk, now);
-            }
-            Event::Silent { last } => self.hang_up(Cause::MediaSilent, Party::Platform, last, desk, now),
-            Event::NoCommonCodec { leg: CALLER } => self.end_or_refuse(Cause::NoCommonCodec, desk, now),
-            Event::NoCommonCodec { leg } => self.late_answer(leg, desk, now),
-            Event::LegFailed { leg, outcome, status, q850 } => {
-                self.leg_lost(leg, outcome, status, q850, desk, now);
-            }
-            Event::LateAnswer { leg } => self.late_answer(leg, desk, now),
-            // A 200 that crossed our giving up: the leg is ended, its cost noted.
-            Event::LegAnswered { leg } => self.late_answer(leg, desk, now),
-            Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
-            // Somebody answered to play it: the call is theirs by now, and its log says what was heard.
-            Event::ToneHeard { leg, tone } if self.leg(leg).answered.is_some() => {
-                self.note(Fact::ToneHeard { leg, tone }, now);
-            }
-            // Words about legs that no longer matter, or handled before: nothing to do.
-            Event::Rang { .. }
-            | Event::ToneHeard { .. }
-            | Event::Digit { .. }
-            | Event::Played { .. }
-            | Event::RecordingCut
-            | Event::Quality { .. }
-            | Event::MediaClosed
-            | Event::NoCapacity
-            | Event::AnswerLost
-            | Event::Stopped
-            | Event::Timeout => {}
-        }
-    }
-
-    fn ending(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
-        self.state = State::Ending;
-        match event {
-            Event::LegFailed { leg, outcome, status, q850 } => {
-                self.leg_lost(leg, outcome, status, q850, desk, now);
-            }
-            Event::LateAnswer { leg } | Event::LegAnswered { leg } => self.late_answer(leg, desk, now),
-            Event::LegHungUp { leg } => self.leg_over(leg, desk, now),
-            _ => {}
-        }
-    }
-
     /// Walks the flow until something outside has to happen, and has it done.
     fn walk(&mut self, from: StepNo, desk: &mut Desk<'_>, now: Mono) {
         let hotline = self.hotline.clone();
@@ -658,108 +591,9 @@ impl Call {
         self.plays
     }
 
-    /// Ends a call that did not reach anybody: a prompt in a 183, then the final status, uncharged.
-    fn refuse(&mut self, cause: Cause, prompt: Option<Arc<str>>, desk: &mut Desk<'_>, now: Mono) {
-        let (heard, own) = self.heard(cause);
-        let prompt = prompt.or(own).or_else(|| treatment(heard).prompt.map(Arc::from));
-        // Who was not answered hears nothing by such a trunk; to answer only to refuse would be charged.
-        let audible = self.early.media || self.answered.is_some();
-        match prompt.filter(|_| audible) {
-            Some(prompt) => {
-                let play = self.prompt(prompt, now);
-                self.state = State::Refusing { play, cause };
-            }
-            None => self.close_refused(cause, desk, now),
-        }
-    }
-
-    /// As which cause the caller hears a refusal, and which prompt, by the number's own bars.
-    fn heard(&self, cause: Cause) -> (Cause, Option<Arc<str>>) {
-        let bars = self.hotline.bars.as_ref();
-        let (heard, prompt) = bars.map_or((cause, None), |bars| bars.heard(cause));
-        (heard, prompt.map(Arc::from))
-    }
-
-    fn close_refused(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
-        if self.answered.is_none() {
-            let Treatment { status, q850, .. } = treatment(self.heard(cause).0);
-            self.actions.push_back(Action::RejectCaller { status, q850 });
-        }
-        self.hang_up(cause, Party::Platform, now, desk, now);
-    }
-
-    fn end_or_refuse(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
-        match self.state {
-            State::Ending | State::Over => {}
-            // The reason stands: the refusal was decided before.
-            State::Refusing { cause, .. } => self.close_refused(cause, desk, now),
-            _ => self.close_refused(cause, desk, now),
-        }
-    }
-
-    /// Ends the call for one cause, once. Every leg is told at once; charged time ends at `until`, and never behind
-    /// what is paid when no more could be held.
-    fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
-        let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
-        self.note(Fact::HungUp { cause, by, until }, now);
-        if self.admission().is_some() {
-            desk.tenant.hang_up(self.hotline.number, &self.caller);
-            if self.hotline.bars.as_ref().is_some_and(|bars| bars.nuisance().is_some()) {
-                let (began, lasted_ms) = (self.wall(self.started), now.since_ms(self.started));
-                desk.tenant.seen.called(&self.caller, self.hotline.number, began, lasted_ms);
-            }
-        }
-        if self.answered.is_some() && by != Party::Caller {
-            self.actions.push_back(Action::Bye { leg: CALLER });
-        }
-        for number in 1..=self.legs.len() as LegNo {
-            match self.leg(number).state {
-                LegState::Trying | LegState::Ringing => {
-                    self.leg_mut(number).state = LegState::GivenUp;
-                    self.actions.push_back(Action::Cancel { leg: number });
-                }
-                LegState::Answered => {
-                    self.actions.push_back(Action::Bye { leg: number });
-                    self.leg_over(number, desk, now);
-                }
-                LegState::GivenUp | LegState::Over => {}
-            }
-        }
-        self.timers.clear();
-        self.arm(Timer::Ending, now + ENDING_MS_MAX);
-        self.media_open = true;
-        self.actions.push_back(Action::CloseMedia);
-        self.state = State::Ending;
-    }
-
-    /// Our 200 did not leave: the call was never answered, whatever was noted in that turn.
-    fn answer_lost(&mut self, desk: &mut Desk<'_>, now: Mono) {
-        if self.answered.take().is_none() || matches!(self.state, State::Over) {
-            return;
-        }
-        self.note(Fact::NotAnswered, now);
-        if let Some(meter) = &mut self.meter {
-            meter.stop();
-        }
-        match self.state {
-            State::Ending => self.actions.push_back(Action::RejectCaller { status: 503, q850: 41 }),
-            _ => self.close_refused(Cause::NoCapacity, desk, now),
-        }
-    }
-
     fn take_quality(&mut self, leg: LegNo, quality: Quality, now: Mono) {
         if !matches!(self.state, State::Over) {
             self.note(Fact::QualityOf { leg, quality }, now);
-        }
-    }
-
-    fn finish_if_over(&mut self, now: Mono) {
-        let legs_over = self.legs.iter().all(|leg| leg.state == LegState::Over);
-        if matches!(self.state, State::Ending) && legs_over && !self.media_open {
-            self.note(Fact::Over, now);
-            self.timers.clear();
-            self.state = State::Over;
-            self.actions.push_back(Action::Finish);
         }
     }
 
@@ -853,42 +687,6 @@ impl Call {
 
     fn leg_mut(&mut self, number: LegNo) -> &mut Leg {
         &mut self.legs[usize::from(number) - 1]
-    }
-}
-
-/// How a refusal sounds and what it says in SIP. Prompts and codes are the defaults of the platform.
-struct Treatment {
-    prompt: Option<&'static str>,
-    status: u16,
-    q850: u16,
-}
-
-fn treatment(cause: Cause) -> Treatment {
-    let of = |prompt, status, q850| Treatment { prompt, status, q850 };
-    match cause {
-        Cause::NumberNotInService => of(Some("not_in_service"), 404, 1),
-        Cause::Blocked
-        | Cause::RegionBarred
-        | Cause::PasswordFailed
-        | Cause::PasswordLocked
-        | Cause::Nuisance
-        | Cause::ChallengeFailed => of(Some("barred"), 603, 21),
-        Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow => of(Some("cap_reached"), 480, 21),
-        Cause::ConcurrencyLimit | Cause::RateLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
-        Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),
-        Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity | Cause::NodeStopped => of(None, 503, 41),
-        Cause::NoCommonCodec => of(None, 488, 88),
-        Cause::FlowHangUp => of(None, 480, 31),
-        Cause::FlowBusy => of(None, 486, 17),
-        Cause::FlowLoop => of(None, 500, 41),
-        Cause::HangUp
-        | Cause::CallerCancelled
-        | Cause::BalanceEnded
-        | Cause::TalkLimit
-        | Cause::MediaSilent
-        | Cause::SessionExpired
-        | Cause::AckMissing
-        | Cause::NodeLost => of(None, 480, 31),
     }
 }
 
