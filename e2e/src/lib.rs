@@ -3,6 +3,7 @@
 
 mod baresip;
 mod database;
+mod identity;
 mod nat;
 mod platform;
 mod proxy;
@@ -11,6 +12,7 @@ mod softphone;
 
 pub use baresip::{Baresip, Pickup};
 pub use database::Postgres;
+pub use identity::Identity;
 pub use nat::Nat;
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;

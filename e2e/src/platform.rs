@@ -17,7 +17,7 @@ use media::wav::Wav;
 use serde_json::{Value, json};
 use store::{CallFilter, Change, Put, Store, StoredCall};
 
-use crate::{LOOK, PATIENCE, block_on, eventually};
+use crate::{Identity, LOOK, PATIENCE, block_on, eventually};
 
 /// What a platform is started with.
 pub struct Setup {
@@ -35,6 +35,8 @@ pub struct Setup {
     pub drain_s_max: u64,
     /// Lines of `[sip]` behind the usual one.
     pub sip: String,
+    /// What HTTP is under TLS with, and the address it advertises.
+    pub https: Option<(Identity, SocketAddr)>,
     /// Lines of `sibai.toml` behind the usual ones.
     pub more: String,
 }
@@ -43,7 +45,8 @@ impl Setup {
     /// A platform with these enterprises and a carrier.
     pub fn new(name: &'static str, carrier: SocketAddr, enterprises: Vec<Enterprise>) -> Setup {
         let (paid, sip, more) = (Vec::new(), String::new(), String::new());
-        Setup { name, carrier, enterprises, paid, database_url: None, drain_s_max: 7_200, sip, more }
+        let (database_url, https) = (None, None);
+        Setup { name, carrier, enterprises, paid, database_url, drain_s_max: 7_200, sip, https, more }
     }
 }
 
@@ -53,6 +56,7 @@ struct Written {
     carrier: SocketAddr,
     drain_s_max: u64,
     sip: String,
+    https: Option<(Identity, SocketAddr)>,
     more: String,
 }
 
@@ -86,8 +90,8 @@ impl Platform {
             .unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
         block_on(fill(&url, &setup));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let Setup { carrier, drain_s_max, sip, more, .. } = setup;
-        let written = Written { database_url: url, carrier, drain_s_max, sip, more };
+        let Setup { carrier, drain_s_max, sip, https, more, .. } = setup;
+        let written = Written { database_url: url, carrier, drain_s_max, sip, https, more };
         let (child, lines) = spawn(&dir, &config(&dir, &written, (any, any)));
         let mut platform = Platform { dir, written, child, lines, sip: any, http: any };
         platform.await_ready();
@@ -179,15 +183,15 @@ impl Platform {
 
     /// Status and body of a page.
     pub fn get(&self, page: &str) -> (u16, String) {
-        let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect(self.http)?;
+        let connect = || -> std::io::Result<String> {
+            let stream = TcpStream::connect(self.http)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            write!(stream, "GET {page} HTTP/1.1\r\nHost: sibai\r\nConnection: close\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
+            match &self.written.https {
+                Some((identity, _)) => ask(identity.client(self.http.ip(), stream), page),
+                None => ask(stream, page),
+            }
         };
-        let answer = ask().unwrap_or_default();
+        let answer = connect().unwrap_or_default();
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         (status, answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
     }
@@ -309,6 +313,13 @@ impl Drop for Platform {
     }
 }
 
+fn ask(mut stream: impl Read + Write, page: &str) -> std::io::Result<String> {
+    write!(stream, "GET {page} HTTP/1.1\r\nHost: sibai\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
 async fn fill(url: &str, setup: &Setup) {
     let store = Store::open(url).await.expect("a database");
     store.migrate().await.expect("tables");
@@ -325,10 +336,13 @@ async fn fill(url: &str, setup: &Setup) {
 
 fn config(dir: &Path, written: &Written, (sip, http): (SocketAddr, SocketAddr)) -> String {
     let data = dir.join("data");
-    let Written { database_url, carrier, drain_s_max, sip: in_sip, more } = written;
+    let Written { database_url, carrier, drain_s_max, sip: in_sip, https, more } = written;
+    let https = https.as_ref().map_or(String::new(), |(identity, advertised)| {
+        format!("{}advertised = \"{advertised}\"\n", identity.lines())
+    });
     format!(
         "data_dir = {data:?}\ndrain_s_max = {drain_s_max}\n[database]\nurl = {database_url:?}\n\
-         [sip]\nlisten = \"{sip}\"\n{in_sip}[media]\npool_per_shard = 32\n[http]\nlisten = \"{http}\"\n\
+         [sip]\nlisten = \"{sip}\"\n{in_sip}[media]\npool_per_shard = 32\n[http]\nlisten = \"{http}\"\n{https}\
          [log]\nformat = \"json\"\n[[trunk]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
          area_code = \"010\"\ncost_plan = \"C1\"\n{more}"
     )

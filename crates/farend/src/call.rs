@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use media::srtp::Suite;
 use media::wav::{Coding, Wav};
 
 use crate::agent::{Agent, AgentConfig, Event, LegId};
@@ -41,6 +42,8 @@ pub struct CallConfig {
     pub ring_for: Duration,
     /// Our own address; port 0 takes a free one. RTP uses another free port of the same address.
     pub local: SocketAddr,
+    /// Nothing but SRTP by this suite, with keys of our own (SDES); `None` for packets in the clear.
+    pub srtp: Option<Suite>,
 }
 
 impl CallConfig {
@@ -58,6 +61,7 @@ impl CallConfig {
             hold_for: Duration::from_secs(10),
             ring_for: Duration::from_secs(120),
             local: crate::udp::local_towards(target),
+            srtp: None,
         }
     }
 }
@@ -330,6 +334,7 @@ impl<F: FnMut(Step)> Call<F> {
         let seed = crate::clock::fresh_seed();
         let mut phone = Phone::open(local.ip(), seed as u32, config.record.is_some()).map_err(failed)?;
         phone.say(Voices::default().voice(&says), matches!(says, Says::Speech { .. }));
+        config.srtp.map_or(Ok(()), |suite| phone.encrypt(suite)).map_err(failed)?;
         Ok(Call {
             clock: Clock::start(),
             agent: Agent::new(AgentConfig::new(socket.local(), seed)),

@@ -69,7 +69,7 @@ pub struct MediaTotals {
     pub lost: u64,
     /// Interarrival jitter (RFC 3550 6.4.1) at the end.
     pub jitter_ms: f64,
-    /// Datagrams that were no RTP, or of a payload type not agreed.
+    /// Datagrams that were no RTP, of a payload type not agreed, or not of the far end's key.
     pub strange: u64,
     /// The sounds heard, in the order in which they began.
     pub sounds: Vec<Sound>,
@@ -123,6 +123,11 @@ impl Ear {
 
     pub(crate) fn expect_events(&mut self, payload_type: u8) {
         self.event_payload_type = payload_type;
+    }
+
+    /// A datagram that its key did not seal.
+    pub(crate) fn refuse(&mut self) {
+        self.totals.strange += 1;
     }
 
     pub(crate) fn receive(&mut self, datagram: &[u8], now_us: u64, mut tell: impl FnMut(Heard)) {

@@ -1,6 +1,7 @@
 //! The other end of the line: callers, carriers and bound phones that speak real SIP and RTP over UDP.
 //! It refuses to know the platform: tenants, rules, records and money are seen from here only as a voice that answers.
 //!
+//! - [`bridge`] carries what any of the others says by one stream: TCP, TLS or WebSocket.
 //! - [`call`] places one call and tells what happens, step by step.
 //! - [`load`] plays caller and callee of many calls at a set rate, on one clock, and measures the platform between them.
 //! - [`softphone`] registers at the platform, answers, and calls.
@@ -10,6 +11,7 @@
 //! the far end that should show it.
 
 mod agent;
+pub mod bridge;
 pub mod call;
 mod clock;
 mod digest;
@@ -18,6 +20,7 @@ pub mod load;
 mod phone;
 mod random;
 mod registering;
+mod secure;
 pub mod softphone;
 mod udp;
 mod voice;

@@ -6,10 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use media::RtpStream;
 use media::g711::Law;
+use media::srtp::Suite;
 use media::stream::{StreamConfig, Voice};
-use sip::sdp::{Codec, Format, Sdp};
+use sip::sdp::{Codec, Format, Profile, Sdp};
 
 use crate::ear::{Ear, Heard, MediaTotals};
+use crate::secure::Secure;
 use crate::udp::Udp;
 
 /// A phone's hand set.
@@ -26,6 +28,8 @@ pub(crate) struct Phone {
     first_from: Option<SocketAddr>,
     /// Where we say that we listen.
     shown: SocketAddr,
+    /// Keys, if packets are SRTP.
+    secure: Option<Secure>,
 }
 
 const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -58,21 +62,38 @@ impl Phone {
             sent: 0,
             first_from: None,
             shown,
+            secure: None,
         }
+    }
+
+    /// Speaks and hears nothing but SRTP from now on.
+    pub(crate) fn encrypt(&mut self, suite: Suite) -> io::Result<()> {
+        self.secure = Some(Secure::draw(suite)?);
+        Ok(())
     }
 
     /// Our offer.
     pub(crate) fn offer(&self) -> Vec<u8> {
-        Sdp::offer(self.shown, &formats(), u64::from(self.config.ssrc), 1).to_bytes()
+        let mut offer = Sdp::offer(self.shown, &formats(), u64::from(self.config.ssrc), 1);
+        if let Some(secure) = &self.secure {
+            (offer.profile, offer.crypto) = (Profile::Savp, vec![secure.ours().clone()]);
+        }
+        offer.to_bytes()
     }
 
-    /// Our answer to an offer; `None` when no codec is common or it cannot be read. From then on we speak to it.
+    /// Our answer to an offer; `None` when no codec is common, no key can be used or it cannot be read. From then on we
+    /// speak to it.
     pub(crate) fn answer(&mut self, offer: &[u8]) -> Option<Vec<u8>> {
         if offer.is_empty() {
             return Some(self.offer());
         }
         let sdp = Sdp::parse(offer).ok()?;
-        let answer = Sdp::answer(&sdp, self.shown, &formats(), u64::from(self.config.ssrc), 1).ok()?;
+        let mut answer = Sdp::answer(&sdp, self.shown, &formats(), u64::from(self.config.ssrc), 1).ok()?;
+        if sdp.profile.is_secure() {
+            let secure = Secure::answering(&sdp)?;
+            answer.crypto = vec![secure.ours().clone()];
+            self.secure = Some(secure);
+        }
         self.connect(&sdp, answer.voice());
         Some(answer.to_bytes())
     }
@@ -86,6 +107,9 @@ impl Phone {
 
     fn connect(&mut self, sdp: &Sdp, voice: Option<&Format>) {
         self.remote = (!sdp.on_hold() && sdp.audio.port() != 0).then_some(sdp.audio);
+        if let Some(secure) = &mut self.secure {
+            secure.agree(sdp);
+        }
         let Some(voice) = voice else { return };
         let law = if voice.codec == Codec::Pcmu { Law::Pcmu } else { Law::Pcma };
         let event_payload_type = sdp.telephone_event();
@@ -118,10 +142,14 @@ impl Phone {
         if self.repeat && self.stream.said_all() {
             self.stream.say(self.voice.clone());
         }
-        let (socket, sent) = (&self.socket, &mut self.sent);
+        let (socket, secure, sent) = (&self.socket, &mut self.secure, &mut self.sent);
         self.stream.next_frame(|datagram| {
             // A packet that does not go out is lost, as on any network.
-            if socket.send(datagram, remote) {
+            let went = match secure {
+                None => socket.send(datagram, remote),
+                Some(secure) => secure.seal(datagram).is_some_and(|sealed| socket.send(&sealed, remote)),
+            };
+            if went {
                 *sent += 1;
             }
         });
@@ -131,8 +159,17 @@ impl Phone {
     pub(crate) fn listen(&mut self, now_us: u64, mut tell: impl FnMut(Heard)) {
         let mut datagram = [0; 2048];
         while let Some((bytes, from)) = self.socket.receive(&mut datagram) {
-            self.first_from.get_or_insert(from);
-            self.ear.receive(&datagram[..bytes], now_us, &mut tell);
+            let opened = match &mut self.secure {
+                None => Some(bytes),
+                Some(secure) => secure.open(&mut datagram[..bytes]),
+            };
+            match opened {
+                None => self.ear.refuse(),
+                Some(bytes) => {
+                    self.first_from.get_or_insert(from);
+                    self.ear.receive(&datagram[..bytes], now_us, &mut tell);
+                }
+            }
         }
     }
 

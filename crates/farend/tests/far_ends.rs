@@ -8,6 +8,7 @@ use farend::call::{self, CallConfig, EndedBy, HangUp, Outcome, Step, What, parse
 use farend::world::{Behaviour, CallerPlan, World, WorldConfig, WorldEvent};
 use farend::{Says, Sound};
 use media::measure;
+use media::srtp::Suite;
 use media::wav::Wav;
 
 /// More than any step of these tests takes on a busy machine.
@@ -87,6 +88,20 @@ async fn an_answered_call_carries_a_tone_both_ways() {
     std::fs::remove_file(&file).expect("ours");
     assert!(measure::tone(&wav.channels[0], wav.rate, 880.0) > 3000.0);
     assert!(measure::tone(&wav.channels[0], wav.rate, 660.0) < 300.0);
+}
+
+#[tokio::test]
+async fn encrypted_calls_carry_a_tone_both_ways() {
+    for suite in [Suite::Gcm128, Suite::Cm80] {
+        let carrier = Carrier::with(answers(None, Says::Tone { hz: 880 }));
+        let config = CallConfig { says: Says::Tone { hz: 660 }, srtp: Some(suite), ..carrier.call() };
+        let (outcome, _) = place(config).await;
+        assert_eq!(outcome.status, 200, "{suite:?}: {outcome:?}");
+        assert!(is_tone(outcome.media.sounds.first().copied(), 880), "{suite:?}: {outcome:?}");
+        assert_eq!(outcome.media.strange, 0, "{suite:?}: {outcome:?}");
+        let (_, _, heard) = carrier.released();
+        assert!(is_tone(heard, 660), "{suite:?}: {heard:?}");
+    }
 }
 
 #[tokio::test]

@@ -347,7 +347,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Decrypts what a leg receives.
-pub(crate) struct Opener {
+pub struct Opener {
     rtp: Session,
     rtcp: Session,
     streams: Vec<(u32, Window)>,
@@ -355,7 +355,8 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    fn new(master: &Master) -> Option<Opener> {
+    /// `None` if the key has not the length of its suite.
+    pub fn new(master: &Master) -> Option<Opener> {
         let (rtp, rtcp) = (Session::new(master, RTP_LABELS)?, Session::new(master, RTCP_LABELS)?);
         Some(Opener { rtp, rtcp, streams: Vec::with_capacity(STREAMS_MAX), rtcp_window: Window::default() })
     }
