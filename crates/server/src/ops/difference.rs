@@ -33,9 +33,8 @@ pub struct Difference {
     pub becomes: Option<String>,
 }
 
-/// The field whose value is told to nobody: the digits of a password.
-const SECRET: &str = "code";
-const SECRET_END: &str = ".code";
+/// The fields whose values are told to nobody: the digits of a password, and the hashes a phone logs in with.
+const SECRETS: [&str; 2] = ["code", "password_hash"];
 const HIDDEN: &str = "••••";
 
 /// Everything that differs, in the order of the new document, then what is gone.
@@ -73,7 +72,7 @@ fn leaf(path: String, was: &Value, becomes: &Value, found: &mut Vec<Difference>)
     if was == becomes {
         return;
     }
-    if path.ends_with(SECRET_END) {
+    if path.rsplit('.').next().is_some_and(|field| SECRETS.contains(&field)) {
         let hidden = Some(HIDDEN.to_owned());
         found.push(Difference { sort: Sort::Changed, path, was: hidden.clone(), becomes: hidden });
     } else if before != after {
@@ -151,7 +150,8 @@ fn flow(value: &Value) -> String {
         }
         Value::Map(fields) => {
             let field = |(key, tree): &(hotline::enterprise::Key, Tree)| {
-                let value = if key.text == SECRET { HIDDEN.to_owned() } else { flow(&tree.value) };
+                let is_secret = SECRETS.contains(&key.text.as_str());
+                let value = if is_secret { HIDDEN.to_owned() } else { flow(&tree.value) };
                 format!("{}: {value}", key.text)
             };
             format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
@@ -191,5 +191,11 @@ mod tests {
             "{told}"
         );
         assert_eq!(differences(None, &was).len(), 2);
+        let phone = |hash| {
+            read(&format!("extensions: [{{name: a, number: 8001, password_hash: \"{hash}\"}}]\n")).unwrap()
+        };
+        let told = format!("{:?}", differences(Some(&phone("abcd:1234")), &phone("abce:5678")))
+            + &format!("{:?}", differences(None, &phone("abcd:1234")));
+        assert!(told.contains("extensions[a].password_hash") && !told.contains("abc"), "{told}");
     }
 }
