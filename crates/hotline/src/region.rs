@@ -8,7 +8,7 @@ mod overrides;
 mod set;
 mod table;
 
-pub use caller::{Caller, CallerForm, normalise};
+pub use caller::{Caller, CallerForm, CallerRules, LocalDigits, normalise};
 pub use data::{ImportError, PlaceRow, RegionData};
 pub use names::BigRegion;
 pub use overrides::{Override, OverrideError};

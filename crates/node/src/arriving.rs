@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hotline::call::{Arrival, CALLER, Call, Desk, Early};
 use hotline::cdr::Cause;
 use hotline::rating::Tariffs;
-use hotline::region::{self, CallerForm, Region};
+use hotline::region::{CallerForm, Region};
 use hotline::tenant::Tenant;
 use hotline::trunk::{self, EarlyMedia, Profile};
 use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
@@ -109,7 +109,7 @@ impl Node {
         let Some(number) = trunk::called(&profile, area_code.as_deref(), &named) else {
             return self.endpoint.reject(leg, 404, None, None, now.0);
         };
-        if let Some(shown) = self.forged(&arriving) {
+        if let Some(shown) = self.forged(&arriving, &profile, area_code.as_deref()) {
             self.outputs.push_back(Output::Notice(Notice::Forged { shown, number, trunk }));
             return self.endpoint.reject(leg, 403, None, None, now.0);
         }
@@ -170,10 +170,20 @@ impl Node {
         self.endpoint.reject(leg, 403, Some(reason), None, self.now.mono.0);
     }
 
-    /// One of our own 400 numbers shown as a caller's: nobody calls from one (rows K06, B10).
-    fn forged(&mut self, arriving: &Arriving) -> Option<HotlineNumber> {
+    /// One of our own 400 numbers shown as a caller's, in any form that the trunk's callers are read in: nobody calls from
+    /// one (rows K06, B10).
+    fn forged(
+        &mut self,
+        arriving: &Arriving,
+        profile: &Profile,
+        area_code: Option<&str>,
+    ) -> Option<HotlineNumber> {
         let shown = [Some(arriving.from_user.as_str()), arriving.asserted.as_deref()];
-        let mut numbers = shown.into_iter().flatten().filter_map(trunk::read_hotline);
+        let read = |text: &str| {
+            let national = || profile.callers.normalise(text, area_code).number.parse().ok();
+            trunk::read_hotline(text).or_else(national)
+        };
+        let mut numbers = shown.into_iter().flatten().filter_map(read);
         numbers.find(|number| !matches!(self.directory.find(*number), Found::Unassigned))
     }
 
@@ -421,7 +431,7 @@ struct Identity {
 /// at. Whose number we know and who wished not to be shown is shown to nobody.
 fn identity(parked: &Parked) -> Identity {
     let arriving = &parked.arriving;
-    let national = |raw: &str| region::normalise(raw, parked.area_code.as_deref());
+    let national = |raw: &str| parked.profile.callers.normalise(raw, parked.area_code.as_deref());
     let from = national(&arriving.from_user);
     let hides = arriving.privacy || from.form == CallerForm::Anonymous;
     let asserted = arriving.asserted.as_deref().filter(|_| parked.profile.trusted).map(national);

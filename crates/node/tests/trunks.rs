@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::enterprise::{DestinationKind, Enterprise, Then, compile};
+use hotline::region::{CallerRules, LocalDigits};
 use hotline::trunk::{Pass, Profile, Registration, Secret, Transport};
 use hotline::{Beijing, Money, Mono, Now};
 use node::directory::{Entry, Place};
@@ -203,9 +204,13 @@ impl World {
     }
 
     fn call(&mut self, from: &str, dialled: &str, call_id: &str) {
+        self.call_as(&format!("sip:13510001000@{from}"), from, dialled, call_id);
+    }
+
+    fn call_as(&mut self, caller: &str, from: &str, dialled: &str, call_id: &str) {
         let invite = format!(
             "INVITE sip:{dialled}@203.0.113.1 SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call_id}\r\n\
-             From: <sip:13510001000@{from}>;tag=a\r\nTo: <sip:4006010114@203.0.113.1>\r\nCall-ID: {call_id}\r\n\
+             From: <{caller}>;tag=a\r\nTo: <sip:4006010114@203.0.113.1>\r\nCall-ID: {call_id}\r\n\
              CSeq: 1 INVITE\r\nContact: <sip:{from}>\r\nMax-Forwards: 70\r\n\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
             SDP.len()
@@ -339,6 +344,51 @@ fn x04_what_the_registrar_sends_is_the_trunks_call() {
         ["south", "west"],
         "and the user alone, from elsewhere, is no proof"
     );
+}
+
+#[test]
+fn r36_each_trunk_reads_its_callers_by_its_own_rules() {
+    let mut two = trunks(registration());
+    two[0].area_code = Some("010".into());
+    let strip = vec!["9".into()];
+    two[1].area_code = Some("0755".into());
+    two[1].profile.callers =
+        CallerRules { strip, local_digits: LocalDigits::Eight, ..CallerRules::default() };
+    let mut world = World::new(two);
+    let mut calls = 0;
+    for (caller, by_north, by_south) in [
+        ("sip:8888666@pbx", "0108888666", ""),
+        ("sip:88886666@pbx", "01088886666", "075588886666"),
+        ("sip:913800138000@pbx", "", "13800138000"),
+        ("sip:1795113800138000@pbx", "13800138000", ""),
+        ("tel:66668888;phone-context=+8620", "02066668888", "02066668888"),
+        ("sip:+86-138-0013-8000@pbx", "13800138000", "13800138000"),
+        ("sip:anonymous@anonymous.invalid", "", ""),
+    ] {
+        for (from, trunk, expected) in [(CALLER, "north", by_north), ("10.0.3.1:5060", "south", by_south)] {
+            calls += 1;
+            world.call_as(caller, from, "4006010114", &format!("call{calls}"));
+            let began = world.notices.iter().rev().find_map(|notice| match notice {
+                Notice::Began { caller, trunk, .. } => Some((caller.to_string(), trunk.to_string())),
+                _ => None,
+            });
+            assert_eq!(began, Some((expected.to_owned(), trunk.to_owned())), "{caller} by {trunk}");
+        }
+    }
+    let began = world.notices.iter().filter(|notice| matches!(notice, Notice::Began { .. })).count();
+    assert_eq!(began, calls);
+}
+
+#[test]
+fn k06_our_own_400_number_is_no_caller_behind_a_prefix_either() {
+    let mut two = trunks(registration());
+    two[1].profile.callers.strip = vec!["9".into()];
+    let mut world = World::new(two);
+    for (from, caller) in [(CALLER, "179514006010114"), ("10.0.3.1:5060", "94006010114")] {
+        world.call_as(&format!("sip:{caller}@pbx"), from, "4006010114", caller);
+        assert_eq!(world.sent.last().map(|(_, line)| line.as_str()), Some("SIP/2.0 403 Forbidden"));
+        assert!(matches!(world.notices.last(), Some(Notice::Forged { .. })), "{:?}", world.notices.last());
+    }
 }
 
 #[test]

@@ -248,13 +248,13 @@ pub struct Arriving {
     pub request_uri_host: String,
     /// User of To.
     pub to_user: String,
-    /// User of From.
+    /// User of From, with `;phone-context=…` where it has one.
     pub from_user: String,
     /// Host of From.
     pub from_host: String,
     /// Display name of From.
     pub from_display: Option<String>,
-    /// User of the first P-Asserted-Identity.
+    /// User of the first P-Asserted-Identity, with `;phone-context=…` where it has one.
     pub asserted: Option<String>,
     /// Whether Privacy asks to hide the caller (`id`, `user` or `header`).
     pub privacy: bool,

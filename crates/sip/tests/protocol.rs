@@ -121,6 +121,27 @@ fn what_arrives_is_reported() {
 }
 
 #[test]
+fn r36_a_local_caller_keeps_the_place_it_is_local_to() {
+    for (from, asserted, expected) in [
+        ("<tel:66668888;phone-context=+86755>", "<tel:66668888;isub=1;Phone-Context=+86755>", "+86755"),
+        ("<sip:66668888;phone-context=+86755@pbx>", "<sip:66668888;phone-context=%2B86755@pbx>", "+86755"),
+        ("<sip:66668888;isub=1@pbx>", "<tel:66668888;isub=1>", ""),
+    ] {
+        let mut endpoint = Endpoint::new(config(bob(), 3));
+        let invite = request("INVITE", &format!("P-Asserted-Identity: {asserted}\r\n"), "");
+        let plain = invite.lines().find(|line| line.starts_with("From:")).expect("From").to_owned();
+        send(&mut endpoint, &invite.replace(&plain, &format!("From: {from};tag=a")));
+        let Some(Event::Invited { invite, .. }) = endpoint.poll_event() else { panic!("a call: {from}") };
+        let read = [Some(invite.from_user), invite.asserted].map(|user| user.expect("a user").to_lowercase());
+        let expected = match expected {
+            "" => "66668888".to_owned(),
+            place => format!("66668888;phone-context={place}"),
+        };
+        assert_eq!(read, [expected.clone(), expected]);
+    }
+}
+
+#[test]
 fn a_delayed_offer_is_answered_in_the_ack() {
     let mut endpoint = Endpoint::new(config(bob(), 3));
     send(&mut endpoint, &request("INVITE", "", ""));

@@ -24,8 +24,6 @@ pub struct TrunkRow {
     pub outgoing: bool,
     /// The area code of callers who come without one.
     pub area_code: Option<String>,
-    /// How it writes callers, as the SIP side reads it; empty for the plain rules.
-    pub caller_rules: String,
     /// The lowest is tried first.
     pub priority: u32,
     /// Calls it carries at once; `None` is no limit.
@@ -71,16 +69,17 @@ impl Store {
     pub async fn put_trunk(&self, trunk: &TrunkRow, change: &Change) -> Result<()> {
         let mut transaction = self.begin().await?;
         let was = trunk_text(&mut transaction, &trunk.name).await?;
+        // How callers are read stands in the profile; the column caller_rules holds nothing, for programs that know it.
         let sql = "insert into trunk (tenant_id, name, address, incoming, outgoing, area_code, caller_rules, priority, \
                    capacity, cost_plan, enabled, profile) \
-                   values ('provider', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                   values ('provider', $1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10) \
                    on conflict (tenant_id, name) do update set address = excluded.address, \
                    incoming = excluded.incoming, outgoing = excluded.outgoing, area_code = excluded.area_code, \
-                   caller_rules = excluded.caller_rules, priority = excluded.priority, capacity = excluded.capacity, \
+                   priority = excluded.priority, capacity = excluded.capacity, \
                    cost_plan = excluded.cost_plan, enabled = excluded.enabled, profile = excluded.profile";
         let query = sqlx::query(sql).bind(trunk.name.clone()).bind(trunk.address.clone());
         let query = query.bind(i64::from(trunk.incoming)).bind(i64::from(trunk.outgoing));
-        let query = query.bind(trunk.area_code.clone()).bind(trunk.caller_rules.clone());
+        let query = query.bind(trunk.area_code.clone());
         let query = query.bind(i64::from(trunk.priority)).bind(trunk.capacity.map(i64::from));
         let query =
             query.bind(trunk.cost_plan.as_ref().map(PlanId::to_string)).bind(i64::from(trunk.enabled));
@@ -229,7 +228,6 @@ fn read_trunk(row: &AnyRow) -> Result<TrunkRow> {
         incoming: row.flag("incoming")?,
         outgoing: row.flag("outgoing")?,
         area_code: row.text_or_none("area_code")?,
-        caller_rules: row.text("caller_rules")?,
         priority: row.count("priority")?,
         capacity: row.count_or_none("capacity")?,
         cost_plan: row.text_or_none("cost_plan")?.map(|plan| PlanId::new(&plan)),

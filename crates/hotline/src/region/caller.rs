@@ -1,6 +1,8 @@
 //! A caller's number in one national form, whatever the trunk sent: local, with a long-distance code, with 86, as a
 //! URI. Knows ways of writing, not places.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::table::area_code_digits;
@@ -43,6 +45,37 @@ impl Caller {
     }
 }
 
+/// How a trunk writes its callers' numbers. What is missing has the default named here; national numbers, a plus and `86`
+/// are read on every trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CallerRules {
+    /// Dialling prefixes that it leaves in front of a number, 1 to 8 digits; the longest that fits is taken off, once, and
+    /// only where the digits are no number as they are. The access codes of long-distance and IP telephony.
+    pub strip: Vec<String>,
+    /// What it writes before a country code instead of a plus, 2 to 8 digits: `00`.
+    pub international: Vec<String>,
+    /// Which bare local numbers get the trunk's area code.
+    pub local_digits: LocalDigits,
+    /// Whether a 0 before a mobile is the zero of long distance and taken off.
+    pub mobile_zero: bool,
+}
+
+/// Which bare local numbers get the trunk's area code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalDigits {
+    /// Those of 7 and of 8 digits.
+    #[default]
+    Either,
+    /// Those of 7 digits.
+    Seven,
+    /// Those of 8 digits.
+    Eight,
+    /// None: the trunk brings callers of many cities.
+    Refused,
+}
+
 /// Access codes of long-distance and IP telephony that some trunks leave in front of the caller's number.
 const ACCESS_CODES: [&str; 16] = [
     "17951", "17950", "17911", "17910", "17909", "17908", "17901", "17900", "17931", "17961", "17968",
@@ -52,21 +85,48 @@ const ACCESS_CODES: [&str; 16] = [
 /// What a trunk or a phone writes instead of a number that is withheld (RFC 3323 and usage).
 const WITHHELD: [&str; 7] = ["", "anonymous", "unknown", "restricted", "unavailable", "private", "withheld"];
 
-/// The national form of what a trunk sent. `trunk_area_code` (with its zero) completes a bare local number.
-pub fn normalise(raw: &str, trunk_area_code: Option<&str>) -> Caller {
-    let user = user_part(raw);
-    if WITHHELD.iter().any(|word| user.eq_ignore_ascii_case(word)) {
-        return Caller::new(CallerForm::Anonymous, "");
-    }
-    match digits_of(&user) {
-        Some((true, digits)) if !digits.starts_with("00") => abroad(&digits, trunk_area_code),
-        Some((_, digits)) => domestic(&digits, trunk_area_code),
-        None => Caller::malformed(),
+static USUAL: LazyLock<CallerRules> = LazyLock::new(CallerRules::default);
+
+impl Default for CallerRules {
+    fn default() -> Self {
+        Self {
+            strip: ACCESS_CODES.map(String::from).into(),
+            international: vec!["00".into()],
+            local_digits: LocalDigits::Either,
+            mobile_zero: true,
+        }
     }
 }
 
-/// The user part of a `tel:`, `sip:` or `sips:` URI without parameters; other text as it is.
-fn user_part(raw: &str) -> String {
+impl CallerRules {
+    /// The national form of what a trunk of these rules sent. `area_code` (with its zero) completes a bare local number.
+    pub fn normalise(&self, raw: &str, area_code: Option<&str>) -> Caller {
+        let (user, context) = user_part(raw);
+        if WITHHELD.iter().any(|word| user.eq_ignore_ascii_case(word)) {
+            return Caller::new(CallerForm::Anonymous, "");
+        }
+        let reading = Reading { rules: self, area_code };
+        match digits_of(&user) {
+            // Some write +0086.
+            Some((true, digits)) => reading.abroad(digits.strip_prefix("00").unwrap_or(&digits)),
+            Some((false, digits)) => match context.as_deref().and_then(digits_of) {
+                Some((true, context)) => reading.in_context(&digits, &context),
+                Some((false, _)) | None => reading.domestic(&digits),
+            },
+            None => Caller::malformed(),
+        }
+    }
+}
+
+/// The national form of what a trunk of the usual rules sent. `trunk_area_code` (with its zero) completes a bare local
+/// number.
+pub fn normalise(raw: &str, trunk_area_code: Option<&str>) -> Caller {
+    USUAL.normalise(raw, trunk_area_code)
+}
+
+/// The user part of a `tel:`, `sip:` or `sips:` URI and its `phone-context` (RFC 3966 5.1.5), which in a sip URI stands
+/// before the host (RFC 3261 19.1.6); other text as it is.
+fn user_part(raw: &str) -> (String, Option<String>) {
     let text = raw.trim();
     let text = match (text.find('<'), text.rfind('>')) {
         (Some(open), Some(close)) if open < close => &text[open + 1..close],
@@ -76,8 +136,17 @@ fn user_part(raw: &str) -> String {
         .split_once(':')
         .filter(|(scheme, _)| ["tel", "sip", "sips"].iter().any(|known| scheme.eq_ignore_ascii_case(known)));
     let rest = scheme.map_or(text, |(_, rest)| rest);
-    let user = rest.split(['@', ';', '?']).next().unwrap_or(rest);
-    user.trim().replace("%2B", "+").replace("%2b", "+")
+    let mut pieces = rest.split(['@', '?']).next().unwrap_or(rest).split(';');
+    let number = unescaped(pieces.next().unwrap_or_default());
+    let context = pieces.find_map(|piece| {
+        let (name, value) = piece.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("phone-context").then(|| unescaped(value))
+    });
+    (number, context)
+}
+
+fn unescaped(text: &str) -> String {
+    text.trim().replace("%2B", "+").replace("%2b", "+")
 }
 
 /// Whether it began with a plus, and the digits; separators and full-width digits are taken, anything else is not.
@@ -98,68 +167,107 @@ fn digits_of(user: &str) -> Option<(bool, String)> {
     (!digits.is_empty()).then_some((plus, digits))
 }
 
-/// Digits after a plus or 00.
-fn abroad(digits: &str, trunk_area_code: Option<&str>) -> Caller {
-    match digits.strip_prefix("86") {
-        Some(national) => after_country_code(national, trunk_area_code),
-        // E.164: a country code and number have at most 15 digits; fewer than 7 are no caller's.
-        None if (7..=15).contains(&digits.len()) && !digits.starts_with('0') => {
-            Caller::new(CallerForm::International, format!("00{digits}"))
+/// Digits being read by the rules of a trunk.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    rules: &'a CallerRules,
+    area_code: Option<&'a str>,
+}
+
+impl Reading<'_> {
+    /// Digits after a plus or an international prefix.
+    fn abroad(self, digits: &str) -> Caller {
+        match digits.strip_prefix("86") {
+            Some(national) => self.after_country_code(national),
+            // E.164: a country code and number have at most 15 digits; fewer than 7 are no caller's.
+            None if (7..=15).contains(&digits.len()) && !digits.starts_with('0') => {
+                Caller::new(CallerForm::International, format!("00{digits}"))
+            }
+            None => Caller::malformed(),
         }
-        None => Caller::malformed(),
+    }
+
+    /// Digits of a number that is told to be local to a country code, or to that and an area code.
+    fn in_context(self, digits: &str, context: &str) -> Caller {
+        match context.strip_prefix("86") {
+            Some("") => self.domestic(digits),
+            Some(area) if is_local(digits) => {
+                let area = area.trim_start_matches('0');
+                landline(&format!("0{area}{digits}")).unwrap_or_else(Caller::malformed)
+            }
+            Some(_) => self.domestic(digits),
+            None => self.abroad(&format!("{context}{digits}")),
+        }
+    }
+
+    /// What follows 86: the area code has lost its zero, or wrongly kept it.
+    fn after_country_code(self, national: &str) -> Caller {
+        // +86 10 6…: a landline of Beijing looks like a message port, and those do not call.
+        if national.len() == 10
+            && national.starts_with("10")
+            && let Some(beijing) = landline(&format!("0{national}"))
+        {
+            return beijing;
+        }
+        let known = self.plain(national);
+        if known.form != CallerForm::Malformed {
+            return known;
+        }
+        landline(&format!("0{national}")).unwrap_or_else(Caller::malformed)
+    }
+
+    /// A number as it is comes before any prefix, so that no rule can take a national number apart.
+    fn domestic(self, digits: &str) -> Caller {
+        let known = self.plain(digits);
+        if known.form != CallerForm::Malformed {
+            return known;
+        }
+        if let Some(rest) = without(&self.rules.international, digits) {
+            return self.abroad(rest);
+        }
+        if let Some(rest) = without(&self.rules.strip, digits) {
+            return self.after_access(rest);
+        }
+        match digits.strip_prefix("086").or_else(|| digits.strip_prefix("86")) {
+            Some(national) if national.len() >= 9 => self.after_country_code(national),
+            _ => Caller::malformed(),
+        }
+    }
+
+    /// One access code is taken off, not two.
+    fn after_access(self, rest: &str) -> Caller {
+        match without(&self.rules.international, rest) {
+            Some(rest) => self.abroad(rest),
+            None if rest.len() < 7 => Caller::malformed(),
+            None => self.plain(rest),
+        }
+    }
+
+    /// A national number as dialled inside the country, without country or access codes.
+    fn plain(self, digits: &str) -> Caller {
+        mobile(digits)
+            .or_else(|| digits.strip_prefix('0').filter(|_| self.rules.mobile_zero).and_then(mobile))
+            .or_else(|| landline(digits))
+            .or_else(|| short(digits))
+            .or_else(|| self.local(digits))
+            .unwrap_or_else(Caller::malformed)
+    }
+
+    fn local(self, digits: &str) -> Option<Caller> {
+        let completed = match self.rules.local_digits {
+            LocalDigits::Either => true,
+            LocalDigits::Seven => digits.len() == 7,
+            LocalDigits::Eight => digits.len() == 8,
+            LocalDigits::Refused => false,
+        };
+        let area_code = self.area_code.filter(|_| completed && is_local(digits))?;
+        landline(&format!("{area_code}{digits}"))
     }
 }
 
-/// What follows 86: the area code has lost its zero, or wrongly kept it.
-fn after_country_code(national: &str, trunk_area_code: Option<&str>) -> Caller {
-    // +86 10 6…: a landline of Beijing looks like a message port, and those do not call.
-    if national.len() == 10
-        && national.starts_with("10")
-        && let Some(beijing) = landline(&format!("0{national}"))
-    {
-        return beijing;
-    }
-    let known = plain(national, trunk_area_code);
-    if known.form != CallerForm::Malformed {
-        return known;
-    }
-    landline(&format!("0{national}")).unwrap_or_else(Caller::malformed)
-}
-
-fn domestic(digits: &str, trunk_area_code: Option<&str>) -> Caller {
-    if let Some(rest) = digits.strip_prefix("00") {
-        return abroad(rest, trunk_area_code);
-    }
-    let known = plain(digits, trunk_area_code);
-    if known.form != CallerForm::Malformed {
-        return known;
-    }
-    if let Some(rest) = ACCESS_CODES.iter().find_map(|code| digits.strip_prefix(code)) {
-        return domestic_after_access(rest, trunk_area_code);
-    }
-    match digits.strip_prefix("086").or_else(|| digits.strip_prefix("86")) {
-        Some(national) if national.len() >= 9 => after_country_code(national, trunk_area_code),
-        _ => Caller::malformed(),
-    }
-}
-
-/// One access code is taken off, not two.
-fn domestic_after_access(rest: &str, trunk_area_code: Option<&str>) -> Caller {
-    match rest.strip_prefix("00") {
-        Some(rest) => abroad(rest, trunk_area_code),
-        None if rest.len() < 7 => Caller::malformed(),
-        None => plain(rest, trunk_area_code),
-    }
-}
-
-/// A national number as dialled inside the country, without country or access codes.
-fn plain(digits: &str, trunk_area_code: Option<&str>) -> Caller {
-    mobile(digits)
-        .or_else(|| digits.strip_prefix('0').and_then(mobile))
-        .or_else(|| landline(digits))
-        .or_else(|| short(digits))
-        .or_else(|| local(digits, trunk_area_code))
-        .unwrap_or_else(Caller::malformed)
+/// What follows the longest of the prefixes that the digits begin with.
+fn without<'d>(prefixes: &[String], digits: &'d str) -> Option<&'d str> {
+    prefixes.iter().filter_map(|prefix| digits.strip_prefix(prefix.as_str())).min_by_key(|rest| rest.len())
 }
 
 fn mobile(digits: &str) -> Option<Caller> {
@@ -178,10 +286,6 @@ fn landline(digits: &str) -> Option<Caller> {
 
 fn is_local(digits: &str) -> bool {
     (7..=8).contains(&digits.len()) && matches!(digits.as_bytes()[0], b'2'..=b'9')
-}
-
-fn local(digits: &str, trunk_area_code: Option<&str>) -> Option<Caller> {
-    is_local(digits).then(|| trunk_area_code.and_then(|code| landline(&format!("{code}{digits}"))))?
 }
 
 /// 1XX to 1XXXXX, 95XXX and 96XXX with up to three more digits, 1010XXXX, 106… message ports, 400 and 800 numbers.
@@ -204,7 +308,7 @@ mod tests {
     use super::*;
 
     /// What a trunk of area code 010 sent, the national form, and its kind.
-    const FORMS: [(&str, &str, CallerForm); 72] = [
+    const FORMS: [(&str, &str, CallerForm); 91] = [
         ("13800138000", "13800138000", Mobile),
         ("013800138000", "13800138000", Mobile),
         ("+8613800138000", "13800138000", Mobile),
@@ -277,13 +381,110 @@ mod tests {
         ("+86", "", Malformed),
         ("12345678901234567890123", "", Malformed),
         ("*#06#", "", Malformed),
+        ("913800138000", "", Malformed),
+        ("988886666", "", Malformed),
+        ("19300123456", "19300123456", Mobile),
+        ("1930085221234567", "", Malformed),
+        ("193008613800138000", "", Malformed),
+        ("1795117951013800138000", "", Malformed),
+        ("179514006010114", "4006010114", Short),
+        ("12593", "12593", Short),
+        ("1259301088886666", "01088886666", Landline),
+        ("tel:66668888;phone-context=+86755", "075566668888", Landline),
+        ("tel:66668888;phone-context=+86-0755", "075566668888", Landline),
+        ("sip:66668888;phone-context=+86755@ims.example;user=phone", "075566668888", Landline),
+        ("tel:13800138000;phone-context=+86755", "13800138000", Mobile),
+        ("tel:21234567;phone-context=+852", "0085221234567", International),
+        ("tel:+8613800138000;phone-context=+1", "13800138000", Mobile),
+        ("tel:88886666;phone-context=ims.example", "01088886666", Landline),
+        ("\"Restricted\" <sip:restricted@10.0.0.1>", "", Anonymous),
+        ("sip:@10.0.0.1", "", Anonymous),
+        ("Unknown", "", Anonymous),
     ];
+
+    /// What another trunk reads, where that is not what the usual one of 010 does.
+    type Own = Option<(&'static str, CallerForm)>;
+
+    const NOBODY: Own = Some(("", Malformed));
+
+    /// What differs on a gateway of 0755 that leaves a 9 or 17909 in front, writes 19300 before country codes, has local
+    /// numbers of 8 digits; and on a trunk without an area code that strips nothing and brings mobiles without a zero.
+    const ELSEWHERE: [(&str, Own, Own); 22] = [
+        ("013800138000", None, NOBODY),
+        ("008613800138000", NOBODY, None),
+        ("+86013800138000", None, NOBODY),
+        ("1795113800138000", NOBODY, NOBODY),
+        ("17909013800138000", None, NOBODY),
+        ("1259313800138000", NOBODY, NOBODY),
+        ("00861088886666", NOBODY, None),
+        ("88886666", Some(("075588886666", Landline)), NOBODY),
+        ("8888666", NOBODY, NOBODY),
+        ("86886666", Some(("075586886666", Landline)), NOBODY),
+        ("1795107556666888", NOBODY, NOBODY),
+        ("17911075566668888", NOBODY, NOBODY),
+        ("1795188886666", NOBODY, NOBODY),
+        ("0085221234567", NOBODY, None),
+        ("1795100442079460000", NOBODY, NOBODY),
+        ("913800138000", Some(("13800138000", Mobile)), None),
+        ("988886666", Some(("075588886666", Landline)), None),
+        ("1930085221234567", Some(("0085221234567", International)), None),
+        ("193008613800138000", Some(("13800138000", Mobile)), None),
+        ("179514006010114", NOBODY, NOBODY),
+        ("1259301088886666", NOBODY, NOBODY),
+        ("tel:88886666;phone-context=ims.example", Some(("075588886666", Landline)), NOBODY),
+    ];
+
+    fn gateway() -> CallerRules {
+        let text = r#"{"strip": ["9", "17909"], "international": ["19300"], "local_digits": "eight"}"#;
+        serde_json::from_str(text).expect("rules")
+    }
+
+    fn bare() -> CallerRules {
+        let text = r#"{"strip": [], "local_digits": "refused", "mobile_zero": false}"#;
+        serde_json::from_str(text).expect("rules")
+    }
 
     #[test]
     fn r36_every_form_of_a_caller_becomes_one() {
         for (raw, number, form) in FORMS {
             assert_eq!(normalise(raw, Some("010")), Caller::new(form, number), "{raw}");
         }
+    }
+
+    #[test]
+    fn r36_each_trunk_reads_the_forms_by_its_own_rules() {
+        let (gateway, bare) = (gateway(), bare());
+        for (raw, number, form) in FORMS {
+            let differs = ELSEWHERE.iter().find(|(other, ..)| *other == raw);
+            let expected = |own: Own| {
+                let (number, form) = own.unwrap_or((number, form));
+                Caller::new(form, number)
+            };
+            let by_gateway = gateway.normalise(raw, Some("0755"));
+            assert_eq!(by_gateway, expected(differs.and_then(|row| row.1)), "gateway: {raw}");
+            assert_eq!(bare.normalise(raw, None), expected(differs.and_then(|row| row.2)), "bare: {raw}");
+        }
+        for (raw, ..) in ELSEWHERE {
+            assert!(FORMS.iter().any(|(other, ..)| *other == raw), "{raw} is no row of the table");
+        }
+    }
+
+    #[test]
+    fn r36_the_longest_prefix_is_taken_and_lengths_of_local_numbers_are_a_rule() {
+        let of = |text: &str| serde_json::from_str::<CallerRules>(text).expect("rules");
+        let rules = of(r#"{"strip": ["9", "95", "950"], "local_digits": "seven"}"#);
+        assert_eq!(rules.normalise("95013800138000", None).number, "13800138000");
+        assert_eq!(rules.normalise("95013800138000", None), rules.normalise("913800138000", None));
+        assert_eq!(
+            rules.normalise("95588", None),
+            Caller::new(Short, "95588"),
+            "a number as it is comes first"
+        );
+        assert_eq!(rules.normalise("6666888", Some("0898")).number, "08986666888");
+        assert_eq!(rules.normalise("66668888", Some("0898")), Caller::malformed());
+        assert_eq!(rules.normalise("93666888", Some("0898")).number, "08983666888", "9 and a local number");
+        assert!(serde_json::from_str::<CallerRules>(r#"{"stripp": []}"#).is_err());
+        assert_eq!(of("{}"), CallerRules::default());
     }
 
     #[test]
@@ -305,8 +506,25 @@ mod tests {
 
     #[test]
     fn no_text_of_any_shape_panics() {
-        let pieces =
-            ["+", "86", "0", "00", "17951", "sip:", "@", "<", ">", "１", "é", "138", "9", ";", "%2B", " "];
+        let pieces = [
+            "+",
+            "86",
+            "0",
+            "00",
+            "17951",
+            "sip:",
+            "@",
+            "<",
+            ">",
+            "１",
+            "é",
+            "138",
+            "9",
+            ";phone-context=",
+            "%2B",
+            " ",
+        ];
+        let rules = [CallerRules::default(), gateway(), bare()];
         let mut state = 7u32;
         for _ in 0..20_000 {
             let mut text = String::new();
@@ -315,7 +533,7 @@ mod tests {
                 text.push_str(pieces[(state >> 16) as usize % pieces.len()]);
             }
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let caller = normalise(&text, Some("010"));
+            let caller = rules[state as usize % 3].normalise(&text, Some("010"));
             let named = !matches!(caller.form, Anonymous | Malformed);
             assert_eq!(named, !caller.number.is_empty(), "{text}");
             assert!(caller.number.bytes().all(|byte| byte.is_ascii_digit()), "{text}");

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::NumberForm;
 use crate::HotlineNumber;
-use crate::region::{CallerForm, normalise};
+use crate::region::{CallerForm, CallerRules, normalise};
+
+/// Prefixes of each sort in one trunk's rules of callers.
+const PREFIXES_MAX: usize = 32;
 
 /// A trunk's profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,8 @@ pub struct Profile {
     pub called: NumberForm,
     /// How it wants the caller's number written.
     pub caller: NumberForm,
+    /// How it writes the numbers of its own callers.
+    pub callers: CallerRules,
     /// Whose number its calls show (row K06).
     pub show: Shown,
     /// Our own numbers on it, in national form; the first is shown where [`Shown::Own`] is asked for.
@@ -86,6 +91,7 @@ impl Default for Profile {
             options_s: 30,
             called: NumberForm::National,
             caller: NumberForm::National,
+            callers: CallerRules::default(),
             show: Shown::Caller,
             numbers: Vec::new(),
             shows_caller: true,
@@ -241,6 +247,8 @@ pub enum ProfileFault {
     Source { text: String },
     /// A number of ours that is no mainland number.
     Number { text: String },
+    /// A prefix of the rules of callers that is no digits, or too many or too few.
+    Prefix { field: &'static str, text: String },
     /// A row of causes with neither a status nor a Q.850 cause, or with one that there is not.
     Cause { place: usize },
     /// A registration without a user that can be written into a SIP URI.
@@ -264,6 +272,7 @@ impl ProfileFault {
             ProfileFault::Range { .. } => "out_of_range",
             ProfileFault::Source { .. } => "not_an_address",
             ProfileFault::Number { .. } => "not_a_number",
+            ProfileFault::Prefix { .. } => "not_a_prefix",
             ProfileFault::Cause { .. } => "not_a_cause",
             ProfileFault::RegistrationUser { .. } => "not_a_user",
             ProfileFault::RegistrationText { .. } => "not_writable",
@@ -288,6 +297,10 @@ impl ProfileFault {
             ProfileFault::Number { text } => (
                 format!("{text} 不是境内固定电话或手机号码"),
                 format!("{text} is no mainland landline or mobile number"),
+            ),
+            ProfileFault::Prefix { field, text } => (
+                format!("{field} 中的 {text:?} 不是拨号前缀（至多 8 位数字，国际前缀至少 2 位）"),
+                format!("{field}: {text:?} is no dialling prefix (at most 8 digits, an international one at least 2)"),
             ),
             ProfileFault::Cause { place } => (
                 format!("causes 第 {place} 行：要有 status（300–699）或 q850（1–127）"),
@@ -343,10 +356,27 @@ impl Profile {
         if let Some(registration) = self.registration.as_ref().filter(|known| known.expires_s > 0) {
             range("registration.expires_s", registration.expires_s.into(), 60, 86_400);
         }
+        range("callers.strip", self.callers.strip.len() as u64, 0, PREFIXES_MAX as u64);
+        range("callers.international", self.callers.international.len() as u64, 0, PREFIXES_MAX as u64);
+        self.check_callers(&mut faults);
         self.check_registration(&mut faults);
         self.check_numbers(&mut faults);
         self.check_display(&mut faults);
         faults
+    }
+
+    fn check_callers(&self, faults: &mut Vec<ProfileFault>) {
+        let sorts = [
+            ("callers.strip", &self.callers.strip, 1),
+            ("callers.international", &self.callers.international, 2),
+        ];
+        for (field, prefixes, least) in sorts {
+            let is_prefix = |text: &&String| {
+                (least..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+            };
+            let wrong = prefixes.iter().filter(|text| !is_prefix(text));
+            faults.extend(wrong.map(|text| ProfileFault::Prefix { field, text: text.clone() }));
+        }
     }
 
     fn check_registration(&self, faults: &mut Vec<ProfileFault>) {
@@ -458,6 +488,25 @@ mod tests {
             let (zh, en) = fault.text();
             assert!(!zh.is_ascii() && en.is_ascii(), "{zh} / {en}");
         }
+    }
+
+    #[test]
+    fn r36_rules_of_callers_are_checked() {
+        let text =
+            r#"{"callers": {"strip": ["17951", "", "179x", "123456789"], "international": ["00", "9"]}}"#;
+        let profile: Profile = serde_json::from_str(text).expect("well formed");
+        let faults = profile.faults();
+        let codes: Vec<&str> = faults.iter().map(ProfileFault::code).collect();
+        assert_eq!(codes, ["not_a_prefix"; 4]);
+        for fault in &faults {
+            let (zh, en) = fault.text();
+            assert!(!zh.is_ascii() && en.is_ascii(), "{zh} / {en}");
+        }
+        let strip = (100..133).map(|code| code.to_string()).collect();
+        let callers = CallerRules { strip, ..CallerRules::default() };
+        let codes: Vec<_> =
+            Profile { callers, ..Profile::default() }.faults().iter().map(ProfileFault::code).collect();
+        assert_eq!(codes, ["out_of_range"]);
     }
 
     #[test]

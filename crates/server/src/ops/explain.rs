@@ -9,7 +9,7 @@ use hotline::cdr::CallRecord;
 use hotline::enterprise::compile_number;
 use hotline::ledger::Account;
 use hotline::rating::Tariffs;
-use hotline::region::{Region, normalise};
+use hotline::region::{CallerRules, Region};
 use hotline::routing::Trunks;
 use hotline::settlement::settle;
 use hotline::tenant::Tenant;
@@ -95,7 +95,9 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
     let (hotline, name) = hotline_of(desk, asked.number).await?;
     let Beside { mut tenant, mut trunks, tariffs, years, state } = beside(desk, &hotline, asked.at).await?;
     let way_in = trunks.rows.first();
-    let caller = normalise(&asked.from, way_in.and_then(|trunk| trunk.area_code.as_deref())).number;
+    let usual = CallerRules::default();
+    let rules = way_in.map_or(&usual, |trunk| &trunk.profile.callers);
+    let caller = rules.normalise(&asked.from, way_in.and_then(|trunk| trunk.area_code.as_deref())).number;
     let region = regions::table(&desk.regions_dir())?.locate(&caller);
     let id = CallId::at(asked.at.0, 0);
     let arrival = Arrival {

@@ -75,14 +75,12 @@ pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
     let before = desk.store.trunks().await?.into_iter().find(|row| row.name == name);
     keep_password(&mut profile, before.as_ref().map(|row| &row.profile));
     let capacity = None;
-    let caller_rules = String::new();
     let row = TrunkRow {
         name,
         address,
         incoming,
         outgoing,
         area_code,
-        caller_rules,
         priority,
         capacity,
         cost_plan,

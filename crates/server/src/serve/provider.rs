@@ -52,7 +52,6 @@ fn row_of(trunk: &Trunk) -> TrunkRow {
         incoming: trunk.incoming,
         outgoing: trunk.outgoing,
         area_code: trunk.area_code.clone(),
-        caller_rules: String::new(),
         priority: trunk.priority,
         capacity: None,
         cost_plan: trunk.cost_plan.as_deref().map(PlanId::new),

@@ -321,7 +321,7 @@ fn arriving(arrival: &Arrival<'_>, has_sdp: bool, supports_timer: bool) -> Optio
     let address = |name| {
         let value = incoming::other(&request.headers, name)?;
         let first = Address::parse_list(&value, "identity").ok()?.into_iter().next()?;
-        Some(user_of(&first.uri))
+        Some(first.uri)
     };
     let privacy = request.headers.get_all(&HeaderName::Privacy).any(|header| {
         let value = header.value();
@@ -334,12 +334,12 @@ fn arriving(arrival: &Arrival<'_>, has_sdp: bool, supports_timer: bool) -> Optio
         request_uri_user: user_of(&request.uri),
         request_uri_host: host_of(&request.uri),
         to_user: user_of(&to.uri),
-        from_user: user_of(&from.uri),
+        from_user: caller_of(&from.uri),
         from_host: host_of(&from.uri),
         from_display: from.display_name.map(|name| String::from_utf8_lossy(&name).into_owned()),
-        asserted: address(b"P-Asserted-Identity"),
+        asserted: address(b"P-Asserted-Identity").map(|uri| caller_of(&uri)),
         privacy,
-        diversion: address(b"Diversion"),
+        diversion: address(b"Diversion").map(|uri| user_of(&uri)),
         history: history_of(&request.headers),
         call_id: head.call_id().to_owned(),
         sdp: has_sdp.then(|| request.body().to_vec()),
@@ -374,6 +374,23 @@ pub(super) fn user_of(uri: &Uri) -> String {
     // A telephone number may carry parameters inside the user part: `13800138000;phone-context=…`.
     let number = user.split(|&byte| byte == b';').next().unwrap_or_default();
     String::from_utf8_lossy(number).into_owned()
+}
+
+/// As [`user_of`], followed by `;phone-context=…` where the URI has one: without it a local number of elsewhere would be
+/// taken for one of the trunk's own area (RFC 3966 section 5.1.5).
+fn caller_of(uri: &Uri) -> String {
+    const CONTEXT: &[u8] = b"phone-context=";
+    let user = uri.decoded_user().unwrap_or_default();
+    let parameters = match uri.tel_parts() {
+        Some(tel) => tel.parameters().unwrap_or_default(),
+        None => &user,
+    };
+    let is_context =
+        |one: &&[u8]| one.get(..CONTEXT.len()).is_some_and(|name| name.eq_ignore_ascii_case(CONTEXT));
+    match parameters.split(|&byte| byte == b';').find(is_context) {
+        Some(context) => format!("{};{}", user_of(uri), String::from_utf8_lossy(context)),
+        None => user_of(uri),
+    }
 }
 
 pub(super) fn host_of(uri: &Uri) -> String {

@@ -22,7 +22,6 @@ fn trunk(name: &str, priority: u32) -> TrunkRow {
         incoming: true,
         outgoing: priority > 1,
         area_code: Some("010".into()),
-        caller_rules: String::new(),
         priority,
         capacity: (priority > 1).then_some(300),
         cost_plan: Some(PlanId::new("C1")),
