@@ -15,6 +15,7 @@ pub use barring::{
     BARRED, Barring, BlockAnswer, BlockEntry, NamedCode, Nuisance, Password, RegionBarring, RegionMode,
     UnknownRegion,
 };
+pub use carrier::{Author, CarrierProfile, DESK_LINES_MAX};
 pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
 pub use extension::{Extension, Phone, REALM, Secret, phone_user, phones};
 pub use read::{
@@ -24,6 +25,7 @@ pub use read::{
 pub use write::{to_yaml, write};
 
 mod barring;
+mod carrier;
 mod compile;
 mod extension;
 mod read;

@@ -13,6 +13,7 @@ mod alerts;
 mod barring;
 mod calendar;
 mod calls;
+mod carrier;
 mod crisis;
 mod demo;
 mod enterprise;
@@ -97,6 +98,8 @@ enum Command {
     TopUp(provider::TopUp),
     /// 提高号码的绑定数上限；不带参数列出申请 / raises a number's limit; without arguments lists requests
     Limit(provider::Limit),
+    /// 企业所在运营商的绑定规定 / the terms of an enterprise's carrier for its bound numbers
+    Carrier(carrier::Words),
     /// 告警：月上限到 80 % 和 100 % / alerts: a month's cap at 80 and 100 percent
     #[command(subcommand)]
     Alerts(alerts::Alerts),
@@ -176,6 +179,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::TopUp(words) => provider::top_up(context, &words),
         Command::Calendar(words) => calendar::calendar(context, &words),
         Command::Alerts(words) => alerts::alerts(context, &words),
+        Command::Carrier(words) => carrier::run(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
         Command::Crisis(words) => crisis::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use hotline::TenantId;
+use hotline::enterprise::Author;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ pub mod barring;
 pub mod calendar;
 pub mod callers;
 pub mod calls;
+pub mod carrier;
 pub mod clock;
 pub mod crisis;
 pub mod document;
@@ -50,6 +52,8 @@ pub struct Desk {
     pub recordings: PathBuf,
     /// The running process; `None` while nobody serves.
     pub live: Option<Running>,
+    /// Whose hand it is: the command line and the control socket are the provider's (row R03).
+    pub author: Author,
 }
 
 /// One thing asked. The tag `op` names it, as in `{"op": "top_up", …}`.
@@ -63,6 +67,7 @@ pub enum Request {
     TopUp(money::TopUp),
     Limit(money::Limit),
     LimitRequests(money::LimitRequests),
+    Carrier(carrier::Carrier),
     Lift(alerts::Lift),
     Alerts(alerts::List),
     AlertsAck(alerts::Ack),
@@ -108,6 +113,7 @@ pub async fn answer(running: Running, request: Value) -> Value {
         data: config.data_dir.clone(),
         recordings: config.recordings_dir(),
         live: Some(running.clone()),
+        author: Author::Provider,
     };
     let done = match serde_json::from_value::<Request>(request) {
         Ok(request) => perform(&desk, request).await,
@@ -142,6 +148,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Enterprises(asked) => told(enterprises::list(desk, &asked).await),
         Request::TopUp(asked) => told(money::top_up(desk, &asked).await),
         Request::Limit(asked) => told(money::limit(desk, &asked).await),
+        Request::Carrier(asked) => told(carrier::carrier(desk, &asked).await),
         Request::LimitRequests(asked) => told(money::limit_requests(desk, &asked).await),
         Request::Lift(asked) => told(alerts::lift(desk, &asked).await),
         Request::Alerts(asked) => told(alerts::list(desk, &asked).await),

@@ -26,7 +26,7 @@ pub(super) use rules::MODES;
 
 use std::collections::BTreeMap;
 
-use super::{AccountKind, BalanceEnd, Crisis, CrisisThen, Enterprise, Number};
+use super::{AccountKind, BalanceEnd, CarrierProfile, Crisis, CrisisThen, Enterprise, Number};
 use crate::cdr::ChargingFrom;
 use crate::number::DestinationPolicy;
 use crate::{Beijing, HotlineNumber, PlanId, TenantId};
@@ -41,6 +41,8 @@ pub struct Allowed<'a> {
     pub bindings: BindingLimits,
     /// Which numbers may be bound.
     pub policy: DestinationPolicy,
+    /// What the enterprise's carrier says to that (row R03).
+    pub carrier: CarrierProfile,
     /// Names of the prompts that can be played.
     pub prompts: &'a [&'a str],
     /// Names of the sale plans.
@@ -189,7 +191,7 @@ impl Reader<'_> {
 
     fn crisis_phone(&mut self, at: &At<'_>) -> Option<String> {
         let written = self.text(at)?;
-        match destination::check(infer_kind(written), written, self.allowed.policy) {
+        match self.destination_number(infer_kind(written), written) {
             Ok((number, _)) => Some(number),
             Err(fault) => {
                 self.wrong(at, fault);

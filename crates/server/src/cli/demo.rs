@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use farend::Says;
 use farend::world::{Behaviour, CallerPlan, World, WorldConfig, WorldEvent};
+use hotline::enterprise::Author;
 use hotline::{CallId, Money, TenantId};
 
 use super::place::Local;
@@ -280,6 +281,7 @@ async fn tell_calls(context: &Context, running: &Running) {
         data: running.config().data_dir.clone(),
         recordings: running.config().recordings_dir(),
         live: Some(running.clone()),
+        author: Author::Provider,
     };
     let mut seen: std::collections::BTreeSet<CallId> =
         recent(&desk).await.iter().map(|row| row.call).collect();

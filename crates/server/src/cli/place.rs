@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use hotline::enterprise::Author;
 use serde::de::DeserializeOwned;
 
 use super::show::runtime;
@@ -171,6 +172,7 @@ impl Local {
             data: place.data().to_owned(),
             recordings: place.config.recordings_dir(),
             live: None,
+            author: Author::Provider,
         };
         Ok(Local { desk, runtime, _lock: lock })
     }

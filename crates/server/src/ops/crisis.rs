@@ -76,6 +76,7 @@ struct Waiting {
 /// hour that has passed.
 pub async fn switch(desk: &Desk, asked: &Crisis) -> Outcome<Standing> {
     let stored = desk.enterprise(&asked.tenant).await?;
+    super::carrier::may_change(desk, &asked.tenant).await?;
     let change = desk.change(&asked.by);
     let next = Enterprise { crisis: asked.crisis.clone(), ..stored.enterprise.clone() };
     let next = validated(desk, &next, change.at).await?;

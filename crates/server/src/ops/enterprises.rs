@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use hotline::enterprise::{
-    Allowed, BindingLimits, Enterprise, Fault, Problem as Wrong, Tree, Value, read, to_yaml, write,
+    Allowed, BindingLimits, CarrierProfile, Enterprise, Fault, Problem as Wrong, Tree, Value, read, to_yaml,
+    write,
 };
 use hotline::number::DestinationPolicy;
 use hotline::rating::{ChargeKind, Tariffs};
@@ -156,6 +157,7 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
     if stored.as_ref().is_some_and(|stored| stored.enterprise == enterprise) {
         return Ok(imported);
     }
+    super::carrier::may_change(desk, &enterprise.id).await?;
     imported.outcome = ImportOutcome::WouldChange;
     if asked.apply {
         let was = stored.as_ref().map(|stored| &stored.enterprise);
@@ -166,14 +168,26 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
 }
 
 /// The document as an enterprise, or everything that is wrong with it.
-pub(super) async fn check(desk: &Desk, tree: &Tree) -> Outcome<Result<(Enterprise, Vec<Wrong>), Vec<Wrong>>> {
+pub(super) async fn check(desk: &Desk, tree: &Tree) -> Outcome<Checked> {
+    let carrier = match named_tenant(tree) {
+        Some(tenant) => super::carrier::of(desk, &tenant).await?,
+        None => CarrierProfile::default(),
+    };
+    check_under(desk, tree, carrier).await
+}
+
+/// The enterprise with warnings, or everything that is wrong.
+type Checked = Result<(Enterprise, Vec<Wrong>), Vec<Wrong>>;
+
+/// The same under the terms of a carrier.
+pub(super) async fn check_under(desk: &Desk, tree: &Tree, carrier: CarrierProfile) -> Outcome<Checked> {
     let tariffs = super::provider::plans(&desk.store).await?;
     let mut plans: Vec<&str> = sale_plans(&tariffs);
     plans.dedup();
     let prompts: Vec<&str> = media::prompts::FILES.iter().map(|(name, _)| *name).collect();
     let bindings = BindingLimits { raised: raised_limits(desk, tree).await?, ..BindingLimits::default() };
     let policy = DestinationPolicy::default();
-    Ok(read(tree, &Allowed { bindings, policy, prompts: &prompts, plans: &plans }))
+    Ok(read(tree, &Allowed { bindings, policy, carrier, prompts: &prompts, plans: &plans }))
 }
 
 fn sale_plans(tariffs: &Tariffs) -> Vec<&str> {
@@ -248,6 +262,7 @@ async fn refuse(desk: &Desk, asked: &Import, tree: &Tree, problems: &[Wrong]) ->
     }
     let code = match problems {
         _ if only_limits && !problems.is_empty() => Code::BindingLimit,
+        _ if problems.iter().all(is_carriers) => Code::OperatorDesk,
         _ if problems.iter().all(|one| matches!(one.fault, Fault::NotAvailable { .. })) => Code::NotAvailable,
         _ => Code::InvalidDocument,
     };
@@ -265,6 +280,11 @@ async fn refuse(desk: &Desk, asked: &Import, tree: &Tree, problems: &[Wrong]) ->
     Ok(refusal)
 }
 
+/// Whether nothing but the terms of the carrier stands against it.
+fn is_carriers(problem: &Wrong) -> bool {
+    matches!(problem.fault, Fault::DeskLimit { .. } | Fault::DeskLandline { .. })
+}
+
 /// The number of a problem at `numbers[3].destinations`, with how many it wanted.
 fn beyond_limit(problem: &Wrong, tree: &Tree) -> Option<(HotlineNumber, usize)> {
     let Fault::BindingLimit { found, .. } = problem.fault else { return None };
@@ -272,7 +292,7 @@ fn beyond_limit(problem: &Wrong, tree: &Tree) -> Option<(HotlineNumber, usize)> 
     Some((named_numbers(tree).get(place).copied().flatten()?, found))
 }
 
-/// Commits the next version and tells the node.
+/// Commits the next version and tells the node, if whoever sits at the desk may.
 pub(super) async fn commit(
     desk: &Desk,
     enterprise: &Enterprise,
@@ -280,6 +300,7 @@ pub(super) async fn commit(
     expected: u32,
     by: &str,
 ) -> Outcome<u32> {
+    super::carrier::may_change(desk, &enterprise.id).await?;
     let version = match desk.store.put_enterprise(enterprise, expected, &desk.change(by)).await? {
         Put::Stored { version } => version,
         Put::Moved { current } => {

@@ -77,6 +77,7 @@ fn model(dial: &str) -> Outcome<Enterprise> {
     let allowed = hotline::enterprise::Allowed {
         bindings: Default::default(),
         policy: Default::default(),
+        carrier: Default::default(),
         prompts: &[],
         plans: &["T1"],
     };

@@ -13,6 +13,10 @@ pub enum Code {
     InvalidDocument,
     /// More bound numbers than the number may have (row R01); a request was opened when it was to be applied.
     BindingLimit,
+    /// The terms of the enterprise's carrier do not bear it (row R03).
+    OperatorDesk,
+    /// The enterprise may not change it by itself (row R03).
+    NoSelfChange,
     /// Something that a later version brings.
     NotAvailable,
     /// A value that makes no sense here.
@@ -60,6 +64,8 @@ impl Code {
         match self {
             Code::InvalidDocument
             | Code::BindingLimit
+            | Code::OperatorDesk
+            | Code::NoSelfChange
             | Code::NotAvailable
             | Code::Findings
             | Code::Database

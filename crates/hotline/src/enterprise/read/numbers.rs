@@ -12,8 +12,8 @@ use super::rules::Lists;
 use super::tree::Value;
 use crate::HotlineNumber;
 use crate::enterprise::{
-    CallerMemory, Destination, DestinationKind, Finally, Forwards, Group, Limits, MemoryScope, Number,
-    Recording, Ringback, Strategy,
+    CallerMemory, DESK_LINES_MAX, Destination, DestinationKind, Finally, Forwards, Group, Limits,
+    MemoryScope, Number, Recording, Ringback, Strategy,
 };
 
 /// What a number rings with unless said, seconds.
@@ -165,7 +165,7 @@ impl Reader<'_> {
             self.wrong(&number_at, Fault::UnknownName { named: Named::Extension, name: written.to_owned() });
             return None;
         }
-        let number = match destination::check(kind, written, self.allowed.policy) {
+        let number = match self.destination_number(kind, written) {
             Ok((number, warnings)) => {
                 warnings.into_iter().for_each(|warning| self.warn(&number_at, warning));
                 Some(number)
@@ -181,6 +181,17 @@ impl Reader<'_> {
             None => None,
         };
         Some(Destination { name: name?, kind, number: number?, enabled, lines, ring_s, duty })
+    }
+
+    /// The national form of a bound number with warnings, or why neither the provider nor the carrier has it bound.
+    pub(super) fn destination_number(
+        &self,
+        kind: DestinationKind,
+        written: &str,
+    ) -> Result<(String, Vec<Fault>), Fault> {
+        let (number, warnings) = destination::check(kind, written, self.allowed.policy)?;
+        self.allowed.carrier.check(kind, &number)?;
+        Ok((number, warnings))
     }
 
     fn group(&mut self, at: &At<'_>, targets: &Targets) -> Option<Group> {
@@ -357,13 +368,16 @@ impl Reader<'_> {
     }
 
     /// Row R01: the first bound number beyond the limit is refused, with the limit in the text. Those that only
-    /// forwards name are beside the limit unless the provider counts them (FEATURES 2.5 row 16).
+    /// forwards name are beside the limit unless the provider counts them (FEATURES 2.5 row 16). A carrier's own limit
+    /// counts them all and is not raised (row R03).
     fn check_bindings(&mut self, number: Option<HotlineNumber>, bound: &[At<'_>]) {
         let limits = &self.allowed.bindings;
         let limit = number.map_or(limits.usual_max, |number| limits.of(number));
         let beside = |name: &str| !limits.forwards_count && self.uses.is_forward_only(name);
         let counted: Vec<&At<'_>> = bound.iter().filter(|at| !written_name(at).is_some_and(beside)).collect();
-        if let Some(first_beyond) = counted.get(usize::from(limit)) {
+        if let Err(fault) = self.allowed.carrier.check_count(bound.len()) {
+            self.wrong(&bound[DESK_LINES_MAX], fault);
+        } else if let Some(first_beyond) = counted.get(usize::from(limit)) {
             self.wrong(first_beyond, Fault::BindingLimit { limit, found: counted.len() });
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::calendar::HoursError;
-use crate::enterprise::DestinationKind;
+use crate::enterprise::{DESK_LINES_MAX, DestinationKind};
 use crate::number::RefusalCode;
 
 /// One thing wrong, or worth a warning, at one place of a document.
@@ -160,6 +160,16 @@ pub enum Fault {
         /// How many it has.
         found: usize,
     },
+    /// More bound numbers than the carrier takes at its desk (row R03).
+    DeskLimit {
+        /// How many it has.
+        found: usize,
+    },
+    /// A number that the carrier does not bind at its desk (row R03).
+    DeskLandline {
+        /// The area whose landlines it binds.
+        area_code: String,
+    },
     /// A third forward for one reason (row R13).
     ForwardLimit,
     /// Too many of something.
@@ -293,6 +303,8 @@ impl Fault {
             Fault::DuplicateName { .. } => "duplicate_name",
             Fault::PercentSum { .. } => "percent_sum",
             Fault::BindingLimit { .. } => "binding_limit",
+            Fault::DeskLimit { .. } => "operator_desk_limit",
+            Fault::DeskLandline { .. } => "operator_desk_landline",
             Fault::ForwardLimit => "forward_limit",
             Fault::TooMany { .. } => "too_many",
             Fault::Empty { .. } => "empty",
@@ -345,6 +357,14 @@ impl Fault {
                 format!(
                     "{found} bound numbers, the limit of this number is {limit}; the provider can raise it"
                 )
+            }
+            Fault::DeskLimit { found } => {
+                format!(
+                    "{found} bound numbers; the carrier of this enterprise takes {DESK_LINES_MAX} at its desk"
+                )
+            }
+            Fault::DeskLandline { area_code } => {
+                format!("the carrier of this enterprise binds landlines of the area {area_code} only")
             }
             Fault::ForwardLimit => "at most 2 forwards for each reason".into(),
             Fault::TooMany { counted, max } => format!("at most {max} {}", counted.english()),
@@ -411,6 +431,14 @@ impl Fault {
             Fault::PercentSum { sum } => format!("百分比之和为 {sum}，应为 100"),
             Fault::BindingLimit { limit, found } => {
                 format!("已绑定 {found} 个号码，超过该号码的上限 {limit} 个；如需更多请联系服务商提高上限")
+            }
+            Fault::DeskLimit { found } => {
+                format!(
+                    "已绑定 {found} 个号码；该企业的号码在运营商柜台办理，最多绑定 {DESK_LINES_MAX} 部固话"
+                )
+            }
+            Fault::DeskLandline { area_code } => {
+                format!("该企业的号码在运营商柜台办理，只能绑定本地（区号 {area_code}）固定电话")
             }
             Fault::ForwardLimit => "遇忙和无应答前转各最多 2 个号码".into(),
             Fault::TooMany { counted, max } => format!("{}最多 {max} 个", counted.chinese()),

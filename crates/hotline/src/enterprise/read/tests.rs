@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::enterprise::{
-    BlockAnswer, BlockEntry, Condition, DestinationKind, Forwards, RegionMode, Ringback, Share, ShareMode,
-    Strategy, Then, UnknownRegion, compile, to_yaml, write,
+    Author, BlockAnswer, BlockEntry, Condition, DestinationKind, Forwards, RegionMode, Ringback, Share,
+    ShareMode, Strategy, Then, UnknownRegion, compile, to_yaml, write,
 };
 use crate::flow::Chance;
 pub(in crate::enterprise) use yaml::yaml;
@@ -27,6 +27,7 @@ pub(in crate::enterprise) fn allowed() -> Allowed<'static> {
     Allowed {
         bindings: BindingLimits::default(),
         policy: DestinationPolicy::default(),
+        carrier: CarrierProfile::Platform,
         prompts: &PROMPTS,
         plans: &PLANS,
     }
@@ -286,6 +287,66 @@ fn r01_the_21st_bound_number_is_refused_with_the_limit_until_it_is_raised() {
     let counting = BindingLimits { forwards_count: true, ..BindingLimits::default() };
     let problems = read(&yaml(&with(21)), &Allowed { bindings: counting, ..allowed() }).unwrap_err();
     assert_eq!(problems[0].fault, Fault::BindingLimit { limit: 20, found: 21 });
+}
+
+#[test]
+fn r03_at_the_operators_desk_a_fourth_line_and_any_mobile_are_refused() {
+    let document = |destinations: &[(&str, &str)]| {
+        let lines: String = destinations
+            .iter()
+            .map(|(name, number)| format!("      - {{name: {name}, number: {number}}}\n"))
+            .collect();
+        format!(
+            "sibai: 1\nenterprise: {{id: desk, name: Desk}}\nplan: T1\nnumbers:\n  - number: 4006010114\n    \
+             destinations:\n{lines}    otherwise: {{dial: a}}\n"
+        )
+    };
+    let desk = || Allowed { carrier: CarrierProfile::OperatorDesk { area_code: "010".into() }, ..allowed() };
+    let codes = |text: &str, allowed: &Allowed<'_>| match read(&yaml(text), allowed) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(|one| (one.line, one.code())).collect::<Vec<_>>(),
+    };
+    let three = [("a", "010-62345601"), ("b", "+861062345602"), ("c", "010-62345603")];
+    let four = [&three[..], &[("d", "010-62345604")]].concat();
+    for (destinations, refused) in [
+        (&three[..], vec![]),
+        (&four[..], vec![(10, "operator_desk_limit")]),
+        (&[("a", "13911112222")], vec![(7, "operator_desk_landline")]),
+        (&[("a", "021-61234501")], vec![(7, "operator_desk_landline")]),
+        (&[("a", "sip:8001@192.0.2.10")], vec![(7, "operator_desk_landline")]),
+        (&[("a", "110")], vec![(7, "special_number")]),
+    ] {
+        let text = document(destinations);
+        assert_eq!(codes(&text, &desk()), refused, "{destinations:?}");
+        let on_the_platform = codes(&text, &allowed());
+        assert_eq!(on_the_platform.is_empty(), destinations[0].1 != "110", "{on_the_platform:?}");
+    }
+    let crisis = document(&three)
+        .replace("plan: T1", "plan: T1\ncrisis: {until: \"2026-10-12 18:00\", dial: 13911112222}");
+    assert_eq!(codes(&crisis, &desk()), [(4, "operator_desk_landline")], "in a crisis either");
+    assert_eq!(codes(&crisis, &allowed()), []);
+    let number: HotlineNumber = "4006010114".parse().unwrap();
+    let bindings = BindingLimits { raised: BTreeMap::from([(number, 30)]), ..BindingLimits::default() };
+    let raised = Allowed { bindings, ..desk() };
+    assert_eq!(
+        codes(&document(&four), &raised),
+        [(10, "operator_desk_limit")],
+        "the provider cannot raise it"
+    );
+    let problems = read(&yaml(&document(&four)), &desk()).unwrap_err();
+    assert!(problems[0].message(Language::Zh).contains("最多绑定 3 部固话"));
+    assert!(problems[0].message(Language::En).is_ascii());
+}
+
+#[test]
+fn r03_only_the_provider_changes_what_is_bound_at_the_desk() {
+    let desk = CarrierProfile::OperatorDesk { area_code: "010".into() };
+    assert!(desk.permits(Author::Provider) && !desk.permits(Author::Enterprise));
+    let platform = CarrierProfile::Platform;
+    assert!(platform.permits(Author::Provider) && platform.permits(Author::Enterprise));
+    let written = serde_json::to_string(&desk).unwrap();
+    assert_eq!(written, r#"{"profile":"operator_desk","area_code":"010"}"#);
+    assert_eq!(serde_json::from_str::<CarrierProfile>(&written).unwrap(), desk);
 }
 
 #[test]
