@@ -41,6 +41,8 @@ fn x04_fault_f1_a_phone_is_rung_after_kill_9_without_registering_again() {
     let heard =
         outcome.media.sounds.iter().filter_map(|sound| sound.hz()).any(|hz| hz.abs_diff(PHONE_HZ) <= 10);
     assert!(heard, "{outcome:?}");
-    assert_eq!(platform.await_calls(1)[0].record.status, AnswerStatus::Answered);
+    let record = platform.await_calls(1).remove(0).record;
+    assert_eq!(record.status, AnswerStatus::Answered);
+    platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(platform.findings(), []);
 }
