@@ -5,13 +5,10 @@ mod house;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use hotline::enterprise::{DestinationKind, Enterprise, Extension, Secret, Then, compile, phones};
+use hotline::enterprise::{DestinationKind, Enterprise, Extension, Secret, Then, phones};
 use hotline::{Beijing, Money, Mono, Now, TenantId};
 use house::TRUNK;
-use node::directory::{Entry, Place};
-use node::media::{Event as MediaEvent, Port, Secret as PortSecret};
 use node::phones::Kept;
 use node::{Account, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
@@ -89,17 +86,8 @@ impl World {
         let phones = (1..=places).map(Phone::new).collect();
         let mut world =
             World { node, mono: 0, phones, kept: Vec::new(), to_trunk: Vec::new(), to_phones: Vec::new() };
-        let port = |at: u16| Port {
-            shard: 0,
-            id: u32::from(at),
-            address: SocketAddr::from(([203, 0, 113, 1], at)),
-            secret: PortSecret([7; 102]),
-        };
-        world.turn(Input::Media(MediaEvent::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect())));
-        let hotline = Arc::new(compile(&enterprise(), 1).remove(0));
-        let entry = Entry { tenant: hotline.tenant.clone(), version: 1, place: Place::default() };
-        let numbers = vec![(hotline.number, Some(entry))];
-        world.turn(Input::Change(Change::Enterprise { numbers, bodies: vec![hotline] }));
+        world.turn(house::ports_ready());
+        world.turn(house::holds(&enterprise()));
         world
     }
 

@@ -4,15 +4,13 @@
 mod house;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use hotline::enterprise::{DestinationKind, Then, compile};
+use hotline::enterprise::{DestinationKind, Then};
 use hotline::trunk::{Dtmf, Profile, Srtp};
 use hotline::{Beijing, Mono, Now};
 use house::TRUNK;
-use node::directory::{Entry, Place};
 use node::media::{Event, Port, Secret};
-use node::{Account, Change, Input, Loaded, Node, Output, TrunkConfig};
+use node::{Account, Input, Loaded, Node, Output, TrunkConfig};
 
 const NODE: ([u8; 4], u16) = ([10, 0, 0, 1], 5060);
 
@@ -36,11 +34,7 @@ impl Bench {
         bench.turn(Input::Media(Event::PortsReady((0..4).map(port).collect())));
         let phone = house::bound("alice", DestinationKind::Landline, "01062000001");
         let enterprise = house::enterprise("acme", 6_010_114, vec![phone], Then::Dial("alice".into()));
-        let version = 1;
-        let number = enterprise.numbers[0].number;
-        let entry = Entry { tenant: enterprise.id.clone(), version, place: Place::default() };
-        let bodies = compile(&enterprise, version).into_iter().map(Arc::new).collect();
-        bench.turn(Input::Change(Change::Enterprise { numbers: vec![(number, Some(entry))], bodies }));
+        bench.turn(house::holds(&enterprise));
         bench
     }
 

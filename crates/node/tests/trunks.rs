@@ -5,14 +5,11 @@ mod house;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use hotline::enterprise::{DestinationKind, Enterprise, Then, compile};
+use hotline::enterprise::{DestinationKind, Enterprise, Then};
 use hotline::region::{CallerRules, LocalDigits};
 use hotline::trunk::{Pass, Profile, Registration, Secret, Transport};
 use hotline::{Beijing, Money, Mono, Now};
-use node::directory::{Entry, Place};
-use node::media::{Event as MediaEvent, Port, Secret as PortSecret};
 use node::{Account, Change, Input, Loaded, Node, Notice, Output, TrunkConfig};
 use sip::digest::{Credentials, Ha1};
 use sip::location::Limits;
@@ -138,17 +135,8 @@ impl World {
             notices: Vec::new(),
             sent: Vec::new(),
         };
-        let port = |at: u16| Port {
-            shard: 0,
-            id: u32::from(at),
-            address: SocketAddr::from(([203, 0, 113, 1], at)),
-            secret: PortSecret([7; 102]),
-        };
-        world.turn(Input::Media(MediaEvent::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect())));
-        let hotline = Arc::new(compile(&enterprise(), 1).remove(0));
-        let entry = Entry { tenant: hotline.tenant.clone(), version: 1, place: Place::default() };
-        let numbers = vec![(hotline.number, Some(entry))];
-        world.turn(Input::Change(Change::Enterprise { numbers, bodies: vec![hotline] }));
+        world.turn(house::ports_ready());
+        world.turn(house::holds(&enterprise()));
         world
     }
 

@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::{DestinationKind, Extension, Secret, Then, compile, phones};
+use hotline::enterprise::{DestinationKind, Extension, Secret, Then, phones};
 use hotline::settlement::Settlement;
 use hotline::{Beijing, Money, Mono, Now};
-use node::directory::{Entry, Place};
-use node::media::{Command, Event as MediaEvent, Port, Secret as PortSecret};
-use node::{Account, Change, Input, Loaded, Node, Notice, Output, TrunkConfig};
+use node::media::Command;
+use node::{Account, Input, Loaded, Node, Notice, Output, TrunkConfig};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, Invite, LegId, Party};
 
@@ -139,13 +138,7 @@ impl World {
             settled: Vec::new(),
             journal: vec![0; SEGMENT],
         };
-        let port = |at: u16| Port {
-            shard: 0,
-            id: u32::from(at),
-            address: SocketAddr::from(([203, 0, 113, 1], at)),
-            secret: PortSecret([7; 102]),
-        };
-        world.turn(Input::Media(MediaEvent::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect())));
+        world.turn(house::ports_ready());
         world
     }
 
@@ -173,10 +166,7 @@ impl World {
     pub fn call_the_number(&mut self) {
         let front = house::bound("front", DestinationKind::Landline, "01062345601");
         let acme = house::enterprise("acme", 6_010_114, vec![front], Then::Dial("front".into()));
-        let hotline = Arc::new(compile(&acme, 1).remove(0));
-        let entry = Entry { tenant: hotline.tenant.clone(), version: 1, place: Place::default() };
-        let numbers = vec![(hotline.number, Some(entry))];
-        self.turn(Input::Change(Change::Enterprise { numbers, bodies: vec![hotline] }));
+        self.turn(house::holds(&acme));
         let from = Party { user: "13510001000".into(), host: "10.0.1.1".into(), display: None };
         let invite =
             Invite::new(SocketAddr::from(NODE), "sip:4006010114@203.0.113.1", from, sdp(4_000).into());

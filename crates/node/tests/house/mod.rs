@@ -4,11 +4,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::enterprise::{AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Number, Then};
+use hotline::enterprise::{
+    AccountKind, BalanceEnd, Destination, DestinationKind, Enterprise, Number, Then, compile,
+};
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
 use hotline::{HotlineNumber, PlanId, TenantId};
-use node::{Config, TrunkConfig};
+use node::directory::{Entry, Place};
+use node::media::{Event, Port, Secret};
+use node::{Change, Config, Input, TrunkConfig};
 
 /// The carrier's address.
 pub const TRUNK: ([u8; 4], u16) = ([10, 0, 1, 1], 5060);
@@ -71,4 +75,23 @@ pub fn config(at: impl Into<SocketAddr>, trunk: TrunkConfig) -> Config {
         position: 0,
         seed: 1,
     }
+}
+
+/// Media has eight ports for the node.
+pub fn ports_ready() -> Input<'static> {
+    let port = |at: u16| Port {
+        shard: 0,
+        id: u32::from(at),
+        address: SocketAddr::from(([203, 0, 113, 1], at)),
+        secret: Secret([7; 102]),
+    };
+    Input::Media(Event::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect()))
+}
+
+/// The numbers of an enterprise, in their first version and with their bodies at hand.
+pub fn holds(enterprise: &Enterprise) -> Input<'static> {
+    let bodies: Vec<_> = compile(enterprise, 1).into_iter().map(Arc::new).collect();
+    let entry = Entry { tenant: enterprise.id.clone(), version: 1, place: Place::default() };
+    let numbers = bodies.iter().map(|body| (body.number, Some(entry.clone()))).collect();
+    Input::Change(Change::Enterprise { numbers, bodies })
 }
