@@ -13,7 +13,7 @@ mod softphone;
 pub use baresip::{Baresip, Pickup};
 pub use database::Postgres;
 pub use identity::Identity;
-pub use nat::Nat;
+pub use nat::{Namespaces, Nat, UserSpace};
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
 pub use sample::{acme, acme_with, answers, carrier, carrier_at, extension, number, sip_phone};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,6 +23,8 @@ use crate::{Identity, LOOK, PATIENCE, block_on, eventually};
 pub struct Setup {
     /// Names its directory.
     pub name: &'static str,
+    /// The address it listens at.
+    pub address: IpAddr,
     /// Where its carrier listens.
     pub carrier: SocketAddr,
     /// Enterprises in its database.
@@ -46,7 +48,8 @@ impl Setup {
     pub fn new(name: &'static str, carrier: SocketAddr, enterprises: Vec<Enterprise>) -> Setup {
         let (paid, sip, more) = (Vec::new(), String::new(), String::new());
         let (database_url, https) = (None, None);
-        Setup { name, carrier, enterprises, paid, database_url, drain_s_max: 7_200, sip, https, more }
+        let (address, drain_s_max) = (Ipv4Addr::LOCALHOST.into(), 7_200);
+        Setup { name, address, carrier, enterprises, paid, database_url, drain_s_max, sip, https, more }
     }
 }
 
@@ -89,7 +92,7 @@ impl Platform {
             .clone()
             .unwrap_or_else(|| format!("sqlite:{}", dir.join("sibai.db").display()));
         block_on(fill(&url, &setup));
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let any = SocketAddr::new(setup.address, 0);
         let Setup { carrier, drain_s_max, sip, https, more, .. } = setup;
         let written = Written { database_url: url, carrier, drain_s_max, sip, https, more };
         let (child, lines) = spawn(&dir, &config(&dir, &written, (any, any)));

@@ -1,7 +1,7 @@
 //! `sibai phone` as a process: a registered phone, near or behind a NAT, that tells what happens to it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::PATIENCE;
 use crate::platform::binary;
+use crate::{Nat, PATIENCE};
 
 /// How a phone is started.
 pub struct Account<'a> {
@@ -22,8 +22,8 @@ pub struct Account<'a> {
     pub password: &'a str,
     /// The tone it says.
     pub hz: u16,
-    /// A relay between it and the network, and the address it believes to have.
-    pub behind: Option<(SocketAddr, IpAddr)>,
+    /// A NAT between it and the network.
+    pub behind: Option<&'a Nat>,
 }
 
 /// A phone. Dropping it kills the process.
@@ -39,12 +39,16 @@ impl Softphone {
     /// # Panics
     /// The process does not start.
     pub fn start(account: &Account<'_>) -> Softphone {
-        let mut command = Command::new(binary());
-        command.args(["phone", account.user, "--json", "--expires", "3600", "--answer-after", "0s"]);
+        let mut command = match account.behind {
+            Some(nat) => nat.phone(&binary(), account.user),
+            None => {
+                let mut command = Command::new(binary());
+                command.args(["phone", account.user]);
+                command
+            }
+        };
+        command.args(["--json", "--expires", "3600", "--answer-after", "0s"]);
         command.args(["--registrar", &account.registrar.to_string(), "--says", &account.hz.to_string()]);
-        if let Some((relay, believed)) = account.behind {
-            command.args(["--through", &relay.to_string(), "--believes", &believed.to_string()]);
-        }
         command.env("SIBAI_PHONE_PASSWORD", account.password);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("sibai starts");

@@ -1,10 +1,13 @@
-//! A registered phone behind a NAT that forgets silence after a minute and lets no stranger in: it believes a private
-//! address, writes it into everything, and is rung all the same after five idle minutes.
+//! A registered phone behind a NAT that forgets silence after a minute and lets no stranger in: it has a private
+//! address, writes it into everything, and is rung all the same after five idle minutes. One list of assertions for a
+//! NAT of the kernel and one in user space.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use e2e::{Account, Nat, Platform, Setup, Softphone, acme_with, carrier, eventually, extension, number};
+use e2e::{
+    Account, Nat, Platform, Setup, Softphone, UserSpace, acme_with, carrier, carrier_at, eventually,
+    extension, number,
+};
 use farend::Says;
 use hotline::cdr::{AnswerStatus, Cause, Party};
 use media::measure::tone;
@@ -12,35 +15,43 @@ use media::measure::tone;
 const PASSWORD: &str = "a long word of no meaning";
 const PHONE_HZ: u16 = 600;
 const CALLER_HZ: u16 = 1_000;
-/// What an office's router hands out.
-const BELIEVED: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 77, 20));
 /// As often the platform asks a phone behind NAT, and five minutes of that.
 const ASKED_EVERY: Duration = Duration::from_secs(25);
 const TIMES: usize = 12;
 
 #[test]
 fn a_phone_behind_nat_is_rung_after_five_idle_minutes_and_both_sides_hear_each_other() {
-    let (world, _told) = carrier(&[]);
+    is_rung_after_five_idle_minutes(&Nat::open());
+}
+
+#[test]
+fn so_is_one_behind_a_nat_in_user_space() {
+    is_rung_after_five_idle_minutes(&Nat::UserSpace(UserSpace::open()));
+}
+
+fn is_rung_after_five_idle_minutes(nat: &Nat) {
+    eprintln!("NAT by {nat}");
+    let (world, _told) = carrier_at(nat.platform(), &[]);
     let (destination, phone) = extension("8001", PASSWORD);
     let mut acme = acme_with(vec![destination]);
     acme.extensions.push(phone);
     let mut setup = Setup::new("nat", world.local(), vec![acme]);
+    setup.address = nat.platform();
     setup.more = "[testing]\nclock_may_advance = true\n".into();
     let platform = Platform::start(setup);
-    let nat = Nat::open();
     let phone = Softphone::start(&Account {
         registrar: platform.sip,
         user: "acme-8001",
         password: PASSWORD,
         hz: PHONE_HZ,
-        behind: Some((nat.relay(), BELIEVED)),
+        behind: Some(nat),
     });
     let granted = phone.await_news("registered");
     assert!(granted["expires_s"].as_u64().is_some_and(|granted| granted > 300), "{granted}");
     for _ in 0..TIMES {
-        let before = nat.sent_to(platform.sip);
+        let before = nat.sent();
         platform.advance(ASKED_EVERY);
-        eventually("the phone is asked, and answers", || (nat.sent_to(platform.sip) > before).then_some(()));
+        eventually("the phone is asked, and answers", || (nat.sent() > before).then_some(()));
         nat.advance(ASKED_EVERY);
     }
     let mut call = platform.call(number(), "13800138000");
