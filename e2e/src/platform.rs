@@ -329,7 +329,7 @@ async fn fill(url: &str, setup: &Setup) {
     let change = Change { by: "test".into(), at: Wall(1_790_000_000_000) };
     for enterprise in &setup.enterprises {
         let put = store.put_enterprise(enterprise, 0, &change).await.expect("stored");
-        assert!(matches!(put, Put::Stored { version: 1 }), "{put:?}");
+        assert!(matches!(put, Put::Stored { version: 1, .. }), "{put:?}");
     }
     for (tenant, amount) in &setup.paid {
         store.top_up(tenant, hotline::Money(*amount), "first", &change).await.expect("paid");

@@ -347,7 +347,7 @@ fn fault_f3_what_changed_in_a_database_that_was_away_at_the_start_is_in_force_on
     let change = Change { by: "test".into(), at: Wall(1_790_000_000_000) };
     platform.with_store(async |store| {
         let put = store.put_enterprise(&acme(&[OTHER]), 1, &change).await.expect("stored");
-        assert!(matches!(put, Put::Stored { version: 2 }), "{put:?}");
+        assert!(matches!(put, Put::Stored { version: 2, .. }), "{put:?}");
     });
     database.stop();
     platform.restart();

@@ -43,7 +43,7 @@ pub struct Barred {
     pub detail: String,
 }
 
-/// Decides in this order: the number is in service; the white list, which passes all that follows but the limits; the
+/// Decides in this order: the number is in service; the enterprise is not frozen; the white list, which passes all that follows but the limits; the
 /// block list; the region; the nuisance score; the lock-out after wrong passwords; the limits and the money. The
 /// password itself is asked for by the flow, of callers that are not on the white list. What is reserved on success is
 /// returned by the tenant when the call settles.
@@ -55,6 +55,9 @@ pub fn clear(
 ) -> Result<Cleared, Barred> {
     if !hotline.enabled {
         return Err(out_of_service());
+    }
+    if hotline.frozen {
+        return Err(Barred { cause: Cause::Frozen, detail: "the enterprise is frozen".into() });
     }
     let mut standing = match &hotline.bars {
         Some(bars) => bars.judge(hotline.number, asker, tenant)?,

@@ -14,7 +14,7 @@ use crate::rating::Tariffs;
 use crate::region::Region;
 use crate::routing::Trunks;
 use crate::tenant::{Ask, Tenant};
-use crate::{CallId, HotlineNumber, Mono, Now, RecordingId, Wall};
+use crate::{CallId, HotlineNumber, Money, Mono, Now, RecordingId, Wall};
 
 pub use asking::Key;
 pub use explain::{Answers, explain};
@@ -657,6 +657,12 @@ impl Call {
     /// What is held for it, if it was admitted.
     pub fn admission(&self) -> Option<crate::tenant::Admission> {
         self.meter.as_ref().and_then(|meter| meter.admission())
+    }
+
+    /// When it began, and the fee it would have if it ended now; a call that is not charged yet has none (row B11).
+    pub fn fee_so_far(&self, now: Mono) -> Option<(Wall, Money)> {
+        let began = self.log.first()?.at;
+        Some((self.wall(began), self.meter.as_ref()?.fee_so_far(now)?))
     }
 
     fn wall(&self, at: Mono) -> Wall {

@@ -106,6 +106,8 @@ pub enum Cause {
     ChallengeFailed,
     /// Too many calls within a minute: number, caller or tenant (row B08).
     RateLimit,
+    /// The enterprise is frozen because something was odd (row B11).
+    Frozen,
 }
 
 impl Cause {
@@ -144,6 +146,7 @@ impl Cause {
             Cause::Nuisance => "nuisance",
             Cause::ChallengeFailed => "challenge_failed",
             Cause::RateLimit => "rate_limit",
+            Cause::Frozen => "frozen",
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{HotlineNumber, Money, PlanId, TenantId, Wall};
 
 pub use crate::ledger::AccountKind;
 
+pub use alarm::{Alarm, binding_changes};
 pub use barring::{
     BARRED, Barring, BlockAnswer, BlockEntry, NamedCode, Nuisance, Password, RegionBarring, RegionMode,
     UnknownRegion,
@@ -24,6 +25,7 @@ pub use read::{
 };
 pub use write::{to_yaml, write};
 
+mod alarm;
 mod barring;
 mod carrier;
 mod compile;
@@ -60,6 +62,12 @@ pub struct Enterprise {
     /// Whether a crisis needs a second person to begin.
     #[serde(default)]
     pub crisis_by_two: bool,
+    /// What is odd enough to be told (row B11).
+    #[serde(default)]
+    pub alarm: Alarm,
+    /// Since when no new calls are taken because something was odd; an import neither sets nor lifts it (row B11).
+    #[serde(default)]
+    pub frozen: Option<Wall>,
     /// SIP phones that register here.
     #[serde(default)]
     pub extensions: Vec<Extension>,
@@ -84,6 +92,8 @@ impl Enterprise {
             caller_lists: Vec::new(),
             crisis: None,
             crisis_by_two: false,
+            alarm: Alarm::default(),
+            frozen: None,
             extensions: Vec::new(),
             numbers: Vec::new(),
         }

@@ -72,6 +72,8 @@ pub struct Hotline {
     pub counts_phones: bool,
     /// Whose calls go before others.
     pub priorities: Priorities,
+    /// Whether the enterprise takes no new calls because something was odd (row B11).
+    pub frozen: bool,
 }
 
 /// Where calls begin while a crisis lasts (row R22).

@@ -471,5 +471,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         balance_end: hotline::enterprise::BalanceEnd::Strict,
         counts_phones: false,
         priorities: Default::default(),
+        frozen: false,
     }
 }

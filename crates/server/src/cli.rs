@@ -100,7 +100,7 @@ enum Command {
     Limit(provider::Limit),
     /// 企业所在运营商的绑定规定 / the terms of an enterprise's carrier for its bound numbers
     Carrier(carrier::Words),
-    /// 告警：月上限到 80 % 和 100 % / alerts: a month's cap at 80 and 100 percent
+    /// 告警：月上限、异常话费、批量更改绑定；冻结 / alerts: caps of a month, odd charges, bulk changes of bindings; freezing
     #[command(subcommand)]
     Alerts(alerts::Alerts),
     /// 危机模式：全部号码前的公告或改呼 / crisis mode: a notice or one phone in front of all numbers

@@ -13,6 +13,7 @@ use store::{Change, Store};
 
 use crate::running::Running;
 
+pub mod alarms;
 pub mod alerts;
 pub mod backup;
 pub mod barring;
@@ -71,6 +72,7 @@ pub enum Request {
     Lift(alerts::Lift),
     Alerts(alerts::List),
     AlertsAck(alerts::Ack),
+    Freeze(alarms::Freeze),
     Mark(barring::Mark),
     Blocks(barring::Blocks),
     Audit(money::Audit),
@@ -107,14 +109,7 @@ enum Reply {
 
 /// Answers one request of the control socket.
 pub async fn answer(running: Running, request: Value) -> Value {
-    let config = running.config();
-    let desk = Desk {
-        store: running.store().clone(),
-        data: config.data_dir.clone(),
-        recordings: config.recordings_dir(),
-        live: Some(running.clone()),
-        author: Author::Provider,
-    };
+    let desk = Desk::of(running);
     let done = match serde_json::from_value::<Request>(request) {
         Ok(request) => perform(&desk, request).await,
         Err(error) => Err(Refusal::bad_request(error)),
@@ -153,6 +148,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Lift(asked) => told(alerts::lift(desk, &asked).await),
         Request::Alerts(asked) => told(alerts::list(desk, &asked).await),
         Request::AlertsAck(asked) => told(alerts::ack(desk, &asked).await),
+        Request::Freeze(asked) => told(alarms::freeze(desk, &asked).await),
         Request::Mark(asked) => told(barring::mark(desk, &asked).await),
         Request::Blocks(asked) => told(barring::blocks(desk, &asked).await),
         Request::Audit(asked) => told(money::audit(desk, &asked).await),
@@ -185,6 +181,18 @@ fn told<T: Serialize>(done: Outcome<T>) -> Outcome<Value> {
 }
 
 impl Desk {
+    /// The provider's desk in a running process.
+    fn of(running: Running) -> Self {
+        let config = running.config();
+        Self {
+            store: running.store().clone(),
+            data: config.data_dir.clone(),
+            recordings: config.recordings_dir(),
+            author: Author::Provider,
+            live: Some(running),
+        }
+    }
+
     /// A change made now by somebody.
     fn change(&self, by: &str) -> Change {
         Change { by: by.to_owned(), at: crate::clock::wall() }

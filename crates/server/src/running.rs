@@ -33,6 +33,7 @@ struct Parts {
     copies: Option<Copies>,
     accounts: Arc<RwLock<()>>,
     stopping: Arc<Notify>,
+    changed: Notify,
     sip: SocketAddr,
     traces: Option<traces::Door>,
 }
@@ -77,6 +78,7 @@ impl Running {
             copies,
             accounts,
             stopping,
+            changed: Notify::new(),
             sip,
             traces,
         }))
@@ -160,7 +162,14 @@ impl Running {
         let numbers = entries.into_iter().map(|(number, entry)| (number, Some(entry))).chain(gone).collect();
         self.apply(Change::Enterprise { numbers, bodies: Vec::new() }).await?;
         let of = Some(enterprise.id.clone());
-        self.apply(Change::Phones { of, phones: phones(enterprise) }).await
+        self.apply(Change::Phones { of, phones: phones(enterprise) }).await?;
+        self.0.changed.notify_one();
+        Ok(())
+    }
+
+    /// Rings when an enterprise's document changed.
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.0.changed
     }
 
     /// Held over a change of an account in the database and the word of it to the node ([`Running::credited`]).

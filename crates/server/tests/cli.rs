@@ -673,3 +673,59 @@ fn r36_the_operator_is_marked_as_issued_wherever_it_is_shown() {
         );
     }
 }
+
+/// Row B11: a call that costs more than the hour may is an alert that freezes; the next call is refused until somebody
+/// lifts it, and no import does. Bound numbers changed in bulk freeze in the same change.
+#[test]
+fn b11_odd_charges_are_an_alert_that_freezes_until_somebody_lifts_it() {
+    let dir = Dir::new();
+    dir.import_samples();
+    assert_eq!(stdout(&dir.run(&["alerts", "list"])).trim(), "no open alerts");
+    let text = std::fs::read_to_string(example("huaxin")).expect("shipped");
+    let document = |alarm: &str, text: &str| dir.write("own.yaml", &format!("{text}\nalarm: {{{alarm}}}\n"));
+
+    let demo = Demo::start(&dir);
+    let call = || dir.run(&["call", "4006010114", "--from", "01088880002", "--for", "2s"]);
+    let first = call();
+    assert!(first.status.success(), "{}", stdout(&first));
+    calls_when(&dir, 1);
+    assert_eq!(
+        dir.json(&["alerts", "list", "huaxin"]),
+        Value::Array(Vec::new()),
+        "far below the usual floor"
+    );
+    let own = document("cost_times: 2, cost_floor: \"0.01\", freeze: true", &text);
+    dir.json(&["import", &own, "--apply"]);
+    let alerts = |count: usize| {
+        let mut looks = (0..400).map(|_| dir.json(&["alerts", "list", "huaxin"]));
+        looks.find(|rows| rows.as_array().is_some_and(|rows| rows.len() >= count)).expect("an alert")
+    };
+    let alert = alerts(1)[0].clone();
+    let told = [&alert["kind"], &alert["level"], &alert["allowed"], &alert["used"]];
+    assert_eq!(told, [&Value::from("hour_cost"), &2.into(), &"0.01".into(), &"0.30".into()], "{alert}");
+    let refused = call();
+    assert_eq!(refused.status.code(), Some(1), "{}", stdout(&refused));
+    let calls = calls_when(&dir, 2);
+    assert!(calls.as_array().expect("rows").iter().any(|row| row["cause"] == "frozen"), "{calls}");
+    let listed = stdout(&dir.run(&["alerts", "list"]));
+    assert!(listed.contains("0.30 yuan, above 2 times its normal or the floor: 0.01 yuan"), "{listed}");
+
+    let own = document("cost_times: 2, cost_floor: \"0.01\", freeze: true, normal_days: 7", &text);
+    dir.json(&["import", &own, "--apply"]);
+    assert!(dir.json(&["export", "huaxin"]).to_string().contains("frozen: "), "an import lifts nothing");
+    assert_eq!(dir.json(&["alerts", "unfreeze", "huaxin"])["frozen"], Value::Null);
+    let again = call();
+    assert!(again.status.success(), "{}", stdout(&again));
+    assert_eq!(dir.json(&["alerts", "ack", "huaxin"])["acked"], 1);
+
+    let moved = text.replace("010-6234560", "010-6234570");
+    let own = document("binding_changes: 3, freeze: true", &moved);
+    dir.json(&["import", &own, "--apply"]);
+    let alert = alerts(1)[0].clone();
+    let told = [&alert["kind"], &alert["used"], &alert["allowed"]];
+    assert_eq!(told, [&Value::from("binding_changes"), &"4".into(), &"3".into()], "{alert}");
+    assert_eq!(dir.json(&["explain", "4006010114", "--from", "01088880002"])["record"]["cause"], "frozen");
+    let audit = dir.json(&["audit", "huaxin"]).to_string();
+    assert!(audit.contains("no new calls") && audit.contains("calls are taken"), "{audit}");
+    demo.stop();
+}

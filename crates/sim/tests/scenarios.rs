@@ -55,6 +55,7 @@ scenarios! {
     b08_calls_per_minute
     b08_limits_of_the_enterprise
     b09_no_money_no_call
+    b11_frozen
     b12_challenge_before_block
     f17_charged_from_the_answer
     f17_charged_from_two_parties

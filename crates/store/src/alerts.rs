@@ -1,4 +1,4 @@
-//! What somebody should know of, once for each subject, period and level (row B07); acknowledged by a person.
+//! What somebody should know of, once for each subject, period and level (rows B07, B11); acknowledged by a person.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
+use crate::rollups::column_of;
 use crate::rows::{Among, Read, Rows, Value, code};
 
 /// One alert.
@@ -21,15 +22,15 @@ pub struct Alert {
     pub kind: AlertKind,
     /// The number; `None` for the whole enterprise.
     pub number: Option<HotlineNumber>,
-    /// The billing month in Beijing, such as 202610.
+    /// Of a month's cap the billing month in Beijing, such as 202610; of what is odd the hour, counted from 1970.
     pub period: u32,
-    /// Percent.
+    /// Percent of a cap; how many times the normal hour; how many changes.
     pub level: u8,
-    /// The end of the call that reached it.
+    /// When it was reached: the end of the call for a cap.
     pub raised_at: Wall,
-    /// How much was used when it was raised: 1/10,000 yuan, or calls.
+    /// How much there was when it was raised: 1/10,000 yuan, calls, or changes.
     pub used: i64,
-    /// The cap then.
+    /// What may be: the cap, or what is not odd.
     pub allowed: i64,
     /// Who has seen it, and when.
     pub acked: Option<Change>,
@@ -130,17 +131,53 @@ impl Store {
     }
 }
 
+/// Raises one alert; `false` if it stands already.
+pub(crate) async fn raise(connection: &mut AnyConnection, alert: &Alert) -> Result<bool> {
+    let values: [Value; 8] = [
+        alert.tenant.as_str().into(),
+        code(&alert.kind).into(),
+        column_of(alert.number).into(),
+        alert.period.into(),
+        u32::from(alert.level).into(),
+        alert.raised_at.0.into(),
+        alert.used.into(),
+        alert.allowed.into(),
+    ];
+    Ok(ALERT.write(connection, values.into()).await? > 0)
+}
+
 impl Store {
-    /// Notes that somebody set the caps of a month aside, or put them in force again.
-    pub async fn audit_cap_lift(
+    /// Whether an alert of this kind, number, period and level was raised.
+    pub async fn is_raised(&self, alert: &Alert) -> Result<bool> {
+        let sql = "select count(*) as raised from alert \
+                   where tenant_id = $1 and kind = $2 and number = $3 and period = $4 and level = $5";
+        let query = sqlx::query(sql).bind(alert.tenant.to_string()).bind(code(&alert.kind));
+        let query = query.bind(column_of(alert.number)).bind(i64::from(alert.period));
+        let raised: u64 =
+            query.bind(i64::from(alert.level)).fetch_one(self.readers()).await?.count("raised")?;
+        Ok(raised > 0)
+    }
+
+    /// Raises an alert; `false` if it stands already.
+    pub async fn raise_alert(&self, alert: &Alert) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let is_new = raise(&mut transaction, alert).await?;
+        transaction.commit().await?;
+        Ok(is_new)
+    }
+
+    /// Notes who did something to an enterprise that its document alone does not tell: caps of a month set aside, calls
+    /// frozen.
+    pub async fn note_change(
         &self,
         tenant: &TenantId,
+        action: &str,
         subject: &str,
         became: &str,
         change: &Change,
     ) -> Result<()> {
         let mut transaction = self.begin().await?;
-        write_audit(&mut transaction, tenant, change, "lift_caps", subject, None, Some(became)).await?;
+        write_audit(&mut transaction, tenant, change, action, subject, None, Some(became)).await?;
         transaction.commit().await?;
         Ok(())
     }

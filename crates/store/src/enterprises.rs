@@ -9,6 +9,7 @@ use hotline::{HotlineNumber, TenantId};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use crate::alarms::{note_bindings, write_alarms};
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
 use crate::rollups::column_of;
@@ -48,6 +49,8 @@ pub enum Put {
     Stored {
         /// 1 for the first.
         version: u32,
+        /// Whether it raised an alert of too many bound numbers changed (row B11).
+        alarmed: bool,
     },
     /// Somebody else changed the enterprise in the meantime; nothing was stored.
     Moved {
@@ -87,7 +90,8 @@ pub struct NumberRow {
 
 impl Store {
     /// Stores an enterprise's next version with its numbers, caps and an audit row. `expected` is the version the
-    /// change was made from, 0 for a new enterprise. The document has been validated by `hotline`.
+    /// change was made from, 0 for a new enterprise. The document has been validated by `hotline`. One that changes too
+    /// many bound numbers raises an alert and is stored as [`Enterprise::alarmed`] says (row B11).
     pub async fn put_enterprise(
         &self,
         enterprise: &Enterprise,
@@ -100,6 +104,9 @@ impl Store {
             return Ok(Put::Moved { current });
         }
         let version = current + 1;
+        let alarmed = note_bindings(&mut transaction, enterprise, version, change).await?;
+        let after = alarmed.then(|| enterprise.clone().alarmed(change.at));
+        let enterprise = after.as_ref().unwrap_or(enterprise);
         if ENTERPRISE.write(&mut transaction, document_values(enterprise, version, change).into()).await? == 0
         {
             return Ok(Put::Moved { current: version });
@@ -123,7 +130,7 @@ impl Store {
         )
         .await?;
         transaction.commit().await?;
-        Ok(Put::Stored { version })
+        Ok(Put::Stored { version, alarmed })
     }
 
     /// Stores many new enterprises in one transaction: all of them, or none if one exists or a number is held. One
@@ -142,13 +149,14 @@ impl Store {
             }
             CAP.write(&mut transaction, some.iter().flat_map(cost_caps).collect()).await?;
             CALL_CAP.write(&mut transaction, some.iter().flat_map(call_caps).collect()).await?;
+            write_alarms(&mut transaction, some).await?;
         }
         let became = format!("{} enterprises", enterprises.len());
         let provider = TenantId::provider();
         write_audit(&mut transaction, &provider, change, "put_enterprises", "import", None, Some(&became))
             .await?;
         transaction.commit().await?;
-        Ok(Put::Stored { version: 1 })
+        Ok(Put::Stored { version: 1, alarmed: false })
     }
 
     /// An enterprise at its latest version.
@@ -223,12 +231,16 @@ async fn write_numbers(
 }
 
 async fn write_caps(connection: &mut AnyConnection, enterprise: &Enterprise) -> Result<()> {
-    for sql in ["delete from cap where tenant_id = $1", "delete from call_cap where tenant_id = $1"] {
+    for sql in [
+        "delete from cap where tenant_id = $1",
+        "delete from call_cap where tenant_id = $1",
+        "delete from alarm where tenant_id = $1",
+    ] {
         sqlx::query(sql).bind(enterprise.id.to_string()).execute(&mut *connection).await?;
     }
     CAP.write(connection, cost_caps(enterprise)).await?;
     CALL_CAP.write(connection, call_caps(enterprise)).await?;
-    Ok(())
+    write_alarms(connection, std::slice::from_ref(enterprise)).await
 }
 
 /// Which numbers of these documents somebody else holds; a number that two of them name is among them too.

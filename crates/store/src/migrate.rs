@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 10] = [
+pub const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -17,6 +17,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "call_password", include_str!("../../../migrations/0008_call_password.sql")),
     (9, "call_priority", include_str!("../../../migrations/0009_call_priority.sql")),
     (10, "alert", include_str!("../../../migrations/0010_alert.sql")),
+    (11, "alarm", include_str!("../../../migrations/0011_alarm.sql")),
 ];
 
 impl Store {

@@ -192,7 +192,9 @@ fn treatment(cause: Cause) -> Treatment {
         | Cause::PasswordLocked
         | Cause::Nuisance
         | Cause::ChallengeFailed => of(Some("barred"), 603, 21),
-        Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow => of(Some("cap_reached"), 480, 21),
+        Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow | Cause::Frozen => {
+            of(Some("cap_reached"), 480, 21)
+        }
         Cause::ConcurrencyLimit | Cause::RateLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
         Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),
         Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity | Cause::NodeStopped => of(None, 503, 41),

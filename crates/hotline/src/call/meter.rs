@@ -76,6 +76,12 @@ impl Meter {
         }
     }
 
+    /// The fee of the charged time until now; `None` before it begins.
+    pub(super) fn fee_so_far(&self, now: Mono) -> Option<Money> {
+        let terms = self.version.terms(self.zone, true);
+        Some(terms.amount_e4(terms.units(now.since_ms(self.started?))))
+    }
+
     fn paid_end(&self) -> Option<Mono> {
         self.started.map(|started| started + self.paid_ms)
     }
@@ -119,10 +125,9 @@ impl Call {
     pub(super) fn zone_is_known(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         let zone = rating::zone_of(&self.region.area_code, &self.destination_of(leg).area_code);
         let Some(meter) = &mut self.meter else { return };
-        if meter.zone == zone || !meter.is_metered() {
+        if std::mem::replace(&mut meter.zone, zone) == zone || !meter.is_metered() {
             return;
         }
-        meter.zone = zone;
         meter.paid_ms = meter.paid_by(zone, meter.admission.map_or(Money::ZERO, |a| a.reserved));
         self.arm_slice();
         self.arm_warning(desk);

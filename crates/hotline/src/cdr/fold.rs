@@ -286,6 +286,7 @@ fn status(record: &CallRecord) -> AnswerStatus {
         | Cause::ConcurrencyLimit
         | Cause::RateLimit
         | Cause::BalanceTooLow
+        | Cause::Frozen
         | Cause::NumberNotInService
         | Cause::FlowHangUp
         | Cause::FlowBusy => AnswerStatus::Barred,

@@ -80,6 +80,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         balance_end: enterprise.balance_end,
         counts_phones: counts_phones(enterprise),
         priorities: Priorities::compile(&enterprise.caller_lists),
+        frozen: enterprise.frozen.is_some(),
     }
 }
 

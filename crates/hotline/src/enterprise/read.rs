@@ -1,6 +1,7 @@
 //! The reader of an enterprise's document: a tree with line marks in, a checked [`Enterprise`] or every error of the
 //! document out. It knows neither YAML nor JSON, no file and no database.
 
+mod alarm;
 mod barring;
 mod destination;
 mod extensions;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 use super::{AccountKind, BalanceEnd, CarrierProfile, Crisis, CrisisThen, Enterprise, Number};
 use crate::cdr::ChargingFrom;
 use crate::number::DestinationPolicy;
-use crate::{Beijing, HotlineNumber, PlanId, TenantId};
+use crate::{Beijing, HotlineNumber, PlanId, TenantId, Wall};
 use fields::{CRISIS, DOCUMENT, ENTERPRISE, THEN};
 use reader::{At, Names, Object, Reader, Uses};
 use rules::Lists;
@@ -136,6 +137,8 @@ impl Reader<'_> {
         let caller_lists: Vec<_> = caller_lists.iter().map(|at| self.caller_list(at)).collect();
         let crisis = object.field("crisis").map_or(Some(None), |at| self.crisis(&at).map(Some));
         let crisis_by_two = self.flag(object.field("crisis_by_two"), false);
+        let alarm = self.alarm(object.field("alarm"));
+        let frozen = object.field("frozen").and_then(|at| self.instant(&at));
         let numbers = self.numbers(&object, &lists);
         let (id, name) = named?;
         Some(Enterprise {
@@ -151,6 +154,8 @@ impl Reader<'_> {
             caller_lists: caller_lists.into_iter().collect::<Option<_>>()?,
             crisis: crisis?,
             crisis_by_two,
+            alarm,
+            frozen,
             extensions: extensions.into_iter().collect::<Option<_>>()?,
             numbers: numbers?,
         })
@@ -159,14 +164,7 @@ impl Reader<'_> {
     /// `{until: "2026-10-12 18:00", play: notice, then: go_on}`, or with `dial` in place of `then`.
     fn crisis(&mut self, at: &At<'_>) -> Option<Crisis> {
         let object = self.object(at, &CRISIS)?;
-        let until = object.field("until").and_then(|at| {
-            let text = self.text(&at)?;
-            let until = Beijing::parse(&text.replacen(' ', "T", 1));
-            if until.is_none() {
-                self.wrong(&at, Fault::BadDate { found: text.to_owned() });
-            }
-            until.map(Beijing::wall)
-        });
+        let until = object.field("until").and_then(|at| self.instant(&at));
         let notice = match object.field("play") {
             Some(at) => Some(self.prompt(&at)?),
             None => None,
@@ -187,6 +185,16 @@ impl Reader<'_> {
             }
         };
         Some(Crisis { until: until?, notice, then: then? })
+    }
+
+    /// `2026-10-12 18:00` in Beijing.
+    fn instant(&mut self, at: &At<'_>) -> Option<Wall> {
+        let text = self.text(at)?;
+        let instant = Beijing::parse(&text.replacen(' ', "T", 1));
+        if instant.is_none() {
+            self.wrong(at, Fault::BadDate { found: text.to_owned() });
+        }
+        instant.map(Beijing::wall)
     }
 
     fn crisis_phone(&mut self, at: &At<'_>) -> Option<String> {

@@ -11,9 +11,9 @@ use super::read::{
     RING_S, SCOPES, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
-    CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally, Forwards,
-    Group, Key, Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Then, Tree,
-    Value,
+    Alarm, CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
+    Forwards, Group, Key, Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Then,
+    Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
@@ -50,8 +50,29 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .items("callers", &enterprise.caller_lists, caller_list)
         .maybe("crisis", enterprise.crisis.as_ref().map(crisis))
         .unless(!enterprise.crisis_by_two, "crisis_by_two", || flag(true))
+        .unless(enterprise.alarm == Alarm::default(), "alarm", || alarm(&enterprise.alarm))
+        .maybe("frozen", enterprise.frozen.map(|since| text(&since.beijing().to_string())))
         .items("extensions", &enterprise.extensions, extension)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
+        .map()
+}
+
+fn alarm(written: &Alarm) -> Tree {
+    let usual = Alarm::default();
+    let field = |same: bool, value: u16| (!same).then(|| number(value));
+    let same_minutes = written.binding_minutes == usual.binding_minutes;
+    Fields::new()
+        .maybe("cost_times", field(written.cost_times == usual.cost_times, written.cost_times.into()))
+        .unless(written.cost_floor_e4 == usual.cost_floor_e4, "cost_floor", || {
+            text(&written.cost_floor_e4.to_string())
+        })
+        .maybe("normal_days", field(written.normal_days == usual.normal_days, written.normal_days))
+        .maybe(
+            "binding_changes",
+            field(written.binding_changes == usual.binding_changes, written.binding_changes.into()),
+        )
+        .maybe("binding_minutes", field(same_minutes, written.binding_minutes))
+        .unless(written.freeze == usual.freeze, "freeze", || flag(written.freeze))
         .map()
 }
 
@@ -373,6 +394,8 @@ mod tests {
         for then in [CrisisThen::GoOn, CrisisThen::HangUp, CrisisThen::Dial("13911112222".into())] {
             enterprise.crisis = Some(Crisis { until, notice: Some("after_hours".into()), then });
             enterprise.crisis_by_two = true;
+            enterprise.alarm = Alarm { cost_times: 3, binding_minutes: 10, freeze: true, ..Alarm::default() };
+            enterprise.frozen = Some(until);
             let written = to_yaml(&enterprise);
             let again = read(&yaml(&written), &allowed()).map(|(again, _)| again);
             assert_eq!(again.as_ref(), Ok(&enterprise), "{written}");

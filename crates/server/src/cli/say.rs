@@ -65,6 +65,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::PasswordLocked => "密码错误过多，暂时锁定",
         Cause::Nuisance => "骚扰来电",
         Cause::ChallengeFailed => "未通过按键验证",
+        Cause::Frozen => "企业已冻结",
     };
     let en = match cause {
         Cause::HangUp => "hung up",
@@ -99,6 +100,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::PasswordLocked => "locked out after wrong passwords",
         Cause::Nuisance => "a nuisance caller",
         Cause::ChallengeFailed => "the key asked for was not pressed",
+        Cause::Frozen => "the enterprise is frozen",
     };
     context.pick(zh, en)
 }

@@ -1,8 +1,8 @@
-//! Alerts of caps, and a month's caps set aside by their owner (rows B05, B06, B07).
+//! Alerts of caps and of what is odd, and a month's caps set aside by their owner (rows B05, B06, B07, B11).
 
 use hotline::alert::AlertKind;
 use hotline::enterprise::Limits;
-use hotline::{HotlineNumber, Money, TenantId};
+use hotline::{HotlineNumber, Money, TenantId, Wall};
 use serde::{Deserialize, Serialize};
 
 use super::enterprises::commit;
@@ -69,7 +69,8 @@ pub async fn lift(desk: &Desk, asked: &Lift) -> Outcome<Lifted> {
     if !is_so {
         let subject = asked.number.map_or_else(|| "all numbers".to_owned(), |number| number.to_string());
         let became = month.map_or_else(|| "in force".to_owned(), |month| format!("set aside in {month}"));
-        desk.store.audit_cap_lift(&asked.tenant, &subject, &became, &desk.change(&asked.by)).await?;
+        let change = desk.change(&asked.by);
+        desk.store.note_change(&asked.tenant, "lift_caps", &subject, &became, &change).await?;
     }
     Ok(Lifted { tenant: asked.tenant.clone(), number: asked.number, month, version })
 }
@@ -110,16 +111,16 @@ pub struct Alert {
     pub kind: AlertKind,
     /// The number; `None` for the whole enterprise.
     pub number: Option<HotlineNumber>,
-    /// The billing month.
-    pub month: u32,
-    /// Percent of the cap.
-    pub percent: u8,
+    /// The billing month, such as `202610`, or when the hour begins, Beijing time.
+    pub period: String,
+    /// Percent of the cap; how many times the normal hour; how many changes.
+    pub level: u8,
     /// When, Beijing time.
     pub raised_at: String,
-    /// Yuan or calls.
+    /// Yuan, calls or changes.
     pub used: String,
-    /// The cap, in the same.
-    pub cap: String,
+    /// The cap, or what is not odd, in the same.
+    pub allowed: String,
     /// Who has seen it.
     pub acked_by: Option<String>,
 }
@@ -134,17 +135,21 @@ const ALERTS_MAX: u32 = 1_000;
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Alert>> {
     let rows = desk.store.alerts(asked.tenant.as_ref(), asked.all, ALERTS_MAX).await?;
     let amount = |kind: AlertKind, value: i64| match kind {
-        AlertKind::MonthCost => Money(value).to_string(),
-        AlertKind::MonthCalls => value.to_string(),
+        AlertKind::MonthCost | AlertKind::HourCost => Money(value).to_string(),
+        AlertKind::MonthCalls | AlertKind::BindingChanges => value.to_string(),
+    };
+    let period = |kind: AlertKind, period: u32| match kind {
+        AlertKind::MonthCost | AlertKind::MonthCalls => period.to_string(),
+        AlertKind::HourCost | AlertKind::BindingChanges => time(Wall(i64::from(period) * 3_600_000)),
     };
     let row = |row: store::Alert| Alert {
         used: amount(row.kind, row.used),
-        cap: amount(row.kind, row.allowed),
+        allowed: amount(row.kind, row.allowed),
+        period: period(row.kind, row.period),
         tenant: row.tenant,
         kind: row.kind,
         number: row.number,
-        month: row.period,
-        percent: row.level,
+        level: row.level,
         raised_at: time(row.raised_at),
         acked_by: row.acked.map(|change| change.by),
     };

@@ -139,11 +139,13 @@ pub async fn export(desk: &Desk, asked: &Export) -> Outcome<Exported> {
 /// Every problem of the document at once, or what stands against the commit.
 pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
     let tree = document::read(&asked.text).map_err(|error| no_document(&error))?;
-    let (enterprise, warnings) = match check(desk, &tree).await? {
+    let (mut enterprise, warnings) = match check(desk, &tree).await? {
         Ok(read) => read,
         Err(problems) => return Err(refuse(desk, asked, &tree, &problems).await?),
     };
     let stored = desk.store.enterprise(&enterprise.id).await?;
+    // Who imports a document of before the freeze does not lift it (row B11).
+    enterprise.frozen = stored.as_ref().and_then(|stored| stored.enterprise.frozen);
     let before = stored.as_ref().map(|stored| write(&stored.enterprise));
     let mut imported = Imported {
         tenant: enterprise.id.clone(),
@@ -301,8 +303,9 @@ pub(super) async fn commit(
     by: &str,
 ) -> Outcome<u32> {
     super::carrier::may_change(desk, &enterprise.id).await?;
-    let version = match desk.store.put_enterprise(enterprise, expected, &desk.change(by)).await? {
-        Put::Stored { version } => version,
+    let change = desk.change(by);
+    let (version, alarmed) = match desk.store.put_enterprise(enterprise, expected, &change).await? {
+        Put::Stored { version, alarmed } => (version, alarmed),
         Put::Moved { current } => {
             return Err(Refusal::new(
                 Code::VersionMoved,
@@ -312,6 +315,8 @@ pub(super) async fn commit(
         }
         Put::NumbersTaken { taken } => return Err(numbers_taken(&taken)),
     };
+    let after = alarmed.then(|| enterprise.clone().alarmed(change.at));
+    let enterprise = after.as_ref().unwrap_or(enterprise);
     if let Some(live) = &desk.live {
         let kept = |number: &HotlineNumber| enterprise.numbers.iter().any(|one| one.number == *number);
         let before = was.into_iter().flat_map(|was| was.numbers.iter().map(|one| one.number));

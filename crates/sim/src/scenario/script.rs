@@ -405,6 +405,8 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
             ("blocked", "busy") => number.bars.block_answer = BlockAnswer::Busy,
             ("blocked", "not_in_service") => number.bars.block_answer = BlockAnswer::NotInService,
             ("enabled", "no") => number.enabled = false,
+            ("frozen", "yes") => enterprise.frozen = Some(Wall(0)),
+            ("frozen", "no") => enterprise.frozen = None,
             _ => return None,
         }
     }

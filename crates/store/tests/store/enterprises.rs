@@ -42,10 +42,16 @@ async fn versions_follow_each_other_and_old_ones_stay(case: Case) {
     let store = &case.store;
     let mut document = enterprise("huaxin", &numbers(6_010_114, 2));
     let by = change(morning());
-    assert_eq!(store.put_enterprise(&document, 0, &by).await.unwrap(), Put::Stored { version: 1 });
+    assert_eq!(
+        store.put_enterprise(&document, 0, &by).await.unwrap(),
+        Put::Stored { version: 1, alarmed: false }
+    );
     let first = document.clone();
     document.name = "华信集团".into();
-    assert_eq!(store.put_enterprise(&document, 1, &by).await.unwrap(), Put::Stored { version: 2 });
+    assert_eq!(
+        store.put_enterprise(&document, 1, &by).await.unwrap(),
+        Put::Stored { version: 2, alarmed: false }
+    );
     let latest = store.enterprise(&document.id).await.unwrap().unwrap();
     assert_eq!((latest.version, &latest.enterprise, &latest.change), (2, &document, &by));
     assert_eq!(store.enterprise_at(&document.id, 1).await.unwrap().unwrap().enterprise, first);
@@ -94,7 +100,7 @@ async fn a_number_no_longer_named_is_free_again(case: Case) {
     smaller.numbers[0].enabled = false;
     store.put_enterprise(&smaller, 1, &by).await.unwrap();
     let next = store.put_enterprise(&enterprise("lantian", &held[2..]), 0, &by).await.unwrap();
-    assert_eq!(next, Put::Stored { version: 1 });
+    assert_eq!(next, Put::Stored { version: 1, alarmed: false });
     let rows = store.numbers(None, 10).await.unwrap();
     let told: Vec<_> = rows.iter().map(|row| (row.holder.as_str(), row.version, row.enabled)).collect();
     assert_eq!(told, [("huaxin", 2, false), ("huaxin", 2, true), ("lantian", 1, true)]);
@@ -126,7 +132,10 @@ async fn an_import_of_many_is_all_or_nothing(case: Case) {
     assert_eq!(store.put_new_enterprises(&many, &by).await.unwrap(), Put::NumbersTaken { taken });
     assert_eq!(store.enterprises(None, 10).await.unwrap(), []);
     many[1400].numbers.pop();
-    assert_eq!(store.put_new_enterprises(&many, &by).await.unwrap(), Put::Stored { version: 1 });
+    assert_eq!(
+        store.put_new_enterprises(&many, &by).await.unwrap(),
+        Put::Stored { version: 1, alarmed: false }
+    );
     assert_eq!(store.numbers(None, 10_000).await.unwrap().len(), 2999);
     assert_eq!(store.enterprise(&many[1499].id).await.unwrap().unwrap().enterprise, many[1499]);
     assert_eq!(store.put_new_enterprises(&many[..1], &by).await.unwrap(), Put::Moved { current: 1 });

@@ -44,6 +44,8 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("callers"),
         may("crisis"),
         may("crisis_by_two"),
+        may("alarm"),
+        may("frozen"),
         may("extensions"),
         must("numbers"),
     ],
@@ -79,6 +81,19 @@ pub(super) const LIMITS: Shape = Shape {
         may("count_unanswered"),
     ],
     later: &["day_cost", "day_calls", "month_minutes", "calls_per_second", "balance_alert", "notify"],
+};
+
+pub(super) const ALARM: Shape = Shape {
+    name: "alarm",
+    fields: &[
+        may("cost_times"),
+        may("cost_floor"),
+        may("normal_days"),
+        may("binding_changes"),
+        may("binding_minutes"),
+        may("freeze"),
+    ],
+    later: &["login_countries", "notify"],
 };
 
 pub(super) const SCHEDULE: Shape = Shape {
@@ -247,10 +262,11 @@ pub(super) const NUISANCE: Shape = Shape {
 };
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 24] = [
+pub const SHAPES: [&Shape; 25] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
+    &ALARM,
     &SCHEDULE,
     &DATE_HOURS,
     &REGIONS,
