@@ -374,6 +374,10 @@ pub enum Condition {
     From(String),
     /// The caller is on the named list.
     Caller(String),
+    /// The caller is of one of these areas: a landline's own code, a mobile's home.
+    AreaCode(Vec<String>),
+    /// The caller's number begins with one of these digits.
+    Prefix(Vec<String>),
 }
 
 /// What a rule does.

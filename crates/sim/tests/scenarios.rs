@@ -93,6 +93,7 @@ scenarios! {
     r04_an_edit_touches_the_next_call
     r05_in_the_order_written
     r07_in_turn
+    r08_by_area_code_and_prefix
     r08_by_the_callers_region
     r09_by_the_hour
     r10_after_hours

@@ -231,11 +231,13 @@ impl<'a> Layout<'a> {
     }
 
     fn condition(&mut self, condition: &Condition, held: StepNo, failed: StepNo) -> StepKind {
-        let (Condition::Open(name)
-        | Condition::Closed(name)
-        | Condition::From(name)
-        | Condition::Caller(name)) = condition;
-        let span = self.words.place(name);
+        let span = match condition {
+            Condition::Open(name)
+            | Condition::Closed(name)
+            | Condition::From(name)
+            | Condition::Caller(name) => self.words.place(name),
+            Condition::AreaCode(digits) | Condition::Prefix(digits) => self.words.place(&digits.join(", ")),
+        };
         match condition {
             Condition::Open(name) => {
                 StepKind::Hours { name: span, schedule: self.schedule(name), open: held, closed: failed }
@@ -248,6 +250,14 @@ impl<'a> Layout<'a> {
             }
             Condition::Caller(name) => {
                 StepKind::Caller { name: span, list: self.callers(name), listed: held, other: failed }
+            }
+            Condition::AreaCode(codes) => {
+                let set = RegionSet::of_area_codes(codes).unwrap_or_default();
+                StepKind::Region { name: span, set, inside: held, outside: failed }
+            }
+            Condition::Prefix(digits) => {
+                let beginnings: Vec<String> = digits.iter().map(|digits| format!("{digits}*")).collect();
+                StepKind::Caller { name: span, list: patterns(&beginnings), listed: held, other: failed }
             }
         }
     }

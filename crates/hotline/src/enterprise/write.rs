@@ -152,21 +152,29 @@ fn rule(written: &Rule) -> Tree {
 
 /// One map of conditions, or a list of maps where a kind of condition stands twice.
 fn when(conditions: &[Condition]) -> Tree {
-    let fields: Vec<(&'static str, &str)> = conditions.iter().map(condition).collect();
+    let fields: Vec<(&'static str, Tree)> = conditions.iter().map(condition).collect();
     let is_twice = |place: usize| fields[..place].iter().any(|before| before.0 == fields[place].0);
-    let single = |(field, name): &(&'static str, &str)| Fields::new().with(field, text(name));
     if (0..fields.len()).any(is_twice) {
-        return list(fields.iter().map(|field| single(field).map()));
+        return list(fields.into_iter().map(|(field, value)| Fields::new().with(field, value).map()));
     }
-    fields.iter().fold(Fields::new(), |map, (field, name)| map.with(field, text(name))).map()
+    fields.into_iter().fold(Fields::new(), |map, (field, value)| map.with(field, value)).map()
 }
 
-fn condition(written: &Condition) -> (&'static str, &str) {
+fn condition(written: &Condition) -> (&'static str, Tree) {
     match written {
-        Condition::Open(name) => ("open", name),
-        Condition::Closed(name) => ("closed", name),
-        Condition::From(name) => ("from", name),
-        Condition::Caller(name) => ("caller", name),
+        Condition::Open(name) => ("open", text(name)),
+        Condition::Closed(name) => ("closed", text(name)),
+        Condition::From(name) => ("from", text(name)),
+        Condition::Caller(name) => ("caller", text(name)),
+        Condition::AreaCode(codes) => ("area_code", one_or_texts(codes)),
+        Condition::Prefix(digits) => ("prefix", one_or_texts(digits)),
+    }
+}
+
+fn one_or_texts(items: &[String]) -> Tree {
+    match items {
+        [one] => text(one),
+        items => texts(items),
     }
 }
 
@@ -454,6 +462,10 @@ mod tests {
             let number = &mut enterprise.numbers[0];
             number.groups[0].name = name.to_owned();
             number.rules[0].when = vec![Condition::Caller(name.to_owned()); 2];
+            let prefixes = vec!["1380013".to_owned(), "0106234".to_owned()];
+            number.rules[0]
+                .when
+                .extend([Condition::AreaCode(vec!["010".into()]), Condition::Prefix(prefixes)]);
             let shares = vec![super::super::Share { percent: 100, dial: name.to_owned() }];
             number.rules[1].then = Then::Percentage { mode: ShareMode::Random, shares };
             number.otherwise = Then::Dial(name.to_owned());

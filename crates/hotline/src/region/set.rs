@@ -67,6 +67,15 @@ impl RegionSet {
         if unknown.is_empty() { Ok(RegionSet { terms: terms.into() }) } else { Err(unknown) }
     }
 
+    /// The set of these area codes; `None` if one is none.
+    pub fn of_area_codes(codes: &[String]) -> Option<RegionSet> {
+        let term = |code: &String| match Place::of_digits(code, RegionTable::shipped())? {
+            place @ Place::AreaCode(_) => Some(Term { name: Arc::from(code.as_str()), place }),
+            _ => None,
+        };
+        codes.iter().map(term).collect::<Option<_>>().map(|terms| RegionSet { terms })
+    }
+
     /// The first name that holds this caller, if any does. `caller` is the normalised number.
     pub fn contains(&self, region: &Region, caller: &str) -> Option<&str> {
         self.terms.iter().find(|term| term.place.holds(region, caller)).map(|term| &*term.name)

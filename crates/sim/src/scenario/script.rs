@@ -493,6 +493,8 @@ fn set_rule(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
                 enterprise.caller_lists.push(NamedCallers { name: what.clone(), callers, priority: 0 });
                 Condition::Caller(what)
             }
+            "area_code" => Condition::AreaCode(what.split_whitespace().map(str::to_owned).collect()),
+            "prefix" => Condition::Prefix(what.split_whitespace().map(str::to_owned).collect()),
             _ => return None,
         });
     }

@@ -183,7 +183,7 @@ pub(super) const RULE: Shape =
 
 pub(super) const WHEN: Shape = Shape {
     name: "when",
-    fields: &[may("open"), may("closed"), may("from"), may("caller")],
+    fields: &[may("open"), may("closed"), may("from"), may("caller"), may("area_code"), may("prefix")],
     later: &["key", "holiday", "date", "language", "not", "any", "carrier", "load"],
 };
 

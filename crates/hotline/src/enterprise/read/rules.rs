@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::fields::{RULE, THEN, WHEN};
+use super::hours::without_separators;
 use super::numbers::Targets;
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader, is_name};
 use super::tree::Value;
+use crate::barring::CallerPatterns;
 use crate::enterprise::{Condition, Rule, Share, ShareMode, Then};
+use crate::region::RegionSet;
 
 /// A call walks at most 256 steps, so the conditions of all rules stay below.
 const CONDITIONS_MAX: usize = 200;
 const RULES_MAX: usize = 100;
+/// Area codes or prefixes of one condition; more of them are a set with a name.
+const DIGITS_MAX: usize = 50;
 /// Prompts one after another.
 const PROMPTS_MAX: usize = 8;
 
@@ -78,6 +83,11 @@ impl Reader<'_> {
         let object = self.object(at, &WHEN)?;
         let mut conditions = Vec::new();
         for (key, _) in object.at.entries() {
+            if let "area_code" | "prefix" = key.text.as_str() {
+                let at = object.field(&key.text);
+                conditions.extend(at.and_then(|at| self.digits(&at, key.text == "prefix")));
+                continue;
+            }
             let (named, names, condition): (_, _, fn(String) -> Condition) = match key.text.as_str() {
                 "open" => (Named::Schedule, &lists.schedules, Condition::Open),
                 "closed" => (Named::Schedule, &lists.schedules, Condition::Closed),
@@ -94,6 +104,31 @@ impl Reader<'_> {
             }
         }
         Some(conditions)
+    }
+
+    /// Area codes, or the beginnings of numbers: one, or a list of them.
+    fn digits(&mut self, at: &At<'_>, is_prefix: bool) -> Option<Condition> {
+        let items = match at.tree.value {
+            Value::List(_) => self.some_items(Some(at.clone()), Counted::Entries, DIGITS_MAX),
+            _ => vec![at.clone()],
+        };
+        let mut digits = Vec::new();
+        for item in &items {
+            let text = self.text(item)?;
+            let found = without_separators(text);
+            let fault = match is_prefix {
+                true if CallerPatterns::new([format!("{found}*").as_str()]).1.is_empty() => None,
+                true => Some(Fault::BadCallerPattern { found: text.to_owned() }),
+                false if RegionSet::of_area_codes(std::slice::from_ref(&found)).is_some() => None,
+                false => Some(Fault::BadRegion { found: text.to_owned() }),
+            };
+            if let Some(fault) = fault {
+                self.wrong(item, fault);
+            }
+            digits.push(found);
+        }
+        let condition = if is_prefix { Condition::Prefix } else { Condition::AreaCode };
+        (!digits.is_empty()).then(|| condition(digits))
     }
 
     pub(super) fn then(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {

@@ -463,6 +463,33 @@ fn warnings_name_what_is_never_reached_or_dialled_and_what_was_switched_off() {
 }
 
 #[test]
+fn r08_a_condition_names_area_codes_and_prefixes_itself() {
+    let when = |when: &str| {
+        let text = format!(
+            "sibai: 1\nenterprise: {{id: acme, name: a}}\nplan: T1\nnumbers:\n  - number: 4006010114\n    destinations: \
+             [{{name: a, number: 010-62345601}}]\n    rules: [{{name: r, when: {when}, then: {{dial: a}}}}]\n    otherwise: {{dial: a}}\n"
+        );
+        let read =
+            read(&yaml(&text), &allowed()).map(|(enterprise, _)| enterprise.numbers[0].rules[0].when.clone());
+        read.map_err(|problems| problems.iter().map(Problem::code).collect::<Vec<_>>())
+    };
+    let digits = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+    assert_eq!(when("{area_code: 010}"), Ok(vec![Condition::AreaCode(digits(&["010"]))]));
+    assert_eq!(
+        when("[{prefix: [138-0013, 0106234]}, {area_code: [0755, 001]}]"),
+        Ok(vec![
+            Condition::Prefix(digits(&["1380013", "0106234"])),
+            Condition::AreaCode(digits(&["0755", "001"]))
+        ])
+    );
+    assert_eq!(when("{area_code: 0106}"), Err(vec!["bad_region"]));
+    assert_eq!(when("{area_code: 广东}"), Err(vec!["bad_region"]));
+    assert_eq!(when("{prefix: 021*}"), Err(vec!["bad_caller_pattern"]));
+    assert_eq!(when("{prefix: [021, a]}"), Err(vec!["bad_caller_pattern"]));
+    assert_eq!(when("{prefix: []}"), Err(vec!["empty"]));
+}
+
+#[test]
 fn the_examples_are_right_and_without_warnings() {
     for text in [HUAXIN, LANTIAN] {
         let (enterprise, warnings) =
