@@ -33,7 +33,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
-    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`.
+    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -102,7 +102,7 @@ fn cost_plan(log: &[Dated], leg: LegNo) -> Option<&PlanId> {
     })
 }
 
-/// What a call left changed in its tenant: pointers, deals, standings, lock-outs and what its phones did, as last set.
+/// What a call left changed in its tenant: pointers, deals, standings, lock-outs, suspects and what its phones did, as last set.
 fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
     let lock = |calls, dated: &Dated, turn| {
         let at = Wall::of(dated.at, arrived.wall_offset_ms);
@@ -127,6 +127,7 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         Fact::PhoneUsed { phone, used, turn } => Some(tenant::phone_state(phone, used, *turn)),
         Fact::PasswordGiven { turn: Some(turn), .. } => lock(0, dated, *turn),
         Fact::PasswordMissed { calls, turn } => lock(*calls, dated, *turn),
+        Fact::SuspectKept { place, value, turn } => Some(tenant::suspect_state(*place, value, *turn)),
         _ => None,
     };
     log.iter().filter_map(of).collect()

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use seen::{Score, Seen, lock_state};
+pub use seen::{Score, Seen, lock_state, suspect_state};
 
+mod lately;
 mod rate;
 mod seen;
 
@@ -496,6 +497,12 @@ impl Tenant {
         if let Some(place) = key.strip_prefix("memory/") {
             if let Ok(place) = place.parse() {
                 self.memory.put(place, Memo::read(value));
+            }
+            return;
+        }
+        if let Some(place) = key.strip_prefix("suspect/") {
+            if let Ok(place) = place.parse() {
+                self.seen.remember_caller(place, value);
             }
             return;
         }

@@ -57,6 +57,7 @@ scenarios! {
     b09_no_money_no_call
     b11_frozen
     b12_challenge_before_block
+    b12_the_score_outlives_the_node
     f17_charged_from_the_answer
     f17_charged_from_two_parties
     fault_b2_a_race_for_the_last_slice

@@ -172,8 +172,12 @@ impl Call {
         let right = matches!(asking.keys.drain(..).next(), Some(Key(key)) if key == b'0' + digit);
         asking.tries += 1;
         if right {
-            desk.tenant.seen.forgive(&self.caller);
+            let emptied = desk.tenant.seen.forgive(&self.caller);
             self.note(Fact::ChallengePassed { tries: asking.tries }, now);
+            if let Some(place) = emptied {
+                let turn = desk.tenant.next_turn();
+                self.note(Fact::SuspectKept { place, value: String::new(), turn }, now);
+            }
             return self.walk(asking.next, desk, now);
         }
         self.note(Fact::KeysWrong { tries: asking.tries }, now);

@@ -121,10 +121,7 @@ impl Call {
         self.note(Fact::HungUp { cause, by, until }, now);
         if self.admission().is_some() {
             desk.tenant.hang_up(self.hotline.number, &self.caller);
-            if self.hotline.bars.as_ref().is_some_and(|bars| bars.nuisance().is_some()) {
-                let (began, lasted_ms) = (self.wall(self.started), now.since_ms(self.started));
-                desk.tenant.seen.called(&self.caller, self.hotline.number, began, lasted_ms);
-            }
+            self.count_caller(desk, now);
         }
         if self.answered.is_some() && by != Party::Caller {
             self.actions.push_back(Action::Bye { leg: CALLER });
@@ -161,6 +158,18 @@ impl Call {
         match self.state {
             State::Ending => self.actions.push_back(Action::RejectCaller { status: 503, q850: 41 }),
             _ => self.close_refused(Cause::NoCapacity, desk, now),
+        }
+    }
+
+    /// How the caller called counts against it, where the number asks for that (row B12).
+    fn count_caller(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        let Some(policy) = hotline.bars.as_ref().and_then(|bars| bars.nuisance()) else { return };
+        let (began, lasted_ms) = (self.wall(self.started), now.since_ms(self.started));
+        let kept = desk.tenant.seen.called(&self.caller, hotline.number, began, lasted_ms, policy);
+        if let Some((place, value)) = kept {
+            let turn = desk.tenant.next_turn();
+            self.note(Fact::SuspectKept { place, value, turn }, now);
         }
     }
 

@@ -156,6 +156,8 @@ pub enum Fact {
     ChallengePassed { tries: u8 },
     /// A list of callers makes the call go before others, by 1 to 9 (row R32).
     Prioritised { priority: u8, list: Arc<str> },
+    /// What stands against the caller is kept at a place over a restart; empty where it was forgiven (row B12).
+    SuspectKept { place: u16, value: String, turn: u64 },
 }
 
 /// An attempt to reach a bound number.

@@ -150,7 +150,8 @@ impl<'a> Folding<'a> {
             | Fact::Stood { .. }
             | Fact::KeysWrong { .. }
             | Fact::PasswordMissed { .. }
-            | Fact::ChallengePassed { .. } => {}
+            | Fact::ChallengePassed { .. }
+            | Fact::SuspectKept { .. } => {}
         }
     }
 

@@ -1,16 +1,13 @@
 //! What an enterprise remembers of single callers: calls without the right password (row B04) and how they called lately
 //! (row B12). Bounded, whoever calls; it decides no call.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::lately::{CALLERS_MAX, Lately, Past};
 use crate::enterprise::{Nuisance, Password};
 use crate::settlement::TenantState;
 use crate::{HotlineNumber, Wall};
 
-/// Callers remembered for each purpose; the one that was quiet longest is forgotten.
-const CALLERS_MAX: usize = 10_000;
-/// Calls of one caller that are remembered.
-const CALLS_MAX: usize = 32;
 /// Points for a short call, for each further number called, and for a place on the list of suspects.
 const SHORT_CALL: u32 = 20;
 const FURTHER_NUMBER: u32 = 20;
@@ -21,7 +18,7 @@ const POINTS_MAX: u32 = 100;
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     locks: BTreeMap<(HotlineNumber, String), Failures>,
-    lately: BTreeMap<String, VecDeque<Past>>,
+    lately: Lately,
 }
 
 /// Calls without the right password.
@@ -29,14 +26,6 @@ pub struct Seen {
 struct Failures {
     calls: u32,
     last: Wall,
-}
-
-/// A call of a caller.
-#[derive(Clone, Copy, Debug)]
-struct Past {
-    number: HotlineNumber,
-    at: Wall,
-    lasted_ms: u64,
 }
 
 /// What stands against a caller.
@@ -96,34 +85,38 @@ impl Seen {
         }
     }
 
-    /// A call of a caller is over. Withheld callers are not told apart, so nothing is remembered of them.
-    pub fn called(&mut self, caller: &str, number: HotlineNumber, at: Wall, lasted_ms: u64) {
+    /// A call of a caller is over. Withheld callers are not told apart, so nothing is remembered of them. Where something
+    /// stands against the caller now, the place at which it is kept over a restart, and what is kept.
+    pub fn called(
+        &mut self,
+        caller: &str,
+        number: HotlineNumber,
+        at: Wall,
+        lasted_ms: u64,
+        policy: &Nuisance,
+    ) -> Option<(u16, String)> {
         if caller.is_empty() {
-            return;
+            return None;
         }
-        if self.lately.len() >= CALLERS_MAX && !self.lately.contains_key(caller) {
-            let quiet = |calls: &VecDeque<Past>| calls.back().map(|call| call.at);
-            let oldest = self.lately.iter().min_by_key(|(_, calls)| quiet(calls)).map(|(who, _)| who.clone());
-            oldest.and_then(|who| self.lately.remove(&who));
-        }
-        let calls = self.lately.entry(caller.to_owned()).or_default();
-        calls.push_back(Past { number, at, lasted_ms });
-        if calls.len() > CALLS_MAX {
-            calls.pop_front();
-        }
+        self.lately.note(caller, Past { number, at, lasted_ms });
+        let has_points = self.score(caller, false, policy, at).points > 0;
+        has_points.then(|| self.lately.keep(caller, policy, at)).flatten()
     }
 
-    /// Nothing stands against a caller any more.
-    pub fn forgive(&mut self, caller: &str) {
-        self.lately.remove(caller);
+    /// Nothing stands against a caller any more; the place that has to be emptied.
+    pub fn forgive(&mut self, caller: &str) -> Option<u16> {
+        self.lately.forget(caller)
+    }
+
+    /// Takes back what was kept at a place.
+    pub(super) fn remember_caller(&mut self, place: u16, value: &str) {
+        self.lately.put(place, value);
     }
 
     /// What stands against a caller by the calls of the policy's window.
     pub fn score(&self, caller: &str, suspected: bool, policy: &Nuisance, at: Wall) -> Score {
-        let since = at.0 - i64::from(policy.window_minutes) * 60_000;
-        let calls = self.lately.get(caller).into_iter().flatten().filter(|call| call.at.0 >= since);
         let (mut short, mut numbers) = (0u32, BTreeSet::new());
-        for call in calls {
+        for call in self.lately.calls(caller, policy, at) {
             short += u32::from(call.lasted_ms < u64::from(policy.short_s) * 1_000);
             numbers.insert(call.number);
         }
@@ -150,6 +143,11 @@ fn lock_ms(policy: &Password) -> i64 {
 /// The remembered value of calls without the right password; 0 calls is nothing.
 pub fn lock_state(number: HotlineNumber, caller: &str, calls: u32, at: Wall, turn: u64) -> TenantState {
     TenantState { key: format!("lock/{number}/{caller}"), value: format!("{calls},{}", at.0), position: turn }
+}
+
+/// The remembered value of a place of suspects; an emptied place has none.
+pub fn suspect_state(place: u16, value: &str, turn: u64) -> TenantState {
+    TenantState { key: format!("suspect/{place}"), value: value.to_owned(), position: turn }
 }
 
 #[cfg(test)]
@@ -199,29 +197,41 @@ mod tests {
     fn b12_short_calls_and_many_numbers_make_a_score_that_fades() {
         let (mut seen, policy, caller) = (Seen::default(), Nuisance::default(), "13800138000");
         for call in 0..3 {
-            seen.called(caller, number(call % 2), Wall(i64::from(call) * 1_000), 2_000);
+            seen.called(caller, number(call % 2), Wall(i64::from(call) * 1_000), 2_000, &policy);
         }
-        seen.called(caller, number(0), Wall(4_000), 60_000);
+        let (place, kept) =
+            seen.called(caller, number(0), Wall(4_000), 60_000, &policy).expect("it has points");
+        let mut reborn = Seen::default();
+        reborn.remember_caller(place, &suspect_state(place, &kept, 1).value);
+        for suspected in [false, true] {
+            let score = |seen: &Seen| seen.score(caller, suspected, &policy, Wall(5_000));
+            assert_eq!(score(&reborn), score(&seen), "over a restart");
+        }
         let score = seen.score(caller, false, &policy, Wall(5_000));
         assert_eq!((score.points, score.reason.as_str()), (80, "3 short calls in 10 min, 2 numbers called"));
         assert_eq!(seen.score(caller, true, &policy, Wall(5_000)).points, 100);
         assert_eq!(seen.score(caller, false, &policy, Wall(700_000)), Score::default(), "ten minutes later");
-        seen.forgive(caller);
+        assert_eq!(
+            seen.called("02161234599", number(0), Wall(4_000), 60_000, &policy),
+            None,
+            "nothing against it"
+        );
+        assert_eq!(seen.forgive(caller), Some(place));
         assert_eq!(seen.score(caller, false, &policy, Wall(5_000)), Score::default());
     }
 
     #[test]
     fn n6_what_is_remembered_of_strangers_is_bounded() {
-        let (mut seen, policy) = (Seen::default(), policy());
+        let (mut seen, password, policy) = (Seen::default(), policy(), Nuisance::default());
         for caller in 0..CALLERS_MAX as i64 + 50 {
             let who = format!("1380{caller:07}");
-            seen.called(&who, number(0), Wall(caller), 1);
-            seen.password_failed(number(0), &who, &policy, Wall(caller));
+            seen.called(&who, number(0), Wall(caller), 60_000, &policy);
+            seen.password_failed(number(0), &who, &password, Wall(caller));
         }
-        assert_eq!((seen.lately.len(), seen.locks.len()), (CALLERS_MAX, CALLERS_MAX));
+        assert_eq!((seen.lately.counts(), seen.locks.len()), ((CALLERS_MAX, 0), CALLERS_MAX));
         for _ in 0..100 {
-            seen.called("one", number(0), Wall(99_999), 1);
+            seen.called("one", number(0), Wall(99_999), 1, &policy);
         }
-        assert_eq!(seen.lately["one"].len(), CALLS_MAX);
+        assert_eq!(seen.lately.calls("one", &policy, Wall(99_999)).count(), 32);
     }
 }

@@ -380,6 +380,13 @@ impl Teller<'_> {
                 format!("未输入正确密码，该主叫已连续 {calls} 次"),
                 format!("no right password, {calls} such calls of this caller in a row"),
             ),
+            Fact::SuspectKept { value, .. } if value.is_empty() => {
+                self.pick("不再有不利于主叫的记录".into(), "nothing stands against the caller".into())
+            }
+            Fact::SuspectKept { .. } => self.pick(
+                "骚扰评分的依据已保存，重启后仍有效".into(),
+                "what stands against the caller is kept".into(),
+            ),
             Fact::ChallengePassed { .. } => {
                 self.pick("通过按键验证".into(), "the key asked for was pressed".into())
             }
