@@ -28,9 +28,10 @@ pub struct Flow {
     pub steps: Box<[Step]>,
 }
 
-/// One step with the sentence it came from, in 64 bytes: a walk reads a cache line for a step. Its names lie in
-/// [`Hotline::words`].
+/// One step with the sentence it came from, in 64 bytes that lie at 64s: a walk reads a cache line for a step. Its
+/// names lie in [`Hotline::words`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(align(64))]
 pub struct Step {
     /// The rule it was compiled from, for the Why.
     pub rule: Span,
@@ -290,6 +291,6 @@ mod tests {
 
     #[test]
     fn a_step_is_a_cache_line() {
-        assert_eq!(size_of::<Step>(), 64);
+        assert_eq!((size_of::<Step>(), align_of::<Step>()), (64, 64));
     }
 }

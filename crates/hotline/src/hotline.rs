@@ -85,8 +85,9 @@ pub struct CrisisGate {
     pub step: StepNo,
 }
 
-/// A bound number, checked and ready to dial.
+/// A bound number, checked and ready to dial; one cache line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(align(64))]
 pub struct Destination {
     /// Its name in the enterprise's document.
     pub name: Arc<str>,
@@ -106,8 +107,9 @@ pub struct Destination {
     pub duty: Option<u8>,
 }
 
-/// Bound numbers that share calls.
+/// Bound numbers that share calls; one cache line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(align(64))]
 pub struct Group {
     /// Its name in the enterprise's document.
     pub name: Span,
@@ -140,5 +142,15 @@ impl Hotline {
     /// The name of the group at a place; places come from this very value, so they are always inside.
     pub fn group_name(&self, place: u8) -> Word {
         self.words.word(self.groups[usize::from(place)].name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_decision_reads_is_whole_cache_lines() {
+        assert_eq!((size_of::<Destination>(), size_of::<Group>()), (64, 64));
     }
 }

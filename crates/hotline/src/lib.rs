@@ -23,6 +23,7 @@ pub mod trunk;
 mod id;
 mod money;
 mod short;
+mod spread;
 mod time;
 mod word;
 
@@ -30,5 +31,6 @@ pub use hotline::Hotline;
 pub use id::{CallId, HotlineNumber, NotAHotlineNumber, PlanId, RecordingId, TenantId};
 pub use money::{Money, NotMoney};
 pub use short::Short;
+pub use spread::{Spread, SpreadMap};
 pub use time::{Beijing, Mono, Now, Wall, Weekday};
 pub use word::{Span, Word, WordList, Words};

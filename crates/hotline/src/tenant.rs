@@ -22,13 +22,15 @@ use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
 use crate::flow::StepNo;
 use crate::settlement::TenantState;
-use crate::{Hotline, HotlineNumber, Money, Mono, Short, Wall};
+use crate::{Hotline, HotlineNumber, Money, Mono, Short, SpreadMap, Wall};
 
-/// The living state of one enterprise.
+/// The living state of one enterprise. What every decision reads comes first and stays together.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct Tenant {
     /// Exact shares of percentage steps.
     pub deals: Deals,
+    lines: BTreeMap<String, u32>,
     /// What is remembered of single callers.
     pub seen: Seen,
     pointers: BTreeMap<(HotlineNumber, u8), u8>,
@@ -38,7 +40,6 @@ pub struct Tenant {
     memory: Memory,
     /// What phones did, by their digits: two 400 numbers may share one.
     phones: BTreeMap<String, PhoneUse>,
-    lines: BTreeMap<String, u32>,
     calls_up: u32,
     numbers: BTreeMap<HotlineNumber, NumberUse>,
     callers: BTreeMap<String, u32>,
@@ -608,7 +609,7 @@ pub struct Figures {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deals {
     /// How far each share is ahead or behind.
-    states: BTreeMap<(HotlineNumber, StepNo), Standing>,
+    states: SpreadMap<(HotlineNumber, StepNo), Standing>,
 }
 
 impl Deals {

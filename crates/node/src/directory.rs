@@ -1,11 +1,10 @@
 //! Which tenant holds a number, at which version, and where its compiled body lies: an index of all configured numbers
 //! at 24 bytes each, and the bodies in use, bounded.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hotline::{Hotline, HotlineNumber, TenantId};
+use hotline::{Hotline, HotlineNumber, SpreadMap, TenantId};
 
 /// Where a number's compiled body lies in the snapshot file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,29 +44,9 @@ pub struct Directory {
     edits: BTreeMap<u32, Option<Row>>,
     tenants: Vec<TenantId>,
     tenant_places: BTreeMap<TenantId, u32>,
-    warm: HashMap<u32, Warm, BuildHasherDefault<Spread>>,
+    warm: SpreadMap<u32, Warm>,
     warm_max: usize,
     turn: u64,
-}
-
-/// Spreads numbers over the table: they are ours, not an attacker's, so one multiplication does.
-#[derive(Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    }
 }
 
 #[derive(Debug)]
@@ -98,7 +77,7 @@ impl Directory {
             edits: BTreeMap::new(),
             tenants: Vec::new(),
             tenant_places: BTreeMap::new(),
-            warm: HashMap::default(),
+            warm: SpreadMap::default(),
             warm_max: warm_max.max(1),
             turn: 0,
         }

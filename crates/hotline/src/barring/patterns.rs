@@ -13,6 +13,8 @@ pub struct CallerPatterns(Short<Pattern, 2>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Pattern(u64, u64);
 
+/// A list of no more patterns is read through.
+const FEW: usize = 8;
 /// Digits of the longest pattern.
 const DIGITS_MAX: usize = 20;
 /// Stands for what is no digit.
@@ -33,10 +35,25 @@ impl Pattern {
         Self((packed >> 64) as u64, packed as u64)
     }
 
+    fn packed(self) -> u128 {
+        u128::from(self.0) << 64 | u128::from(self.1)
+    }
+
     /// The pattern of all that begin with its first digits.
     fn beginning(self, digits: usize) -> Self {
-        let packed = u128::from(self.0) << 64 | u128::from(self.1);
-        Self::of(packed & !(u128::MAX >> (4 * digits)) | BEGINNING)
+        Self::of(self.packed() & !(u128::MAX >> (4 * digits)) | BEGINNING)
+    }
+
+    /// Whether it is a beginning, and a number begins with it.
+    fn begins(self, whole: Pattern) -> bool {
+        let digits = self.packed() & !BEGINNING;
+        let rest = (digits.trailing_zeros() / 4 * 4).min(124);
+        digits != self.packed() && (whole.packed() ^ digits) >> rest == 0
+    }
+
+    /// How many digits it has.
+    fn digits(self) -> usize {
+        32 - (self.packed() & !BEGINNING).trailing_zeros() as usize / 4
     }
 }
 
@@ -67,12 +84,17 @@ impl CallerPatterns {
 
     /// Every pattern that names this caller: the number itself, then its beginnings, the shortest first.
     pub fn all_matching<'a>(&'a self, caller: &'a str) -> impl Iterator<Item = String> + 'a {
-        let whole = Pattern::exact(caller);
+        // A list of few is read through; one of many is asked for each length that a beginning may have.
+        let (few, longest) = match self.0.len() {
+            0..=FEW => (&*self.0, 0),
+            _ => (Default::default(), caller.len().min(DIGITS_MAX)),
+        };
+        let whole = if self.is_empty() { Pattern::default() } else { Pattern::exact(caller) };
         let is_listed = move |pattern: Pattern| self.0.binary_search(&pattern).is_ok();
-        let exact = (!self.is_empty() && is_listed(whole)).then(|| caller.to_owned());
-        let lengths = 1..=if self.is_empty() { 0 } else { caller.len().min(DIGITS_MAX) };
-        let beginnings = lengths.filter(move |length| is_listed(whole.beginning(*length)));
-        exact.into_iter().chain(beginnings.map(move |length| format!("{}*", &caller[..length])))
+        let exact = (!caller.is_empty() && is_listed(whole)).then(|| caller.to_owned());
+        let read = few.iter().filter(move |pattern| pattern.begins(whole)).map(|pattern| pattern.digits());
+        let asked_for = (1..=longest).filter(move |length| is_listed(whole.beginning(*length)));
+        exact.into_iter().chain(read.chain(asked_for).map(move |length| format!("{}*", &caller[..length])))
     }
 
     /// Whether nobody is on the list.
@@ -99,20 +121,29 @@ mod tests {
     fn b01_patterns_match_as_their_texts_do() {
         let written =
             ["0", "00", "0*", "019*", "1", "10", "12345678901234567890", "12345678901234567890*", "9*"];
-        let (patterns, wrong) = CallerPatterns::new(written);
-        assert!(wrong.is_empty());
-        let callers = ["", "0", "00", "01", "0190", "018", "1", "10", "100", "9", "95588", "+86", "0+", "1:"];
+        let callers =
+            ["", "0", "00", "01", "0190", "018", "1", "10", "100", "9", "95588", "+86", "0+", "1:", "元9"];
         let long = [
             "12345678901234567890",
             "123456789012345678901",
             "1234567890123456789012",
             "1234567890123456789",
         ];
-        for caller in callers.into_iter().chain(long) {
-            let exact = written.iter().find(|pattern| **pattern == caller);
-            let begins = |pattern: &&&str| pattern.strip_suffix('*').is_some_and(|it| caller.starts_with(it));
-            let expected = exact.or_else(|| written.iter().find(begins));
-            assert_eq!(patterns.matching(caller).as_deref(), expected.copied(), "{caller}");
+        // The whole is asked by length, its parts are read through.
+        for written in [&written[..], &written[..FEW], &written[4..]] {
+            let (patterns, wrong) = CallerPatterns::new(written.iter().copied());
+            assert!(wrong.is_empty());
+            for caller in callers.into_iter().chain(long) {
+                let exact = written.iter().filter(|pattern| **pattern == caller);
+                let begins =
+                    |pattern: &&&str| pattern.strip_suffix('*').is_some_and(|it| caller.starts_with(it));
+                let expected: Vec<&str> = exact.chain(written.iter().filter(begins)).copied().collect();
+                assert_eq!(
+                    patterns.all_matching(caller).collect::<Vec<_>>(),
+                    expected,
+                    "{caller} {written:?}"
+                );
+            }
         }
     }
 }
