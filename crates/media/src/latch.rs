@@ -77,6 +77,15 @@ impl Run {
 }
 
 impl Latch {
+    /// Reads what each packet needs, for nothing but to have it near.
+    pub fn glance(&self) -> u64 {
+        match &self.state {
+            State::Closed => 0,
+            State::Learning { until_ms, .. } => *until_ms,
+            State::Locked { last_ms, .. } => *last_ms,
+        }
+    }
+
     /// An SDP names the peer: learn anew.
     pub fn expect(&mut self, remote: SocketAddr, now_ms: u64) {
         self.state = State::Learning { remote, until_ms: now_ms + LEARN_MS, candidate: None };

@@ -89,6 +89,16 @@ pub(crate) enum Channel {
 }
 
 impl Leg {
+    /// Reads what each packet of the leg needs, for nothing but to have it near.
+    #[inline]
+    pub fn glance(&self) -> u64 {
+        let heard = self.latch.glance() ^ self.reception.glance();
+        let said = self.out.sent ^ self.last_packet_ms.unwrap_or(0) ^ u64::from(self.deaf);
+        let peer = self.peer.as_ref().map_or(0, |peer| u64::from(peer.agreed.payload_type));
+        let secure = self.secure.as_deref().map_or(0, Secure::glance);
+        heard ^ said ^ peer ^ secure
+    }
+
     pub fn new(id: LegId, seed: u64, now_ms: u64) -> Leg {
         Leg {
             id,

@@ -47,6 +47,11 @@ struct Stream {
 }
 
 impl Reception {
+    /// Reads what each packet needs, for nothing but to have it near.
+    pub fn glance(&self) -> u64 {
+        self.received ^ self.stream.as_ref().map_or(0, |stream| stream.window)
+    }
+
     /// Counts a packet. `transit` measures jitter; events, whose timestamp stands still, are counted without.
     #[inline]
     pub fn take(&mut self, packet: &Packet, now_us: u64, measures: bool) -> Order {

@@ -2,7 +2,7 @@
 //! It is given keys and never shows them; it refuses to know sockets, legs and how keys were agreed.
 
 use aes::cipher::{InnerIvInit as _, KeyInit as _, KeyIvInit as _, StreamCipher as _};
-use aes::{Aes128, Aes256};
+use aes::{Aes128, Aes128Enc, Aes256};
 use ctr::CtrCore;
 use hmac::{Hmac, Mac as _};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -110,6 +110,12 @@ impl Secure {
         let inbound = Opener::new(&keyring.theirs)?;
         Some(Secure { keyring, out, inbound })
     }
+
+    /// Reads what each packet needs, for nothing but to have it near.
+    pub fn glance(&self) -> u64 {
+        let (out, inbound) = (&self.out, &self.inbound);
+        out.window.next ^ inbound.streams[0].1.next ^ out.rtp.glance() ^ inbound.rtp.glance()
+    }
 }
 
 /// One direction's session keys of SRTP or SRTCP.
@@ -118,9 +124,13 @@ struct Session {
     salt: [u8; 14],
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "keys are seldom in a near cache: a pointer to them would be waited for"
+)]
 enum Cipher {
-    Gcm(Box<LessSafeKey>),
-    Cm { aes: Box<Aes128>, hmac: Box<Hmac<Sha1>>, tag_bytes: usize },
+    Gcm(LessSafeKey),
+    Cm { aes: Aes128Enc, hmac: Hmac<Sha1>, tag_bytes: usize },
 }
 
 /// Labels of RFC 3711 section 4.3.1: encryption, authentication, salt.
@@ -145,6 +155,10 @@ fn derive(key: &[u8], salt: &[u8], label: u8, out: &mut [u8]) {
 }
 
 impl Session {
+    fn glance(&self) -> u64 {
+        u64::from(self.salt[0])
+    }
+
     fn new(master: &Master, labels: [u8; 3]) -> Option<Session> {
         let (key_bytes, salt_bytes) = master.suite.key_bytes();
         if master.key.len() != key_bytes + salt_bytes {
@@ -191,17 +205,17 @@ impl Session {
 impl Cipher {
     fn gcm(key: &[u8]) -> Option<Cipher> {
         let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
-        Some(Cipher::Gcm(Box::new(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?))))
+        Some(Cipher::Gcm(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?)))
     }
 
     fn cm(key: &[u8], auth: &[u8; 20], tag_bytes: usize) -> Option<Cipher> {
         let key: &[u8; 16] = key.try_into().ok()?;
         let hmac = Hmac::<Sha1>::new_from_slice(auth).ok()?;
-        Some(Cipher::Cm { aes: Box::new(Aes128::new(key.into())), hmac: Box::new(hmac), tag_bytes })
+        Some(Cipher::Cm { aes: Aes128Enc::new(key.into()), hmac, tag_bytes })
     }
 }
 
-fn keystream(aes: &Aes128, iv: [u8; 16], octets: &mut [u8]) {
+fn keystream(aes: &Aes128Enc, iv: [u8; 16], octets: &mut [u8]) {
     let core = CtrCore::<_, ctr::flavors::Ctr128BE>::inner_iv_init(aes, (&iv).into());
     ctr::Ctr128BE::from_core(core).apply_keystream(octets);
 }
@@ -350,7 +364,9 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 pub struct Opener {
     rtp: Session,
     rtcp: Session,
-    streams: Vec<(u32, Window)>,
+    streams: [(u32, Window); STREAMS_MAX],
+    /// How many of them are known; the newest is the last.
+    streams_known: usize,
     rtcp_window: Window,
 }
 
@@ -358,7 +374,11 @@ impl Opener {
     /// `None` if the key has not the length of its suite.
     pub fn new(master: &Master) -> Option<Opener> {
         let (rtp, rtcp) = (Session::new(master, RTP_LABELS)?, Session::new(master, RTCP_LABELS)?);
-        Some(Opener { rtp, rtcp, streams: Vec::with_capacity(STREAMS_MAX), rtcp_window: Window::default() })
+        Some(Opener::with(rtp, rtcp))
+    }
+
+    fn with(rtp: Session, rtcp: Session) -> Opener {
+        Opener { rtp, rtcp, streams: Default::default(), streams_known: 0, rtcp_window: Window::default() }
     }
 
     /// Opens an SRTP packet in place; gives the length of the RTP packet. `None` for what is not authentic or was there
@@ -368,7 +388,7 @@ impl Opener {
         let sequence = u16::from_be_bytes([datagram[2], datagram[3]]);
         let ssrc = ssrc_at(datagram, 8)?;
         let name = u32::from_be_bytes(ssrc);
-        let known = self.streams.iter().position(|(known, _)| *known == name);
+        let known = self.streams[..self.streams_known].iter().position(|(known, _)| *known == name);
         let mut window = known.map_or_else(Window::default, |at| self.streams[at].1);
         let index = window.index_of(sequence);
         if !window.is_new(index) {
@@ -394,10 +414,12 @@ impl Opener {
         match known {
             Some(at) => self.streams[at].1 = window,
             None => {
-                if self.streams.len() == STREAMS_MAX {
-                    self.streams.remove(0);
+                if self.streams_known == STREAMS_MAX {
+                    self.streams.rotate_left(1);
+                    self.streams_known -= 1;
                 }
-                self.streams.push((name, window));
+                self.streams[self.streams_known] = (name, window);
+                self.streams_known += 1;
             }
         }
         Some(len)
