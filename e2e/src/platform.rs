@@ -280,6 +280,18 @@ impl Platform {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
+    /// Runs a command against it as a person does; its exit code and what it printed as JSON.
+    ///
+    /// # Panics
+    /// It prints no JSON.
+    pub fn run(&self, words: &[&str]) -> (Option<i32>, Value) {
+        let config = self.dir.join("sibai.toml");
+        let asked = Command::new(binary()).args(words).args(["--json", "--config"]).arg(config).output();
+        let output = asked.expect("sibai starts");
+        let printed = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        (output.status.code(), printed)
+    }
+
     /// Moves its clock on; what fell due is done when this returns. Needs `[testing] clock_may_advance = true`.
     ///
     /// # Panics

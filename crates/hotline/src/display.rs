@@ -24,6 +24,8 @@ pub enum Refused {
     HotlineNotPermitted,
     /// We have no number of our own on the trunk.
     NoOwnNumber,
+    /// The number is none of ours on the trunk.
+    NotOwn,
 }
 
 impl Refused {
@@ -33,6 +35,7 @@ impl Refused {
             Refused::CallerNotPermitted => "caller_not_permitted",
             Refused::HotlineNotPermitted => "hotline_not_permitted",
             Refused::NoOwnNumber => "no_own_number",
+            Refused::NotOwn => "not_own",
         }
     }
 }
@@ -63,7 +66,19 @@ impl Display {
     /// # Errors
     /// There is none.
     pub fn own(profile: &Profile) -> Result<Display, Refused> {
-        let own = profile.numbers.first().ok_or(Refused::NoOwnNumber)?;
+        Display::own_as(profile, None)
+    }
+
+    /// The same, with a choice among our numbers on the trunk, in national form.
+    ///
+    /// # Errors
+    /// There is none, or the one asked for is not among them.
+    pub fn own_as(profile: &Profile, wanted: Option<&str>) -> Result<Display, Refused> {
+        let first = profile.numbers.first().ok_or(Refused::NoOwnNumber)?;
+        let own = match wanted {
+            Some(wanted) => profile.numbers.iter().find(|own| *own == wanted).ok_or(Refused::NotOwn)?,
+            None => first,
+        };
         Ok(Display::number(profile, own.clone()))
     }
 

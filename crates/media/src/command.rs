@@ -338,6 +338,8 @@ pub enum Event {
     FirstPacket {
         /// The leg.
         leg: LegId,
+        /// Where it came from.
+        from: SocketAddr,
     },
     /// The leg is closed.
     Closed {

@@ -332,7 +332,7 @@ impl Shard {
         let Some(leg) = slot.leg.as_deref_mut() else { return };
         if leg.first_packet_ms.is_none() {
             leg.first_packet_ms = Some(now.ms);
-            self.events.push(Event::FirstPacket { leg: leg.id });
+            self.events.push(Event::FirstPacket { leg: leg.id, from: address });
         }
         if let Some(peer) = &mut leg.peer {
             peer.remote = address;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hotline::cdr::LegOutcome;
 use hotline::flow::Chance;
-use hotline::trunk::{self, Failed, Load, NetworkFault, Profile, Registration, Trunk, Trunks};
+use hotline::trunk::{self, Failed, Load, Means, NetworkFault, Profile, Registration, Trunk, Trunks};
 use hotline::{Mono, PlanId};
 use serde::{Deserialize, Serialize};
 use sip::{Failure, FailureKind, Hop, RegistrationId, Transport};
@@ -383,13 +383,22 @@ fn next_ping(profile: &Profile, now: Mono) -> Option<Mono> {
 
 /// What a failure means by a trunk's table (FAULTS F8); a leg without a trunk has the shipped one.
 pub fn outcome(profile: Option<&Profile>, failure: &Failure) -> LegOutcome {
-    let failed = match failure.kind {
+    means_on(profile, failure).outcome()
+}
+
+/// The same before it is an outcome.
+pub fn means_on(profile: Option<&Profile>, failure: &Failure) -> Means {
+    trunk::means(profile.map_or(&[], |profile| &profile.causes), failed(failure))
+}
+
+/// A failed leg, as far as the table looks at it.
+pub fn failed(failure: &Failure) -> Failed {
+    match failure.kind {
         FailureKind::Answered => Failed::Answered { status: failure.status, q850: failure.q850 },
         FailureKind::NoResponse => Failed::Network(NetworkFault::NoResponse),
         FailureKind::NoFinalResponse => Failed::Network(NetworkFault::NoFinalResponse),
         FailureKind::Unreachable => Failed::Network(NetworkFault::Unreachable),
-    };
-    trunk::means(profile.map_or(&[], |profile| &profile.causes), failed).outcome()
+    }
 }
 
 #[cfg(test)]

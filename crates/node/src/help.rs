@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use hotline::cdr::LegOutcome;
 use hotline::display::Display;
 use hotline::{CallId, Mono, TenantId};
 use sip::{Arriving, DialogState, Failure, Invite, LegId, Party, Reason};
@@ -249,15 +248,8 @@ impl Node {
 
     /// What a trunk says counts for its health as in any other call.
     fn trunk_of_help_said(&mut self, key: u32, failure: Option<&Failure>) {
-        let way = self.helps.calls.get(&key).and_then(|help| help.way.as_deref());
-        let Some(way) = way else { return };
-        let Some(place) = self.carriers.view.rows.iter().position(|row| *row.name == *way) else { return };
-        let profile = self.carriers.config(place).map(|config| &config.profile);
-        match failure {
-            Some(failure) if carriers::outcome(profile, failure) == LegOutcome::TrunkFailed => {
-                self.carriers.failed(place, failure, self.now.mono);
-            }
-            Some(_) | None => self.carriers.answered(place),
+        if let Some(way) = self.helps.calls.get(&key).and_then(|help| help.way.clone()) {
+            self.way_said(&way, failure);
         }
     }
 
@@ -403,6 +395,7 @@ impl Node {
             | MediaEvent::Tone { leg, .. }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Silent { leg, .. }
+            | MediaEvent::FirstPacket { leg, .. }
             | MediaEvent::Closed { leg, .. } => *leg,
             MediaEvent::PortsReady(_) | MediaEvent::RecordingCut { .. } => return Err(event),
         };

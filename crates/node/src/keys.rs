@@ -7,7 +7,7 @@ use crate::node::{Node, Output};
 use crate::slot::{Side, SlotId};
 
 /// The body types that carry a key.
-const DTMF_RELAY: &str = "application/dtmf-relay";
+pub(crate) const DTMF_RELAY: &str = "application/dtmf-relay";
 const DTMF: &str = "application/dtmf";
 
 impl Node {

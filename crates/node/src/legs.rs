@@ -23,6 +23,10 @@ impl Node {
             Ok(call) => return Some(call),
             Err(event) => event,
         };
+        let event = match self.heard_for_trial(event) {
+            Ok(call) => return Some(call),
+            Err(event) => event,
+        };
         match event {
             Sip::Invited { leg, invite } => {
                 self.invited(leg, invite);
@@ -80,11 +84,16 @@ impl Node {
                 None
             }
             Sip::ProbeAnswered { probe, status, round_trip_ms } => {
-                self.carriers.probed(probe, Some((status, round_trip_ms)), self.now.mono);
+                let answer = Some((status, round_trip_ms));
+                if !self.heard_probe_of_trial(probe, answer) {
+                    self.carriers.probed(probe, answer, self.now.mono);
+                }
                 None
             }
             Sip::ProbeFailed { probe, .. } => {
-                self.carriers.probed(probe, None, self.now.mono);
+                if !self.heard_probe_of_trial(probe, None) {
+                    self.carriers.probed(probe, None, self.now.mono);
+                }
                 None
             }
             Sip::Ended { leg } => self.on_leg(leg, |node, slot, number| {
@@ -197,6 +206,18 @@ impl Node {
         self.close_side(id, number);
     }
 
+    /// What a trunk said, or that it failed, in a call that is none of the slots'.
+    pub(crate) fn way_said(&mut self, way: &str, failure: Option<&Failure>) {
+        let Some(place) = self.carriers.view.rows.iter().position(|row| *row.name == *way) else { return };
+        let profile = self.carriers.config(place).map(|config| &config.profile);
+        match failure {
+            Some(failure) if carriers::outcome(profile, failure) == LegOutcome::TrunkFailed => {
+                self.carriers.failed(place, failure, self.now.mono);
+            }
+            Some(_) | None => self.carriers.answered(place),
+        }
+    }
+
     /// The trunk a leg went by said something.
     fn trunk_answered(&mut self, id: SlotId, number: LegNo) {
         let way = self.slots.get(id).and_then(|slot| way_of(slot, number, &self.carriers.view));
@@ -258,6 +279,7 @@ impl Node {
 
     pub(crate) fn heard_media(&mut self, event: media::Event) {
         let Err(event) = self.heard_media_for_help(event) else { return };
+        let Err(event) = self.heard_media_for_trial(event) else { return };
         match event {
             media::Event::PortsReady(ports) => {
                 for port in ports {
@@ -278,6 +300,7 @@ impl Node {
                 self.tell(of_media_leg(leg).0, Event::Silent { last });
             }
             media::Event::Closed { leg, quality } => self.media_closed(leg, quality),
+            media::Event::FirstPacket { .. } => {}
             media::Event::RecordingCut { call } => {
                 if let Some(slot) = self.by_call.get(&CallId(call)).copied() {
                     self.tell(slot, Event::RecordingCut);

@@ -21,9 +21,14 @@ mod legs;
 mod people;
 mod slot;
 mod speaking;
+mod trial;
 
 pub use books::{Account, MonthOf};
 pub use carriers::{RegistrationStanding, TrunkConfig};
 pub use help::HelpStep;
 pub use node::{Config, Input, Node, Notice, Output, Totals};
 pub use people::{Change, Loaded};
+pub use trial::{
+    Ender, NotDialled, RING_MS_MAX, Spoken, TALK_MS_MAX, TrialDated, TrialFault, TrialOrder, TrialReport,
+    TrialStep,
+};

@@ -13,6 +13,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MediaLeg(pub u64);
 
+/// Media legs of test calls are numbered apart from those of all others.
+const TRIALS: u64 = 1 << 62;
+
+impl MediaLeg {
+    /// The leg of a test call.
+    pub(crate) fn of_trial(key: u32) -> MediaLeg {
+        MediaLeg(TRIALS | u64::from(key))
+    }
+
+    /// Which test call it is of; `None` for all other calls. Only these are told of first packets.
+    pub fn trial(self) -> Option<u32> {
+        (self.0 >> 32 == TRIALS >> 32).then_some(self.0 as u32)
+    }
+}
+
 /// A media port that is open and free. All legs of one call use ports of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
@@ -191,6 +206,8 @@ pub enum Event {
     PortsReady(Vec<Port>),
     /// A key was pressed, by RFC 4733 or as a tone.
     Digit { leg: MediaLeg, digit: u8 },
+    /// The first packet of a far end was accepted, from there; told of test calls alone.
+    FirstPacket { leg: MediaLeg, from: SocketAddr },
     /// The far end plays a tone of the network: a busy one or ringback.
     Tone { leg: MediaLeg, tone: Tone },
     /// A sound that does not repeat came to its end, or could not be played.

@@ -29,6 +29,7 @@ use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
 use crate::phones::{Kept, Phones};
 use crate::slot::{Side, Slot, SlotId, Slots};
+use crate::trial::{TrialOrder, TrialReport, Trials};
 
 /// A heartbeat goes into the journal this often.
 const HEARTBEAT_MS: u64 = 1_000;
@@ -90,6 +91,8 @@ pub enum Input<'a> {
     JournalFailed,
     /// People changed something.
     Change(Change),
+    /// A trunk is to be tried by a test call; [`Output::Tried`] follows (row X04).
+    Try(TrialOrder),
     /// Take no new calls, or take them again.
     Drain(bool),
     /// End every call now: both legs are told and each is billed to this instant (FAULTS F2).
@@ -128,6 +131,8 @@ pub enum Output {
     Sources(Vec<IpAddr>),
     /// A phone is reached elsewhere now: to be kept over a restart, without anything waiting for it.
     Phone(Box<Kept>),
+    /// A test call is over; the order's id and what was seen.
+    Tried { order: u64, report: Box<TrialReport> },
     /// Something worth a line of log or a counter.
     Notice(Notice),
 }
@@ -196,6 +201,7 @@ pub struct Node {
     pub(crate) holidays: Arc<HolidayYears>,
     pub(crate) slots: Slots,
     pub(crate) helps: Helps,
+    pub(crate) trials: Trials,
     pub(crate) by_leg: BTreeMap<sip::LegId, (SlotId, LegNo)>,
     pub(crate) by_call: BTreeMap<CallId, SlotId>,
     pub(crate) outputs: VecDeque<Output>,
@@ -246,6 +252,7 @@ impl Node {
             holidays: Arc::new(HolidayYears::shipped().clone()),
             slots: Slots::default(),
             helps: Helps::default(),
+            trials: Trials::default(),
             by_leg: BTreeMap::new(),
             by_call: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -289,6 +296,7 @@ impl Node {
             Input::Committed { up_to } => self.books.committed(up_to),
             Input::JournalFailed => return self.journal_failed(),
             Input::Change(change) => self.change(change),
+            Input::Try(order) => self.begin_trial(order),
             Input::Drain(on) => self.drain(on),
             Input::EndAll => self.end_all(),
             Input::Tick => {}
@@ -331,6 +339,7 @@ impl Node {
             self.tell(slot, event);
         }
         self.wake_calls();
+        self.wake_trials();
         self.refuse_stale_parked();
         self.probe_trunks();
         self.register_trunks();
@@ -386,7 +395,8 @@ impl Node {
                 .and_then(|leg| self.by_leg.get(&leg))
                 .and_then(|(slot, _)| self.slots.get(*slot));
             let help = || transmit.leg.and_then(|leg| self.helps.call_of(leg));
-            let call = call.map(|slot| slot.id).or_else(help);
+            let trial = || transmit.leg.and_then(|leg| self.trials.call_of(leg));
+            let call = call.map(|slot| slot.id).or_else(help).or_else(trial);
             return Some(Output::Transmit { to: transmit.to, bytes: transmit.bytes, call });
         }
     }
@@ -399,7 +409,7 @@ impl Node {
         let parked = self.parked.values().flatten().map(|parked| parked.since + LOAD_MS_MAX).min();
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
         let sip = self.endpoint.next_timeout().map(Mono);
-        [parked, wakes, sip, self.carriers.next_timeout(self.now.mono)]
+        [parked, wakes, sip, self.carriers.next_timeout(self.now.mono), self.trials.next_timeout()]
             .into_iter()
             .flatten()
             .fold(self.heartbeat_at, Mono::min)
@@ -566,6 +576,7 @@ impl Node {
     fn end_all(&mut self) {
         self.refuse_parked_where(|_| true);
         self.end_helps();
+        self.end_trials();
         let live: Vec<SlotId> = self.slots.iter().map(|(id, _)| id).collect();
         for id in live {
             self.tell(id, Event::Stopped);
@@ -637,9 +648,9 @@ impl Node {
         Wall::of(now.mono, clock.offset_ms)
     }
 
-    /// Live calls, those for help included.
+    /// Live calls, those for help and test calls included.
     pub fn calls_up(&self) -> usize {
-        self.slots.len() + self.helps.len()
+        self.slots.len() + self.helps.len() + self.trials.len()
     }
 
     /// Counts since the node began.

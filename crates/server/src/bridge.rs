@@ -154,7 +154,10 @@ pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
             });
         }
         media::Event::Refused { leg, reason } => return Meaning::Refused(leg, reason),
-        media::Event::FirstPacket { .. } => return Meaning::Nothing,
+        media::Event::FirstPacket { leg, from } => match MediaLeg(leg.0).trial() {
+            Some(_) => Event::FirstPacket { leg: MediaLeg(leg.0), from },
+            None => return Meaning::Nothing,
+        },
     })
 }
 

@@ -26,6 +26,7 @@ mod provider;
 mod pure;
 mod say;
 mod show;
+mod trial;
 
 pub use place::{Client, Need, Place};
 pub use show::Context;

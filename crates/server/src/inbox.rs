@@ -35,6 +35,8 @@ pub enum Message {
     Change { change: Change, done: Box<dyn FnOnce() + Send> },
     /// Look at the node.
     Ask(Look),
+    /// Try a trunk by a test call; `done` is told what was seen.
+    Try { order: node::TrialOrder, done: Box<dyn FnOnce(node::TrialReport) + Send> },
     /// Take no new calls, or take them again.
     Drain(bool),
     /// End every call now.

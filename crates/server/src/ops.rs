@@ -33,6 +33,7 @@ pub mod re_rate;
 pub mod refusal;
 pub mod regions;
 pub mod status;
+pub mod trial;
 pub mod verify;
 
 mod difference;
@@ -79,6 +80,8 @@ pub enum Request {
     ReRate(re_rate::ReRate),
     TrunkAdd(Box<provider::TrunkAdd>),
     TrunkRemove(provider::TrunkRemove),
+    TrunkTest(trial::TrunkTest),
+    TrunkMap(trial::TrunkMap),
     Trunks,
     Tariffs,
     TariffImport(provider::TariffImport),
@@ -155,6 +158,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::ReRate(asked) => told(re_rate::re_rate(desk, &asked).await),
         Request::TrunkAdd(asked) => told(provider::trunk_add(desk, &asked).await),
         Request::TrunkRemove(asked) => told(provider::trunk_remove(desk, &asked).await),
+        Request::TrunkTest(asked) => told(trial::test(desk, &asked).await),
+        Request::TrunkMap(asked) => told(trial::map(desk, &asked).await),
         Request::Trunks => told(provider::trunks(desk).await),
         Request::Tariffs => told(provider::tariffs(desk).await),
         Request::TariffImport(asked) => told(provider::tariff_import(desk, &asked).await),

@@ -9,7 +9,7 @@ use hotline::enterprise::{Enterprise, phones};
 use hotline::rating::Tariffs;
 use hotline::{HotlineNumber, Money, Now, TenantId};
 use node::directory::Entry;
-use node::{Change, Node, TrunkConfig};
+use node::{Change, Node, TrialOrder, TrialReport, TrunkConfig};
 use store::Store;
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard, oneshot};
 
@@ -216,6 +216,17 @@ impl Running {
             copies.holidays_changed(&years);
         }
         self.apply(Change::Holidays(Arc::new(years))).await
+    }
+
+    /// Tries a trunk by a test call; returns once that is over.
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`].
+    pub async fn try_trunk(&self, order: TrialOrder) -> Result<TrialReport, AskError> {
+        let (told, seen) = oneshot::channel();
+        let done = move |report| _ = told.send(report);
+        self.0.inbox.push_command(Message::Try { order, done: Box::new(done) })?;
+        Ok(seen.await?)
     }
 
     /// Takes no new calls, or takes them again.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hotline::{CallId, HotlineNumber, TenantId};
 use media::sys::epoll::{Epoll, Ready};
 use node::guard::Role;
-use node::{HelpStep, Input, Loaded, Node, Notice, Output};
+use node::{HelpStep, Input, Loaded, Node, Notice, Output, TrialOrder, TrialReport};
 
 use crate::bridge::{Bridge, Meaning, meaning};
 use crate::clock::Clock;
@@ -94,6 +94,9 @@ struct Turns {
     streamed: Vec<Bytes>,
     /// The INVITEs that wait for a cold number: their traces begin when their calls do.
     parked: BTreeMap<HotlineNumber, Bytes>,
+    /// Who waits for what test calls saw, by their number.
+    trials: BTreeMap<u64, Box<dyn FnOnce(TrialReport) + Send>>,
+    trials_asked: u64,
     failing: bool,
     noted_at: Option<Instant>,
     stop: bool,
@@ -132,6 +135,8 @@ impl Signalling {
             abouts: Vec::new(),
             streamed: Vec::new(),
             parked: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            trials_asked: 0,
             failing: false,
             noted_at: None,
             stop: false,
@@ -261,6 +266,12 @@ impl Turns {
                 self.finish_turn();
                 look(&self.parts.node, self.parts.clock.now());
             }
+            Message::Try { order, done } => {
+                self.trials_asked += 1;
+                self.trials.insert(self.trials_asked, done);
+                let order = TrialOrder { id: self.trials_asked, ..order };
+                self.handle(Input::Try(order), About::Other);
+            }
             Message::Drain(on) => self.handle(Input::Drain(on), About::Other),
             Message::EndAll => self.handle(Input::EndAll, About::Other),
             Message::Advance { by_ms, done } => {
@@ -374,6 +385,11 @@ impl Turns {
                 let body = if body && here.is_none() { Body::Compile } else { Body::Here(here) };
                 let asked_at = Instant::now();
                 self.parts.store.load(Load { number, tenant, version, body, account, asked_at });
+            }
+            Output::Tried { order, report } => {
+                if let Some(done) = self.trials.remove(&order) {
+                    done(*report);
+                }
             }
             Output::Phone(kept) => self.parts.registrations.keep(*kept),
             Output::Keep { from } => self.parts.journal.free_below(from),

@@ -79,7 +79,10 @@ impl Media {
         match command {
             Command::Open { leg, port, .. } => self.open(leg, port),
             Command::Connect { leg, remote, .. } => {
-                self.with(leg, "connect", |open| open.remote = Some(remote))
+                self.with(leg, "connect", |open| open.remote = Some(remote));
+                if leg.trial().is_some() {
+                    self.later.push((20, Event::FirstPacket { leg, from: remote }));
+                }
             }
             Command::Play { leg, play, sound, repeat } => {
                 self.with(leg, "play", |open| open.play = play);

@@ -71,6 +71,7 @@ scenarios! {
     fault_b4_an_account_older_than_a_commit
     fault_f1_a_bye_that_got_lost
     fault_f1_the_node_dies_in_a_talk
+    fault_f1_the_node_dies_in_a_test_call
     fault_f1_the_node_dies_while_ringing
     fault_f2_drain
     fault_f2_stragglers_are_ended
@@ -91,6 +92,7 @@ scenarios! {
     i07_the_notice_before_the_recording
     i07_the_notice_on_every_path
     n6_a_flood_of_keys
+    n17_the_trunk_changes_in_mid_call
     r04_an_edit_touches_the_next_call
     r05_in_the_order_written
     r07_in_turn
@@ -124,6 +126,7 @@ scenarios! {
     x04_a_fax_is_refused_and_the_call_stays
     x04_a_refresh_changes_nothing
     x04_a_side_moves_and_asks_for_an_offer
+    x04_a_trunk_is_tried_beside_a_call
     x04_hold_and_back
     x04_answered_before_the_carrier_cuts
     x04_b04_keys_before_the_answer_by_a_trunk_that_permits_it

@@ -111,7 +111,8 @@ impl CauseRow {
 }
 
 /// A failed leg, as far as the table looks at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Failed {
     /// The far end said so.

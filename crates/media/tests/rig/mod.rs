@@ -130,7 +130,7 @@ impl Rig {
     }
 
     pub fn wait_first_packet(&mut self, of: &Phone) {
-        self.wait(|event| (*event == Event::FirstPacket { leg: of.leg }).then_some(()));
+        self.wait(|event| matches!(event, Event::FirstPacket { leg, .. } if *leg == of.leg).then_some(()));
     }
 
     pub fn wait_digit(&mut self, of: &Phone) -> u8 {

@@ -9,7 +9,7 @@ use hotline::enterprise::{DestinationKind, Extension, Secret, Then, phones};
 use hotline::settlement::Settlement;
 use hotline::{Beijing, Money, Mono, Now};
 use node::media::Command;
-use node::{Account, Input, Loaded, Node, Notice, Output, TrunkConfig};
+use node::{Account, Input, Loaded, Node, Notice, Output, TrialReport, TrunkConfig};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, Invite, LegId, Party};
 
@@ -104,6 +104,8 @@ pub struct World {
     pub fars: Vec<Far>,
     pub media: Vec<Command>,
     pub notices: Vec<Notice>,
+    /// What test calls saw.
+    pub tried: Vec<TrialReport>,
     /// Calls handed to the store.
     pub settled: Vec<Arc<Settlement>>,
     /// The journal's first segment.
@@ -135,6 +137,7 @@ impl World {
             fars,
             media: Vec::new(),
             notices: Vec::new(),
+            tried: Vec::new(),
             settled: Vec::new(),
             journal: vec![0; SEGMENT],
         };
@@ -220,6 +223,7 @@ impl World {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Media(command) => self.media.push(command),
                 Output::Notice(notice) => self.notices.push(notice),
+                Output::Tried { report, .. } => self.tried.push(*report),
                 Output::Settle(settlement) => self.settled.push(settlement),
                 Output::Load { number, tenant, .. } => {
                     let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });

@@ -173,26 +173,9 @@ fn show_status(context: &Context, status: &Status) {
 
 /// The live state of trunks.
 pub(super) fn show_states(context: &Context, trunks: &[TrunkState]) {
-    let state = |one: &TrunkState| match (one.down, one.quiet) {
-        (true, _) => context.pick("故障", "down").to_owned(),
-        (false, true) => context.pick("对端要求暂停", "asked for quiet").to_owned(),
-        (false, false) => context.pick("正常", "up").to_owned(),
-    };
-    let options = |one: &TrunkState| {
-        one.options.map_or_else(|| "-".into(), |(status, ms)| format!("{status}, {ms} ms"))
-    };
-    let registration = |one: &TrunkState| match &one.registration {
-        None => "-".to_owned(),
-        Some(RegistrationState { for_s: Some(for_s), .. }) => format!("{for_s} s"),
-        Some(RegistrationState { refused: Some(0), .. }) => context.pick("无应答", "no answer").to_owned(),
-        Some(RegistrationState { refused: Some(status), .. }) => {
-            format!("{} {status}", context.pick("被拒", "refused"))
-        }
-        Some(RegistrationState { refused: None, .. }) => context.pick("未注册", "none").to_owned(),
-    };
     let row = |one: &TrunkState| {
-        let (calls, options) = (one.calls.to_string(), options(one));
-        vec![one.name.clone(), one.address.clone(), state(one), calls, options, registration(one)]
+        let [state, calls, options, registration] = state_cells(context, one);
+        vec![one.name.clone(), one.address.clone(), state, calls, options, registration]
     };
     let head = [
         ("中继", "trunk"),
@@ -203,6 +186,26 @@ pub(super) fn show_states(context: &Context, trunks: &[TrunkState]) {
         ("注册", "registered"),
     ];
     context.table(&head, &trunks.iter().map(row).collect::<Vec<_>>());
+}
+
+/// How a trunk is, the calls on it, its last answer to OPTIONS, its registration.
+pub(super) fn state_cells(context: &Context, one: &TrunkState) -> [String; 4] {
+    let state = match (one.down, one.quiet) {
+        (true, _) => context.pick("故障", "down"),
+        (false, true) => context.pick("对端要求暂停", "asked for quiet"),
+        (false, false) => context.pick("正常", "up"),
+    };
+    let options = one.options.map_or_else(|| "-".into(), |(status, ms)| format!("{status}, {ms} ms"));
+    let registration = match &one.registration {
+        None => "-".to_owned(),
+        Some(RegistrationState { for_s: Some(for_s), .. }) => format!("{for_s} s"),
+        Some(RegistrationState { refused: Some(0), .. }) => context.pick("无应答", "no answer").to_owned(),
+        Some(RegistrationState { refused: Some(status), .. }) => {
+            format!("{} {status}", context.pick("被拒", "refused"))
+        }
+        Some(RegistrationState { refused: None, .. }) => context.pick("未注册", "none").to_owned(),
+    };
+    [state.to_owned(), one.calls.to_string(), options, registration]
 }
 
 /// The words of `fill`.

@@ -7,13 +7,15 @@ use hotline::number::SegmentRow;
 use hotline::rating::Tariffs;
 use hotline::trunk::Profile;
 use hotline::{Money, PlanId, TenantId};
+use serde::Serialize;
 
 use super::calls;
 use super::pure::{dry_run, read_number};
 use super::show::code;
+use super::trial;
 use super::{Client, Context, Need, Ran};
 use crate::ops::alerts::{Lift, Lifted};
-use crate::ops::status::Status;
+use crate::ops::status::{Status, TrunkState};
 use crate::ops::{Code, Outcome, Refusal, Request, callers, money, provider, re_rate as again};
 
 /// The words of `top-up`.
@@ -330,6 +332,10 @@ pub enum Trunk {
         /// 名称 / its name
         name: String,
     },
+    /// 测试中继：打一个测试电话并逐步说明 / tries a trunk by a test call and says what it saw
+    Test(trial::Test),
+    /// 接入号对应的 400 号码 / which 400 number an access number stands for
+    Map(trial::Map),
     /// 停用中继 / takes a trunk out of use
     #[command(after_help = "例 / example: sibai trunk remove carrier-a")]
     Remove {
@@ -374,8 +380,8 @@ pub fn trunk(context: &Context, words: &Trunk) -> Ran {
     let by = context.by.clone();
     match words {
         Trunk::List => {
-            let trunks: Vec<provider::Trunk> = context.ask(Need::Data, &Request::Trunks)?;
-            context.show(&trunks, |trunks| show_trunks(context, trunks))?;
+            let listed = list_trunks(context)?;
+            context.show(&listed, |listed| show_listed(context, listed))?;
         }
         Trunk::Add(words) => {
             let trunk = provider::Trunk {
@@ -394,6 +400,12 @@ pub fn trunk(context: &Context, words: &Trunk) -> Ran {
             context.show(&trunk, |trunk| show_trunks(context, std::slice::from_ref(trunk)))?;
         }
         Trunk::Show { name } => show_trunk(context, name)?,
+        Trunk::Test(words) => return trial::test(context, words),
+        Trunk::Map(words) => {
+            let trunk = trial::map(context, words)?;
+            context.show(&trunk, |trunk| show_trunks(context, std::slice::from_ref(trunk)))?;
+            show_access(context, &trunk);
+        }
         Trunk::Remove { name } => {
             let request = Request::TrunkRemove(provider::TrunkRemove { name: name.clone(), by });
             let trunk: provider::Trunk = context.ask(Need::Data, &request)?;
@@ -452,31 +464,73 @@ fn show_trunk(context: &Context, name: &str) -> Outcome<()> {
     })
 }
 
-fn show_trunks(context: &Context, trunks: &[provider::Trunk]) {
-    let yes = |on: bool| context.pick(if on { "是" } else { "否" }, if on { "yes" } else { "no" }).to_owned();
-    let row = |one: &provider::Trunk| {
-        vec![
-            one.name.clone(),
-            one.address.clone(),
-            yes(one.incoming),
-            yes(one.outgoing),
-            one.area_code.clone().unwrap_or_default(),
-            one.priority.to_string(),
-            one.cost_plan.as_ref().map(ToString::to_string).unwrap_or_default(),
-            yes(one.enabled),
-        ]
+/// A trunk and, of a running server, how it is now.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    trunk: provider::Trunk,
+    state: Option<TrunkState>,
+}
+
+fn list_trunks(context: &Context) -> Outcome<Vec<Listed>> {
+    let client = Client::open(&context.place, Need::Data)?;
+    let trunks: Vec<provider::Trunk> = client.ask(&Request::Trunks)?;
+    let mut states = client.ask::<Status>(&Request::Status)?.trunks;
+    let mut listed = |trunk: provider::Trunk| {
+        let place = states.iter().position(|state| state.name == trunk.name);
+        Listed { state: place.map(|place| states.swap_remove(place)), trunk }
     };
-    let head = [
-        ("中继", "trunk"),
-        ("地址", "address"),
-        ("呼入", "in"),
-        ("呼出", "out"),
-        ("区号", "area code"),
-        ("优先", "priority"),
-        ("成本资费", "cost plan"),
-        ("启用", "enabled"),
-    ];
-    context.table(&head, &trunks.iter().map(row).collect::<Vec<_>>());
+    Ok(trunks.into_iter().map(&mut listed).collect())
+}
+
+fn show_listed(context: &Context, listed: &[Listed]) {
+    let row = |one: &Listed| {
+        let state = one.state.as_ref().map(|state| super::keep::state_cells(context, state));
+        let state = state.unwrap_or_else(|| std::array::from_fn(|_| "-".into()));
+        trunk_cells(context, &one.trunk).into_iter().chain(state).collect()
+    };
+    let live = [("状态", "state"), ("通话", "calls"), ("OPTIONS", "OPTIONS"), ("注册", "registered")];
+    let head = [&TRUNK_HEAD[..], &live].concat();
+    context.table(&head, &listed.iter().map(row).collect::<Vec<Vec<String>>>());
+}
+
+/// Which 400 numbers a trunk's access numbers stand for.
+fn show_access(context: &Context, trunk: &provider::Trunk) {
+    for access in &trunk.profile.access_numbers {
+        let hotline = access.hotline.map(|number| number.grouped());
+        let hotline = hotline.unwrap_or_else(|| "Diversion / History-Info".into());
+        context.say(format!("{} → {hotline}", access.number), format!("{} → {hotline}", access.number));
+    }
+}
+
+const TRUNK_HEAD: [(&str, &str); 8] = [
+    ("中继", "trunk"),
+    ("地址", "address"),
+    ("呼入", "in"),
+    ("呼出", "out"),
+    ("区号", "area code"),
+    ("优先", "priority"),
+    ("成本资费", "cost plan"),
+    ("启用", "enabled"),
+];
+
+fn show_trunks(context: &Context, trunks: &[provider::Trunk]) {
+    let rows: Vec<Vec<String>> = trunks.iter().map(|one| trunk_cells(context, one)).collect();
+    context.table(&TRUNK_HEAD, &rows);
+}
+
+fn trunk_cells(context: &Context, one: &provider::Trunk) -> Vec<String> {
+    let yes = |on: bool| context.pick(if on { "是" } else { "否" }, if on { "yes" } else { "no" }).to_owned();
+    vec![
+        one.name.clone(),
+        one.address.clone(),
+        yes(one.incoming),
+        yes(one.outgoing),
+        one.area_code.clone().unwrap_or_default(),
+        one.priority.to_string(),
+        one.cost_plan.as_ref().map(ToString::to_string).unwrap_or_default(),
+        yes(one.enabled),
+    ]
 }
 
 /// The words of `tariff`.

@@ -13,7 +13,7 @@ use hotline::trunk::AccessNumber;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
 use node::media::{Codec, Command, Event, MediaLeg};
-use node::{Change, Input, TrunkConfig};
+use node::{Change, Input, TrialOrder, TrialReport, TrunkConfig};
 
 use super::deeds::Mood;
 use super::life::Crash;
@@ -101,6 +101,12 @@ impl Words {
         }
     }
 
+    /// What became of a test call: what was found fault with.
+    pub(super) fn tried(&mut self, report: &TrialReport) {
+        let faults: Vec<String> = report.faults().iter().map(|fault| format!(" {fault:?}")).collect();
+        self.say(format!("tried{}", faults.concat()));
+    }
+
     /// What a person would hear.
     pub(super) fn heard(&mut self, command: &Command) {
         match command {
@@ -153,6 +159,8 @@ pub struct Stage {
     world: World,
     began: Vec<usize>,
     relayed: bool,
+    /// Trunks that were taken away.
+    gone: Vec<String>,
 }
 
 /// The access number of two-stage relay.
@@ -186,7 +194,7 @@ impl Stage {
             world.store.top_up(&script.enterprise.id, script.balance, "first", Wall(world.wall_ms));
         }
         world.restart()?;
-        Ok(Self { world, began: Vec::new(), relayed: script.relayed })
+        Ok(Self { world, began: Vec::new(), relayed: script.relayed, gone: Vec::new() })
     }
 
     /// Lives up to an instant.
@@ -271,7 +279,8 @@ impl Stage {
         }
         let withheld = from == "nobody";
         let plan = CallerPlan { acks_lost, withheld, dials, headers, ..CallerPlan::default() };
-        let home = SocketAddr::from(([10, 0, 1, 1], 5060));
+        // Callers come by the first trunk that there still is.
+        let home = self.left().next().map(|trunk| trunk.address).ok_or("no trunk is left")?;
         let mut out = Doings::default();
         let leg = self.world.far.call(home, from, &number, plan, &mut out);
         self.began.push(leg);
@@ -296,7 +305,23 @@ impl Stage {
         self.world.tell(Input::Change(Change::Enterprise { numbers, bodies }))
     }
 
+    /// The trunks that the provider has not taken away.
+    fn left(&self) -> impl Iterator<Item = &TrunkConfig> {
+        self.world.trunks.iter().filter(|trunk| !self.gone.contains(&trunk.name))
+    }
+
     fn does(&mut self, name: &str, deed: &str) -> Result<(), String> {
+        if let Some(number) = deed.strip_prefix("is tried with ") {
+            let (trunk, to) = (name.to_owned(), Some(number.to_owned()));
+            let keys = String::new();
+            let order = TrialOrder { id: 1, trunk, to, from: None, keys, ring_ms: 20_000, talk_ms: 3_000 };
+            return self.world.tell(Input::Try(order));
+        }
+        if deed == "is taken away" && self.left().any(|known| known.name == name) {
+            self.gone.push(name.to_owned());
+            let left = self.left().cloned().collect();
+            return self.world.tell(Input::Change(Change::Trunks(left)));
+        }
         let world = &mut self.world;
         match (name, deed) {
             ("node", "dies") => world.die(Crash::AfterFacts),
