@@ -4,9 +4,12 @@
 mod dialling;
 mod house;
 
-use dialling::{PASSWORD, PHONE, World};
+use std::net::SocketAddr;
+
+use dialling::{CARRIER, NODE, PASSWORD, PHONE, World, sdp};
 use hotline::TenantId;
-use node::Notice;
+use node::{Input, Notice, TrunkConfig};
+use sip::{Invite, Party};
 
 /// A refusal without what differs from one to the next anyway: Call-ID, tags, branch, nonce.
 fn shape(answer: &str) -> Vec<String> {
@@ -71,6 +74,36 @@ fn b10_a_phone_calls_nobody_out() {
         assert_eq!(told, &expected);
         assert_eq!(world.fars[1].heard.len(), 0, "no trunk hears of it");
     }
+}
+
+#[test]
+fn fault_n7_nothing_that_arrives_is_carried_on_to_another_number() {
+    let premium = ["13800138000", "0085221234567", "16812345", "+12025550123"];
+    for number in premium {
+        for (user, password) in [("acme-8001", "wrong"), ("", "")] {
+            let mut world = World::new(vec![house::trunk()]);
+            world.dial_as(number, user, user, password);
+            assert_eq!(world.fars[PHONE].failure(), Some(401), "{number} of a stranger");
+            assert_eq!(world.fars[CARRIER].heard("INVITE "), 0, "{number}");
+        }
+    }
+    // A carrier's own call to anything but a 400 number has nowhere to go.
+    for number in premium {
+        let mut world = World::new(vec![house::trunk(), second()]);
+        let from = Party { user: "13510001000".into(), host: "10.0.1.1".into(), display: None };
+        let uri = format!("sip:{number}@203.0.113.1");
+        let invite = Invite::new(SocketAddr::from(NODE), uri, from, sdp(4_000).into());
+        let now = world.mono;
+        world.fars[CARRIER].leg = world.fars[CARRIER].endpoint.invite(invite, now).ok();
+        world.turn(Input::Tick);
+        assert_eq!(world.fars[CARRIER].failure(), Some(404), "{number} of a carrier");
+        assert_eq!(world.fars.iter().map(|far| far.heard("INVITE ")).sum::<usize>(), 0, "{number}");
+    }
+}
+
+fn second() -> TrunkConfig {
+    let address = SocketAddr::from(([10, 0, 2, 1], 5060));
+    TrunkConfig { name: "south".into(), address, ..house::trunk() }
 }
 
 #[test]

@@ -147,10 +147,14 @@ pub fn may_be_bound(number: &str) -> Result<(), Refusal> {
 /// # Errors
 /// Why it may not.
 pub fn may_be_dialled(kind: DestinationKind, number: &str) -> Result<(), Refusal> {
-    if !matches!(kind, DestinationKind::Landline | DestinationKind::Mobile | DestinationKind::Phs) {
-        return Ok(());
-    }
-    match may_be_bound(number) {
+    let judged = match kind {
+        DestinationKind::Landline | DestinationKind::Mobile | DestinationKind::Phs => may_be_bound(number),
+        // It leaves by a trunk just as it stands.
+        DestinationKind::TrunkNumber => refuse_special(number).and_then(|()| trunk_number(number)).map(drop),
+        // Of the enterprise's own exchange, or its own phone.
+        DestinationKind::SipUri | DestinationKind::Extension => Ok(()),
+    };
+    match judged {
         // Whether a reseller's number is proven was decided where it was bound.
         Err(Refusal { code: RefusalCode::VirtualNumber, .. }) => Ok(()),
         other => other,
@@ -421,6 +425,49 @@ mod tests {
             (SipUri, "sip:110@192.0.2.10", "emergency_number"),
         ] {
             assert_eq!(code(kind, text), expected, "{kind:?} {text}");
+        }
+    }
+
+    #[test]
+    fn fault_n7_abroad_premium_and_unlisted_destinations_are_refused_whatever_they_are_called() {
+        for number in [
+            "0085221234567",
+            "0085366123456",
+            "00886212345678",
+            "+85221234567",
+            "+12025550123",
+            "0012025550123",
+            "008816123456789",
+            "16812345",
+            "1600123",
+            "0755 16812345",
+            "12590123",
+            "11600123",
+            "4006123456",
+            "110",
+            "95588",
+        ] {
+            for kind in [Landline, Mobile, Phs, TrunkNumber] {
+                assert_ne!(code(kind, number), "ok", "{number} bound as {kind:?}");
+                assert!(may_be_dialled(kind, number).is_err(), "{number} dialled as {kind:?}");
+            }
+        }
+        for (number, refused) in [("03008886666", "unknown_area_code"), ("088012345678", "not_a_landline")] {
+            assert_eq!(code(Landline, number), refused, "in no table");
+        }
+        for uri in ["sip:16812345@192.0.2.10", "sip:110@192.0.2.10"] {
+            assert_ne!(code(SipUri, uri), "ok", "{uri}");
+        }
+        for (kind, number) in [
+            (Landline, "01088886666"),
+            (Mobile, "13800138000"),
+            (Mobile, "17012345678"),
+            (TrunkNumber, "8001"),
+            (TrunkNumber, "02151000001"),
+            (SipUri, "sip:8001@192.0.2.10"),
+            (Extension, "8001"),
+        ] {
+            assert_eq!(may_be_dialled(kind, number), Ok(()), "{number} as {kind:?}");
         }
     }
 
