@@ -342,3 +342,82 @@ async fn read_frames(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, TcpStream as StdStream};
+    use std::time::Duration;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    /// Messages on their way at once: fewer than a socket's buffer takes, so that the system loses none.
+    const WINDOW: usize = 32;
+
+    /// A bridge whose far side is this test, and a far end of the near one.
+    fn bridged() -> (Bridge, StdSocket, StdStream) {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = StdListener::bind(any).expect("a free port");
+        let mut bridge = Bridge::open(any).expect("a free port");
+        bridge.connect(listener.local_addr().expect("bound"), Over::Tcp).expect("a stream");
+        let (stream, _) = listener.accept().expect("dialled");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let near = StdSocket::bind(any).expect("a free port");
+        near.connect(bridge.local()).expect("local");
+        near.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        (bridge, near, stream)
+    }
+
+    fn message(number: usize, filled_to: usize) -> Vec<u8> {
+        let head =
+            format!("INFO sip:a SIP/2.0\r\nCSeq: {number} INFO\r\nContent-Length: {filled_to}\r\n\r\n");
+        [head.as_bytes(), &vec![b'x'; filled_to]].concat()
+    }
+
+    fn heard(near: &StdSocket) -> Vec<u8> {
+        let mut bytes = vec![0; 65_535];
+        let length = near.recv(&mut bytes).expect("a datagram");
+        bytes.truncate(length);
+        bytes
+    }
+
+    #[test]
+    fn thousands_of_messages_cross_both_ways_at_once_whole_and_in_order() {
+        let (bridge, near, mut stream) = bridged();
+        let mut back = stream.try_clone().expect("the same stream");
+        let echo = std::thread::spawn(move || {
+            let mut bytes = vec![0; 1_000];
+            while let Ok(length @ 1..) = stream.read(&mut bytes) {
+                // As they come, whatever is cut where.
+                back.write_all(&bytes[..length]).expect("a reader");
+            }
+        });
+        let sized = |number: usize| message(number, number * 37 % 1_200);
+        for number in 0..5_000 + WINDOW {
+            if number < 5_000 {
+                near.send(&sized(number)).expect("sent");
+            }
+            if let Some(first) = number.checked_sub(WINDOW) {
+                assert_eq!(heard(&near), sized(first), "message {first}");
+            }
+        }
+        drop(bridge);
+        echo.join().expect("it ended with the stream");
+    }
+
+    #[test]
+    fn a_platform_that_does_not_read_is_still_heard() {
+        let (_bridge, near, mut stream) = bridged();
+        near.send(&message(0, 0)).expect("sent");
+        stream.read_exact(&mut vec![0; message(0, 0).len()]).expect("who the far end is");
+        // More than the buffers on the way hold: the rest is lost, as datagrams are.
+        for number in 1..20_000 {
+            near.send(&message(number, 1_200)).expect("sent");
+        }
+        for number in 0..100 {
+            stream.write_all(&message(number, 10)).expect("a reader");
+            assert_eq!(heard(&near), message(number, 10));
+        }
+    }
+}
