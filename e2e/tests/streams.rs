@@ -1,7 +1,8 @@
 //! Calls by streams through the real process (row X04): a carrier's callers by TCP and TLS, a trunk that is called by TLS,
 //! and a phone by WebSocket under TLS. The far ends speak by datagrams to a bridge, and the bridge by one stream.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use farend::world::{Behaviour, World, WorldEvent};
 use farend::{Says, Sound};
 use hotline::cdr::{AnswerStatus, CallRecord, Cause, Party};
 use media::measure::tone;
+use sip::frame::{Frame, Framer};
 
 const PHONE: &str = "01062345601";
 const PASSWORD: &str = "a long word of no meaning";
@@ -203,6 +205,82 @@ fn x04_fault_f8_a_phone_hangs_up_on_a_caller_whose_stream_is_gone() {
         assert_eq!(outcome.status, 200, "{outcome:?}");
     });
     platform.await_calls(1);
+    assert_eq!(platform.findings(), []);
+}
+
+/// A caller that is nothing but its streams, and says what it is told to.
+struct Raw {
+    stream: TcpStream,
+    framer: Framer,
+}
+
+impl Raw {
+    fn connect(platform: SocketAddr) -> Raw {
+        let stream = TcpStream::connect(platform).expect("taken");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Raw { stream, framer: Framer::default() }
+    }
+
+    fn say(&mut self, method: &str, cseq: u32, to: &str, description: &str) {
+        let (at, length) = (self.stream.local_addr().expect("bound"), description.len());
+        let text = format!(
+            "{method} sip:{}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP {at};branch=z9hG4bK{method}{cseq}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:13800138000@{at}>;tag=raw\r\nTo: {to}\r\nCall-ID: raw\r\n\
+             CSeq: {cseq} {method}\r\nContact: <sip:13800138000@{at};transport=tcp>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{description}",
+            number()
+        );
+        self.stream.write_all(text.as_bytes()).expect("a reader");
+    }
+
+    /// The next message that begins like this.
+    fn await_message(&mut self, start: &str) -> String {
+        let mut bytes = [0; 4_096];
+        loop {
+            while let Some(frame) = self.framer.pop().expect("SIP") {
+                let Frame::Message(message) = frame else { continue };
+                let text = String::from_utf8_lossy(&message).into_owned();
+                if text.starts_with(start) {
+                    return text;
+                }
+            }
+            let length = self.stream.read(&mut bytes).expect("a message");
+            assert!(length > 0, "hung up before {start}");
+            self.framer.push(&bytes[..length]);
+        }
+    }
+}
+
+#[test]
+fn x04_a_phone_hangs_up_on_a_caller_who_came_back_by_another_stream() {
+    let behaviour =
+        Behaviour::Answers { ring_ms: (100, 100), talk_ms: Some((5_000, 5_000)), says: Says::Silence };
+    let (world, _told) = carrier(&[(PHONE, behaviour)]);
+    let way = Way::by_tcp();
+    let platform = way.platform("back", &world);
+    let nobody = format!("<sip:{}@127.0.0.1>", number());
+    let mut first = Raw::connect(way.listener);
+    let description = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+                       m=audio 9 RTP/AVP 8\r\n";
+    first.say("INVITE", 1, &nobody, description);
+    let answer = first.await_message("SIP/2.0 200");
+    let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).expect("a To").to_owned();
+    first.say("ACK", 1, &to, "");
+    drop(first);
+    eventually("the loss is noticed", || (platform.figure("sibai_sip_connections") == 0).then_some(()));
+    let mut second = Raw::connect(way.listener);
+    second.say("OPTIONS", 2, &to, "");
+    second.await_message("SIP/2.0 200");
+    let bye = second.await_message("BYE ");
+    let copied =
+        |name: &str| bye.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>().join("\r\n");
+    let lines = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].map(copied).join("\r\n");
+    let answer = format!("SIP/2.0 200 OK\r\n{lines}\r\nContent-Length: 0\r\n\r\n");
+    second.stream.write_all(answer.as_bytes()).expect("a reader");
+    let record = platform.await_calls(1).remove(0).record;
+    assert_eq!((record.status, record.ended_by), (AnswerStatus::Answered, Party::Target), "{record:?}");
+    assert_eq!(platform.figure("sibai_sip_unsent_total"), 0);
+    platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(platform.findings(), []);
 }
 

@@ -237,6 +237,16 @@ impl Leg {
         matches!(self.state, State::ExpectAck | State::Confirmed)
     }
 
+    /// Our requests go by the connection that its last one came by: a far end whose stream ended comes back by another
+    /// one, and nobody can call it back at the port of the first (RFC 5626 5.3). Only among streams of one kind, so that
+    /// what was under TLS stays so; whose address we called keeps it.
+    pub(crate) fn follow(&mut self, from: Hop) {
+        let flow = &mut self.dialog.next_hop;
+        if flow.connection.is_some() && from.connection.is_some() && flow.transport == from.transport {
+            *flow = from;
+        }
+    }
+
     pub(crate) fn next_cseq(&mut self) -> u32 {
         self.dialog.local_cseq += 1;
         self.dialog.local_cseq

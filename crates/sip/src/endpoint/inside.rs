@@ -27,6 +27,7 @@ impl Endpoint {
             return self.refuse(&arrival, 500);
         }
         leg.dialog.remote_cseq = arrival.head.cseq;
+        leg.follow(arrival.from);
         match &arrival.request.method {
             Method::Bye => self.receive_bye(id, &arrival),
             Method::Invite | Method::Update => self.receive_reinvite(id, &arrival),

@@ -256,6 +256,7 @@ impl Endpoint {
         if leg.answer.as_ref().is_none_or(|answer| answer.cseq != arrival.head.cseq) {
             return self.totals.repeated += 1;
         }
+        leg.follow(arrival.from);
         let offered = leg.answer.take().is_some_and(|answer| answer.offered);
         leg.deadlines.clear(Deadline::ResendAnswer);
         leg.deadlines.clear(Deadline::AckMissing);
