@@ -317,6 +317,12 @@ impl Guard {
         (Standing::Unheard, self.ban(ip, now))
     }
 
+    /// Whether an address is not heard for a while.
+    pub(crate) fn is_banned(&self, from: SocketAddr, now: Mono) -> bool {
+        let source = self.sources.get(&Net::own(from.ip()));
+        source.is_some_and(|source| source.banned_until > now && source.proven_until <= now)
+    }
+
     fn is_proven(&self, ip: IpAddr, now: Mono) -> bool {
         self.sources.get(&Net::own(ip)).is_some_and(|source| source.proven_until > now)
     }

@@ -129,6 +129,8 @@ pub enum Output {
     /// Carriers speak from these addresses now and from no other: what listens for them alone may close itself to all
     /// others.
     Sources(Vec<IpAddr>),
+    /// Close this connection: who has it is banned, and what else comes by it would be read for nothing.
+    HangUp(sip::Hop),
     /// A phone is reached elsewhere now: to be kept over a restart, without anything waiting for it.
     Phone(Box<Kept>),
     /// A test call is over; the order's id and what was seen.
@@ -313,6 +315,9 @@ impl Node {
         match standing {
             Standing::Trunk | Standing::Proven => self.endpoint.receive(bytes, from, now.0),
             Standing::Stranger => self.endpoint.receive_from_stranger(bytes, from, now.0),
+            Standing::Unheard if from.connection.is_some() && self.guard.is_banned(from.remote, now) => {
+                self.outputs.push_back(Output::HangUp(from));
+            }
             Standing::Unheard => {}
         }
     }

@@ -12,7 +12,7 @@ use house::TRUNK;
 use node::phones::Kept;
 use node::{Account, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
-use sip::{Endpoint, Event, Hop, LegId, Register};
+use sip::{Endpoint, Event, Hop, LegId, Register, Transport};
 
 const NODE: ([u8; 4], u16) = ([203, 0, 113, 1], 5060);
 const SDP: &str =
@@ -75,6 +75,7 @@ struct World {
     /// What the node sent to the trunk.
     to_trunk: Vec<String>,
     to_phones: Vec<String>,
+    hung_up: Vec<Hop>,
 }
 
 impl World {
@@ -84,8 +85,15 @@ impl World {
         let mut node = Node::new(config);
         node.phones().replace(None, phones(&enterprise()));
         let phones = (1..=places).map(Phone::new).collect();
-        let mut world =
-            World { node, mono: 0, phones, kept: Vec::new(), to_trunk: Vec::new(), to_phones: Vec::new() };
+        let mut world = World {
+            node,
+            mono: 0,
+            phones,
+            kept: vec![],
+            to_trunk: vec![],
+            to_phones: vec![],
+            hung_up: vec![],
+        };
         world.turn(house::ports_ready());
         world.turn(house::holds(&enterprise()));
         world
@@ -100,6 +108,18 @@ impl World {
         }
     }
 
+    /// A message of nobody's, without any time passing.
+    fn hear_at_once(&mut self, from: Hop) {
+        let wall = Beijing::date(2026, 10, 12).wall();
+        self.node.handle(Input::Datagram { from, bytes: b"hello" }, Now { mono: Mono(self.mono), wall });
+        self.node.facts_written();
+        while let Some(output) = self.node.poll_output() {
+            if let Output::HangUp(from) = output {
+                self.hung_up.push(from);
+            }
+        }
+    }
+
     fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
         self.mono += 10;
         let wall = Beijing::date(2026, 10, 12).wall();
@@ -110,6 +130,7 @@ impl World {
             match output {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Phone(kept) => self.kept.push(*kept),
+                Output::HangUp(from) => self.hung_up.push(from),
                 Output::Load { number, tenant, .. } => {
                     let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
                     answer = Some(Loaded { number, tenant, hotline: None, account });
@@ -300,4 +321,35 @@ fn fault_n2_n4_who_has_not_the_password_is_not_reached_and_a_new_password_ends_t
     edited.extensions[0].secret = Secret::of("acme-8001", "another horse");
     world.turn(Input::Change(Change::Phones { of, phones: phones(&edited) }));
     assert_eq!(world.node.phones().registered(), 0);
+}
+
+#[test]
+fn fault_n2_who_is_banned_is_hung_up_on_and_nobody_else() {
+    let stream = |address: [u8; 4], connection| Hop {
+        transport: Transport::Tcp,
+        listener: 0,
+        remote: (address, 40_000).into(),
+        connection: Some(connection),
+    };
+    let mut world = World::new(1);
+    world.register(0, "correct horse");
+    let (loud, quiet) = ([198, 51, 100, 9], stream([198, 51, 100, 8], 2));
+    let said = (1..1_000).find(|_| {
+        world.hear_at_once(stream(loud, 1));
+        !world.hung_up.is_empty()
+    });
+    assert!(said.is_some_and(|said| said > 200), "it had its allowance, and was banned: {said:?}");
+    assert_eq!((world.hung_up.len(), world.node.guard().bans()), (1, 1));
+    // By another stream at once; an address that is not banned keeps its own.
+    for from in [stream(loud, 3), quiet, Hop { connection: None, ..stream(loud, 0) }] {
+        world.hear_at_once(from);
+    }
+    assert_eq!(world.hung_up, [stream(loud, 1), stream(loud, 3)]);
+    // An office with a loud phone keeps its stream: a forged source could cut it off otherwise.
+    let office = Hop { remote: (world.phones[0].outside.ip(), 40_000).into(), ..stream(loud, 4) };
+    for _ in 0..20_000 {
+        world.hear_at_once(office);
+    }
+    assert!(world.node.guard().unheard() > 1_000, "beyond its allowance");
+    assert_eq!(world.hung_up.len(), 2);
 }

@@ -391,6 +391,7 @@ impl Turns {
                     done(*report);
                 }
             }
+            Output::HangUp(from) => self.parts.streams.hang_up(from),
             Output::Phone(kept) => self.parts.registrations.keep(*kept),
             Output::Keep { from } => self.parts.journal.free_below(from),
             Output::Sources(sources) => self.close_to_others(&sources),

@@ -91,6 +91,25 @@ fn messages_come_whole_and_answers_return_by_their_connection() {
 }
 
 #[test]
+fn fault_n2_a_connection_is_closed_by_order_and_no_other() {
+    let mut ear = Ear::new();
+    let (streams, address) = start(Limits::default(), &ear, None, nobody());
+    let mut connect = || {
+        let mut caller = TcpStream::connect(address).expect("taken");
+        caller.write_all(MESSAGE).expect("written");
+        (caller, ear.message().0)
+    };
+    let ((mut banned, from), (mut other, another)) = (connect(), connect());
+    streams.hang_up(from);
+    assert_eq!(banned.read(&mut [0; 1]).expect("an end"), 0);
+    assert_eq!(ear.gone(), from);
+    streams.hang_up(from);
+    streams.hang_up(Hop { connection: None, ..another });
+    assert!(streams.send(another, Bytes::from_static(MESSAGE)));
+    assert_eq!(read(&mut other, MESSAGE.len()), MESSAGE);
+}
+
+#[test]
 fn fault_f8_a_connection_is_opened_used_again_and_its_loss_is_told() {
     let mut ear = Ear::new();
     let (streams, _) = start(Limits::default(), &ear, None, nobody());

@@ -229,7 +229,11 @@ impl World {
                     let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
                     answer = Some(Loaded { number, tenant, hotline: None, account });
                 }
-                Output::Phone(_) | Output::Heard { .. } | Output::Sources(_) | Output::Keep { .. } => {}
+                Output::Phone(_)
+                | Output::HangUp(_)
+                | Output::Heard { .. }
+                | Output::Sources(_)
+                | Output::Keep { .. } => {}
             }
         }
         for far in &mut self.fars {

@@ -108,6 +108,7 @@ enum Order {
     Send { to: Hop, bytes: Bytes },
     Accepted { listener: u16, stream: TcpStream, remote: SocketAddr },
     Join { hop: Hop, admitted: oneshot::Sender<Option<Admitted>> },
+    HangUp { id: u32 },
     Closed { id: u32 },
     Stop,
 }
@@ -150,6 +151,13 @@ impl Streams {
             self.figures.unsent.fetch_add(1, Ordering::Relaxed);
         }
         taken
+    }
+
+    /// Closes a connection. Where there is no room for the order it stays: its next message asks again.
+    pub fn hang_up(&self, from: Hop) {
+        if let Some(id) = from.connection {
+            let _ = self.orders.try_send(Order::HangUp { id });
+        }
     }
 
     /// Where connections come in that somebody else has taken.
@@ -254,7 +262,8 @@ impl Desk {
                         self.closed(hop.connection.unwrap_or(0));
                     }
                 }
-                Order::Closed { id } => self.closed(id),
+                // Its task ends once nobody can give it messages any more.
+                Order::HangUp { id } | Order::Closed { id } => self.closed(id),
                 Order::Stop => break,
             }
         }

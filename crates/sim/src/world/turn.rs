@@ -152,6 +152,8 @@ impl World {
             }
             // Where phones are is the server's to keep; nobody registers here.
             Output::Phone(_) => Ok(()),
+            // Nor do streams.
+            Output::HangUp(_) => Ok(()),
             Output::Tried { report, .. } => {
                 self.words.iter_mut().for_each(|words| words.tried(&report));
                 Ok(())
