@@ -14,7 +14,7 @@ use crate::prompt::Prompt;
 use crate::quality::Reception;
 use crate::rtcp::{self, Block, SentReport};
 use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
-use crate::srtp::{OVERHEAD_BYTES, Secure};
+use crate::srtp::{Keyring, OVERHEAD_BYTES, Secure};
 use crate::tone::ToneListener;
 use crate::transcode::Coder;
 
@@ -150,10 +150,9 @@ impl Leg {
             Some(_) => None,
             None => Some(Box::new(Coder::new(agreed.codec, agreed.ptime_ms))),
         };
-        // With the same keys the counts of packets go on.
-        let kept = self.secure.take().filter(|secure| Some(&secure.keyring) == agreed.srtp.as_deref());
-        let renewed = || agreed.srtp.as_deref().cloned().and_then(Secure::new).map(Box::new);
-        self.secure = kept.or_else(renewed);
+        let before = self.secure.take();
+        let renewed = |keyring: &Keyring| Secure::after(before.map(|before| *before), keyring.clone());
+        self.secure = agreed.srtp.as_deref().and_then(renewed).map(Box::new);
         self.peer = Some(peer);
         self.quiet_since_ms = now_ms;
         if self.first_packet_ms.is_none() {

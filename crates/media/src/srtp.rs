@@ -104,10 +104,25 @@ pub(crate) struct Secure {
 }
 
 impl Secure {
-    /// `None` if a key has not the length of its suite.
-    pub fn new(keyring: Keyring) -> Option<Secure> {
-        let out = Sealer::new(&keyring.ours)?;
-        let inbound = Opener::new(&keyring.theirs)?;
+    /// With these keys after what was spoken before. A direction whose key stays goes on counting: its indices are never
+    /// used twice, and the peer still knows how often its sequence numbers went round. `None` if a key has not the
+    /// length of its suite.
+    pub fn after(before: Option<Secure>, keyring: Keyring) -> Option<Secure> {
+        let (out, inbound) = match before {
+            Some(Secure { keyring: was, out, inbound }) => (
+                Some(out).filter(|_| was.ours == keyring.ours),
+                Some(inbound).filter(|_| was.theirs == keyring.theirs),
+            ),
+            None => (None, None),
+        };
+        let out = match out {
+            Some(out) => out,
+            None => Sealer::new(&keyring.ours)?,
+        };
+        let inbound = match inbound {
+            Some(inbound) => inbound,
+            None => Opener::new(&keyring.theirs)?,
+        };
         Some(Secure { keyring, out, inbound })
     }
 

@@ -205,3 +205,40 @@ fn keys_are_not_shown_and_of_another_length_not_taken() {
     key.suite = Suite::Cm80;
     assert!(Sealer::new(&key).is_none());
 }
+
+#[test]
+fn a_direction_whose_key_stays_goes_on_counting_when_the_other_gets_a_new_one() {
+    for suite in ALL {
+        let (ours, theirs, next) = (master(suite, 1), master(suite, 2), master(suite, 3));
+        let keyring = |ours: &Master, theirs: &Master| Keyring { ours: ours.clone(), theirs: theirs.clone() };
+        let after = |before, ours, theirs| Secure::after(before, keyring(ours, theirs)).expect("whole keys");
+        let mut here = after(None, &ours, &theirs);
+        let mut there = after(None, &theirs, &ours);
+        // Our sequence numbers go round once.
+        for sequence in [u16::MAX - 1, u16::MAX, 0] {
+            let sent = sealed(&mut here.out, &packet(sequence, 7)).expect("sealed");
+            assert!(opened(&mut there.inbound, &sent).is_some(), "{suite:?}");
+        }
+        let report = [0x80, 200, 0, 6, 0, 0, 0, 7].map(u8::from);
+        let reported = |secure: &mut Secure| {
+            let mut buffer = [&report[..], &[0; OVERHEAD_BYTES]].concat();
+            secure.out.seal_rtcp(&mut buffer, report.len()).map(|len| buffer[..len].to_vec())
+        };
+        let first = reported(&mut here);
+        // They change theirs; we and what they know of us stay as we are.
+        let mut here = after(Some(here), &ours, &next);
+        let mut there = after(Some(there), &next, &ours);
+        assert_eq!(sealed(&mut here.out, &packet(0, 7)), None, "{suite:?}: an index is never used twice");
+        assert_ne!(reported(&mut here), first, "{suite:?}: nor one of a report");
+        let sent = sealed(&mut here.out, &packet(1, 7)).expect("sealed");
+        assert!(opened(&mut there.inbound, &sent).is_some(), "{suite:?}");
+        let sent = sealed(&mut there.out, &packet(1, 8)).expect("sealed");
+        assert!(opened(&mut here.inbound, &sent).is_some(), "{suite:?}");
+        // And then ours: the old one opens nothing any more.
+        let mut here = after(Some(here), &theirs, &next);
+        let sent = sealed(&mut here.out, &packet(2, 7)).expect("sealed");
+        assert_eq!(opened(&mut there.inbound, &sent), None, "{suite:?}");
+        let mut there = after(Some(there), &next, &theirs);
+        assert!(opened(&mut there.inbound, &sent).is_some(), "{suite:?}");
+    }
+}
