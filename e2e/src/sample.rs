@@ -9,6 +9,7 @@ use hotline::enterprise::{
     AccountKind, Destination, DestinationKind, Enterprise, Extension, Group, Number, Recording, Secret,
     Strategy, Then, phone_user,
 };
+use hotline::trunk::Srtp;
 use hotline::{HotlineNumber, PlanId, TenantId};
 
 /// The number of the sample enterprise.
@@ -54,7 +55,8 @@ pub fn sip_phone(uri: &str) -> Destination {
 pub fn extension(number: &str, password: &str) -> (Destination, Extension) {
     let user = phone_user(&TenantId::new("acme"), number);
     let secret = Secret::of(&user, password);
-    let extension = Extension { name: format!("extension {number}"), number: number.to_owned(), secret };
+    let extension =
+        Extension { name: format!("extension {number}"), number: number.to_owned(), secret, srtp: Srtp::Off };
     (bound(DestinationKind::Extension, number), extension)
 }
 

@@ -6,11 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use e2e::{PATIENCE, Platform, Setup, acme, answers, carrier, number};
+use e2e::{
+    Account, Identity, PATIENCE, Platform, Setup, Softphone, acme, acme_with, answers, carrier, carrier_at,
+    extension, number,
+};
+use farend::bridge::{Bridge, Over};
 use farend::call::{CallConfig, Outcome};
 use farend::world::WorldEvent;
 use farend::{Says, Sound};
 use hotline::cdr::CallRecord;
+use hotline::enterprise::Extension;
+use hotline::trunk::Srtp;
 use media::measure::tone;
 use media::srtp::Suite;
 
@@ -93,6 +99,40 @@ fn x04_an_encrypted_caller_and_a_plain_phone_hear_each_other() {
     assert_eq!(outcome.status, 200, "{outcome:?}");
     assert!(heard_phone(&outcome), "{outcome:?}");
     assert!(is_tone(phone_heard(&told), CALLER_HZ));
+    let (caller, phone) = taped(&platform, &platform.await_calls(1)[0].record);
+    assert!(caller > 1_000.0 && phone > 1_000.0, "{caller} and {phone}");
+    assert_eq!(platform.findings(), []);
+}
+
+/// The platform talks with nobody in the clear whose setting is `required`: what is heard was encrypted.
+#[test]
+fn x04_a_phone_by_wss_that_requires_srtp_is_rung_and_both_hear_each_other() {
+    const PASSWORD: &str = "a long word of no meaning";
+    let (world, _told) = carrier_at([127, 0, 0, 2].into(), &[]);
+    let (destination, account) = extension("8001", PASSWORD);
+    let mut acme = acme_with(vec![destination]);
+    acme.extensions.push(Extension { srtp: Srtp::Required, ..account });
+    let identity = Identity::make();
+    let mut bridge = Bridge::open(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let over = Over::Wss(identity.certificate());
+    let mut setup = Setup::new("srtp-phone", world.local(), vec![acme]);
+    setup.https = Some((identity, bridge.local()));
+    let platform = Platform::start(setup);
+    bridge.connect(platform.http, over).expect("a WebSocket");
+    let phone = Softphone::start(&Account {
+        registrar: bridge.local(),
+        user: "acme-8001",
+        password: PASSWORD,
+        hz: PHONE_HZ,
+        behind: None,
+    });
+    phone.await_news("registered");
+    let local = ([127, 0, 0, 2], 0).into();
+    let outcome = platform.place(CallConfig { local, ..call(&platform, None) });
+    assert_eq!(outcome.status, 200, "{outcome:?}");
+    assert!(heard_phone(&outcome), "{outcome:?}");
+    phone.await_tone(CALLER_HZ);
+    assert_eq!(phone.await_news("ended")["status"], 200);
     let (caller, phone) = taped(&platform, &platform.await_calls(1)[0].record);
     assert!(caller > 1_000.0 && phone > 1_000.0, "{caller} and {phone}");
     assert_eq!(platform.findings(), []);

@@ -213,7 +213,11 @@ impl Node {
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
         let live = slot.call.live()?;
         let trunk = way.and_then(|way| self.carriers.named(way));
-        let speech = trunk.map_or_else(Default::default, |trunk| Speech::of(&trunk.profile));
+        let speech = match trunk {
+            Some(trunk) => Speech::of(&trunk.profile),
+            None if is_phone => self.phones.speech_of(&destination.number),
+            None => Speech::default(),
+        };
         let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
         let display = match trunk {
             Some(trunk) => Display::on_trunk(&trunk.profile, &live).ok()?,

@@ -137,11 +137,17 @@ impl Speech {
                 trunk::Dtmf::Info => Keys::Info,
                 trunk::Dtmf::Inband => Keys::InBand,
             },
-            srtp: match profile.srtp {
-                trunk::Srtp::Off => Srtp::Off,
-                trunk::Srtp::Offered => Srtp::Offer,
-                trunk::Srtp::Required => Srtp::Require,
-            },
+            srtp: profile.srtp.into(),
+        }
+    }
+}
+
+impl From<trunk::Srtp> for Srtp {
+    fn from(written: trunk::Srtp) -> Srtp {
+        match written {
+            trunk::Srtp::Off => Srtp::Off,
+            trunk::Srtp::Offered => Srtp::Offer,
+            trunk::Srtp::Required => Srtp::Require,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hotline::enterprise::{Phone, REALM};
-use hotline::trunk::Registration;
+use hotline::trunk::{Registration, Srtp};
 use hotline::{Mono, Now, TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use sip::digest::{Claim, Ha1, Verdict};
@@ -12,6 +12,7 @@ use sip::location::{Binding, Limits};
 use sip::registrar::{Registered, Registrar};
 use sip::{Hop, Registering, Transport};
 
+use crate::media::Speech;
 use crate::node::{Node, Notice, Output};
 
 /// A phone behind NAT is asked this often whether it is there: a NAT forgets a way that is not used, the quickest
@@ -22,7 +23,7 @@ const FORGET_MS: u64 = 60_000;
 
 /// The phones of all enterprises.
 pub struct Phones {
-    known: BTreeMap<String, (TenantId, Ha1)>,
+    known: BTreeMap<String, Known>,
     registrar: Registrar,
     /// How often a phone behind NAT is asked; 0 never.
     keep_alive_ms: u64,
@@ -30,6 +31,13 @@ pub struct Phones {
     due: VecDeque<(Mono, String)>,
     /// Who is in it.
     kept: BTreeSet<String>,
+}
+
+/// Who may log in by a name.
+struct Known {
+    tenant: TenantId,
+    ha1: Ha1,
+    srtp: Srtp,
 }
 
 /// Where a phone is reached, as it outlives the process.
@@ -90,26 +98,27 @@ impl Phones {
     pub fn replace(&mut self, tenant: Option<&TenantId>, phones: Vec<Phone>) {
         let before = std::mem::take(&mut self.known);
         let is_meant = |whose: &TenantId| tenant.is_none_or(|tenant| tenant == whose);
-        let (gone, stays): (Vec<_>, Vec<_>) = before.into_iter().partition(|(_, (whose, _))| is_meant(whose));
+        let (gone, stays): (Vec<_>, Vec<_>) =
+            before.into_iter().partition(|(_, known)| is_meant(&known.tenant));
         self.known = stays.into_iter().collect();
         for phone in phones {
             let (md5, sha256) = phone.secret.hashes();
             if let Some(ha1) = Ha1::from_hex(md5, sha256) {
-                self.known.insert(phone.user, (phone.tenant, ha1));
+                self.known.insert(phone.user, Known { tenant: phone.tenant, ha1, srtp: phone.srtp });
             }
         }
         // Another password ends what the old one opened.
-        let is_same = |user: &String, ha1: &Ha1| self.known.get(user).is_some_and(|(_, now)| now == ha1);
-        for (user, _) in gone.into_iter().filter(|(user, (_, ha1))| !is_same(user, ha1)) {
+        let is_same = |user: &String, ha1: &Ha1| self.known.get(user).is_some_and(|now| now.ha1 == *ha1);
+        for (user, _) in gone.into_iter().filter(|(user, known)| !is_same(user, &known.ha1)) {
             self.registrar.location.put(user, Vec::new());
         }
     }
 
     fn prove(&mut self, claim: &Claim, method: &str, looked_at: bool, now: Mono) -> Proof {
         let known = self.known.get(&claim.user).filter(|_| looked_at);
-        let ha1 = known.map(|(_, ha1)| ha1);
+        let ha1 = known.map(|known| &known.ha1);
         match self.registrar.judge(Some(claim), &claim.user, method, ha1, now.0) {
-            Some(Verdict::Proven) => known.map_or(Proof::Wrong, |(tenant, _)| {
+            Some(Verdict::Proven) => known.map_or(Proof::Wrong, |Known { tenant, .. }| {
                 Proof::Of(Proven {
                     tenant: tenant.clone(),
                     extension: extension_of(tenant, &claim.user).to_owned(),
@@ -161,7 +170,7 @@ impl Phones {
     /// Takes in where a phone was reached before a restart, as far as that still holds: the phone is known by the same
     /// password, and its bindings have not ended. After [`Phones::replace`].
     pub fn recall(&mut self, kept: Kept, now: Now) {
-        if self.known.get(&kept.user).is_none_or(|(_, ha1)| number_of(ha1) != kept.password) {
+        if self.known.get(&kept.user).is_none_or(|known| number_of(&known.ha1) != kept.password) {
             return;
         }
         let left = |way: Way| {
@@ -177,7 +186,7 @@ impl Phones {
 
     /// What of a phone outlives the process.
     fn kept_of(&self, user: &str, now: Now) -> Option<Kept> {
-        let (_, ha1) = self.known.get(user)?;
+        let Known { ha1, .. } = self.known.get(user)?;
         let datagrams = |binding: &&Binding| binding.flow.transport == Transport::Udp;
         let way = |binding: &Binding| Way {
             binding: binding.clone(),
@@ -205,6 +214,12 @@ impl Phones {
         Some(user)
     }
 
+    /// How a phone is spoken to when it is rung.
+    pub(crate) fn speech_of(&self, user: &str) -> Speech {
+        let srtp = self.known.get(user).map_or(Srtp::Off, |known| known.srtp);
+        Speech { srtp: srtp.into(), ..Speech::default() }
+    }
+
     /// Where a phone is reached now.
     pub fn reached(&self, user: &str, now: Mono) -> Vec<Binding> {
         self.registrar.location.of(user, now.0).cloned().collect()
@@ -221,7 +236,7 @@ impl Node {
         let now = self.now;
         let looked_at = self.is_looked_at(register.claim.as_deref(), register.from);
         let Phones { known, registrar, .. } = &mut self.phones;
-        let ha1 = known.get(&register.user).map(|(_, ha1)| ha1).filter(|_| looked_at);
+        let ha1 = known.get(&register.user).map(|known| &known.ha1).filter(|_| looked_at);
         match registrar.hear(&mut self.endpoint, register, ha1, now.mono.0) {
             Registered::Changed => {
                 self.guard.proven(register.from.remote, now.mono);

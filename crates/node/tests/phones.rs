@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use hotline::enterprise::{DestinationKind, Enterprise, Extension, Secret, Then, phones};
+use hotline::trunk::Srtp;
 use hotline::{Beijing, Money, Mono, Now, TenantId};
 use house::TRUNK;
+use node::media::{Command, Keyring, Suite};
 use node::phones::Kept;
 use node::{Account, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
@@ -19,10 +21,14 @@ const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 
 fn enterprise() -> Enterprise {
+    enterprise_with(Srtp::Off)
+}
+
+fn enterprise_with(srtp: Srtp) -> Enterprise {
     let desk = house::bound("desk", DestinationKind::Extension, "8001");
     let secret = Secret::of("acme-8001", "correct horse");
     Enterprise {
-        extensions: vec![Extension { name: "desk".into(), number: "8001".into(), secret }],
+        extensions: vec![Extension { name: "desk".into(), number: "8001".into(), secret, srtp }],
         ..house::enterprise("acme", 6_010_114, vec![desk], Then::Dial("desk".into()))
     }
 }
@@ -76,26 +82,32 @@ struct World {
     to_trunk: Vec<String>,
     to_phones: Vec<String>,
     hung_up: Vec<Hop>,
+    media: Vec<Command>,
 }
 
 impl World {
     fn new(places: u8) -> World {
+        World::with(places, &enterprise())
+    }
+
+    fn with(places: u8, enterprise: &Enterprise) -> World {
         let mut config = house::config(NODE, house::trunk());
         config.sip.registrar = true;
         let mut node = Node::new(config);
-        node.phones().replace(None, phones(&enterprise()));
+        node.phones().replace(None, phones(enterprise));
         let phones = (1..=places).map(Phone::new).collect();
         let mut world = World {
             node,
             mono: 0,
             phones,
-            kept: vec![],
-            to_trunk: vec![],
-            to_phones: vec![],
-            hung_up: vec![],
+            kept: Vec::new(),
+            to_trunk: Vec::new(),
+            to_phones: Vec::new(),
+            hung_up: Vec::new(),
+            media: Vec::new(),
         };
         world.turn(house::ports_ready());
-        world.turn(house::holds(&enterprise()));
+        world.turn(house::holds(enterprise));
         world
     }
 
@@ -131,6 +143,7 @@ impl World {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Phone(kept) => self.kept.push(*kept),
                 Output::HangUp(from) => self.hung_up.push(from),
+                Output::Media(command) => self.media.push(command),
                 Output::Load { number, tenant, .. } => {
                     let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
                     answer = Some(Loaded { number, tenant, hotline: None, account });
@@ -186,6 +199,15 @@ impl World {
             SDP.len()
         );
         self.turn(Input::Datagram { from: Hop::udp(TRUNK.into()), bytes: invite.as_bytes() });
+    }
+
+    /// The keys that media was told, one after another; `None` for packets in the clear.
+    fn keys(&self) -> Vec<Option<Keyring>> {
+        let keys = |command: &Command| match command {
+            Command::Connect { agreed, .. } => Some(agreed.srtp.as_deref().cloned()),
+            _ => None,
+        };
+        self.media.iter().filter_map(keys).collect()
     }
 
     fn trunk_heard(&self, start: &str) -> bool {
@@ -352,4 +374,74 @@ fn fault_n2_who_is_banned_is_hung_up_on_and_nobody_else() {
     }
     assert!(world.node.guard().unheard() > 1_000, "beyond its allowance");
     assert_eq!(world.hung_up.len(), 2);
+}
+
+/// What a phone answers or offers, with its key in the clear or none.
+fn described(version: u64, key: Option<u8>) -> Vec<u8> {
+    let profile = if key.is_some() { "SAVP" } else { "AVP" };
+    let key = key.map_or(String::new(), |letter| {
+        let inline = char::from(letter).to_string().repeat(40);
+        format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{inline}\r\n")
+    });
+    let head = "s=-\r\nc=IN IP4 192.168.1.1\r\nt=0 0";
+    format!("v=0\r\no=- 1 {version} IN IP4 192.168.1.1\r\n{head}\r\nm=audio 4000 RTP/{profile} 8\r\n{key}")
+        .into()
+}
+
+#[test]
+fn x04_a_phone_is_rung_with_keys_as_its_setting_has_it() {
+    for (srtp, offered, answer, keyed) in [
+        (Srtp::Off, (false, false), None, Some(false)),
+        (Srtp::Offered, (true, false), None, Some(false)),
+        (Srtp::Required, (true, true), Some(b'A'), Some(true)),
+        (Srtp::Required, (true, true), None, None),
+    ] {
+        let mut world = World::with(1, &enterprise_with(srtp));
+        world.register(0, "correct horse");
+        world.call();
+        let invite = world.to_phones.iter().find(|text| text.starts_with("INVITE ")).expect("it rings");
+        assert_eq!((invite.contains("a=crypto:3 AES_CM"), invite.contains("RTP/SAVP")), offered, "{invite}");
+        let (leg, now) = (world.phones[0].leg.expect("it rings"), world.mono);
+        world.phones[0].endpoint.answer(leg, described(1, answer), now);
+        world.turn(Input::Tick);
+        match keyed {
+            Some(keyed) => {
+                assert!(world.trunk_heard("SIP/2.0 200 OK"), "{srtp:?}: {:#?}", world.to_trunk);
+                assert_eq!(world.keys().iter().any(Option::is_some), keyed, "{srtp:?}");
+            }
+            None => {
+                assert!(!world.trunk_heard("SIP/2.0 200 OK"), "in the clear though keys are required");
+                assert_eq!(world.phones_heard("BYE "), 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn x04_a_phone_changes_its_key_in_mid_call_and_ours_stays() {
+    let mut world = World::with(1, &enterprise_with(Srtp::Required));
+    world.register(0, "correct horse");
+    world.call();
+    let (leg, now) = (world.phones[0].leg.expect("it rings"), world.mono);
+    world.phones[0].endpoint.answer(leg, described(1, Some(b'A')), now);
+    world.turn(Input::Tick);
+    let before = world.keys().into_iter().flatten().next_back().expect("keys");
+    assert_eq!(before.suite, Suite::Cm80);
+    let now = world.mono;
+    world.phones[0].endpoint.reinvite(leg, described(2, Some(b'B')), now);
+    world.turn(Input::Tick);
+    let answer = world
+        .to_phones
+        .iter()
+        .rfind(|text| text.contains("CSeq: 1 INVITE") && text.starts_with("SIP/2.0 200"));
+    let answer = answer.expect("it is taken");
+    assert!(answer.contains("RTP/SAVP") && answer.contains("a=crypto:3 AES_CM_128_HMAC_SHA1_80"), "{answer}");
+    let after = world.keys().into_iter().flatten().next_back().expect("keys");
+    assert!(after.theirs != before.theirs && after.ours == before.ours);
+    // Without keys the session stays as it was.
+    let (count, now) = (world.keys().len(), world.mono);
+    world.phones[0].endpoint.reinvite(leg, described(3, None), now);
+    world.turn(Input::Tick);
+    assert_eq!((world.phones_heard("SIP/2.0 488"), world.keys().len()), (1, count));
+    assert_eq!(world.phones_heard("BYE "), 0);
 }

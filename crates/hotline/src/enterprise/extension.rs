@@ -7,6 +7,7 @@ use sha2::Sha256;
 
 use super::Enterprise;
 use crate::TenantId;
+use crate::trunk::Srtp;
 
 /// The realm that phones log in to (RFC 7616). What is kept of passwords fits no other.
 pub const REALM: &str = "sibai";
@@ -20,6 +21,9 @@ pub struct Extension {
     pub number: String,
     /// What is kept of its password.
     pub secret: Secret,
+    /// Whether its calls are encrypted, as a trunk's `srtp`.
+    #[serde(default)]
+    pub srtp: Srtp,
 }
 
 /// The hashes of `user:realm:password` by MD5 and SHA-256 (RFC 8760), in hexadecimal digits. Whoever reads them can log
@@ -77,6 +81,8 @@ pub struct Phone {
     pub user: String,
     /// What is kept of its password.
     pub secret: Secret,
+    /// Whether it is rung with keys.
+    pub srtp: Srtp,
 }
 
 /// The name a phone logs in by.
@@ -91,6 +97,7 @@ pub fn phones(enterprise: &Enterprise) -> Vec<Phone> {
         tenant: tenant.clone(),
         user: phone_user(tenant, &extension.number),
         secret: extension.secret.clone(),
+        srtp: extension.srtp,
     };
     enterprise.extensions.iter().map(phone).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::read::{
     ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, KINDS, LINES, MEMORY_HOURS, MODES, RECORDING_NOTICE,
-    RING_S, SCOPES, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+    RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
     Alarm, CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
+use crate::trunk::Srtp;
 
 /// The document of an enterprise as YAML. Reading it back gives the same enterprise; a schedule that follows an
 /// imported holiday table is written as following the shipped one, since documents cannot carry tables.
@@ -124,6 +125,7 @@ fn extension(written: &Extension) -> Tree {
         .with("name", text(&written.name))
         .with("number", text(&written.number))
         .with("password_hash", text(&written.secret.written()))
+        .unless(written.srtp == Srtp::Off, "srtp", || word(&SRTP, written.srtp))
         .map()
 }
 

@@ -7,12 +7,15 @@ use crate::TenantId;
 use crate::enterprise::DestinationKind;
 use crate::enterprise::extension::{Extension, Secret, phone_user};
 use crate::number::DestinationPolicy;
+use crate::trunk::Srtp;
 
 /// Phones of one enterprise.
 const EXTENSIONS_MAX: usize = 10_000;
 /// A shorter password is guessed (FAULTS N4).
 const PASSWORD_MIN: usize = 8;
 const PASSWORD_MAX: usize = 64;
+pub(in crate::enterprise) const SRTP: [(&str, Srtp); 3] =
+    [("off", Srtp::Off), ("offered", Srtp::Offered), ("required", Srtp::Required)];
 
 impl Reader<'_> {
     /// The phones, and their numbers for destinations to name.
@@ -53,7 +56,8 @@ impl Reader<'_> {
         });
         let user = number.as_deref().zip(tenant).map(|(number, tenant)| phone_user(tenant, number));
         let secret = self.secret(&object, user.as_deref());
-        Some(Extension { name: name?, number: number?, secret: secret? })
+        let srtp = self.choice_or(object.field("srtp"), &SRTP, Srtp::Off);
+        Some(Extension { name: name?, number: number?, secret: secret?, srtp })
     }
 
     /// A password, or the hashes of one as an export writes them.

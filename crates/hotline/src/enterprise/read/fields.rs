@@ -168,7 +168,7 @@ pub(super) const DESTINATION: Shape = Shape {
 
 pub(super) const EXTENSION: Shape = Shape {
     name: "extension",
-    fields: &[must("name"), must("number"), may("password"), may("password_hash")],
+    fields: &[must("name"), must("number"), may("password"), may("password_hash"), may("srtp")],
     later: &["agent", "voicemail", "shown_caller"],
 };
 

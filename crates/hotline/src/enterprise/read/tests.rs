@@ -10,6 +10,7 @@ use crate::enterprise::{
     ShareMode, Strategy, Then, UnknownRegion, compile, to_yaml, write,
 };
 use crate::flow::Chance;
+use crate::trunk::Srtp;
 pub(in crate::enterprise) use yaml::yaml;
 
 const PROMPTS: [&str; 7] = [
@@ -683,6 +684,27 @@ fn r02_x04_a_phone_is_bound_by_its_number_and_its_password_is_not_kept() {
 }
 
 #[test]
+fn x04_a_phone_says_whether_its_calls_are_encrypted() {
+    for (written, srtp) in [
+        ("", Srtp::Off),
+        (", srtp: \"off\"", Srtp::Off),
+        (", srtp: offered", Srtp::Offered),
+        (", srtp: required", Srtp::Required),
+    ] {
+        let phone = format!("{{name: desk, number: 8001, password: correct horse{written}}}");
+        let (enterprise, _) =
+            read(&yaml(&with_phone(&phone, DESK)), &allowed()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        assert_eq!(crate::enterprise::phones(&enterprise)[0].srtp, srtp);
+        let again = crate::enterprise::to_yaml(&enterprise);
+        assert_eq!(again.contains("srtp"), srtp != Srtp::Off, "{again}");
+        assert_eq!(read(&yaml(&again), &allowed()).expect("what is written reads back").0, enterprise);
+        // Documents that were stored before phones had this.
+        let stored = serde_json::to_string(&enterprise).expect("JSON").replace(",\"srtp\":\"off\"", "");
+        assert_eq!(serde_json::from_str::<Enterprise>(&stored).expect("the same form"), enterprise);
+    }
+}
+
+#[test]
 fn r02_x04_phones_that_cannot_be_are_refused() {
     let codes = |phone: &str, destination: &str| {
         let problems = read(&yaml(&with_phone(phone, destination)), &allowed()).expect_err("refused");
@@ -693,6 +715,7 @@ fn r02_x04_phones_that_cannot_be_are_refused() {
     assert_eq!(codes(&desk(", password: secret"), DESK), ["bad_phone_password"]);
     assert_eq!(codes(&desk(", password_hash: secret"), DESK), ["bad_phone_password"]);
     assert_eq!(codes(&desk(""), DESK), ["missing"]);
+    assert_eq!(codes(&desk(", password: secret123, srtp: sometimes"), DESK), ["unknown_value"]);
     assert_eq!(codes(&desk(", password: secret123, password_hash: secret"), DESK), ["conflict"]);
     assert_eq!(codes(PHONE, "{name: 软电话, kind: extension, number: 8002}"), ["unknown_name"]);
     assert_eq!(
