@@ -1,7 +1,7 @@
 //! The journal's disk in memory: a ring of segments that keeps what was written, tears the last write when the node
 //! dies in it, and knows by its own reading what a restart would find. It refuses to know what the node believes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hotline::call::Fact;
 use hotline::{CallId, TenantId};
@@ -32,6 +32,8 @@ pub struct Disk {
     pub kept_from: u64,
     /// Calls that only the disk knows.
     pub calls: BTreeMap<CallId, OnDisk>,
+    /// Calls for help of which a dialog was written.
+    pub helps: BTreeSet<CallId>,
     /// Calls whose facts were written since this was last emptied.
     pub touched: Vec<CallId>,
     /// First facts since this was last emptied.
@@ -53,6 +55,7 @@ impl Disk {
             ring: BTreeMap::new(),
             kept_from: 0,
             calls: BTreeMap::new(),
+            helps: BTreeSet::new(),
             touched: Vec::new(),
             accepted: Vec::new(),
             written: 0,
@@ -161,8 +164,12 @@ impl Disk {
                     known.from = at;
                 }
             }
-            // No phone calls for help here.
-            Record::Help { .. } | Record::Heartbeat { .. } => {}
+            Record::Help { call, dialogs } => {
+                if !dialogs.is_empty() {
+                    self.helps.insert(call);
+                }
+            }
+            Record::Heartbeat { .. } => {}
         }
     }
 }

@@ -6,7 +6,7 @@ mod script;
 
 use std::fmt;
 
-pub use script::{Carrier, Claim, Line, More, Script, What, milliseconds};
+pub use script::{Carrier, Claim, Line, More, PASSWORD, Script, What, milliseconds};
 
 use crate::world::Stage;
 

@@ -55,6 +55,7 @@ scenarios! {
     b08_calls_per_minute
     b08_limits_of_the_enterprise
     b09_no_money_no_call
+    b10_a_phone_calls_nobody_but_for_help
     b11_frozen
     b12_challenge_before_block
     b12_the_score_outlives_the_node
@@ -70,6 +71,7 @@ scenarios! {
     fault_b5_the_tariff_changes_in_mid_call
     fault_b4_an_account_older_than_a_commit
     fault_f1_a_bye_that_got_lost
+    fault_f1_k24_the_node_dies_in_a_call_for_help
     fault_f1_the_node_dies_in_a_talk
     fault_f1_the_node_dies_in_a_test_call
     fault_f1_the_node_dies_while_ringing
@@ -111,6 +113,9 @@ scenarios! {
     r17_off_duty_is_never_tried
     r18_a_bare_busy_only_where_a_rule_says_so
     r18_the_final_treatment
+    k24_help_comes_before_money_caps_and_a_drain
+    k24_help_tries_every_emergency_trunk
+    k24_no_emergency_trunk_and_the_phone_is_told
     k06_a_withheld_number_is_shown_to_nobody
     k06_our_own_400_number_is_no_caller
     r20_an_access_number_and_diversion

@@ -4,14 +4,17 @@ use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis, CrisisThen,
-    Destination, DestinationKind, Enterprise, Group, MemoryScope, NamedCallers, NamedCode, NamedRegions,
-    NamedSchedule, Nuisance, Number, Password, RegionBarring, RegionMode, Ringback, Rule, Share, ShareMode,
-    Strategy, Then, UnknownRegion,
+    Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope, NamedCallers, NamedCode,
+    NamedRegions, NamedSchedule, Nuisance, Number, Password, RegionBarring, RegionMode, Ringback, Rule,
+    Secret, Share, ShareMode, Strategy, Then, UnknownRegion, phone_user,
 };
-use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown};
+use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown, Srtp};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
 use super::Broken;
+
+/// Every phone's.
+pub const PASSWORD: &str = "correct horse";
 
 /// A scenario.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Carrier {
     }
 
     /// `NAME [calls=2] [rate=1] [weight=3] [priority=0] [form=e164] [own=DIGITS] [show=own|caller|hotline] [trusted]
-    /// [shows_hotline] [answers_first] [early_dtmf] [tones] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
+    /// [shows_hotline] [answers_first] [early_dtmf] [tones] [emergency] [access=DIGITS[:NUMBER]] [busy_on=STATUS]`.
     fn read(text: &str, place: u32) -> Option<Self> {
         let mut words = text.split_whitespace();
         let mut carrier = Self::named(words.next()?, place);
@@ -79,6 +82,7 @@ impl Carrier {
                 ("answers_first", "") => profile.early_media = EarlyMedia::AnswerFirst,
                 ("early_dtmf", "") => profile.early_dtmf = true,
                 ("tones", "") => profile.tones = true,
+                ("emergency", "") => profile.emergency = true,
                 ("shows_hotline", "") => profile.shows_hotline = true,
                 ("trusted", "") => profile.trusted = true,
                 ("access", access) => {
@@ -145,6 +149,8 @@ pub struct Line {
 pub enum What {
     /// Somebody calls the number.
     Call { name: String, from: String, more: Box<More> },
+    /// A phone of the enterprise calls out, and shows another number than its own if it says so.
+    Dial { name: String, dialled: String, shown: Option<String> },
     /// Somebody does something: `alice`, `answers`.
     Does { name: String, deed: String },
     /// A line of the setting again: the enterprise's document at its next version.
@@ -206,7 +212,7 @@ impl Script {
             return self.take_time(milliseconds(at)?, rest, number);
         }
         match first {
-            "cdr" | "records" | "balance" => {
+            "cdr" | "records" | "balance" | "outbound_refused" => {
                 let words = line.split_whitespace().map(str::to_owned).collect();
                 self.claims.push(Claim { number, words });
             }
@@ -247,6 +253,13 @@ impl Script {
         }
         let (name, deed) = event.split_once(' ')?;
         let name = name.to_owned();
+        if let Some(dialled) = deed.trim().strip_prefix("dials ") {
+            let (dialled, shown) = match dialled.split_once(" as=") {
+                Some((dialled, shown)) => (dialled, Some(shown.to_owned())),
+                None => (dialled, None),
+            };
+            return Some(What::Dial { name, dialled: dialled.trim().to_owned(), shown });
+        }
         Some(match deed.trim().strip_prefix("calls from=") {
             Some(words) => {
                 let (from, more) = words.split_once(' ').unwrap_or((words, ""));
@@ -288,6 +301,12 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
     match first {
         "number" => return set_number(enterprise, rest),
         "phone" => set_phone(enterprise, rest)?,
+        "extension" => {
+            let (name, number) = rest.split_once(char::is_whitespace)?;
+            let (name, number) = (name.to_owned(), number.trim().to_owned());
+            let secret = Secret::of(&phone_user(&enterprise.id, &number), PASSWORD);
+            enterprise.extensions.push(Extension { name, number, secret, srtp: Srtp::Off });
+        }
         "hours" => {
             let (name, hours) = rest.split_once(' ')?;
             let mut schedule = Schedule::always();

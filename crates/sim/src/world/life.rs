@@ -1,5 +1,6 @@
 //! The node's lives: it is built from what the disk holds, dies between any two steps, and is built again.
 
+use hotline::enterprise::phones;
 use hotline::{Mono, TenantId};
 use node::directory::{Entry, Place};
 use node::media::Event as MediaEvent;
@@ -83,6 +84,8 @@ impl World {
             enterprise.numbers.iter().map(entry).collect::<Vec<_>>()
         });
         node.directory().fill(entries);
+        let phones = self.enterprises.iter().flat_map(|(enterprise, _)| phones(enterprise));
+        node.phones().replace(None, phones.collect());
         let calls = found.calls();
         self.disk.kept_from = found.needed_from();
         node.recover(found, self.now());

@@ -6,22 +6,23 @@ use std::sync::Arc;
 
 use hotline::call::{Sound, Tone};
 use hotline::cdr::CallRecord;
-use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, compile};
+use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, REALM, compile, phone_user};
 use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
 use hotline::trunk::AccessNumber;
 use hotline::{Money, PlanId, Wall};
 use node::directory::{Entry, Place};
 use node::media::{Codec, Command, Event, MediaLeg};
-use node::{Change, Input, TrialOrder, TrialReport, TrunkConfig};
+use node::{Change, Input, Notice, TrialOrder, TrialReport, TrunkConfig};
+use sip::digest::Ha1;
 
 use super::deeds::Mood;
 use super::life::Crash;
-use super::{Due, Options, Reply, Weather, World};
+use super::{Due, NODE, Options, Reply, Weather, World};
 use crate::dice::Dice;
 use crate::far::leg::Wish;
 use crate::far::{CalleePlan, CallerPlan, Doings, Outcome, TalkPlan, Timer};
-use crate::scenario::{Carrier, More, Script, What};
+use crate::scenario::{Carrier, More, PASSWORD, Script, What};
 use crate::wire::{Message, Method, Voice};
 
 /// What is kept to put a scenario's world into words.
@@ -42,6 +43,10 @@ pub(super) struct Words {
     media: BTreeMap<MediaLeg, (bool, bool, Option<Codec>)>,
     /// The numbers that callers showed.
     callers: BTreeSet<String>,
+    /// The nonce that a phone was last asked to prove its password with.
+    nonce: Option<String>,
+    /// Phones' calls that were refused.
+    outbound_refused: usize,
 }
 
 impl Words {
@@ -54,6 +59,10 @@ impl Words {
         let Some(message) = Message::read(bytes) else { return };
         let key = format!("{} {:?} {} {}", message.call_id, message.method, message.cseq, message.status);
         let inside = message.status == 0 && !message.to_tag().is_empty();
+        if message.status == 401 {
+            self.nonce = nonce(bytes);
+            return;
+        }
         let worth = match (message.method, message.status) {
             (Method::Invite, 0) => !inside,
             (Method::Invite | Method::Update, status) => status > 100,
@@ -81,8 +90,17 @@ impl Words {
             (_, 183) => format!("early{of}"),
             (_, 180) => format!("ringing{of}"),
             (_, 200) => format!("answer{of}"),
+            (_, status) if has_words(bytes) => format!("refuse{of} {status} in words"),
             (_, status) => format!("refuse{of} {status}"),
         });
+    }
+
+    /// What the node would have a person know.
+    pub(super) fn noticed(&mut self, notice: &Notice) {
+        if let Notice::OutboundRefused { shown, .. } = notice {
+            self.outbound_refused += 1;
+            shown.iter().for_each(|number| self.say(format!("alarm {number}")));
+        }
     }
 
     fn dialled(&mut self, to: SocketAddr, message: &Message<'_>) {
@@ -150,6 +168,32 @@ impl Words {
     }
 }
 
+/// What the challenge by MD5 asks with.
+fn nonce(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let asks = |line: &&str| line.starts_with("WWW-Authenticate:") && line.contains("algorithm=MD5");
+    let (_, rest) = text.lines().find(asks)?.split_once("nonce=\"")?;
+    Some(rest.split('"').next()?.to_owned())
+}
+
+/// Whether a refusal has words for a person.
+fn has_words(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes).lines().any(|line| line.starts_with("Warning: 399 "))
+}
+
+/// The proof of a password for one INVITE (RFC 7616, MD5 as most phones have it).
+fn proof(user: &str, nonce: &str, uri: &str) -> String {
+    // Ha1 hashes three texts with colons between; so are both others of the digest.
+    let md5 = |first: &str, second: &str, third: &str| Ha1::of(first, second, third).to_hex().0;
+    let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
+    let (ours, asked) = (md5(user, REALM, PASSWORD), md5("INVITE", scheme, rest));
+    let response = md5(&ours, nonce, &format!("00000001:c:auth:{asked}"));
+    format!(
+        "Authorization: Digest username=\"{user}\", realm=\"{REALM}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+         response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\"\r\n"
+    )
+}
+
 fn person(leg: MediaLeg) -> &'static str {
     if leg.0 & 0xff == 0 { "caller" } else { "target" }
 }
@@ -169,6 +213,8 @@ const ACCESS: &str = "01068886888";
 impl Stage {
     /// How long after the last line its expectation is waited for.
     pub const AFTERMATH_MS: u64 = 100_000;
+    /// After so long a phone has heard what it is asked for.
+    const ASKED_MS: u64 = 200;
     /// When nothing may be left of any call.
     pub const QUIET_MS: u64 = 300_000;
 
@@ -234,6 +280,7 @@ impl Stage {
         match what {
             What::Nothing => Ok(()),
             What::Call { name, from, more } => self.call(name, from, more),
+            What::Dial { name, dialled, shown } => self.dial(name, dialled, shown.as_deref()),
             What::Edit(after) => self.edit(after),
             What::TopUp(amount) => {
                 let tenant = self.world.enterprises[0].0.id.clone();
@@ -288,6 +335,42 @@ impl Stage {
         if let Some(words) = &mut self.world.words {
             words.names.insert(call_id, name.to_owned());
             words.callers.insert(if withheld { "anonymous".into() } else { from.to_owned() });
+        }
+        self.world.far_did(out)
+    }
+
+    /// A phone calls out: it is asked for its password, and proves it.
+    fn dial(&mut self, name: &str, dialled: &str, shown: Option<&str>) -> Result<(), String> {
+        let enterprise = &self.world.enterprises[0].0;
+        let place = enterprise.extensions.iter().position(|extension| extension.name == name);
+        let place = place.ok_or(format!("no extension {name}"))?;
+        let number = enterprise.extensions[place].number.clone();
+        let user = phone_user(&enterprise.id, &number);
+        let shown = shown.unwrap_or(&number);
+        let home = SocketAddr::from(([10, 0, 8, place as u8 + 1], 5060));
+        self.phone_asks(home, name, shown, dialled, String::new())?;
+        self.world.live_until(self.world.clock + Self::ASKED_MS)?;
+        let nonce = self.world.words.as_mut().and_then(|words| words.nonce.take());
+        let nonce = nonce.ok_or(format!("{name} was not asked for its password"))?;
+        let uri = format!("sip:{dialled}@{}", SocketAddr::from(NODE));
+        self.phone_asks(home, name, shown, dialled, proof(&user, &nonce, &uri))
+    }
+
+    /// One INVITE of a phone.
+    fn phone_asks(
+        &mut self,
+        home: SocketAddr,
+        name: &str,
+        shown: &str,
+        dialled: &str,
+        headers: String,
+    ) -> Result<(), String> {
+        let plan = CallerPlan { headers, ..CallerPlan::default() };
+        let mut out = Doings::default();
+        let leg = self.world.far.call(home, shown, dialled, plan, &mut out);
+        let call_id = self.world.far.legs[leg].call_id.clone();
+        if let Some(words) = &mut self.world.words {
+            words.names.insert(call_id, name.to_owned());
         }
         self.world.far_did(out)
     }
@@ -429,6 +512,11 @@ impl Stage {
         let store = &self.world.store;
         match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["records", count] if *count == store.records.len().to_string() => Ok(()),
+            ["outbound_refused", count] => {
+                let refused = self.world.words.as_ref().map_or(0, |words| words.outbound_refused);
+                let same = *count == refused.to_string();
+                if same { Ok(()) } else { Err(format!("{refused} calls of phones were refused")) }
+            }
             ["records", ..] => Err(format!("there are {} records", store.records.len())),
             ["balance", amount] => {
                 let kept = store.balance(&self.world.enterprises[0].0.id);

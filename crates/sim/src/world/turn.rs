@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use hotline::CallId;
 use hotline::call::Tone;
+use hotline::number::is_emergency;
 use hotline::settlement::{self, Settlement};
 use node::media::Event as MediaEvent;
-use node::{Change, Input, Loaded, Notice, Output};
+use node::{Change, Input, Loaded, Notice, Output, TrunkConfig};
 
 use super::life::Crash;
 use super::{Due, Entry, Reply, STRANGER, World};
@@ -160,6 +161,9 @@ impl World {
             }
             Output::Notice(notice) => {
                 self.note(|| format!("notice {notice:?}"));
+                if let Some(words) = &mut self.words {
+                    words.noticed(&notice);
+                }
                 if let Notice::Ended { call, .. } = notice {
                     self.call_ends(call);
                 }
@@ -179,8 +183,10 @@ impl World {
             return Ok(());
         }
         let node = self.node.as_ref().ok_or("an INVITE of a dead node")?;
-        let from =
-            invite.from.split_once("sip:").and_then(|(_, rest)| rest.split('@').next()).unwrap_or_default();
+        if is_emergency(user_of(invite.uri)) {
+            return self.check_help(&invite);
+        }
+        let from = user_of(invite.from);
         let is_own =
             |trunk: &hotline::trunk::Trunk| trunk.profile.numbers.iter().any(|number| number == from);
         let Some(live) = node.calls().find(|known| Some(known.id()) == call) else {
@@ -203,6 +209,17 @@ impl World {
         }
     }
 
+    /// A phone's call for help leaves by an emergency trunk alone, and shows a number of that trunk or the phone's own.
+    fn check_help(&self, invite: &Message<'_>) -> Result<(), String> {
+        let from = user_of(invite.from);
+        let own = |trunk: &TrunkConfig| {
+            trunk.profile.emergency && trunk.profile.numbers.iter().any(|number| number == from)
+        };
+        let phones = self.enterprises.iter().flat_map(|(enterprise, _)| &enterprise.extensions);
+        let is_shown = self.trunks.iter().any(own) || phones.into_iter().any(|phone| phone.number == from);
+        if is_shown { Ok(()) } else { Err(format!("a call for help shows {from}")) }
+    }
+
     /// A datagram leaves. What it promises must be on the disk.
     fn transmit(&mut self, to: SocketAddr, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
         if to == STRANGER.into() {
@@ -218,7 +235,7 @@ impl World {
                 if !known.answered || !known.caller_dialog {
                     return Err(format!("call {call} was answered before the disk knew ({known:?})"));
                 }
-            } else if !self.store.records.contains_key(&call) {
+            } else if !self.store.records.contains_key(&call) && !self.disk.helps.contains(&call) {
                 return Err(format!("call {call} was answered and is nowhere on the disk"));
             }
         }
@@ -384,6 +401,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// The user of the first SIP URI of a text.
+fn user_of(text: &str) -> &str {
+    text.split_once("sip:").and_then(|(_, rest)| rest.split('@').next()).unwrap_or_default()
 }
 
 fn first_line(bytes: &[u8]) -> String {
