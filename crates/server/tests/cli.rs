@@ -446,6 +446,34 @@ fn x04_a_trunks_profile_is_checked_kept_and_shown() {
     assert_eq!(dir.json(&["segment", "list"]).as_array().expect("rows").len(), 8);
 }
 
+#[test]
+fn n17_another_trunk_leaves_bindings_flows_records_and_balance_as_they_are() {
+    let dir = Dir::new();
+    dir.import_samples();
+    dir.json(&["fill", "--records", "30", "--number", "4006010114"]);
+    dir.json(&["top-up", "huaxin", "5.00", "--reference", "first"]);
+    let all = || {
+        let calls = dir.json(&["calls", "--limit", "1000"]);
+        let one = calls[0]["call"].as_str().expect("an id").to_owned();
+        let whole = dir.json(&["call-record", &one]);
+        let again = dir.json(&["top-up", "huaxin", "5.00", "--reference", "first"]);
+        let documents = ["huaxin", "lantian"].map(|tenant| dir.json(&["export", tenant]));
+        (documents, dir.json(&["enterprises"]), calls, whole, again["balance"].clone())
+    };
+    let before = all();
+    let add = |name: &str, address: &str| {
+        dir.json(&["trunk", "add", name, "--address", address, "--area-code", "010", "--set", "called=e164"])
+    };
+    assert_eq!(add("carrier-a", "127.0.0.1:5090")["address"], "127.0.0.1:5090", "the carrier moved");
+    add("carrier-b", "127.0.0.1:5091");
+    assert_eq!(dir.json(&["trunk", "remove", "carrier-a"])["enabled"], false, "another carrier");
+    assert_eq!(all(), before);
+    assert_eq!(dir.json(&["verify"])["clean"], true);
+    let listed = dir.json(&["trunk", "list"]);
+    let states: Vec<&Value> = listed.as_array().expect("rows").iter().map(|row| &row["state"]).collect();
+    assert_eq!(states, [&Value::Null, &Value::Null], "no server, no state");
+}
+
 /// The running demo, ended by its own id.
 struct Demo(Child);
 
