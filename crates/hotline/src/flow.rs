@@ -39,6 +39,24 @@ pub struct Step {
     pub kind: StepKind,
 }
 
+impl Step {
+    /// See [`Hotline::glance`].
+    pub(crate) fn glance(&self) -> usize {
+        match &self.kind {
+            StepKind::Hours { schedule, .. } => schedule.weekly.glance(),
+            StepKind::Region { set, .. } => set.glance(),
+            StepKind::Caller { list, .. } => usize::from(list.is_empty()),
+            StepKind::Percentage { shares, .. } => shares.len(),
+            StepKind::DialGroup { group } => usize::from(*group),
+            StepKind::Play { .. }
+            | StepKind::HangUp { .. }
+            | StepKind::Busy
+            | StepKind::Password { .. }
+            | StepKind::Challenge { .. } => 0,
+        }
+    }
+}
+
 /// What a step does and where it leads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variant's line names its fields")]
@@ -168,6 +186,7 @@ impl Chance {
 /// Walks from `from` until something outside has to happen. `walked` receives each step with its reason.
 pub fn walk(inputs: &mut Inputs<'_>, deals: &mut Deals, from: StepNo, walked: &mut Vec<Walked>) -> Stop {
     let hotline = inputs.hotline;
+    std::hint::black_box(hotline.glance());
     let mut place = from;
     for _ in 0..STEPS_MAX {
         let Some(step) = hotline.flow.steps.get(usize::from(place)) else { return Stop::Loop };

@@ -9,7 +9,7 @@ use crate::barring::Bars;
 use crate::calendar::{HolidayYears, Schedule};
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
-use crate::flow::{Flow, StepNo};
+use crate::flow::{Flow, Step, StepNo};
 use crate::priority::Priorities;
 use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
 
@@ -121,7 +121,19 @@ pub struct Group {
     pub weights: Box<[u8]>,
 }
 
+/// Steps, groups and bound numbers that [`Hotline::glance`] reads: those of an ordinary number.
+const GLANCE_MAX: usize = 8;
+
 impl Hotline {
+    /// Reads a little of what a decision needs, for nothing but to have it near: a body is seldom in a cache, and its
+    /// pieces come together if they are asked for together.
+    pub(crate) fn glance(&self) -> usize {
+        let steps = self.flow.steps.iter().take(GLANCE_MAX).map(Step::glance);
+        let groups = self.groups.iter().take(GLANCE_MAX).map(|group| group.members.len());
+        let bound = self.destinations.iter().take(GLANCE_MAX).map(|bound| usize::from(bound.lines));
+        steps.chain(groups).chain(bound).fold(0, |all, one| all ^ one)
+    }
+
     /// The bound number at a place; places come from this very value, so they are always inside.
     pub fn destination(&self, place: u8) -> &Destination {
         &self.destinations[usize::from(place)]

@@ -21,6 +21,11 @@ impl Week {
         Self::from([hours; 7])
     }
 
+    /// See [`crate::Hotline`]'s.
+    pub(crate) fn glance(&self) -> usize {
+        self.hours.len()
+    }
+
     /// The hours of a weekday.
     pub fn day(&self, day: Weekday) -> &[Interval] {
         let (start, end) = self.places[day as usize];

@@ -81,6 +81,11 @@ impl RegionSet {
         self.terms.iter().find(|term| term.place.holds(region, caller)).map(|term| &*term.name)
     }
 
+    /// See [`crate::Hotline`]'s.
+    pub(crate) fn glance(&self) -> usize {
+        self.terms.first().map_or(0, |term| term.name.len())
+    }
+
     /// The names as people wrote them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.terms.iter().map(|term| &*term.name)
