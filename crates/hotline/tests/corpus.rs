@@ -23,3 +23,8 @@ fn fault_n1_mutated_callers_become_digits_or_nothing() {
 fn fault_b6_mutated_logs_fold_or_are_refused() {
     mutate::run("call_log", 3_000, fuzzed::call_log);
 }
+
+#[test]
+fn r24_mutated_years_are_refused_or_whole() {
+    mutate::run("calendar", 3_000, fuzzed::calendar);
+}

@@ -1,5 +1,6 @@
 //! What the fuzzer and the corpus test do with foreign bytes.
 
+use hotline::calendar::PublishedYear;
 use hotline::region::{Override, RegionData, RegionTable, normalise};
 use hotline::settlement;
 
@@ -34,5 +35,14 @@ pub fn caller(bytes: &[u8]) {
 pub fn call_log(bytes: &[u8]) {
     if let Some(log) = settlement::read_log(bytes) {
         let _ = hotline::cdr::fold(hotline::CallId(1), &log);
+    }
+}
+
+/// A year of holidays somebody imports: refused with every wrong line, or days of that year.
+pub fn calendar(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match PublishedYear::read(text) {
+        Ok(read) => assert!(read.days.days().iter().all(|day| day.date.year() == read.year)),
+        Err(wrong) => assert!(!wrong.is_empty()),
     }
 }

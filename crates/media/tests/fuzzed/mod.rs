@@ -1,7 +1,9 @@
 //! What the fuzzer and the corpus test do with foreign bytes.
 
+use media::dtmf::{KEYS_PER_SECOND_MAX, KeyReceiver};
 use media::rtcp;
 use media::rtp::{KeyEvent, Packet};
+use media::srtp::{Master, OVERHEAD_BYTES, Opener, Sealer, Suite};
 use media::wav::Wav;
 
 /// A datagram on a media port: whatever it is, its payload lies inside it.
@@ -27,4 +29,44 @@ pub fn wav(bytes: &[u8]) {
         let samples: usize = wav.channels.iter().map(Vec::len).sum();
         assert!(samples <= BYTES_MAX);
     }
+}
+
+/// Telephone-events one behind the other, each in eight octets (timestamp, time gone by in 10 ms, payload): however many
+/// there are, no second has more keys than its bound.
+pub fn keys(bytes: &[u8]) {
+    let (mut receiver, mut now_ms, mut second, mut in_second) = (KeyReceiver::default(), 0, 0, 0);
+    for packet in bytes.chunks_exact(8) {
+        now_ms += u64::from(packet[3]) * 10;
+        if now_ms / 1000 != second {
+            (second, in_second) = (now_ms / 1000, 0);
+        }
+        let timestamp = u32::from_be_bytes([packet[0], packet[1], packet[2], 0]);
+        let ended = receiver.expire(now_ms);
+        let told = receiver.receive(timestamp, &packet[4..], now_ms);
+        in_second += [ended, told[0], told[1]].into_iter().flatten().count();
+        assert!(in_second <= KEYS_PER_SECOND_MAX as usize, "{in_second} keys in a second");
+    }
+}
+
+/// A datagram on a port with keys: the first octet names the suite. As it came it is refused or shorter; sealed by the
+/// peer it comes back as it was, and with one octet of it changed it is not believed.
+pub fn srtp(bytes: &[u8]) {
+    let Some((choice, datagram)) = bytes.split_first() else { return };
+    let suite = [Suite::Gcm256, Suite::Gcm128, Suite::Cm80, Suite::Cm32][usize::from(choice & 3)];
+    let (key, salt) = suite.key_bytes();
+    let master = Master { suite, key: vec![0x5a; key + salt].into() };
+    let opener = || Opener::new(&master).expect("a whole key");
+    let mut stranger = datagram.to_vec();
+    assert!(opener().open(&mut stranger).is_none_or(|len| len < datagram.len()));
+    let mut stranger = datagram.to_vec();
+    assert!(opener().open_rtcp(&mut stranger).is_none_or(|len| len < datagram.len()));
+    let mut buffer = [datagram, &[0; OVERHEAD_BYTES]].concat();
+    let mut sealer = Sealer::new(&master).expect("a whole key");
+    let Some(sealed) = sealer.seal(&mut buffer, datagram.len()) else { return };
+    buffer.truncate(sealed);
+    let mut touched = buffer.clone();
+    touched[usize::from(choice >> 2) * 7 % sealed] ^= 1;
+    assert_eq!(opener().open(&mut touched), None, "a packet that was touched is not believed");
+    assert_eq!(opener().open(&mut buffer), Some(datagram.len()));
+    assert_eq!(&buffer[..datagram.len()], datagram);
 }
