@@ -221,3 +221,40 @@ fn treatment(cause: Cause) -> Treatment {
         | Cause::NodeLost => of(None, 480, 31),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every cause has its row on the page, and where the caller may be refused the row says how.
+    #[test]
+    fn the_page_on_causes_tells_every_treatment() {
+        const PAGE: &str = include_str!("../../../../docs/causes.md");
+        let rows: Vec<Vec<&str>> = PAGE
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+            .collect();
+        // serde names all variants when it is given none of them.
+        let all = serde_json::from_str::<Cause>("\"none\"").expect_err("no cause").to_string();
+        let codes: Vec<&str> = all.split('`').skip(3).step_by(2).collect();
+        assert_eq!(codes.len(), rows.len(), "{codes:?}");
+        for code in codes {
+            let cause: Cause = serde_json::from_str(&format!("\"{code}\"")).expect("a cause");
+            assert_eq!(cause.code(), code);
+            let row = rows.iter().find(|row| row[0] == format!("`{code}`"));
+            let row = row.unwrap_or_else(|| panic!("{code} is not on the page"));
+            let Treatment { prompt, status, q850 } = treatment(cause);
+            let [told_prompt, told_status, told_q850] = [row[2], row[3], row[4]];
+            if told_status == "BYE" || cause == Cause::CallerCancelled {
+                // Nobody is refused for it.
+                assert_eq!((prompt, status, q850), (None, 480, 31), "{code}");
+                continue;
+            }
+            assert_eq!((told_status, told_q850), (&*status.to_string(), &*q850.to_string()), "{code}");
+            let told_prompt = told_prompt.trim_end_matches(['\u{b9}', '\u{b2}', '\u{b3}', ' ']);
+            let prompt = prompt.map(|prompt| format!("`{prompt}`")).unwrap_or_default();
+            assert_eq!(told_prompt.trim_matches('–'), prompt, "{code}");
+        }
+    }
+}
