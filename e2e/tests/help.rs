@@ -63,6 +63,18 @@ fn k24_b10_a_phone_reaches_110_both_hear_each_other_and_nothing_else_leaves() {
     platform.await_line("an emergency call is over");
     assert_eq!(platform.figure("sibai_emergency_answered_total"), 1);
     assert_eq!(platform.figure("sibai_emergency_failed_total"), 0);
+    let helps = eventually("the call's row", || {
+        let rows = platform.with_store(async |store| store.help_calls(None, 10).await.expect("rows"));
+        (rows.len() == 1 && rows[0].ended_at.is_some()).then_some(rows)
+    });
+    let help = &helps[0];
+    let told = (help.tenant.as_str(), help.extension.as_str(), help.dialled.as_str(), help.failed);
+    assert_eq!(told, ("acme", "8001", "110", false));
+    assert!(help.began_at <= help.answered_at.expect("answered") && help.answered_at < help.ended_at);
     platform.await_calls(0);
+    platform.with_store(async |store| {
+        let days = store.rollups(&store::RollupFilter::default()).await.expect("rollups");
+        assert_eq!(days, [], "nobody is charged for it");
+    });
     assert_eq!(platform.findings(), []);
 }

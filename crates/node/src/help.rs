@@ -1,6 +1,7 @@
 //! Calls for help from phones (row K24): an emergency number leaves by an emergency trunk, whatever bars, caps, balances,
-//! limits and drain say, and needs neither database nor journal to do so. No 400 number is called, so there is no record
-//! and no charge: what became of it is told in notices, step by step. It refuses to know any other call.
+//! limits and drain say, and needs neither database nor journal to do so. No 400 number is called, so there is no record of
+//! a customer's call and no charge: what became of it is told in notices, step by step, and a row for each call is made of
+//! them (`store::HelpCall`). It refuses to know any other call.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use hotline::{CallId, HotlineNumber, TenantId};
+use hotline::{CallId, HotlineNumber, TenantId, Wall};
 use media::sys::epoll::{Epoll, Ready};
 use node::guard::Role;
 use node::{HelpStep, Input, Loaded, Node, Notice, Output, TrialOrder, TrialReport};
+use store::HelpCall;
 
 use crate::bridge::{Bridge, Meaning, meaning};
 use crate::clock::Clock;
@@ -530,9 +531,29 @@ impl Turns {
         }
     }
 
-    /// Each step of a call for help has its line: there is no record of it (row K24).
+    /// Each step of a call for help has its line, and grows its row (row K24).
     fn help(&self, call: CallId, tenant: &TenantId, extension: &str, dialled: &str, step: HelpStep) {
-        let meters = &self.parts.meters;
+        let (meters, now) = (&self.parts.meters, self.parts.clock.now().wall);
+        let mut known = HelpCall {
+            tenant: tenant.clone(),
+            call,
+            extension: extension.to_owned(),
+            dialled: dialled.to_owned(),
+            trunk: String::new(),
+            began_at: Wall((call.0 >> 80) as i64),
+            answered_at: None,
+            ended_at: None,
+            failed: false,
+        };
+        match &step {
+            HelpStep::Left { trunk } => known.trunk = trunk.to_string(),
+            HelpStep::Answered { trunk } => {
+                (known.trunk, known.answered_at) = (trunk.to_string(), Some(now));
+            }
+            HelpStep::Over { .. } => known.ended_at = Some(now),
+            HelpStep::Failed => (known.ended_at, known.failed) = (Some(now), true),
+        }
+        self.parts.store.helped(known);
         match step {
             HelpStep::Left { trunk } => {
                 meters.emergency_attempts.add(1);

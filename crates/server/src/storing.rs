@@ -2,6 +2,7 @@
 //! what it was given and tries again; it never writes twice what a read-back shows to be there (FAULTS F3, F6).
 
 pub mod aside;
+mod helps;
 mod loading;
 mod recordings;
 mod settling;
@@ -13,7 +14,7 @@ use std::thread::JoinHandle;
 
 use hotline::settlement::Settlement;
 use hotline::{Hotline, HotlineNumber, TenantId};
-use store::Store;
+use store::{HelpCall, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::bridge::RecordingFile;
@@ -50,6 +51,7 @@ pub struct Door {
     shared: Arc<Shared>,
     loads: mpsc::UnboundedSender<Load>,
     recordings: mpsc::UnboundedSender<RecordingFile>,
+    helps: mpsc::UnboundedSender<HelpCall>,
 }
 
 /// Settlements on their way. Bounded by the journal's ring: when it is nearly full the node takes no calls.
@@ -74,6 +76,11 @@ impl Door {
     pub fn load(&self, load: Load) {
         // The store thread outlives the signalling thread.
         let _ = self.loads.send(load);
+    }
+
+    /// Tells of a phone's emergency call. Nothing waits for the row.
+    pub fn helped(&self, step: HelpCall) {
+        let _ = self.helps.send(step);
     }
 
     /// Tells of a finished recording. Bounded by the calls that were recorded.
@@ -137,7 +144,8 @@ impl StoreThread {
         let (loads, loads_in) = mpsc::unbounded_channel();
         let (recordings, recordings_in) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
-        let door = Door { shared: shared.clone(), loads, recordings };
+        let (helps, helps_in) = mpsc::unbounded_channel();
+        let door = Door { shared: shared.clone(), loads, recordings, helps };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
@@ -155,7 +163,7 @@ impl StoreThread {
                 if opened_out.send(Ok(work.clone())).is_err() {
                     return;
                 }
-                run(work, shared, loads_in, recordings_in, stopped).await;
+                run(work, shared, loads_in, (recordings_in, helps_in), stopped).await;
                 store.close().await;
             });
         })?;
@@ -193,10 +201,10 @@ async fn run(
     work: Work,
     shared: Arc<Shared>,
     loads: mpsc::UnboundedReceiver<Load>,
-    recordings: mpsc::UnboundedReceiver<RecordingFile>,
+    rows: (mpsc::UnboundedReceiver<RecordingFile>, mpsc::UnboundedReceiver<HelpCall>),
     stopped: oneshot::Receiver<()>,
 ) {
-    let mut writer = settling::Writer::new(work.clone(), shared, recordings);
+    let mut writer = settling::Writer::new(work.clone(), shared, rows);
     tokio::select! {
         () = writer.run(stopped) => {}
         () = loading::run(work, loads) => {}

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 11] = [
+pub const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -18,6 +18,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "call_priority", include_str!("../../../migrations/0009_call_priority.sql")),
     (10, "alert", include_str!("../../../migrations/0010_alert.sql")),
     (11, "alarm", include_str!("../../../migrations/0011_alarm.sql")),
+    (12, "help_call", include_str!("../../../migrations/0012_help_call.sql")),
 ];
 
 impl Store {

@@ -23,7 +23,7 @@ pub enum FindingKind {
     BadEntry,
     /// A sum by account and day that is not the sum of its entries.
     EntrySum,
-    /// One call with two records, under two tenants.
+    /// One call with two records: under two tenants, or as a phone's emergency call too.
     TwoRecords,
     /// A record without all of its legs, or a leg without a record.
     Legs,
@@ -78,10 +78,15 @@ pub struct Finding {
 
 /// Every check that is one statement: it selects tenant and subject of each finding. What goes by tenant and call is
 /// checked in one pass, by [`Books`].
-const CHECKS: [(FindingKind, &str); 3] = [
+const CHECKS: [(FindingKind, &str); 4] = [
     (
         FindingKind::TwoRecords,
         "select min(tenant_id) as tenant_id, call_id as subject from call group by call_id having count(*) > 1",
+    ),
+    (
+        FindingKind::TwoRecords,
+        "select help_call.tenant_id, help_call.call_id as subject from help_call \
+        where exists (select 1 from call where call.call_id = help_call.call_id)",
     ),
     (
         FindingKind::Recording,

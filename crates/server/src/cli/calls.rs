@@ -9,7 +9,7 @@ use hotline::{CallId, TenantId};
 use super::pure::read_number;
 use super::show::{code, length, print, print_raw};
 use super::{Client, Context, Need, Ran, say};
-use crate::ops::calls::{List, One, PAGE_MAX, Range, Row, Whole};
+use crate::ops::calls::{HelpRow, HelpStanding, Helps, List, One, PAGE_MAX, Range, Row, Whole};
 use crate::ops::{Outcome, Refusal, Request};
 
 /// The words of `calls`.
@@ -45,6 +45,9 @@ pub struct Calls {
     /// 九个字段的 CSV / the nine fields as CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// 分机的紧急呼叫，不计费 / emergency calls of phones, charged to nobody
+    #[arg(long, conflicts_with_all = ["number", "since", "until", "caller", "status", "older_than", "csv"])]
+    emergency: bool,
 }
 
 fn read_status(text: &str) -> Result<AnswerStatus, String> {
@@ -66,6 +69,9 @@ pub(super) fn range(
 
 /// `sibai calls`
 pub fn list(context: &Context, words: &Calls) -> Ran {
+    if words.emergency {
+        return list_helps(context, words);
+    }
     let client = Client::open(&context.place, Need::Data)?;
     let mut range = range(context, words.number.as_deref(), words.since.as_deref(), words.until.as_deref())?;
     range.older_than = words.older_than.as_deref().map(read_call).transpose()?;
@@ -99,6 +105,46 @@ pub fn list(context: &Context, words: &Calls) -> Ran {
     if !words.csv {
         context.show(&shown, |shown| show_rows(context, shown))?;
     }
+    Ok(0)
+}
+
+fn list_helps(context: &Context, words: &Calls) -> Ran {
+    let tenant = words.tenant.as_deref().map(TenantId::new);
+    let rows: Vec<HelpRow> =
+        context.ask(Need::Data, &Request::HelpCalls(Helps { tenant, limit: words.limit }))?;
+    let head = [
+        ("起始时间", "began"),
+        ("企业", "enterprise"),
+        ("分机", "phone"),
+        ("被叫", "called"),
+        ("中继", "trunk"),
+        ("状况", "status"),
+        ("时长", "talk"),
+        ("通话", "call"),
+    ];
+    let row = |row: &HelpRow| {
+        let (zh, en) = match row.standing {
+            HelpStanding::Left => ("已呼出", "left"),
+            HelpStanding::Talking => ("通话中", "talking"),
+            HelpStanding::Answered => ("接听", "answered"),
+            HelpStanding::Abandoned => ("主叫放弃", "abandoned"),
+            HelpStanding::Failed => ("未能呼出", "failed"),
+        };
+        vec![
+            row.started_at.clone(),
+            row.tenant.to_string(),
+            row.extension.clone(),
+            row.dialled.clone(),
+            row.trunk.clone(),
+            context.pick(zh, en).to_owned(),
+            row.talk_ms.map(length).unwrap_or_default(),
+            row.call.to_string(),
+        ]
+    };
+    context.show(&rows, |rows| match rows.as_slice() {
+        [] => context.say("没有紧急呼叫", "no emergency calls"),
+        rows => context.table(&head, &rows.iter().map(row).collect::<Vec<_>>()),
+    })?;
     Ok(0)
 }
 

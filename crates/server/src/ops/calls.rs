@@ -125,6 +125,86 @@ fn row(row: CallRow) -> Row {
     }
 }
 
+/// List emergency calls of phones, the latest first (row K24).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Helps {
+    /// One enterprise's.
+    #[serde(default)]
+    pub tenant: Option<TenantId>,
+    /// At most.
+    pub limit: u32,
+}
+
+/// One emergency call of a phone. Nobody is charged for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelpRow {
+    /// Always `emergency`.
+    pub kind: String,
+    /// The phone's number in `extensions`.
+    pub extension: String,
+    /// The emergency number.
+    pub dialled: String,
+    /// The trunk it left by.
+    pub trunk: String,
+    /// Beijing time to the second.
+    pub started_at: String,
+    /// How it stands.
+    pub standing: HelpStanding,
+    /// From the answer to the end, milliseconds; `None` unless both were.
+    pub talk_ms: Option<u64>,
+    /// The call.
+    pub call: CallId,
+    /// The enterprise.
+    pub tenant: TenantId,
+}
+
+/// How an emergency call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HelpStanding {
+    /// It left and nothing more is known: it is up, or its node died.
+    Left,
+    /// Somebody answered; it is up, or its node died.
+    Talking,
+    /// Somebody answered, and it is over.
+    Answered,
+    /// The phone gave up before an answer.
+    Abandoned,
+    /// No trunk took it; the phone was told.
+    Failed,
+}
+
+/// Lists emergency calls.
+///
+/// # Errors
+/// Those of the database.
+pub async fn helps(desk: &Desk, asked: &Helps) -> Outcome<Vec<HelpRow>> {
+    let rows = desk.store.help_calls(asked.tenant.as_ref(), asked.limit.min(PAGE_MAX)).await?;
+    Ok(rows.into_iter().map(help_row).collect())
+}
+
+fn help_row(row: store::HelpCall) -> HelpRow {
+    let standing = match (row.failed, row.answered_at, row.ended_at) {
+        (true, ..) => HelpStanding::Failed,
+        (false, Some(_), Some(_)) => HelpStanding::Answered,
+        (false, Some(_), None) => HelpStanding::Talking,
+        (false, None, Some(_)) => HelpStanding::Abandoned,
+        (false, None, None) => HelpStanding::Left,
+    };
+    let talk_ms = row.answered_at.zip(row.ended_at).map(|(from, to)| (to.0 - from.0).max(0).unsigned_abs());
+    HelpRow {
+        kind: "emergency".to_owned(),
+        extension: row.extension,
+        dialled: row.dialled,
+        trunk: row.trunk,
+        started_at: time(row.began_at),
+        standing,
+        talk_ms,
+        call: row.call,
+        tenant: row.tenant,
+    }
+}
+
 /// One call with everything that is kept of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct One {

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use hotline::CallId;
 use hotline::settlement::Settlement;
+use store::HelpCall;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::aside::Aside;
+use super::helps::Helps;
 use super::recordings::Recordings;
 use super::{BATCH_CALLS, Shared, Work};
 use crate::bridge::RecordingFile;
@@ -34,6 +36,7 @@ pub(super) struct Writer {
     tried_again: BTreeSet<CallId>,
     recordings: Recordings,
     files: mpsc::UnboundedReceiver<RecordingFile>,
+    helps: Helps,
     /// The last write went wrong: nothing is known of what it did.
     in_doubt: bool,
     /// Calls written at once; less after the database refused a batch for what is in it.
@@ -46,7 +49,7 @@ impl Writer {
     pub(super) fn new(
         work: Work,
         shared: Arc<Shared>,
-        files: mpsc::UnboundedReceiver<RecordingFile>,
+        (files, helps): (mpsc::UnboundedReceiver<RecordingFile>, mpsc::UnboundedReceiver<HelpCall>),
     ) -> Writer {
         Writer {
             recordings: Recordings::new(&work),
@@ -55,6 +58,7 @@ impl Writer {
             batch: VecDeque::new(),
             tried_again: BTreeSet::new(),
             files,
+            helps: Helps::new(helps),
             in_doubt: false,
             at_once: BATCH_CALLS,
             retry_at: None,
@@ -111,6 +115,9 @@ impl Writer {
             if !self.write_some().await {
                 return;
             }
+        }
+        if !self.helps.write(&self.work).await {
+            return self.wait();
         }
         if self.recordings.waiting() && !self.recordings.write(&self.work).await {
             return self.wait();

@@ -3,6 +3,7 @@
 mod alarms;
 mod case;
 mod enterprises;
+mod helps;
 mod ledger;
 mod postgres;
 mod provider;
