@@ -321,6 +321,7 @@ mod written {
     #[serde(deny_unknown_fields)]
     pub struct Sip {
         pub listen: Option<Spanned<String>>,
+        #[serde(alias = "advertise")]
         pub advertised: Option<Spanned<String>>,
         pub authorities: Option<PathBuf>,
         pub role: Option<Spanned<String>>,
@@ -346,7 +347,8 @@ mod written {
     pub struct Listen {
         pub transport: Spanned<String>,
         pub bind: Spanned<String>,
-        pub advertise: Option<Spanned<String>>,
+        #[serde(alias = "advertise")]
+        pub advertised: Option<Spanned<String>>,
         pub certificate: Option<PathBuf>,
         pub key: Option<PathBuf>,
         pub role: Option<Spanned<String>>,
@@ -356,6 +358,7 @@ mod written {
     #[serde(deny_unknown_fields)]
     pub struct Media {
         pub address: Option<Spanned<String>>,
+        #[serde(alias = "advertise")]
         pub advertised: Option<Spanned<String>>,
         pub ports: Option<Spanned<String>>,
         pub shards: Option<Spanned<usize>>,
@@ -375,6 +378,7 @@ mod written {
     #[serde(deny_unknown_fields)]
     pub struct Http {
         pub listen: Option<Spanned<String>>,
+        #[serde(alias = "advertise")]
         pub advertised: Option<Spanned<String>>,
         pub certificate: Option<Spanned<PathBuf>>,
         pub key: Option<Spanned<PathBuf>>,
@@ -569,7 +573,7 @@ impl Checker<'_> {
     fn listen(&mut self, written: &written::Listen) -> Option<Listen> {
         let bind = self.address(Some(&written.bind), "", "listen.bind");
         let advertised =
-            written.advertise.as_ref().map(|told| self.address(Some(told), "", "listen.advertise"));
+            written.advertised.as_ref().map(|told| self.address(Some(told), "", "listen.advertised"));
         let at = written.transport.span().start;
         let role = self.role(written.role.as_ref(), "listen.role");
         let over = match (written.transport.get_ref().as_str(), &written.certificate, &written.key) {
@@ -755,10 +759,21 @@ mod tests {
     }
 
     #[test]
+    fn advertise_is_read_as_advertised_everywhere() {
+        let (place, ip) = ("advertise = \"203.0.113.1:5060\"", "advertise = \"203.0.113.1\"");
+        let listen = "[[listen]]\ntransport = \"tcp\"\nbind = \"127.0.0.1:5060\"";
+        let text = format!("[sip]\n{place}\n[http]\n{place}\n[media]\n{ip}\n{listen}\n{place}\n");
+        let Config { sip, http, media, listeners, .. } = parse(&text).expect("read");
+        let told = [sip.advertised, http.advertised, listeners[0].advertised];
+        assert_eq!(told, [Some(([203, 0, 113, 1], 5060).into()); 3]);
+        assert_eq!(media.advertised, Some([203, 0, 113, 1].into()));
+    }
+
+    #[test]
     fn listeners_are_read_and_what_is_wrong_with_them_is_told() {
         let config = parse(
             "[sip]\nrole = \"trunks\"\n\
-             [[listen]]\ntransport = \"tcp\"\nbind = \"127.0.0.1:5060\"\nadvertise = \"203.0.113.1:5060\"\n\
+             [[listen]]\ntransport = \"tcp\"\nbind = \"127.0.0.1:5060\"\nadvertised = \"203.0.113.1:5060\"\n\
              [[listen]]\ntransport = \"tls\"\nbind = \"127.0.0.1:5061\"\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n\
              [[listen]]\ntransport = \"udp\"\nbind = \"127.0.0.1:5070\"\nrole = \"phones\"\n\
              [guard]\nban_s = 30\ncalls_per_second_max = 0\n",

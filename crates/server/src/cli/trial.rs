@@ -323,8 +323,8 @@ fn fault_text(fault: TrialFault) -> (&'static str, &'static str) {
         ),
         TrialFault::NoCodec => ("没有共同的编码或加密方式", "no codec, or no encryption, that both have"),
         TrialFault::NoMedia => (
-            "没有收到 RTP：核对 advertise、媒体端口和防火墙",
-            "not a packet came: look at advertise, media ports and firewall",
+            "没有收到 RTP：核对 advertised、媒体端口和防火墙",
+            "not a packet came: look at advertised, media ports and firewall",
         ),
         TrialFault::Loss => ("丢包超过 2 %", "more than 2 % of the packets were lost"),
     }
