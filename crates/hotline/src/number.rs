@@ -12,4 +12,4 @@ pub use destination::{Checked, DestinationPolicy, Refusal, RefusalCode, Warning}
 pub use destination::{check_destination, check_destination_with, may_be_bound, may_be_dialled};
 pub use pattern::{Letters, Pattern, PatternError};
 pub use segment::{Operator, SegmentOverlap, SegmentRow, SegmentStatus, Segments, operator_on};
-pub use special::{SpecialKind, SpecialRow, is_emergency, special_rows};
+pub use special::{SpecialKind, SpecialRow, is_emergency, special, special_rows};

@@ -114,6 +114,16 @@ fn f11_a_fee_is_shown_with_the_steps_of_its_sum() {
 }
 
 #[test]
+fn k24_a_special_number_shows_its_row_and_source() {
+    let dir = Dir::new();
+    let shown = dir.json(&["number", "16812345"]);
+    assert_eq!((shown["kind"].as_str(), shown["prefix"].as_str()), (Some("premium"), Some("168")));
+    assert!(shown["source"].as_str().is_some_and(|source| source.contains("电信网编号计划")), "{shown}");
+    let text = stdout(&dir.run(&["number", "110"]));
+    assert!(text.starts_with("110: 公安报警 (emergency, "), "{text}");
+}
+
+#[test]
 fn n04_a_number_shows_class_winner_and_every_rule_hit() {
     let dir = Dir::new();
     let shown = dir.json(&["number", "400-612-8998"]);

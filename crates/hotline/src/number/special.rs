@@ -1,5 +1,8 @@
 //! Numbers that are no subscriber's: emergency, service, premium, 400 and 800, and mobile prefixes of resellers.
-//! Rows with their sources, in force without end on either side; what follows from a row is decided elsewhere.
+//! Rows of `data/special.csv` with their sources, in force without end on either side; what follows from a row is
+//! decided elsewhere.
+
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +24,27 @@ pub enum SpecialKind {
     Virtual,
 }
 
+impl SpecialKind {
+    /// The word of the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SpecialKind::Emergency => "emergency",
+            SpecialKind::Service => "service",
+            SpecialKind::Premium => "premium",
+            SpecialKind::Hotline => "hotline",
+            SpecialKind::Freephone => "freephone",
+            SpecialKind::Virtual => "virtual",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        use SpecialKind::*;
+        [Emergency, Service, Premium, Hotline, Freephone, Virtual]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
 /// Numbers that begin alike and have so many digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct SpecialRow {
@@ -38,61 +62,35 @@ pub struct SpecialRow {
     pub source: &'static str,
 }
 
-const PLAN: &str = "numbering plan of telecom networks (电信网编号计划)";
-const K24: &str = "FEATURES.md K24";
-const K03: &str = "FEATURES.md K03: no 170/171, no virtual numbers";
+/// The file, for documents and tests.
+pub const SHIPPED: &str = include_str!("../../../../data/special.csv");
 
-const fn row(
-    prefix: &'static str,
-    digits: (u8, u8),
-    kind: SpecialKind,
-    name: &'static str,
-    source: &'static str,
-) -> SpecialRow {
-    SpecialRow { prefix, digits_min: digits.0, digits_max: digits.1, kind, name, source }
+/// Reads the text of a table; `Err` is the first line that is none.
+fn read(text: &'static str) -> Result<Vec<SpecialRow>, &'static str> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| read_row(line).ok_or(line)).collect()
 }
 
-/// The first row that fits decides, so the particular stand before the general.
-const ROWS: [SpecialRow; 31] = {
-    use SpecialKind::*;
-    [
-        row("110", (3, 3), Emergency, "公安报警", K24),
-        row("119", (3, 3), Emergency, "火警", K24),
-        row("120", (3, 3), Emergency, "急救", K24),
-        row("122", (3, 3), Emergency, "交通事故", K24),
-        row("112", (3, 3), Emergency, "移动终端紧急呼叫", "3GPP TS 22.101"),
-        row("12110", (5, 20), Emergency, "短信报警", PLAN),
-        row("12122", (5, 5), Emergency, "高速公路报警救援", PLAN),
-        row("12395", (5, 5), Emergency, "水上搜救", PLAN),
-        row("160", (5, 8), Premium, "声讯台", PLAN),
-        row("168", (5, 8), Premium, "声讯台", PLAN),
-        row("1259", (5, 20), Premium, "移动声讯", PLAN),
-        row("11600", (5, 8), Premium, "声讯", PLAN),
-        row("106", (7, 10), Service, "短信通道", PLAN),
-        row("106", (12, 20), Service, "短信通道", PLAN),
-        row("1010", (8, 8), Service, "全国统一接入", PLAN),
-        row("179", (5, 5), Service, "IP 接入", PLAN),
-        row("114", (3, 3), Service, "查号", PLAN),
-        row("117", (3, 3), Service, "报时", PLAN),
-        row("121", (3, 3), Service, "天气", PLAN),
-        row("10", (5, 6), Service, "运营商客服", PLAN),
-        row("11", (5, 6), Service, "社会服务", PLAN),
-        row("12", (5, 6), Service, "政务服务", PLAN),
-        row("95", (5, 8), Service, "全国客服", PLAN),
-        row("96", (5, 8), Service, "省内客服", PLAN),
-        row("400", (10, 10), Hotline, "400 号码", "seed 004:4"),
-        row("800", (10, 10), Freephone, "800 号码", PLAN),
-        row("170", (11, 11), Virtual, "虚拟运营商", K03),
-        row("171", (11, 11), Virtual, "虚拟运营商", K03),
-        row("162", (11, 11), Virtual, "虚拟运营商", K03),
-        row("165", (11, 11), Virtual, "虚拟运营商", K03),
-        row("167", (11, 11), Virtual, "虚拟运营商", K03),
-    ]
-};
+fn read_row(line: &'static str) -> Option<SpecialRow> {
+    let mut words = line.splitn(6, ',');
+    let prefix = words.next()?;
+    let digits_min: u8 = words.next()?.parse().ok()?;
+    let digits_max = words.next()?.parse().ok()?;
+    let kind = SpecialKind::of(words.next()?)?;
+    let (name, source) = (words.next()?, words.next()?);
+    let is_sound = !prefix.is_empty()
+        && prefix.bytes().all(|byte| byte.is_ascii_digit())
+        && prefix.len() <= usize::from(digits_min)
+        && digits_min <= digits_max
+        && !name.is_empty()
+        && !source.is_empty();
+    is_sound.then_some(SpecialRow { prefix, digits_min, digits_max, kind, name, source })
+}
 
 /// Every row, in the order in which they are asked.
 pub fn special_rows() -> &'static [SpecialRow] {
-    &ROWS
+    static ROWS: OnceLock<Vec<SpecialRow>> = OnceLock::new();
+    ROWS.get_or_init(|| read(SHIPPED).expect("data/special.csv is read by a test"))
 }
 
 /// Whether a number, as dialled, is one that calls for help (row K24).
@@ -101,12 +99,12 @@ pub fn is_emergency(dialled: &str) -> bool {
 }
 
 /// The row that a number, as dialled and in digits only, falls under.
-pub(super) fn special(digits: &str) -> Option<&'static SpecialRow> {
+pub fn special(digits: &str) -> Option<&'static SpecialRow> {
     let fits = |row: &&SpecialRow| {
         digits.starts_with(row.prefix)
             && (usize::from(row.digits_min)..=usize::from(row.digits_max)).contains(&digits.len())
     };
-    ROWS.iter().find(fits)
+    special_rows().iter().find(fits)
 }
 
 #[cfg(test)]
@@ -115,12 +113,25 @@ mod tests {
 
     #[test]
     fn k24_no_row_is_hidden_by_one_before_it() {
-        for (place, row) in ROWS.iter().enumerate() {
+        for (place, row) in special_rows().iter().enumerate() {
             let example = format!("{:0<width$}", row.prefix, width = usize::from(row.digits_min));
             let longest = format!("{:9<width$}", row.prefix, width = usize::from(row.digits_max));
             let found = [special(&example), special(&longest)].map(|found| found.map(|found| found.kind));
             assert!(found.contains(&Some(row.kind)), "row {place}: {row:?}");
             assert!(!row.source.is_empty() && !row.name.is_empty() && row.digits_min <= row.digits_max);
+        }
+    }
+
+    #[test]
+    fn k24_every_line_of_the_table_reads_and_a_wrong_one_is_named() {
+        assert_eq!(special_rows().len(), 31);
+        for wrong in [
+            "110,3,3,emergency,公安报警",
+            "1x0,3,3,emergency,a,b",
+            "110,3,2,emergency,a,b",
+            "110,3,3,police,a,b",
+        ] {
+            assert_eq!(read(wrong), Err(wrong));
         }
     }
 

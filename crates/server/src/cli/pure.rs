@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hotline::calendar::Date;
-use hotline::number::{RuleHit, Rules, SegmentRow, Segments, classify};
+use hotline::number::{RuleHit, Rules, SegmentRow, Segments, SpecialKind, SpecialRow, classify, special};
 use hotline::rating::{Charge, Tariffs, Usage, Zone, price};
 use hotline::region::normalise;
 use hotline::{HotlineNumber, Money, PlanId};
@@ -126,7 +126,7 @@ fn if_there<T: serde::de::DeserializeOwned>(context: &Context, request: &Request
 #[derive(Args)]
 #[command(after_help = "例 / example: sibai number 4006128998 --json")]
 pub struct Number {
-    /// 400 号码 / the number
+    /// 400 号码，或 110、168 等特殊号码 / a 400 number, or a special one such as 110 or 168…
     number: String,
     /// 哪一天 / on which day
     #[arg(long, value_name = "DATE")]
@@ -174,6 +174,11 @@ pub fn read_number(text: &str) -> Outcome<HotlineNumber> {
 
 /// `sibai number`
 pub fn number(context: &Context, words: &Number) -> Ran {
+    let digits: String = words.number.chars().filter(|letter| !"- ".contains(*letter)).collect();
+    if let Some(row) = special(&digits).filter(|row| row.kind != SpecialKind::Hotline) {
+        context.show(row, |row| show_special(context, &digits, row))?;
+        return Ok(0);
+    }
     let number = read_number(&words.number)?;
     let at = match &words.at {
         Some(text) => context.instant(text)?,
@@ -210,6 +215,17 @@ pub fn number(context: &Context, words: &Number) -> Ran {
     };
     context.show(&shown, |shown| show_number(context, shown))?;
     Ok(0)
+}
+
+/// A number that is no subscriber's, with the row of `data/special.csv` it falls under.
+fn show_special(context: &Context, digits: &str, row: &SpecialRow) {
+    let SpecialRow { prefix, digits_min, digits_max, kind, name, source } = row;
+    let kind = kind.as_str();
+    context.say(
+        format!("{digits}：{name}（{kind}，{prefix} 开头，{digits_min} 至 {digits_max} 位），不能绑定，也不能前转到"),
+        format!("{digits}: {name} ({kind}, begins with {prefix}, {digits_min} to {digits_max} digits), can be neither bound nor forwarded to"),
+    );
+    context.say(format!("来源：{source}"), format!("source: {source}"));
 }
 
 fn show_number(context: &Context, shown: &Shown) {
