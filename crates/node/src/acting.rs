@@ -179,6 +179,10 @@ impl Node {
             // A phone that is registered nowhere is as one that is switched off: 480, Q.850 20 (subscriber absent).
             let (outcome, status, q850) = match kind {
                 Some(DestinationKind::Extension) => (LegOutcome::NoAnswer, 480, Some(20)),
+                // Where only carriers are heard nobody could answer: Q.850 3, no route to the destination.
+                Some(DestinationKind::SipUri) if self.listeners.to_sip_uri().is_none() => {
+                    (LegOutcome::TrunkFailed, 503, Some(3))
+                }
                 _ => (LegOutcome::TrunkFailed, 503, None),
             };
             self.echoes.push_back((id, Event::LegFailed { leg, outcome, status, q850 }));
@@ -196,7 +200,8 @@ impl Node {
         let (to, request_uri, first_response_ms) = match (destination.kind, way) {
             (DestinationKind::SipUri, _) => {
                 let address = address_of(&destination.number)?;
-                (Hop::udp(address), destination.number.to_string(), FIRST_RESPONSE_MS)
+                let to = Hop { listener: self.listeners.to_sip_uri()?, ..Hop::udp(address) };
+                (to, destination.number.to_string(), FIRST_RESPONSE_MS)
             }
             (DestinationKind::Extension, _) => {
                 let first = bindings.first()?;

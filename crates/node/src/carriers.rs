@@ -13,7 +13,7 @@ use hotline::{Mono, PlanId};
 use serde::{Deserialize, Serialize};
 use sip::{Failure, FailureKind, Hop, RegistrationId, Transport};
 
-use crate::guard::Role;
+use crate::listeners::Listeners;
 use registering::Registering;
 pub use registering::RegistrationStanding;
 pub(crate) use registering::{credentials, register};
@@ -51,8 +51,7 @@ const QUIET_MS_MAX: u64 = 300_000;
 pub struct Carriers {
     configs: Vec<TrunkConfig>,
     health: Vec<Health>,
-    /// What carries messages at each of our listeners, and who speaks there.
-    listeners: Arc<[(Transport, Role)]>,
+    listeners: Listeners,
     /// Registrations of trunks that are no more, until their end is answered.
     leaving: Vec<RegistrationId>,
     /// Whether no registration is wanted: the process is about to end.
@@ -81,7 +80,7 @@ pub(crate) struct DueRegister {
 }
 
 impl Carriers {
-    pub fn new(configs: Vec<TrunkConfig>, listeners: Arc<[(Transport, Role)]>, now: Mono) -> Self {
+    pub fn new(configs: Vec<TrunkConfig>, listeners: Listeners, now: Mono) -> Self {
         let row = |config: &TrunkConfig| Trunk {
             name: Arc::from(config.name.as_str()),
             address: Arc::from(config.address.to_string()),
@@ -140,16 +139,15 @@ impl Carriers {
         gone
     }
 
-    /// The way to a trunk: by what it speaks, from our listener that speaks it too.
+    /// The way to a trunk: by what it speaks, from the listener of ours that its profile names, or one that speaks it too.
     pub fn way(&self, config: &TrunkConfig) -> Hop {
         let transport = match config.profile.transport {
             trunk::Transport::Udp => Transport::Udp,
             trunk::Transport::Tcp => Transport::Tcp,
             trunk::Transport::Tls => Transport::Tls,
         };
-        let with = |role| self.listeners.iter().position(|known| *known == (transport, role));
-        let listener = with(Role::Trunks).or_else(|| with(Role::Any)).unwrap_or(0);
-        Hop { transport, listener: listener as u16, remote: config.address, connection: None }
+        let listener = self.listeners.to_trunk(transport, config.profile.listen);
+        Hop { transport, listener, remote: config.address, connection: None }
     }
 
     fn take_back(&mut self, place: usize, now: Mono) -> Option<DueRegister> {
@@ -371,7 +369,7 @@ fn same_binding(one: &TrunkConfig, other: &TrunkConfig) -> bool {
     let of = |config: &TrunkConfig| {
         let known = config.registration()?;
         let text = (known.user.clone(), known.domain.clone(), known.registrar.clone());
-        Some((config.address, config.profile.transport, text))
+        Some((config.address, config.profile.transport, config.profile.listen, text))
     };
     of(one).is_some() && of(one) == of(other)
 }
@@ -416,7 +414,7 @@ mod tests {
             cost_plan: None,
             profile: Profile { sources: vec!["192.0.2.9".into()], ..Profile::default() },
         };
-        Carriers::new(vec![config], Arc::from([(Transport::Udp, Role::Any)]), Mono(0))
+        Carriers::new(vec![config], Listeners::default(), Mono(0))
     }
 
     fn failed(status: u16, retry_after_s: Option<u32>) -> Failure {

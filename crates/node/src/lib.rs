@@ -18,6 +18,7 @@ mod describing;
 mod help;
 mod keys;
 mod legs;
+mod listeners;
 mod people;
 mod slot;
 mod speaking;
@@ -26,6 +27,7 @@ mod trial;
 pub use books::{Account, MonthOf};
 pub use carriers::{RegistrationStanding, TrunkConfig};
 pub use help::HelpStep;
+pub use listeners::Listener;
 pub use node::{Config, Input, Node, Notice, Output, Totals};
 pub use people::{Change, Loaded};
 pub use trial::{

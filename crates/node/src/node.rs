@@ -22,9 +22,10 @@ use crate::arriving::{LOAD_MS_MAX, Parked};
 use crate::books::Books;
 use crate::carriers::{Carriers, RegistrationStanding, TrunkConfig};
 use crate::directory::{Directory, Place};
-use crate::guard::{Banned, Guard, Limits, Role, Standing};
+use crate::guard::{Banned, Guard, Limits, Standing};
 use crate::help::{HelpStep, Helps};
 use crate::journal::{Chunk, Record, Writer};
+use crate::listeners::{Listener, Listeners};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
 use crate::phones::{Kept, Phones};
@@ -45,8 +46,8 @@ pub struct Config {
     pub sip: sip::Config,
     /// Carrier trunks.
     pub trunks: Vec<TrunkConfig>,
-    /// Who may speak on each listener of `sip`; those beyond are for anybody.
-    pub roles: Vec<Role>,
+    /// What is said of each listener of `sip`; those beyond are for anybody.
+    pub listeners: Vec<Listener>,
     /// What strangers are allowed.
     pub guard: Limits,
     /// Plans.
@@ -194,6 +195,7 @@ pub struct Node {
     pub(crate) endpoint: Endpoint,
     pub(crate) directory: Directory,
     pub(crate) books: Books,
+    pub(crate) listeners: Listeners,
     pub(crate) carriers: Carriers,
     pub(crate) phones: Phones,
     pub(crate) guard: Guard,
@@ -239,16 +241,16 @@ impl Node {
     pub fn new(config: Config) -> Self {
         let mut books = Books::default();
         books.open_own(&TenantId::provider());
-        let role = |place: usize| config.roles.get(place).copied().unwrap_or_default();
-        let listeners = config.sip.listeners.iter().enumerate();
-        let listeners = listeners.map(|(place, listener)| (listener.transport, role(place))).collect();
+        let listeners = Listeners::new(&config.sip, &config.listeners);
+        let roles = config.listeners.iter().map(|listener| listener.role).collect();
         let mut node = Self {
             endpoint: Endpoint::new(config.sip),
             directory: Directory::new(config.warm_max),
             books,
-            carriers: Carriers::new(config.trunks, listeners, Mono(0)),
+            carriers: Carriers::new(config.trunks, listeners.clone(), Mono(0)),
+            listeners,
             phones: Phones::new(key_of(config.seed)),
-            guard: Guard::new(config.guard, config.roles),
+            guard: Guard::new(config.guard, roles),
             tariffs: Arc::new(config.tariffs),
             regions: config.regions,
             holidays: Arc::new(HolidayYears::shipped().clone()),

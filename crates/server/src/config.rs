@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use hotline::trunk::Profile;
+use hotline::trunk::{Profile, ProfileFault, Transport};
 use node::guard::{Limits, Role};
 use serde::Deserialize;
 use toml::Spanned;
@@ -215,6 +215,25 @@ impl Config {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Wrong { file: file.to_owned(), problems: vec![(0, error.to_string())] })?;
         Config::parse(&text, file)
+    }
+
+    /// Whether the listener that a trunk's profile names is there, with its transport; one that names none has any.
+    ///
+    /// # Errors
+    /// [`ProfileFault::UnknownListener`].
+    pub fn has_listener_of(&self, profile: &Profile) -> Result<(), ProfileFault> {
+        let Some(address) = profile.listen else { return Ok(()) };
+        let carries = |over: &Over| match profile.transport {
+            Transport::Udp => *over == Over::Udp,
+            Transport::Tcp => *over == Over::Tcp,
+            Transport::Tls => matches!(over, Over::Tls { .. }),
+        };
+        let mut all = std::iter::once((self.sip.listen, &Over::Udp))
+            .chain(self.listeners.iter().map(|listen| (listen.bind, &listen.over)));
+        match all.any(|(bind, over)| bind == address && carries(over)) {
+            true => Ok(()),
+            false => Err(ProfileFault::UnknownListener { address }),
+        }
     }
 
     /// Reads the text of a file.
@@ -445,7 +464,7 @@ impl Checker<'_> {
             Some(url) => self.database(url),
             None => format!("sqlite:{}", written.data_dir.join("sibai.db").display()),
         };
-        Some(Config {
+        let config = Config {
             node,
             database_url,
             sip: sip?,
@@ -475,7 +494,14 @@ impl Checker<'_> {
             authorities: written.sip.authorities,
             trunks: trunks.into_iter().collect::<Option<_>>()?,
             data_dir: written.data_dir,
-        })
+        };
+        for (trunk, written) in config.trunks.iter().zip(&written.trunk) {
+            if let Err(fault) = config.has_listener_of(&trunk.profile) {
+                let at = written.profile.as_ref().map_or(0, |profile| profile.span().start);
+                self.say(at, format!("trunk.profile: {}", fault.text().1));
+            }
+        }
+        Some(config)
     }
 
     fn say(&mut self, at: usize, problem: impl Into<String>) {
@@ -767,6 +793,26 @@ mod tests {
         let told = [sip.advertised, http.advertised, listeners[0].advertised];
         assert_eq!(told, [Some(([203, 0, 113, 1], 5060).into()); 3]);
         assert_eq!(media.advertised, Some([203, 0, 113, 1].into()));
+    }
+
+    #[test]
+    fn x04_a_trunk_names_a_listener_that_is_there() {
+        let read = |profile: &str| {
+            parse(&format!(
+                "[sip]\nlisten = \"10.9.0.1:5060\"\n\
+                 [[listen]]\ntransport = \"udp\"\nbind = \"10.8.0.1:5060\"\n\
+                 [[listen]]\ntransport = \"tcp\"\nbind = \"10.7.0.1:5060\"\n\
+                 [[trunk]]\nname = \"line\"\naddress = \"10.8.0.9:5060\"\n[trunk.profile]\n{profile}\n"
+            ))
+        };
+        for known in ["10.9.0.1:5060", "10.8.0.1:5060", "10.7.0.1:5060\"\ntransport = \"tcp"] {
+            let listen = read(&format!("listen = \"{known}\"")).expect("known").trunks[0].profile.listen;
+            assert_eq!(listen, known[..13].parse().ok());
+        }
+        for unknown in ["10.8.0.1:5061", "10.7.0.1:5060", "10.8.0.1:5060\"\ntransport = \"tcp"] {
+            let wrong = read(&format!("listen = \"{unknown}\"")).expect_err("unknown");
+            assert!(wrong.to_string().contains("sibai.toml:12: trunk.profile: listen is 10."), "{wrong}");
+        }
     }
 
     #[test]

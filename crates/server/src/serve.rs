@@ -16,7 +16,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hotline::region::RegionTable;
-use node::guard::Role;
 use node::{Node, recovery};
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
@@ -78,6 +77,9 @@ pub enum ServeError {
     Media(#[from] media::StartError),
     #[error("trunk {name}: {address:?} is no address and port, and no name that leads to one")]
     Trunk { name: String, address: String },
+    /// A trunk is to be called by a listener that is not configured.
+    #[error("trunk {name}: {code}: {why}")]
+    UnknownListener { name: String, code: &'static str, why: String },
     #[error("{0}")]
     System(#[from] io::Error),
 }
@@ -101,6 +103,7 @@ impl ServeError {
             | ServeError::Tls(_)
             | ServeError::Media(_)
             | ServeError::Trunk { .. }
+            | ServeError::UnknownListener { .. }
             | ServeError::System(_) => false,
         }
     }
@@ -231,6 +234,7 @@ impl Process {
         let mut identities = Vec::new();
         let web = WebThread::start(&config, shown.clone(), &mut identities)?;
         let (store, work, opened) = open_data(&config, &inbox, &meters)?;
+        listeners_are_known(&config, &opened.provider.trunks)?;
         let sockets = listen_sip(&config)?;
         let local = sockets[0].udp.local();
         let snapshot = Arc::new(opened.snapshot);
@@ -268,7 +272,7 @@ impl Process {
         let mut node = Node::new(node::Config {
             sip,
             trunks: with_passwords(opened.provider.trunks),
-            roles: roles(&config),
+            listeners: listeners(&config),
             guard: config.guard,
             tariffs: opened.provider.tariffs,
             regions: Arc::new(regions(&config)),
@@ -436,10 +440,26 @@ fn cannot_listen(address: SocketAddr, error: io::Error) -> ServeError {
     ServeError::Listen { what: "SIP on", address, error }
 }
 
-/// Who may speak on each listener of the endpoint; that of WebSockets is the last.
-fn roles(config: &Config) -> Vec<Role> {
-    let further = config.listeners.iter().map(|listen| listen.role);
-    std::iter::once(config.sip.role).chain(further).chain([config.http.role]).collect()
+/// What is said of each listener of the endpoint; that of WebSockets is the last.
+fn listeners(config: &Config) -> Vec<node::Listener> {
+    let further = config.listeners.iter().map(|listen| (listen.role, Some(listen.bind)));
+    std::iter::once((config.sip.role, Some(config.sip.listen)))
+        .chain(further)
+        .chain([(config.http.role, None)])
+        .map(|(role, bound)| node::Listener { role, bound })
+        .collect()
+}
+
+/// A trunk that names a listener there is not would be called from an address its carrier does not know.
+fn listeners_are_known(config: &Config, trunks: &[node::TrunkConfig]) -> Result<(), ServeError> {
+    for trunk in trunks {
+        config.has_listener_of(&trunk.profile).map_err(|fault| ServeError::UnknownListener {
+            name: trunk.name.clone(),
+            code: fault.code(),
+            why: fault.text().1,
+        })?;
+    }
+    Ok(())
 }
 
 /// Binds the streams that `[[listen]]` names and starts their thread; each listener joins those the endpoint knows, in

@@ -2,6 +2,7 @@
 //! A profile is data; what is missing has the default named here, and what is wrong is told with a stable code.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct Profile {
     pub carrier: String,
     /// How SIP travels.
     pub transport: Transport,
+    /// Which of our listeners it is called by: the address that one is bound to. Without it the first for trunks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
     /// Further addresses that the carrier calls from, `ip` or `ip:port`.
     pub sources: Vec<String>,
     /// Its share among healthy trunks of equal priority, 1 to 1000.
@@ -83,6 +87,7 @@ impl Default for Profile {
         Self {
             carrier: String::new(),
             transport: Transport::Udp,
+            listen: None,
             sources: Vec::new(),
             weight: 1,
             calls_max: None,
@@ -259,6 +264,8 @@ pub enum ProfileFault {
     Passwords,
     /// Its calls are to prove a password, and there is none.
     NoPassword,
+    /// None of our listeners of its transport is bound to the address it names; whoever knows the listeners tells it.
+    UnknownListener { address: SocketAddr },
     /// Our own number is to be shown and none is given.
     NoOwnNumber,
     /// The caller or the 400 number is to be shown, and the carrier does not permit it.
@@ -278,6 +285,7 @@ impl ProfileFault {
             ProfileFault::RegistrationText { .. } => "not_writable",
             ProfileFault::Passwords => "more_than_one_password",
             ProfileFault::NoPassword => "no_password",
+            ProfileFault::UnknownListener { .. } => "unknown_listener",
             ProfileFault::NoOwnNumber => "no_own_number",
             ProfileFault::NotPermitted { .. } => "not_permitted",
         }
@@ -321,6 +329,10 @@ impl ProfileFault {
             ProfileFault::NoPassword => (
                 "challenge = true 要在 registration 中写明用户和密码（只鉴权不注册写 expires_s = 0）".into(),
                 "challenge = true needs user and password in registration (expires_s = 0 registers not at all)".into(),
+            ),
+            ProfileFault::UnknownListener { address } => (
+                format!("listen 为 {address}，sibai.toml 中没有按本中继的 transport 绑定在这个地址上的监听"),
+                format!("listen is {address}, and no listener of sibai.toml with its transport is bound there"),
             ),
             ProfileFault::NoOwnNumber => (
                 "show = own 要在 numbers 中写明本中继自有的号码".into(),
@@ -393,7 +405,7 @@ impl Profile {
         if user.is_empty() || !user.chars().all(is_user) {
             faults.push(ProfileFault::RegistrationUser { text: user.clone() });
         }
-        if !registrar.is_empty() && registrar.parse::<std::net::SocketAddr>().is_err() {
+        if !registrar.is_empty() && registrar.parse::<SocketAddr>().is_err() {
             faults.push(ProfileFault::Source { text: registrar.clone() });
         }
         let is_domain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
@@ -412,8 +424,7 @@ impl Profile {
 
     fn check_numbers(&self, faults: &mut Vec<ProfileFault>) {
         for source in &self.sources {
-            if source.parse::<std::net::IpAddr>().is_err() && source.parse::<std::net::SocketAddr>().is_err()
-            {
+            if source.parse::<std::net::IpAddr>().is_err() && source.parse::<SocketAddr>().is_err() {
                 faults.push(ProfileFault::Source { text: source.clone() });
             }
         }

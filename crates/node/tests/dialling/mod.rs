@@ -33,6 +33,8 @@ pub fn sdp(port: u16) -> String {
 pub struct Far {
     pub endpoint: Endpoint,
     pub at: SocketAddr,
+    /// The listener of the node that spoke to it last, and that it speaks to.
+    pub listener: u16,
     /// The leg that the node opened, or it opened to the node.
     pub leg: Option<LegId>,
     /// All events, in their order.
@@ -53,6 +55,7 @@ impl Far {
         Far {
             endpoint,
             at,
+            listener: 0,
             leg: None,
             events: Vec::new(),
             heard: Vec::new(),
@@ -123,10 +126,15 @@ pub const CARRIER: usize = 1;
 impl World {
     /// A phone, and a carrier for each of the trunks.
     pub fn new(trunks: Vec<TrunkConfig>) -> World {
-        let config = house::config(NODE, house::trunk());
+        World::of(node::Config { trunks, ..house::config(NODE, house::trunk()) })
+    }
+
+    /// The same, with more than trunks.
+    pub fn of(config: node::Config) -> World {
+        let trunks = &config.trunks;
         let mut fars = vec![Far::new(SocketAddr::from(([198, 51, 100, 7], 40_001)), 100)];
         fars.extend(trunks.iter().zip(101..).map(|(trunk, seed)| Far::new(trunk.address, seed)));
-        let mut node = Node::new(node::Config { trunks, ..config });
+        let mut node = Node::new(config);
         let secret = Secret::of("acme-8001", PASSWORD);
         let desk = Extension { name: "desk".into(), number: "8001".into(), secret, srtp: Srtp::Off };
         let acme = house::enterprise("acme", 6_010_114, Vec::new(), hotline::enterprise::Then::Busy);
@@ -205,11 +213,11 @@ impl World {
         let mut flying = VecDeque::new();
         self.step(input, &mut flying);
         while let Some((from, bytes)) = flying.pop_front() {
-            self.step(Input::Datagram { from: Hop::udp(from), bytes: &bytes }, &mut flying);
+            self.step(Input::Datagram { from, bytes: &bytes }, &mut flying);
         }
     }
 
-    fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
+    fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(Hop, Vec<u8>)>) {
         self.mono += 10;
         let wall = Beijing::date(2026, 10, 12).wall();
         self.node.handle(input, Now { mono: Mono(self.mono), wall });
@@ -242,7 +250,7 @@ impl World {
                 let mut text = String::from_utf8(sent.bytes.to_vec()).expect("text");
                 far.cannot.iter().for_each(|word| text = text.replace(word, ""));
                 far.said.push(text.clone().into_bytes());
-                flying.push_back((far.at, text.into_bytes()));
+                flying.push_back((Hop { listener: far.listener, ..Hop::udp(far.at) }, text.into_bytes()));
             }
         }
         if let Some(loaded) = answer {
@@ -255,6 +263,7 @@ impl World {
         let far = self.fars.iter_mut().find(|far| far.at == to.remote);
         let far = far.unwrap_or_else(|| panic!("nobody is at {to}: {text}"));
         far.heard.push(text);
+        far.listener = to.listener;
         if !far.silent {
             far.endpoint.receive(bytes, SocketAddr::from(NODE), self.mono);
             far.take_events(self.mono);

@@ -65,7 +65,7 @@ pub fn config(at: impl Into<SocketAddr>, trunk: TrunkConfig) -> Config {
     Config {
         sip: sip::Config::new(at.into(), 1),
         trunks: vec![trunk],
-        roles: Vec::new(),
+        listeners: Vec::new(),
         guard: Default::default(),
         tariffs: Tariffs::shipped(),
         regions: Arc::new(RegionTable::shipped().clone()),

@@ -71,7 +71,7 @@ pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
     if name.trim().is_empty() {
         return Err(Refusal::invalid("中继要有名称", "a trunk has a name"));
     }
-    no_faults(&profile)?;
+    refuse(&profile.faults())?;
     let before = desk.store.trunks().await?.into_iter().find(|row| row.name == name);
     keep_password(&mut profile, before.as_ref().map(|row| &row.profile));
     let capacity = None;
@@ -94,6 +94,7 @@ pub async fn trunk_add(desk: &Desk, asked: &TrunkAdd) -> Outcome<Trunk> {
         )
     })?;
     can_be_known(desk, &row.profile)?;
+    has_a_listener(desk, &row)?;
     if let Some(plan) = &row.cost_plan
         && plans(&desk.store).await?.versions_of(plan).is_empty()
     {
@@ -133,8 +134,7 @@ fn keep_password(profile: &mut Profile, before: Option<&Profile>) {
     }
 }
 
-fn no_faults(profile: &Profile) -> Outcome<()> {
-    let faults = profile.faults();
+fn refuse(faults: &[ProfileFault]) -> Outcome<()> {
     if faults.is_empty() {
         return Ok(());
     }
@@ -159,6 +159,12 @@ fn can_be_known(desk: &Desk, profile: &Profile) -> Outcome<()> {
         format!("注册密码无法取得：{error}"),
         format!("the password cannot be had: {error}"),
     ))
+}
+
+/// Where a server runs it is the one whose listener a trunk names; a trunk that is off names none.
+fn has_a_listener(desk: &Desk, row: &TrunkRow) -> Outcome<()> {
+    let Some(live) = desk.live.as_ref().filter(|_| row.enabled) else { return Ok(()) };
+    live.config().has_listener_of(&row.profile).or_else(|fault| refuse(&[fault]))
 }
 
 async fn tell_trunks(desk: &Desk) -> Outcome<()> {

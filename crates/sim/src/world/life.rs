@@ -65,7 +65,7 @@ impl World {
         let mut node = Node::new(Config {
             sip,
             trunks: self.trunks.clone(),
-            roles: Vec::new(),
+            listeners: Vec::new(),
             guard: Default::default(),
             tariffs: self.tariffs.clone(),
             regions: self.regions.clone(),
