@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::enterprise::compile;
-use hotline::trunk::Profile;
+use hotline::trunk::{Profile, Shown};
 use hotline::{Beijing, Money, PlanId, Wall};
 use node::directory::{Entry, Place};
 use node::{Change, Input, Node, TrunkConfig};
@@ -161,7 +161,8 @@ pub enum Deed {
     Die,
 }
 
-/// The provider's trunks: two that are sound, one that is flaky, one for calls in only.
+/// The provider's trunks: two that are sound, one that is flaky, one for calls in only. Each shows another number
+/// (row K06), and one is a trusted network that asserts withheld numbers.
 pub fn trunks() -> Vec<TrunkConfig> {
     let trunk = |name: &str, host: u8, outgoing: bool, priority: u32| TrunkConfig {
         name: name.into(),
@@ -173,12 +174,18 @@ pub fn trunks() -> Vec<TrunkConfig> {
         profile: Profile { options_s: 0, tones: name != "flaky", ..Profile::default() },
         cost_plan: Some(PlanId::new("C1")),
     };
-    vec![
+    let mut trunks = vec![
         trunk("flaky", 3, true, 1),
         trunk("north", 1, true, 2),
         trunk("south", 2, true, 3),
         trunk("inward", 4, false, 4),
-    ]
+    ];
+    trunks[0].profile.trusted = true;
+    trunks[1].profile.numbers = vec!["01062000001".into()];
+    trunks[1].profile.show = Shown::Own;
+    trunks[2].profile.shows_hotline = true;
+    trunks[2].profile.show = Shown::Hotline;
+    trunks
 }
 
 impl World {
@@ -384,7 +391,7 @@ impl World {
             2 => format!("0755{}", 22_000_000 + dice.within(0, 9)),
             _ => format!("{}", 62_000_000 + dice.within(0, 20)),
         };
-        let plan = CallerPlan {
+        let mut plan = CallerPlan {
             give_up_ms: Some(if dice.chance(200) { dice.around(6_000).max(5) } else { 150_000 }),
             late_offer: dice.chance(60),
             acks_lost: match dice.within(0, 49) {
@@ -397,6 +404,9 @@ impl World {
             talk: talk(dice, 600),
             ..CallerPlan::default()
         };
+        if plan.withheld {
+            plan.headers = format!("P-Asserted-Identity: <sip:{caller}@10.0.1.1>\r\nPrivacy: id\r\n");
+        }
         self.far.call(home, &caller, &number, plan, out);
     }
 

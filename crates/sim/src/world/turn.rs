@@ -8,6 +8,7 @@ use hotline::CallId;
 use hotline::call::Tone;
 use hotline::number::is_emergency;
 use hotline::settlement::{self, Settlement};
+use hotline::trunk::Shown;
 use node::media::Event as MediaEvent;
 use node::{Change, Input, Loaded, Notice, Output, TrunkConfig};
 
@@ -172,10 +173,11 @@ impl World {
         }
     }
 
-    /// Every INVITE of the node shows a number of ours on a trunk, the 400 number where a profile permits that, or its
-    /// call's caller, and then by which 400 number it was diverted; a withheld number is nowhere (row K06). Its
-    /// repetitions may outlive the call: nothing has been heard that a CANCEL could answer (RFC 3261 9.1).
-    fn check_display(&mut self, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
+    /// Every INVITE of the node shows what the profile of its very trunk permits (row K06): a number of ours there, the 400
+    /// number, or its call's caller and then by which 400 number it was diverted. A number is asserted to trusted trunks
+    /// alone, and a withheld one is written nowhere else. An INVITE's repetitions may outlive the call: nothing has been
+    /// heard that a CANCEL could answer (RFC 3261 9.1).
+    fn check_display(&mut self, to: SocketAddr, bytes: &[u8], call: Option<CallId>) -> Result<(), String> {
         let invite =
             Message::read(bytes).filter(|message| message.method == Method::Invite && message.status == 0);
         let Some(invite) = invite.filter(|invite| invite.to_tag().is_empty()) else { return Ok(()) };
@@ -187,25 +189,43 @@ impl World {
             return self.check_help(&invite);
         }
         let from = user_of(invite.from);
-        let is_own =
-            |trunk: &hotline::trunk::Trunk| trunk.profile.numbers.iter().any(|number| number == from);
-        let Some(live) = node.calls().find(|known| Some(known.id()) == call) else {
+        let profile = self.trunks.iter().find(|trunk| trunk.address == to).map(|trunk| &trunk.profile);
+        let is_own = || profile.is_some_and(|profile| profile.numbers.iter().any(|number| number == from));
+        let Some(known) = node.calls().find(|known| Some(known.id()) == call) else {
             // A test call has no caller who could be shown.
-            let own = call.is_some() && node.trunks().rows.iter().any(is_own);
+            let own = call.is_some() && is_own();
             return if own { Ok(()) } else { Err(format!("an INVITE without a call shows {from}")) };
         };
-        let own = |trunk: &hotline::trunk::Trunk| {
-            let hotline = trunk.profile.shows_hotline && from == live.hotline().number.to_string();
-            hotline || is_own(trunk)
-        };
-        if from == "anonymous" || node.trunks().rows.iter().any(own) {
-            return Ok(());
-        }
+        let live =
+            known.live().ok_or_else(|| format!("an INVITE of the call {} that is over", known.id()))?;
+        let (caller, number) = (live.caller(), live.number().to_string());
         let text = String::from_utf8_lossy(bytes);
-        let diverted = format!("Diversion: <sip:{}@", live.hotline().number);
-        match from == live.caller() && text.contains(&diverted) {
+        let permitted = match profile.map_or(Shown::Caller, |profile| profile.show) {
+            Shown::Own => is_own(),
+            Shown::Hotline => profile.is_some_and(|profile| profile.shows_hotline) && from == number,
+            Shown::Caller => {
+                let nameless = caller.is_empty() || live.is_withheld();
+                from == if nameless { "anonymous" } else { caller }
+                    && text.contains(&format!("Diversion: <sip:{number}@"))
+                    && text.contains(&format!("History-Info: <sip:{number}@"))
+            }
+        };
+        let trusted = profile.is_some_and(|profile| profile.trusted);
+        let asserted = text.lines().find_map(|line| line.strip_prefix("P-Asserted-Identity:")).map(user_of);
+        let assertion_is_right = match asserted {
+            Some(user) => trusted && (user == from || user == caller),
+            None => !trusted || caller.is_empty(),
+        };
+        let times = text.matches(&format!("sip:{caller}@")).count();
+        let is_kept_back = caller.is_empty()
+            || !live.is_withheld()
+            || match asserted.filter(|user| *user == caller) {
+                Some(_) => times == 1 && text.contains("\r\nPrivacy: id\r\n"),
+                None => times == 0,
+            };
+        match permitted && assertion_is_right && is_kept_back {
             true => Ok(()),
-            false => Err(format!("an INVITE of {} shows {from}: {text}", live.caller())),
+            false => Err(format!("an INVITE of {caller} to {to} shows {from}: {text}")),
         }
     }
 
@@ -229,7 +249,7 @@ impl World {
         if let Some(words) = &mut self.words {
             words.sent(to, bytes);
         }
-        self.check_display(bytes, call)?;
+        self.check_display(to, bytes, call)?;
         if let Some(call) = call.filter(|_| bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes)) {
             if let Some(known) = self.disk.calls.get(&call) {
                 if !known.answered || !known.caller_dialog {
