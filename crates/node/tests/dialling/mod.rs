@@ -176,12 +176,18 @@ impl World {
 
     /// The number of `acme` rings a landline, and the first carrier calls it.
     pub fn call_the_number(&mut self) {
+        self.call_the_number_as("13510001000", |_| {});
+    }
+
+    /// As [`World::call_the_number`], with the user of its From and whatever else its INVITE says.
+    pub fn call_the_number_as(&mut self, caller: &str, change: impl FnOnce(&mut Invite)) {
         let front = house::bound("front", DestinationKind::Landline, "01062345601");
         let acme = house::enterprise("acme", 6_010_114, vec![front], Then::Dial("front".into()));
         self.turn(house::holds(&acme));
-        let from = Party { user: "13510001000".into(), host: "10.0.1.1".into(), display: None };
-        let invite =
+        let from = Party { user: caller.into(), host: "10.0.1.1".into(), display: None };
+        let mut invite =
             Invite::new(SocketAddr::from(NODE), "sip:4006010114@203.0.113.1", from, sdp(4_000).into());
+        change(&mut invite);
         let now = self.mono;
         self.fars[CARRIER].leg = self.fars[CARRIER].endpoint.invite(invite, now).ok();
         self.turn(Input::Tick);
