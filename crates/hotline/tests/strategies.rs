@@ -2,7 +2,9 @@
 
 mod phones;
 
-use hotline::enterprise::Strategy;
+use hotline::calendar::{Interval, Schedule, Week};
+use hotline::call::Fact;
+use hotline::enterprise::{NamedSchedule, Share, ShareMode, Strategy, Then};
 use hotline::flow::Chance;
 use phones::{Answer, World};
 
@@ -11,12 +13,115 @@ const CALLS: u64 = 10_000;
 const THREE_SIGMA: i64 = 120;
 
 #[test]
-fn r05_the_order_is_the_list_in_100_of_100_calls() {
-    let mut world = World::new(Strategy::Sequential, &[]);
-    for _ in 0..100 {
-        let call = world.call(|_| Answer::Busy);
-        assert_eq!(call.dialled, ["a", "b", "c", "d", "e"]);
+fn r05_the_order_is_the_list_in_each_of_10_000_calls_and_each_rings_its_time() {
+    let mut acme = phones::enterprise(Strategy::Sequential, &[]);
+    for (phone, ring_s) in acme.numbers[0].destinations.iter_mut().zip([5, 10, 15, 20, 25]) {
+        phone.ring_s = ring_s;
+    }
+    let mut world = World::of(&acme);
+    let mut chance = Chance::new(2);
+    for _ in 0..CALLS {
+        let answers: [Answer; 5] = std::array::from_fn(|_| match chance.below(5) {
+            0 => Answer::Yes,
+            1 | 2 => Answer::Rings,
+            _ => Answer::Busy,
+        });
+        let answered = answers.iter().position(|answer| *answer == Answer::Yes);
+        let tried = answered.map_or(5, |place| place + 1);
+        let began = world.now();
+        let call = world.call(|place| answers[place]);
+        assert_eq!(call.dialled, phones::NAMES[..tried], "{answers:?}");
+        assert_eq!(call.answered.as_deref(), answered.map(|place| phones::NAMES[place]));
+        let rang = (0..tried).filter(|place| answers[*place] == Answer::Rings);
+        let rang_ms: u64 = rang.map(|place| (place as u64 + 1) * 5_000).sum();
+        assert_eq!(world.now() - began, rang_ms, "{answers:?}");
         world.wait(1_000);
+    }
+}
+
+/// Two lines each; the second and the fourth are on duty in the morning alone.
+fn two_lines_and_a_duty(strategy: Strategy) -> World {
+    let mut acme = phones::enterprise(strategy, &[5, 3, 1, 1, 2]);
+    let weekly = Week::of_every_day(&Interval::parse_day(&["08:00-12:00"]).expect("hours"));
+    let schedule = Schedule { weekly, ..Schedule::default() };
+    acme.schedules = vec![NamedSchedule { name: "morning".into(), schedule }];
+    for (place, phone) in acme.numbers[0].destinations.iter_mut().enumerate() {
+        phone.lines = 2;
+        phone.duty = (place % 2 == 1).then(|| "morning".into());
+    }
+    World::of(&acme)
+}
+
+#[test]
+fn r17_r27_with_two_lines_and_duty_hours_each_strategy_takes_only_who_is_free_and_there() {
+    for strategy in [
+        Strategy::Sequential,
+        Strategy::Random,
+        Strategy::RoundRobin,
+        Strategy::LongestIdle,
+        Strategy::FewestCalls,
+        Strategy::LeastTalk,
+        Strategy::Weighted,
+    ] {
+        let mut world = two_lines_and_a_duty(strategy);
+        let mut chance = Chance::new(19);
+        let mut up: Vec<(usize, phones::Up, u64)> = Vec::new();
+        let (mut pointer, mut second_lines, mut off_duty) = (4, 0, 0);
+        for _ in 0..CALLS {
+            let on_duty = (8 * 60..12 * 60).contains(&world.minute());
+            let lines = |place: usize| up.iter().filter(|(busy, ..)| *busy == place).count();
+            let can = |place: usize| lines(place) < 2 && (place % 2 == 0 || on_duty);
+            let (call, live) = world.answer_one();
+            let place = phones::place(call.first());
+            assert!(can(place), "{strategy:?} takes {place}");
+            let in_turn = (1..=5).map(|step| (pointer + step) % 5).find(|place| can(*place));
+            match strategy {
+                Strategy::Sequential => assert_eq!(Some(place), (0..5).find(|place| can(*place))),
+                Strategy::RoundRobin => assert_eq!(Some(place), in_turn),
+                Strategy::Random
+                | Strategy::LongestIdle
+                | Strategy::FewestCalls
+                | Strategy::LeastTalk
+                | Strategy::Weighted
+                | Strategy::RingAll => {}
+            }
+            pointer = place;
+            second_lines += u32::from(lines(place) == 1);
+            off_duty += u32::from(!on_duty);
+            up.push((place, live, world.now() + 1_000 + chance.below(120_000)));
+            world.wait(1_000 + chance.below(30_000));
+            // At most five are up: of the three who are always there somebody has a line.
+            while up.len() > 5 || up.iter().any(|(_, _, until)| *until <= world.now()) {
+                let next = (0..up.len()).min_by_key(|at| up[*at].2).expect("somebody talks");
+                world.end(up.swap_remove(next).1);
+            }
+        }
+        assert!(off_duty > 1_000 && off_duty < 9_000, "{strategy:?}: {off_duty} calls off duty");
+        assert!(second_lines > 100, "{strategy:?}: {second_lines} second lines");
+    }
+}
+
+#[test]
+fn r11_percent_by_chance_is_within_three_sigma_of_10_000_and_exact_percent_is_exact() {
+    let percents = [40u8, 30, 15, 10, 5];
+    for (mode, seed) in [(ShareMode::Random, 1), (ShareMode::Random, 20_261_012), (ShareMode::Exact, 1)] {
+        let mut acme = phones::enterprise(Strategy::Sequential, &[]);
+        let shares = phones::NAMES.iter().zip(percents);
+        let shares = shares.map(|(name, percent)| Share { percent, dial: (*name).into() });
+        acme.numbers[0].otherwise = Then::Percentage { mode, shares: shares.collect() };
+        let mut world = World::of(&acme);
+        world.seeds = Chance::new(seed);
+        let mut counts = [0u64; 5];
+        for _ in 0..CALLS {
+            counts[phones::place(world.call_and_end(Answer::Yes, 1_000).first())] += 1;
+        }
+        for (count, percent) in counts.into_iter().zip(percents.map(u64::from)) {
+            let off = count.abs_diff(CALLS * percent / 100);
+            // The square of three standard deviations: 9 n p (1 - p).
+            let most =
+                if mode == ShareMode::Exact { 0 } else { 9 * CALLS * percent * (100 - percent) / 10_000 };
+            assert!(off * off <= most, "{mode:?} {seed}: {percent} % got {count}");
+        }
     }
 }
 
@@ -35,6 +140,29 @@ fn r06_random_gives_each_of_five_its_share_within_three_sigma_and_repeats_by_its
         }
         assert_eq!(first, began(seed), "seed {seed} repeats");
     }
+}
+
+#[test]
+fn r06_the_seed_is_in_the_log_and_gives_the_same_order_again() {
+    let mut world = World::new(Strategy::Random, &[]);
+    world.seeds = Chance::new(29);
+    world.logs = Some(Vec::new());
+    let orders: Vec<_> = (0..100).map(|_| world.call(|_| Answer::Busy).dialled).collect();
+    let logs = world.logs.take().expect("they are kept");
+    assert_eq!(logs.len(), 100);
+    for (log, order) in logs.iter().zip(&orders) {
+        let seed = log.iter().find_map(|dated| match &dated.fact {
+            Fact::Arrived(arrived) => Some(arrived.seed),
+            _ => None,
+        });
+        // Another node, another day: what the log says is enough.
+        let mut again = World::new(Strategy::Random, &[]);
+        again.fixed = seed;
+        again.wait(86_400_000);
+        assert_eq!(&again.call(|_| Answer::Busy).dialled, order);
+    }
+    let different = orders.iter().collect::<std::collections::BTreeSet<_>>();
+    assert!(different.len() > 40, "of 120 orders {} came up", different.len());
 }
 
 #[test]

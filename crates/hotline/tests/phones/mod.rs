@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotline::calendar::HolidayYears;
-use hotline::call::{Action, Arrival, Call, Desk, Event, LegNo};
+use hotline::call::{Action, Arrival, Call, Dated, Desk, Event, LegNo};
 use hotline::cdr::{LegOutcome, Party};
 use hotline::enterprise::{
     AccountKind, Destination, DestinationKind, Enterprise, Group, Number, Strategy, Then, compile,
@@ -60,13 +60,22 @@ pub struct World {
     mono: Mono,
     begins_at: Wall,
     pub seeds: Chance,
+    /// The seed of all calls, where it is not drawn.
+    pub fixed: Option<u64>,
+    /// The logs of all calls so far, where they are kept.
+    pub logs: Option<Vec<Vec<Dated>>>,
 }
 
 impl World {
     pub fn new(strategy: Strategy, weights: &[u8]) -> Self {
+        Self::of(&enterprise(strategy, weights))
+    }
+
+    /// The first number of a document.
+    pub fn of(enterprise: &Enterprise) -> Self {
         let trunk = Trunk::plain("north", "192.0.2.1:5060");
         Self {
-            hotline: Arc::new(compile(&enterprise(strategy, weights), 1).remove(0)),
+            hotline: Arc::new(compile(enterprise, 1).remove(0)),
             tenant: Tenant::default(),
             trunks: Trunks { rows: vec![trunk] },
             tariffs: Tariffs::shipped(),
@@ -74,6 +83,8 @@ impl World {
             mono: Mono(1_000_000),
             begins_at: Beijing::parse("2026-10-12T09:00:00").expect("a time").wall(),
             seeds: Chance::new(1),
+            fixed: None,
+            logs: None,
         }
     }
 
@@ -92,6 +103,13 @@ impl World {
 
     pub fn lines_in_use(&self) -> u32 {
         self.tenant.figures().lines_in_use
+    }
+
+    /// Minutes since midnight in Beijing.
+    pub fn minute(&self) -> u32 {
+        let text = self.both().wall.beijing().to_string();
+        let two = |from: usize| text[from..from + 2].parse::<u32>().expect("two digits");
+        two(11) * 60 + two(14)
     }
 
     fn both(&self) -> Now {
@@ -139,7 +157,7 @@ impl World {
             trunk: "north".into(),
             withheld: false,
             early: Default::default(),
-            seed: self.seeds.draw(),
+            seed: self.fixed.unwrap_or_else(|| self.seeds.draw()),
             refused: None,
         };
         let now = self.both();
@@ -234,6 +252,9 @@ impl World {
     }
 
     fn settle(&mut self, call: &Call) {
+        if let Some(logs) = &mut self.logs {
+            logs.push(call.log().to_vec());
+        }
         let settled = settle(call.id(), call.log(), &self.tariffs, 0).expect("it began");
         let record = &settled.settlement.record;
         assert!(record.ended_by != Party::Caller);
@@ -254,7 +275,8 @@ impl World {
     }
 }
 
-fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
+/// Five landlines in one group that a number dials.
+pub fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
     let destination = |(name, at): (&&str, u32)| Destination {
         name: (*name).to_owned(),
         kind: DestinationKind::Landline,
