@@ -449,12 +449,21 @@ impl Tenant {
         self.memory.keep(memo)
     }
 
-    /// Forgets a caller. It takes a turn of its own, which orders it among what calls remember.
+    /// Forgets a caller: who answered (row R15), what stands against it as a nuisance (row B12) and its calls without the
+    /// right password (row B04). It takes a turn of its own, which orders it among what calls remember.
     pub fn forget_caller(&mut self, caller: &str) {
         self.turn += 1;
         for place in self.memory.places_of(caller) {
             self.memory.put(place, None);
         }
+        self.seen.forget(caller);
+    }
+
+    /// All that is kept of a caller over a restart, emptied, as [`Tenant::forget_caller`] leaves it: the turn is its.
+    pub fn forgotten(&self, caller: &str) -> Vec<TenantState> {
+        let memories = self.memory.places_of(caller).into_iter();
+        let keys = memories.map(|place| memory_state(place, None, 0).key).chain(self.seen.keys_of(caller));
+        keys.map(|key| TenantState { key, value: String::new(), position: self.turn + 1 }).collect()
     }
 
     /// The turn of the last change noted.
@@ -685,6 +694,16 @@ pub fn memory_state(place: u16, memo: Option<&Memo>, turn: u64) -> TenantState {
     TenantState { key: format!("memory/{place}"), value, position: turn }
 }
 
+/// Whether a remembered value is one of a caller.
+pub fn is_of_caller(state: &TenantState, caller: &str) -> bool {
+    if state.key.starts_with("memory/") {
+        return Memo::read(&state.value).is_some_and(|memo| memo.caller == caller);
+    }
+    let suspect = state.key.starts_with("suspect/") && state.value.split(';').next() == Some(caller);
+    let lock = state.key.strip_prefix("lock/").and_then(|key| key.split_once('/'));
+    suspect || lock.is_some_and(|(_, whose)| whose == caller && !state.value.is_empty())
+}
+
 /// The remembered use of a phone.
 pub fn phone_state(digits: &str, used: &PhoneUse, turn: u64) -> TenantState {
     let PhoneUse { day, calls, talk_ms, ended_at } = used;
@@ -719,6 +738,42 @@ mod tests {
             dealt[deals.next(number(), 1, &[0, 30, 60])] += 1;
         }
         assert_eq!(dealt, [0, 30, 60]);
+    }
+
+    #[test]
+    fn b12_b04_r15_whoever_is_forgotten_begins_anew_here_and_where_it_is_kept() {
+        let (caller, at) = ("13510001000", Wall(1_792_000_000_000));
+        let told = [
+            TenantState { key: "memory/0".into(), value: format!("*,{caller},5,01062000001"), position: 1 },
+            lock_state(number(), caller, 3, at, 2),
+            suspect_state(4, &format!("{caller};{},{},2000", number(), at.0), 3),
+            lock_state(number(), "13510001001", 3, at, 4),
+            suspect_state(5, &format!("13510001001;{},{},2000", number(), at.0), 5),
+            pointer_state(number(), 2, 5, 6),
+        ];
+        let mut tenant = Tenant::default();
+        told.iter().for_each(|state| tenant.remember(state));
+        let nuisance = crate::enterprise::Nuisance::default();
+        let points = |tenant: &Tenant, who: &str| tenant.seen.score(who, false, &nuisance, at).points;
+        let locked = |tenant: &Tenant, who: &str| tenant.seen.clone().password_passed(number(), who);
+        assert_eq!((points(&tenant, caller), locked(&tenant, caller)), (20, true));
+        let mut emptied = tenant.forgotten(caller);
+        tenant.forget_caller(caller);
+        assert_eq!(tenant.memory().len(), 0);
+        let kept: Vec<&str> =
+            told.iter().filter(|state| is_of_caller(state, caller)).map(|state| state.key.as_str()).collect();
+        assert_eq!(emptied.iter().map(|state| state.key.as_str()).collect::<Vec<_>>(), kept);
+        assert!(emptied.iter().all(|state| state.position == tenant.turn() && state.value.is_empty()));
+        // The next node reads what was emptied, and all else.
+        let others = told.iter().filter(|state| !is_of_caller(state, caller)).cloned();
+        emptied.extend(others);
+        let mut reborn = Tenant::default();
+        emptied.iter().for_each(|state| reborn.remember(state));
+        for tenant in [tenant, reborn] {
+            assert_eq!((points(&tenant, caller), locked(&tenant, caller)), (0, false));
+            assert_eq!((points(&tenant, "13510001001"), locked(&tenant, "13510001001")), (20, true));
+            assert_eq!(tenant.pointer(number(), 2), Some(5));
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ enum Command {
     /// 节假日和调休年表 / the yearly table of holidays and make-up workdays
     #[command(subcommand)]
     Calendar(calendar::Calendar),
-    /// 忘记一个主叫：不再记得谁接听过 / forgets a caller: nothing says any more who answered
+    /// 忘记一个主叫：谁接听过、输错的密码、骚扰评分都不再记得 / forgets a caller: who answered, wrong passwords, nuisance score
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
     ReRate(provider::ReRate),

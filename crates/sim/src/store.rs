@@ -85,15 +85,20 @@ impl Store {
         let used = self.months.entry((record.tenant.clone(), record.number, settled.month)).or_default();
         used.0 += settled.fee;
         used.1 += u32::from(settlement.counts);
-        for state in &settlement.states {
-            let held = self.states.entry((record.tenant.clone(), state.key.clone())).or_default();
+        self.keep(&record.tenant, &settlement.states);
+        add_up(&mut self.rollups, settlement, settled.fee);
+        self.records.insert(record.call, Arc::new(settlement.clone()));
+        true
+    }
+
+    /// Keeps what a tenant remembers, unless something newer is there.
+    pub fn keep(&mut self, tenant: &TenantId, states: &[TenantState]) {
+        for state in states {
+            let held = self.states.entry((tenant.clone(), state.key.clone())).or_default();
             if state.position >= held.0 {
                 *held = (state.position, state.value.clone());
             }
         }
-        add_up(&mut self.rollups, settlement, settled.fee);
-        self.records.insert(record.call, Arc::new(settlement.clone()));
-        true
     }
 
     fn post(&mut self, entry: &Entry) {

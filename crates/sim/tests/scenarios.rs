@@ -57,6 +57,7 @@ scenarios! {
     b09_no_money_no_call
     b10_a_phone_calls_nobody_but_for_help
     b11_frozen
+    b12_b04_whoever_is_forgotten_begins_anew
     b12_challenge_before_block
     b12_the_score_outlives_the_node
     f17_charged_from_the_answer

@@ -72,6 +72,11 @@ impl Lately {
         self.callers.get(caller).into_iter().flat_map(move |known| known.within(policy, at))
     }
 
+    /// The place where a caller is kept.
+    pub(super) fn place_of(&self, caller: &str) -> Option<u16> {
+        self.callers.get(caller)?.place
+    }
+
     /// Forgets a caller; the place where it was kept.
     pub(super) fn forget(&mut self, caller: &str) -> Option<u16> {
         let place = self.callers.remove(caller)?.place?;

@@ -108,6 +108,19 @@ impl Seen {
         self.lately.forget(caller)
     }
 
+    /// Nothing at all is remembered of a caller any more.
+    pub(super) fn forget(&mut self, caller: &str) {
+        self.locks.retain(|(_, who), _| who != caller);
+        self.lately.forget(caller);
+    }
+
+    /// The keys of all that is kept of a caller.
+    pub(super) fn keys_of(&self, caller: &str) -> Vec<String> {
+        let locks = self.locks.keys().filter(|(_, who)| who == caller);
+        let locks = locks.map(|(number, who)| lock_state(*number, who, 0, Wall(0), 0).key);
+        locks.chain(self.lately.place_of(caller).map(|place| suspect_state(place, "", 0).key)).collect()
+    }
+
     /// Takes back what was kept at a place.
     pub(super) fn remember_caller(&mut self, place: u16, value: &str) {
         self.lately.put(place, value);

@@ -1,16 +1,16 @@
-//! What is remembered of callers, and how one is forgotten (row R15).
+//! What is remembered of callers, and how one is forgotten (rows R15, B04, B12).
 
 use std::collections::BTreeSet;
 
 use hotline::TenantId;
 use hotline::region::normalise;
 use hotline::settlement::TenantState;
-use hotline::tenant::{Memo, memory_state};
+use hotline::tenant::is_of_caller;
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, Outcome, Refusal};
 
-/// Forget who answered a caller.
+/// Forget a caller: who answered, wrong passwords and what stands against it as a nuisance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Forget {
     /// The enterprise.
@@ -26,7 +26,8 @@ pub struct Forget {
 pub struct Forgotten {
     /// The enterprise.
     pub tenant: TenantId,
-    /// How many places held the caller: one for each number that remembers by itself, one for the enterprise.
+    /// How many places held the caller: one for each number or enterprise that remembers who answered, one for each number
+    /// with wrong passwords, one for its score.
     pub places: usize,
 }
 
@@ -48,12 +49,12 @@ pub async fn forget(desk: &Desk, asked: &Forget) -> Outcome<Forgotten> {
         let (tenant, of) = (asked.tenant.clone(), caller.clone());
         let look = move |node: &node::Node, _| {
             let tenant = node.tenant(&tenant)?;
-            Some((tenant.memory().places_of(&of), tenant.turn()))
+            Some((tenant.forgotten(&of), tenant.turn()))
         };
-        if let Some((places, turn)) = live.ask(look).await? {
+        if let Some((forgotten, turn)) = live.ask(look).await? {
             // What a call on its way to the database remembers of this caller has a lower turn and comes too late.
             states.retain(|state| state.position > turn);
-            states.extend(places.into_iter().map(|place| memory_state(place, None, turn + 1)));
+            states.extend(forgotten);
         }
         let (tenant, caller) = (asked.tenant.clone(), caller.clone());
         live.apply(node::Change::ForgetCaller { tenant, caller }).await?;
@@ -67,9 +68,7 @@ pub async fn forget(desk: &Desk, asked: &Forget) -> Outcome<Forgotten> {
 /// The places at which the database holds a caller, as they are to be emptied.
 async fn stored(desk: &Desk, tenant: &TenantId, caller: &str) -> Outcome<Vec<TenantState>> {
     let states = desk.store.tenant_state(tenant).await?;
-    let of_caller = |state: &TenantState| {
-        state.key.starts_with("memory/") && Memo::read(&state.value).is_some_and(|memo| memo.caller == caller)
-    };
+    let of_caller = |state: &TenantState| is_of_caller(state, caller);
     let emptied =
         |state: TenantState| TenantState { value: String::new(), position: state.position + 1, ..state };
     Ok(states.into_iter().filter(of_caller).map(emptied).collect())

@@ -157,6 +157,8 @@ pub enum What {
     Edit(Box<Enterprise>),
     /// The enterprise pays in.
     TopUp(Money),
+    /// The enterprise has a caller forgotten.
+    Forget(String),
     /// The provider gives a plan a version with another price of a minute, which holds from an instant on.
     Tariff { plan: PlanId, price: Money, from: Wall },
     /// Time passes.
@@ -244,6 +246,9 @@ impl Script {
         }
         if let Some(amount) = event.strip_prefix("top up ") {
             return Some(What::TopUp(amount.parse().ok()?));
+        }
+        if let Some(caller) = event.strip_prefix("forget ") {
+            return Some(What::Forget(caller.trim().to_owned()));
         }
         if let Some(version) = event.strip_prefix("tariff ") {
             let mut words = version.split_whitespace();

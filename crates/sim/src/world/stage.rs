@@ -291,9 +291,21 @@ impl Stage {
                 self.world.reply(1, Reply::Credit(tenant, *amount));
                 Ok(())
             }
+            What::Forget(caller) => self.forget(caller),
             What::Tariff { plan, price, from } => self.price(plan, *price, *from),
             What::Does { name, deed } => self.does(name, deed),
         }
+    }
+
+    /// As the command does it: in the running node, and in the store unless something newer is there.
+    fn forget(&mut self, caller: &str) -> Result<(), String> {
+        let tenant = self.world.enterprises[0].0.id.clone();
+        let known = self.world.node.as_ref().and_then(|node| node.tenant(&tenant));
+        let forgotten = known.ok_or("the node holds nothing of the enterprise")?.forgotten(caller);
+        self.world.store.keep(&tenant, &forgotten);
+        let change = Change::ForgetCaller { tenant, caller: caller.to_owned() };
+        self.world.hear(Input::Change(change));
+        Ok(())
     }
 
     /// The version in force ends and one with another price of a minute follows.
