@@ -102,7 +102,8 @@ pub(crate) async fn raise_cap_alerts(
 impl Store {
     /// Alerts of an enterprise, or of all, the latest first; without those that were acknowledged unless `all`.
     pub async fn alerts(&self, tenant: Option<&TenantId>, all: bool, limit: u32) -> Result<Vec<Alert>> {
-        let sql = "select * from alert where ($1 = '' or tenant_id = $1) and ($2 = 1 or acked_at is null) \
+        let sql = "select tenant_id, kind, number, period, level, raised_at, used, allowed, acked_at, acked_by \
+                   from alert where ($1 = '' or tenant_id = $1) and ($2 = 1 or acked_at is null) \
                    order by raised_at desc, tenant_id, kind, number, level limit $3";
         let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());
         let query = query.bind(i64::from(all)).bind(i64::from(limit));

@@ -54,8 +54,8 @@ pub(crate) async fn write_audit(
 impl Store {
     /// The changes of a tenant, the latest first, at most `limit`, older than number `before` if one is given.
     pub async fn audit(&self, tenant: &TenantId, before: Option<u64>, limit: u32) -> Result<Vec<Audited>> {
-        let sql =
-            "select * from audit where tenant_id = $1 and audit_no < $2 order by audit_no desc limit $3";
+        let sql = "select tenant_id, audit_no, changed_at, changed_by, action, subject, was, became from audit where \
+             tenant_id = $1 and audit_no < $2 order by audit_no desc limit $3";
         let before = before.map_or(i64::MAX, crate::rows::int);
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(before).bind(i64::from(limit));
         let rows = query.fetch_all(self.readers()).await?;

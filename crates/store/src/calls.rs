@@ -276,7 +276,11 @@ impl Store {
     /// One call by its id, whosever it is.
     pub async fn call(&self, call: CallId) -> Result<Option<StoredCall>> {
         let mut snapshot = self.snapshot().await?;
-        let sql = "select * from call where call_id = $1";
+        let sql = "select tenant_id, call_id, number, version, trunk, caller, region_kind, province, city, \
+                   area_code, carrier, region_source, answered_by, destination, started_at, answered_at, \
+                   joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
+                   forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
+                   legs, node, position, log, password, priority from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
         };
@@ -375,7 +379,9 @@ fn read_quality(row: &AnyRow) -> Result<Option<Quality>> {
 }
 
 async fn legs_of(connection: &mut AnyConnection, tenant: &TenantId, call: CallId) -> Result<Vec<LegRecord>> {
-    let sql = "select * from leg where tenant_id = $1 and call_id = $2 order by leg";
+    let sql = "select tenant_id, call_id, leg, destination, dialled, trunk, kind, invited_at, rang_at, \
+               answered_at, ended_at, outcome, status, cost_ms, received, sent, lost, jitter_us, mos_e2, strangers \
+               from leg where tenant_id = $1 and call_id = $2 order by leg";
     let query = sqlx::query(sql).bind(tenant.as_str().to_owned()).bind(call.to_string());
     query.fetch_all(connection).await?.iter().map(read_leg).collect()
 }

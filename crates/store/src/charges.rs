@@ -70,7 +70,9 @@ pub(crate) async fn charges_of(
     tenant: &TenantId,
     call: CallId,
 ) -> Result<Vec<Charge>> {
-    let sql = "select * from charge where tenant_id = $1 and call_id = $2 order by leg, kind, revision";
+    let sql = "select tenant_id, call_id, leg, kind, revision, plan, tariff_version, zone, usage_ms, units, \
+               unit_price_e4, amount_e4, posted_before_e4, terms from charge where tenant_id = $1 and call_id = $2 \
+               order by leg, kind, revision";
     let query = sqlx::query(sql).bind(tenant.to_string()).bind(call.to_string());
     query.fetch_all(connection).await?.iter().map(read_charge).collect()
 }

@@ -55,7 +55,8 @@ impl Store {
 
     /// Emergency calls of an enterprise, or of all, the latest first, at most `limit`.
     pub async fn help_calls(&self, tenant: Option<&TenantId>, limit: u32) -> Result<Vec<HelpCall>> {
-        let sql = "select * from help_call where ($1 = '' or tenant_id = $1) order by call_id desc limit $2";
+        let sql = "select tenant_id, call_id, extension, dialled, trunk, began_at, answered_at, ended_at, failed \
+                   from help_call where ($1 = '' or tenant_id = $1) order by call_id desc limit $2";
         let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());
         query.bind(i64::from(limit)).fetch_all(self.readers()).await?.iter().map(read).collect()
     }

@@ -90,7 +90,8 @@ pub(crate) async fn entries_of(
     call: CallId,
 ) -> Result<Vec<Entry>> {
     // The keys of a call's entries all begin with it; '0' is the character after '/'.
-    let sql = "select * from entry where tenant_id = $1 and key >= $2 and key < $3 order by key";
+    let sql = "select tenant_id, key, kind, call_id, posted_at, debit, credit, amount_e4 from entry where \
+               tenant_id = $1 and key >= $2 and key < $3 order by key";
     let query = sqlx::query(sql).bind(tenant.to_string());
     let query = query.bind(format!("call/{call}/")).bind(format!("call/{call}0"));
     query.fetch_all(connection).await?.iter().map(read_entry).collect()
@@ -221,7 +222,8 @@ async fn balance(connection: &mut AnyConnection, tenant: &TenantId, account: &Ac
 }
 
 async fn posted_before(connection: &mut AnyConnection, entry: &Entry) -> Result<TopUp> {
-    let sql = "select * from entry where tenant_id = $1 and key = $2";
+    let sql = "select tenant_id, key, kind, call_id, posted_at, debit, credit, amount_e4 from entry where \
+               tenant_id = $1 and key = $2";
     let query = sqlx::query(sql).bind(entry.tenant.to_string()).bind(entry.key.clone());
     let there = read_entry(&query.fetch_one(connection).await?)?;
     Ok(if there.amount_e4 == entry.amount_e4 {

@@ -101,10 +101,12 @@ impl Store {
     pub async fn limit_requests(&self, tenant: Option<&TenantId>) -> Result<Vec<LimitRequest>> {
         let sql = match tenant {
             Some(_) => {
-                "select * from limit_request where tenant_id = $1 and resolved_at is null order by opened_at"
+                "select tenant_id, number, kind, opened_at, opened_by, wanted, resolved_at, resolved_by from \
+                 limit_request where tenant_id = $1 and resolved_at is null order by opened_at"
             }
             None => {
-                "select * from limit_request where resolved_at is null and $1 = '' order by opened_at, tenant_id"
+                "select tenant_id, number, kind, opened_at, opened_by, wanted, resolved_at, resolved_by from \
+                 limit_request where resolved_at is null and $1 = '' order by opened_at, tenant_id"
             }
         };
         let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());

@@ -94,7 +94,9 @@ impl Store {
 
     /// Every trunk, in order of preference.
     pub async fn trunks(&self) -> Result<Vec<TrunkRow>> {
-        let sql = "select * from trunk where tenant_id = 'provider' order by priority, name";
+        let sql = "select tenant_id, name, address, incoming, outgoing, area_code, caller_rules, priority, \
+                   capacity, cost_plan, enabled, profile from trunk where tenant_id = 'provider' order by \
+                   priority, name";
         sqlx::query(sql).fetch_all(self.readers()).await?.iter().map(read_trunk).collect()
     }
 
@@ -119,7 +121,8 @@ impl Store {
 
     /// Every segment row, by prefix and date.
     pub async fn segments(&self) -> Result<Vec<Segment>> {
-        let sql = "select * from number_segment where tenant_id = 'provider' order by prefix, valid_from";
+        let sql = "select tenant_id, prefix, valid_from, valid_to, operator, confirmed, source from number_segment \
+                   where tenant_id = 'provider' order by prefix, valid_from";
         let read = |row: &AnyRow| {
             Ok(Segment {
                 prefix: row.text("prefix")?,
@@ -210,7 +213,8 @@ async fn setting(connection: &mut AnyConnection, tenant: &TenantId, key: &str) -
 
 /// A trunk in words, for the audit.
 async fn trunk_text(connection: &mut AnyConnection, name: &str) -> Result<Option<String>> {
-    let sql = "select * from trunk where tenant_id = 'provider' and name = $1";
+    let sql = "select tenant_id, name, address, incoming, outgoing, area_code, caller_rules, priority, capacity, \
+               cost_plan, enabled, profile from trunk where tenant_id = 'provider' and name = $1";
     let row = sqlx::query(sql).bind(name.to_owned()).fetch_optional(connection).await?;
     Ok(row.as_ref().map(read_trunk).transpose()?.map(|trunk| format!("{trunk:?}")))
 }

@@ -53,7 +53,8 @@ impl Store {
 
     /// One recording.
     pub async fn recording(&self, recording: RecordingId) -> Result<Option<Recording>> {
-        let sql = "select * from recording where recording_id = $1";
+        let sql = "select tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
+                   retention_until from recording where recording_id = $1";
         let row = sqlx::query(sql).bind(recording.to_string()).fetch_optional(self.readers()).await?;
         row.as_ref().map(read).transpose()
     }
@@ -67,10 +68,14 @@ impl Store {
     ) -> Result<Vec<Recording>> {
         let sql = match tenant {
             Some(_) => {
-                "select * from recording where tenant_id = $1 and recording_id > $2 order by recording_id limit $3"
+                "select tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
+                 retention_until from recording where tenant_id = $1 and recording_id > $2 order by recording_id \
+                 limit $3"
             }
             None => {
-                "select * from recording where $1 = '' and recording_id > $2 order by recording_id limit $3"
+                "select tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
+                 retention_until from recording where $1 = '' and recording_id > $2 order by recording_id limit \
+                 $3"
             }
         };
         let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());

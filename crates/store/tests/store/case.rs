@@ -28,6 +28,13 @@ impl Case {
         assert!(done.rows_affected() > 0, "nothing was damaged by: {sql}");
         connection.close().await.unwrap();
     }
+
+    /// Changes the schema past the store, as a later program would.
+    pub async fn alter(&self, sql: &str) {
+        let mut connection = AnyConnection::connect(&self.url).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
 }
 
 /// Runs one test on one engine.

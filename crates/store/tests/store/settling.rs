@@ -22,6 +22,7 @@ crate::on_both_engines!(
     a_month_is_beijings,
     b06_what_counts_against_a_cap_is_what_each_call_said,
     r15_what_is_forgotten_stays_so_and_the_audit_says_who_asked,
+    fault_f2_this_program_settles_and_reads_on_the_schema_of_the_next,
 );
 
 /// Everything the books say, to compare two of them.
@@ -281,4 +282,44 @@ async fn b06_what_counts_against_a_cap_is_what_each_call_said(case: Case) {
     }
     let barred = journal.iter().filter(|one| !one.counts).count();
     assert!(barred > 5, "some were barred, and none of those counts");
+}
+
+/// While two programs take turns, the older one finds what the newer one's migrations added: a column in each table.
+async fn fault_f2_this_program_settles_and_reads_on_the_schema_of_the_next(case: Case) {
+    let store = &case.store;
+    let journal = settlements(24);
+    store.settle(&journal[..12], "node-1").await.unwrap();
+    let before = store.call(journal[0].record.call).await.unwrap();
+    let tables = [
+        "enterprise",
+        "number",
+        "cap",
+        "audit",
+        "call",
+        "leg",
+        "charge",
+        "rollup",
+        "month_spend",
+        "tenant_state",
+        "journal_mark",
+        "entry",
+        "entry_sum",
+        "recording",
+        "call_cap",
+        "alert",
+    ];
+    for table in tables {
+        case.alter(&format!("alter table {table} add column of_the_next text")).await;
+        case.alter(&format!("alter table {table} add column kind_of_the_next bigint not null default 7"))
+            .await;
+    }
+    case.damage("insert into schema_version (version, name, checksum) values (99, 'next', 1)").await;
+    assert_eq!(store.migrate().await.unwrap(), 99);
+    assert_eq!(store.settle(&journal, "node-1").await.unwrap().new_calls, 12);
+    assert_eq!(store.settle(&journal, "node-1").await.unwrap().new_calls, 0);
+    for one in &journal {
+        let stored = store.call(one.record.call).await.unwrap().expect("it was settled");
+        assert_eq!((&stored.record, &stored.entries, &stored.log), (&one.record, &one.entries, &one.log));
+    }
+    assert_eq!(store.call(journal[0].record.call).await.unwrap(), before);
 }
