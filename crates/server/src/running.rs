@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::copies::Copies;
 use crate::inbox::{Full, Inbox, Message};
 use crate::meters::Meters;
+use crate::net::Names;
 use crate::snapshot::Snapshot;
 use crate::traces;
 
@@ -36,6 +37,8 @@ struct Parts {
     changed: Notify,
     sip: SocketAddr,
     traces: Option<traces::Door>,
+    /// What certificates of trunks must be for.
+    names: Names,
 }
 
 /// Why the running node could not be asked.
@@ -68,6 +71,7 @@ impl Running {
         stopping: Arc<Notify>,
         sip: SocketAddr,
         traces: Option<traces::Door>,
+        names: Names,
     ) -> Running {
         Running(Arc::new(Parts {
             config,
@@ -81,6 +85,7 @@ impl Running {
             changed: Notify::new(),
             sip,
             traces,
+            names,
         }))
     }
 
@@ -193,6 +198,7 @@ impl Running {
         if let Some(copies) = self.copies() {
             copies.trunks_changed(&trunks);
         }
+        self.0.names.replace(crate::serve::tls_names(&trunks));
         self.apply(Change::Trunks(crate::serve::with_passwords(trunks))).await
     }
 

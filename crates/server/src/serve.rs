@@ -5,7 +5,7 @@ mod provider;
 mod reaching;
 
 pub use provider::{at_rest, trunks};
-pub(crate) use provider::{password, with_passwords};
+pub(crate) use provider::{password, tls_names, with_passwords};
 
 use std::fs::File;
 use std::io;
@@ -28,7 +28,7 @@ use crate::copies::{self, Copies};
 use crate::inbox::{Inbox, Message};
 use crate::journal;
 use crate::meters::Meters;
-use crate::net::{Bound, Identity, Limits, Streams, Trust, UdpSip, outward_address};
+use crate::net::{Bound, Identity, Limits, Names, Streams, Trust, UdpSip, outward_address};
 use crate::registrations::RegistrationsThread;
 use crate::running::Running;
 use crate::signalling::{Signalling, Socket};
@@ -265,7 +265,9 @@ impl Process {
             registrar: true,
             ..sip::Config::new(via, seed()?)
         };
-        let streams = start_streams(&config, &sockets, &mut sip, &mut identities, &inbox)?;
+        let names = Names::default();
+        names.replace(tls_names(&opened.provider.trunks));
+        let streams = start_streams(&config, &sockets, &mut sip, &mut identities, (&inbox, names.clone()))?;
         web.renew(identities)?;
         shown.sip_opened(take_websockets(&config, &mut sip, web.address, &streams));
         face_trunks(&mut sip);
@@ -321,6 +323,7 @@ impl Process {
             stopping.clone(),
             sip,
             traces.as_ref().map(TraceThread::door),
+            names,
         );
         web.answer_control(&config, running.clone())?;
         let signalling_ended = Arc::new(Notify::new());
@@ -469,7 +472,7 @@ fn start_streams(
     sockets: &[Socket],
     sip: &mut sip::Config,
     identities: &mut Vec<Identity>,
-    inbox: &Arc<Inbox>,
+    (inbox, names): (&Arc<Inbox>, Names),
 ) -> Result<Streams, ServeError> {
     let mut bound = Vec::new();
     for listen in &config.listeners {
@@ -495,7 +498,7 @@ fn start_streams(
     }
     let trust =
         config.authorities.as_deref().map_or_else(Trust::none, Trust::read).map_err(ServeError::Tls)?;
-    Ok(Streams::start(bound, trust, Limits::default(), inbox.clone())?)
+    Ok(Streams::start(bound, trust.with_names(names), Limits::default(), inbox.clone())?)
 }
 
 fn advertised(listen: &Listen, local: SocketAddr) -> SocketAddr {

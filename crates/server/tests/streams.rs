@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use media::sys::epoll::{Epoll, Ready};
 use server::inbox::{Inbox, Message};
-use server::net::{Bound, Identity, Limits, Streams, Trust};
+use server::net::{Bound, Identity, Limits, Names, Streams, Trust};
 use sip::{Hop, Transport};
 
 const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 2\r\n\r\nok";
@@ -203,6 +203,38 @@ fn f8_tls_is_spoken_both_ways_and_a_certificate_is_renewed_while_calls_are_up() 
     let (stale, _) = start(Limits::default(), &stale_ear, None, Trust::read(&cert).expect("readable"));
     assert!(stale.send(to(address), Bytes::from_static(MESSAGE)));
     assert_eq!(stale_ear.gone().remote, address, "fault F8: a certificate that is not believed");
+    std::fs::remove_dir_all(dir).expect("removed");
+}
+
+#[test]
+fn f8_x04_a_carrier_called_by_name_proves_its_name_and_no_other() {
+    let dir = std::env::temp_dir().join(format!("sibai-named-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let made = rcgen::generate_simple_self_signed(["sbc.carrier.example".to_owned()]).expect("a certificate");
+    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let mut ear = Ear::new();
+    let identity = Identity::read(&cert, &key).expect("readable");
+    let (_server, address) = start(Limits::default(), &ear, Some(identity), nobody());
+    let to = Hop { transport: Transport::Tls, listener: 3, remote: address, connection: None };
+    for refused in [Some("sbc.other.example"), None] {
+        let (mut far, names) = (Ear::new(), Names::default());
+        names.replace(refused.map(|name| (address, name.to_owned())));
+        let trust = Trust::read(&cert).expect("readable").with_names(names.clone());
+        let later_far = Ear::new();
+        let (client, _) = start(Limits::default(), &far, None, trust.clone());
+        let (later, _) = start(Limits::default(), &later_far, None, trust);
+        assert!(client.send(to, Bytes::from_static(MESSAGE)));
+        assert_eq!(far.gone().remote, address, "{refused:?}");
+        ear.gone();
+        // The name is corrected while the process runs.
+        names.replace([(address, "sbc.carrier.example".to_owned())]);
+        assert!(later.send(to, Bytes::from_static(MESSAGE)));
+        assert_eq!(ear.message().1, MESSAGE);
+        drop(later);
+        ear.gone();
+    }
     std::fs::remove_dir_all(dir).expect("removed");
 }
 

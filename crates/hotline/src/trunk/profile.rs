@@ -24,6 +24,9 @@ pub struct Profile {
     /// Which of our listeners it is called by: the address that one is bound to. Without it the first for trunks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// Over TLS, the name its certificate must be for (RFC 5922); empty is the host name of its address, else its IP.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tls_name: String,
     /// Further addresses that the carrier calls from, `ip` or `ip:port`.
     pub sources: Vec<String>,
     /// Its share among healthy trunks of equal priority, 1 to 1000.
@@ -88,6 +91,7 @@ impl Default for Profile {
             carrier: String::new(),
             transport: Transport::Udp,
             listen: None,
+            tls_name: String::new(),
             sources: Vec::new(),
             weight: 1,
             calls_max: None,
@@ -266,6 +270,8 @@ pub enum ProfileFault {
     NoPassword,
     /// None of our listeners of its transport is bound to the address it names; whoever knows the listeners tells it.
     UnknownListener { address: SocketAddr },
+    /// The name of its certificate is no host name.
+    TlsName { text: String },
     /// Our own number is to be shown and none is given.
     NoOwnNumber,
     /// The caller or the 400 number is to be shown, and the carrier does not permit it.
@@ -286,6 +292,7 @@ impl ProfileFault {
             ProfileFault::Passwords => "more_than_one_password",
             ProfileFault::NoPassword => "no_password",
             ProfileFault::UnknownListener { .. } => "unknown_listener",
+            ProfileFault::TlsName { .. } => "not_a_host_name",
             ProfileFault::NoOwnNumber => "no_own_number",
             ProfileFault::NotPermitted { .. } => "not_permitted",
         }
@@ -333,6 +340,10 @@ impl ProfileFault {
             ProfileFault::UnknownListener { address } => (
                 format!("listen 为 {address}，sibai.toml 中没有按本中继的 transport 绑定在这个地址上的监听"),
                 format!("listen is {address}, and no listener of sibai.toml with its transport is bound there"),
+            ),
+            ProfileFault::TlsName { text } => (
+                format!("tls_name 为 {text:?}，不是主机名"),
+                format!("tls_name is {text:?}, which is no host name"),
             ),
             ProfileFault::NoOwnNumber => (
                 "show = own 要在 numbers 中写明本中继自有的号码".into(),
@@ -423,6 +434,14 @@ impl Profile {
     }
 
     fn check_numbers(&self, faults: &mut Vec<ProfileFault>) {
+        let is_label = |label: &str| {
+            let fits = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            fits && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+        };
+        let name = &self.tls_name;
+        if !name.is_empty() && (name.len() > 253 || !name.split('.').all(is_label)) {
+            faults.push(ProfileFault::TlsName { text: name.clone() });
+        }
         for source in &self.sources {
             if source.parse::<std::net::IpAddr>().is_err() && source.parse::<SocketAddr>().is_err() {
                 faults.push(ProfileFault::Source { text: source.clone() });
@@ -460,6 +479,17 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn x04_what_a_certificate_must_be_for_is_a_host_name() {
+        let faults = |name: &str| Profile { tls_name: name.into(), ..Profile::default() }.faults();
+        for right in ["", "sbc", "sbc-1.carrier.example", "192.0.2.1"] {
+            assert_eq!(faults(right), [], "{right}");
+        }
+        for wrong in ["sbc.", "-sbc", "sbc:5061", "*.carrier.example", "sip:sbc"] {
+            assert_eq!(faults(wrong), [ProfileFault::TlsName { text: wrong.into() }]);
+        }
+    }
 
     #[test]
     fn x04_what_is_missing_has_its_default() {

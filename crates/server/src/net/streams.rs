@@ -339,9 +339,7 @@ impl Desk {
             let connect = async {
                 let stream = TcpStream::connect(hop.remote).await?;
                 match hop.transport {
-                    Transport::Tls | Transport::Wss => {
-                        trust.connect(stream, hop.remote.ip()).await.map(Way::Tls)
-                    }
+                    Transport::Tls | Transport::Wss => trust.connect(stream, hop.remote).await.map(Way::Tls),
                     Transport::Tcp | Transport::Udp | Transport::Ws => Ok(Way::Plain(stream)),
                 }
             };

@@ -1,8 +1,9 @@
 //! TLS for SIP and HTTP (rustls with ring): whom we are to those who connect, read anew when its files change, and whom we believe
 //! when we connect. Refuses to know SIP.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -154,10 +155,36 @@ fn certified(certificate: &Path, key: &Path) -> io::Result<CertifiedKey> {
         .map_err(|error| said(certificate, &error))
 }
 
+/// The names that certificates of far ends must be for, where these are called by a name (RFC 5922). Cheap to clone; all
+/// clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Arc<RwLock<HashMap<SocketAddr, ServerName<'static>>>>);
+
+impl Names {
+    /// These and no others, from the next connection on. What is no name is said, and its address is asked for.
+    pub fn replace(&self, names: impl IntoIterator<Item = (SocketAddr, String)>) {
+        let read = |(address, name): (SocketAddr, String)| match ServerName::try_from(name) {
+            Ok(name) => Some((address, name)),
+            Err(error) => {
+                tracing::error!(%address, %error, "no name for a certificate");
+                None
+            }
+        };
+        let names = names.into_iter().filter_map(read).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    fn of(&self, remote: SocketAddr) -> ServerName<'static> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&remote).cloned();
+        known.unwrap_or_else(|| ServerName::from(remote.ip()))
+    }
+}
+
 /// Whom we believe to be who they say when we connect: a file of authorities.
 #[derive(Clone)]
 pub struct Trust {
     connector: TlsConnector,
+    names: Names,
 }
 
 impl Trust {
@@ -187,15 +214,20 @@ impl Trust {
             .map_err(io::Error::other)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Trust { connector: TlsConnector::from(Arc::new(config)) })
+        Ok(Trust { connector: TlsConnector::from(Arc::new(config)), names: Names::default() })
     }
 
-    /// The far end proves its address: trunks are configured by address, and so is what its certificate must name.
+    /// The same, with the names of those that are called by one.
+    pub fn with_names(self, names: Names) -> Trust {
+        Trust { names, ..self }
+    }
+
+    /// The far end proves the name it is called by, or its address where it has none.
     pub(super) async fn connect(
         &self,
         stream: TcpStream,
-        ip: IpAddr,
+        remote: SocketAddr,
     ) -> io::Result<Box<tokio_rustls::client::TlsStream<TcpStream>>> {
-        self.connector.connect(ServerName::from(ip), stream).await.map(Box::new)
+        self.connector.connect(self.names.of(remote), stream).await.map(Box::new)
     }
 }

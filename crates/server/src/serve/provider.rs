@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use hotline::PlanId;
 use hotline::calendar::HolidayYears;
 use hotline::rating::Tariffs;
-use hotline::trunk::{Registration, Secret};
+use hotline::trunk::{Registration, Secret, Transport};
 use node::TrunkConfig;
 use store::{Change, Store, TrunkRow};
 
@@ -115,6 +115,10 @@ pub fn at_rest(row: TrunkRow) -> hotline::trunk::Trunk {
 
 fn trunk(row: &TrunkRow) -> Result<TrunkConfig, ServeError> {
     let unusable = || ServeError::Trunk { name: row.name.clone(), address: row.address.clone() };
+    let mut profile = row.profile.clone();
+    if profile.tls_name.is_empty() {
+        profile.tls_name = host_name(&row.address).unwrap_or_default().to_owned();
+    }
     Ok(TrunkConfig {
         name: row.name.clone(),
         address: resolve(&row.address).ok_or_else(unusable)?,
@@ -123,8 +127,27 @@ fn trunk(row: &TrunkRow) -> Result<TrunkConfig, ServeError> {
         outgoing: row.outgoing,
         priority: row.priority,
         cost_plan: row.cost_plan.clone(),
-        profile: row.profile.clone(),
+        profile,
     })
+}
+
+/// The host of an address, where that is a name.
+fn host_name(address: &str) -> Option<&str> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    address.parse::<SocketAddr>().is_err().then_some(host)
+}
+
+/// The names that certificates must be for: a trunk's holds at its address and at its registrar's.
+pub(crate) fn tls_names(trunks: &[TrunkConfig]) -> Vec<(SocketAddr, String)> {
+    let named = trunks
+        .iter()
+        .filter(|trunk| trunk.profile.transport == Transport::Tls && !trunk.profile.tls_name.is_empty());
+    let places = |trunk: &TrunkConfig| {
+        let registrar = trunk.profile.registration.as_ref().and_then(|known| known.registrar.parse().ok());
+        let name = trunk.profile.tls_name.clone();
+        std::iter::once(trunk.address).chain(registrar).map(move |place| (place, name.clone()))
+    };
+    named.flat_map(places).collect()
 }
 
 /// An address and port, or a host and port that the system's resolver knows; IPv4 first.
@@ -135,4 +158,38 @@ fn resolve(address: &str) -> Option<SocketAddr> {
     let mut found: Vec<SocketAddr> = address.to_socket_addrs().ok()?.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
     found.first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x04_a_certificate_is_for_the_name_a_trunk_is_called_by() {
+        let named = |address: &str, tls_name: &str| {
+            let row = TrunkRow {
+                name: "line".into(),
+                address: address.into(),
+                incoming: true,
+                outgoing: true,
+                area_code: None,
+                priority: 10,
+                capacity: None,
+                cost_plan: None,
+                enabled: true,
+                profile: hotline::trunk::Profile {
+                    transport: Transport::Tls,
+                    tls_name: tls_name.into(),
+                    ..Default::default()
+                },
+            };
+            let names = tls_names(&trunks(&[row]).expect("it leads somewhere"));
+            names.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(named("127.0.0.1:5061", ""), [""; 0], "its IP is what is proven");
+        assert_eq!(named("[::1]:5061", ""), [""; 0]);
+        assert_eq!(named("localhost:5061", ""), ["localhost"]);
+        assert_eq!(named("localhost:5061", "sbc.carrier.example"), ["sbc.carrier.example"]);
+        assert_eq!(named("127.0.0.1:5061", "sbc.carrier.example"), ["sbc.carrier.example"]);
+    }
 }
