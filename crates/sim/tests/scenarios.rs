@@ -108,6 +108,7 @@ scenarios! {
     r12_forward_on_busy
     r12_tones_count_by_the_trunks_setting_only
     r13_forward_on_no_answer
+    r14_a_loop_of_forwards_ends
     r14_three_forwards_at_most
     r15_the_last_answerer_first
     r16_the_free_one_first
@@ -117,7 +118,9 @@ scenarios! {
     k24_help_comes_before_money_caps_and_a_drain
     k24_help_tries_every_emergency_trunk
     k24_no_emergency_trunk_and_the_phone_is_told
+    k06_a_trusted_assertion_is_barred
     k06_a_withheld_number_is_shown_to_nobody
+    k06_an_untrusted_trunk_is_not_believed
     k06_our_own_400_number_is_no_caller
     r20_an_access_number_and_diversion
     r22_a_crisis_in_front_of_the_rules
