@@ -70,7 +70,7 @@ impl World {
             let arrival = Arrival {
                 id: CallId::at(self.now().wall.0, place as u128),
                 hotline: hotline.clone(),
-                caller: format!("1351000{place:04}").into(),
+                caller: format!("1351000{place:04}"),
                 region: Region::unknown(),
                 trunk: "north".into(),
                 withheld: false,

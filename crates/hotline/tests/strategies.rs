@@ -70,7 +70,7 @@ fn r17_r27_with_two_lines_and_duty_hours_each_strategy_takes_only_who_is_free_an
         for _ in 0..CALLS {
             let on_duty = (8 * 60..12 * 60).contains(&world.minute());
             let lines = |place: usize| up.iter().filter(|(busy, ..)| *busy == place).count();
-            let can = |place: usize| lines(place) < 2 && (place % 2 == 0 || on_duty);
+            let can = |place: usize| lines(place) < 2 && (place.is_multiple_of(2) || on_duty);
             let (call, live) = world.answer_one();
             let place = phones::place(call.first());
             assert!(can(place), "{strategy:?} takes {place}");
