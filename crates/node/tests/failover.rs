@@ -181,8 +181,8 @@ fn fault_f8_a_refused_port_or_a_lost_connection_goes_to_the_next_trunk_at_once()
     assert_eq!(outcomes(&settled(&mut world)), expected);
 }
 
-#[test]
-fn fault_f8_a_late_ringing_of_an_abandoned_attempt_gets_a_cancel() {
+/// The first trunk was silent too long, the next one took the call, and then the fourth send reaches the first.
+fn talk_by_the_next() -> World {
     let mut world = world();
     world.fars[FIRST].silent = true;
     world.call_the_number();
@@ -190,6 +190,12 @@ fn fault_f8_a_late_ringing_of_an_abandoned_attempt_gets_a_cancel() {
     answers(&mut world, NEXT);
     world.fars[FIRST].silent = false;
     world.wait(2_000);
+    world
+}
+
+#[test]
+fn fault_f8_a_late_ringing_of_an_abandoned_attempt_gets_a_cancel() {
+    let mut world = talk_by_the_next();
     assert!(world.fars[FIRST].leg.is_some(), "the fourth send reaches it");
     world.does(FIRST, |endpoint, leg, now| endpoint.provisional(leg, 180, None, now));
     assert!(world.fars[FIRST].saw(|event| matches!(event, Event::Cancelled { .. })));
@@ -199,13 +205,7 @@ fn fault_f8_a_late_ringing_of_an_abandoned_attempt_gets_a_cancel() {
 
 #[test]
 fn fault_f8_a_late_answer_of_an_abandoned_attempt_gets_ack_and_bye_costs_and_is_not_sold_twice() {
-    let mut world = world();
-    world.fars[FIRST].silent = true;
-    world.call_the_number();
-    world.wait(2_000);
-    answers(&mut world, NEXT);
-    world.fars[FIRST].silent = false;
-    world.wait(2_000);
+    let mut world = talk_by_the_next();
     answers(&mut world, FIRST);
     assert!(world.fars[FIRST].saw(|event| matches!(event, Event::Acked { .. })));
     assert!(world.fars[FIRST].saw(|event| matches!(event, Event::Bye { .. })));

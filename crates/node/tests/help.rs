@@ -6,11 +6,10 @@ mod house;
 
 use std::net::SocketAddr;
 
-use dialling::{CARRIER, NODE, PASSWORD, PHONE, SEGMENT, World, sdp};
+use dialling::{CARRIER, PASSWORD, PHONE, World, byes_after_a_crash, sdp};
 use hotline::trunk::Profile;
-use hotline::{Beijing, Mono, Now};
 use node::media::Command;
-use node::{HelpStep, Input, Node, Notice, Output, TrunkConfig, recovery};
+use node::{HelpStep, Input, Notice, TrunkConfig};
 use sip::Event;
 
 const SECOND: usize = CARRIER + 1;
@@ -211,23 +210,7 @@ fn fault_f1_k24_both_legs_get_a_bye_after_a_crash() {
     let mut world = World::new(vec![emergency("help", 1, 10)]);
     world.dial("110", "8001", PASSWORD);
     world.does(CARRIER, |endpoint, leg, now| endpoint.answer(leg, sdp(6_000).into(), now));
-    let byes = |journal: &[u8]| {
-        let found = recovery::find([journal], SEGMENT as u64, 0);
-        let mut node = Node::new(house::config(NODE, emergency("help", 1, 10)));
-        let now = Now { mono: Mono(1_000_000), wall: Beijing::date(2026, 10, 12).wall() };
-        node.recover(found, now);
-        node.handle(Input::Tick, now);
-        node.facts_written();
-        let mut to = Vec::new();
-        while let Some(output) = node.poll_output() {
-            if let Output::Transmit { to: hop, bytes, .. } = output
-                && bytes.starts_with(b"BYE ")
-            {
-                to.push(hop.remote);
-            }
-        }
-        to
-    };
+    let byes = |journal: &[u8]| byes_after_a_crash(journal, emergency("help", 1, 10));
     let mut both = byes(&world.journal);
     both.sort();
     assert_eq!(both, [world.fars[CARRIER].at, world.fars[PHONE].at]);

@@ -6,16 +6,12 @@ mod house;
 
 use std::net::SocketAddr;
 
-use dialling::{CARRIER, NODE, SEGMENT, World, sdp};
+use dialling::{CARRIER, World, byes_after_a_crash, sdp};
 use hotline::call::Tone;
 use hotline::cdr::Quality;
 use hotline::trunk::{CauseRow, Dtmf, Failed, Means, NetworkFault, NumberForm, Pass, Profile, Srtp};
-use hotline::{Beijing, Mono, Now};
 use node::media::{Command, Event as MediaEvent, MediaLeg};
-use node::{
-    Ender, Input, Node, NotDialled, Output, TrialFault, TrialOrder, TrialReport, TrialStep, TrunkConfig,
-    recovery,
-};
+use node::{Ender, Input, NotDialled, TrialFault, TrialOrder, TrialReport, TrialStep, TrunkConfig};
 use sip::Event;
 
 const OWN: &str = "01062000001";
@@ -258,23 +254,7 @@ fn fault_f2_x04_the_end_of_the_process_ends_a_test_call() {
 
 #[test]
 fn fault_f1_x04_a_crash_in_a_test_call_leaves_no_leg_behind() {
-    let byes = |journal: &[u8]| {
-        let found = recovery::find([journal], SEGMENT as u64, 0);
-        let mut node = Node::new(house::config(NODE, trunk(profile())));
-        let now = Now { mono: Mono(1_000_000), wall: Beijing::date(2026, 10, 12).wall() };
-        node.recover(found, now);
-        node.handle(Input::Tick, now);
-        node.facts_written();
-        let mut to = Vec::new();
-        while let Some(output) = node.poll_output() {
-            if let Output::Transmit { to: hop, bytes, .. } = output
-                && bytes.starts_with(b"BYE ")
-            {
-                to.push(hop.remote);
-            }
-        }
-        to
-    };
+    let byes = |journal: &[u8]| byes_after_a_crash(journal, trunk(profile()));
     let mut world = tried(profile(), order());
     does(&mut world, |endpoint, leg, now| endpoint.answer(leg, sdp(6_000).into(), now));
     assert_eq!(byes(&world.journal), [world.fars[CARRIER].at]);

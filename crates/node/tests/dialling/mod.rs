@@ -10,7 +10,7 @@ use hotline::settlement::Settlement;
 use hotline::trunk::Srtp;
 use hotline::{Beijing, Money, Mono, Now};
 use node::media::Command;
-use node::{Account, Input, Loaded, Node, Notice, Output, TrialReport, TrunkConfig};
+use node::{Account, Input, Loaded, Node, Notice, Output, TrialReport, TrunkConfig, recovery};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, Invite, LegId, Party};
 
@@ -275,4 +275,19 @@ impl World {
             far.take_events(self.mono);
         }
     }
+}
+
+/// To whom a node that begins anew with a dead one's journal says BYE.
+pub fn byes_after_a_crash(journal: &[u8], trunk: TrunkConfig) -> Vec<SocketAddr> {
+    let found = recovery::find([journal], SEGMENT as u64, 0);
+    let mut node = Node::new(house::config(NODE, trunk));
+    let now = Now { mono: Mono(1_000_000), wall: Beijing::date(2026, 10, 12).wall() };
+    node.recover(found, now);
+    node.handle(Input::Tick, now);
+    node.facts_written();
+    let bye = |output| match output {
+        Output::Transmit { to, bytes, .. } if bytes.starts_with(b"BYE ") => Some(to.remote),
+        _ => None,
+    };
+    std::iter::from_fn(|| node.poll_output()).filter_map(bye).collect()
 }
