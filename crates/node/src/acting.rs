@@ -8,6 +8,7 @@ use hotline::cdr::LegOutcome;
 use hotline::display::Display;
 use hotline::enterprise::DestinationKind;
 use sip::location::Binding;
+use sip::sdp::Sdp;
 use sip::{Hop, Invite, Party, Reason};
 
 use crate::carriers::{self, DueRegister};
@@ -89,7 +90,7 @@ impl Node {
     /// Opens a side's media on the call's shard; `None` when no port is free.
     fn open_media(&mut self, id: SlotId, leg: LegNo) -> Option<Port> {
         let slot = self.slots.get_mut(id)?;
-        if let Some((_, port)) = slot.side(leg).and_then(|side| side.media) {
+        if let Some(port) = slot.side(leg).and_then(Side::port) {
             return Some(port);
         }
         let roomiest = || (0..self.ports.len()).max_by_key(|shard| self.ports[*shard].len());
@@ -98,9 +99,11 @@ impl Node {
         slot.shard = Some(shard as u16);
         let call = slot.id.0;
         let media = media_leg(id, leg);
-        slot.ensure_side(leg).media = Some((media, port));
+        let side = slot.ensure_side(leg);
+        side.media = Some((media, port));
+        let told = side.port();
         self.outputs.push_back(Output::Media(media::Command::Open { call, leg: media, port }));
-        Some(port)
+        told
     }
 
     /// What we describe to the caller: an answer to its offer, made once, or our offer if it made none.
@@ -190,9 +193,7 @@ impl Node {
     }
 
     fn try_dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<&str>) -> Option<()> {
-        let port = self.open_media(id, leg)?;
-        let slot = self.slots.get(id)?;
-        let hotline = slot.call.hotline().clone();
+        let hotline = self.slots.get(id)?.call.hotline().clone();
         let destination = hotline.destination(place);
         let is_phone = destination.kind == DestinationKind::Extension;
         let bindings =
@@ -215,6 +216,11 @@ impl Node {
             }
             (_, None) => return None,
         };
+        self.open_media(id, leg)?;
+        let side = self.slots.get_mut(id)?.ensure_side(leg);
+        side.tell(self.listeners.told_of_media(to.listener));
+        let port = side.port()?;
+        let slot = self.slots.get(id)?;
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
         let live = slot.call.live()?;
         let trunk = way.and_then(|way| self.carriers.named(way));
@@ -232,18 +238,24 @@ impl Node {
             Some(trunk) => trunk.profile.caller.write(number, trunk.area_code.as_deref()),
             None => number.to_owned(),
         };
-        let host = port.address.ip().to_string();
-        let mut invite = show(&display, request_uri, &host, written, |uri, from| {
-            Invite::new(to, uri, from, ours.to_bytes())
-        });
-        invite.max_forwards = slot.max_forwards;
-        invite.first_response_ms = Some(first_response_ms);
         let registration = trunk.and_then(|trunk| trunk.profile.registration.as_ref());
-        invite.credentials = registration.and_then(carriers::credentials);
+        let invite_to = |to: Hop, request_uri: String| {
+            // Each of a phone's ways is told the address of the listener it goes by.
+            let at = port.told_at(self.listeners.told_of_media(to.listener)).address;
+            let body = Sdp { audio: at, ..ours.clone() }.to_bytes();
+            let host = at.ip().to_string();
+            let mut invite =
+                show(&display, request_uri, &host, written, |uri, from| Invite::new(to, uri, from, body));
+            invite.max_forwards = slot.max_forwards;
+            invite.first_response_ms = Some(first_response_ms);
+            invite.credentials = registration.and_then(carriers::credentials);
+            invite
+        };
         let tones = trunk.is_some_and(|trunk| trunk.profile.tones);
-        let invites = match bindings.is_empty() {
-            true => vec![invite],
-            false => bindings.into_iter().map(|binding| to_phone(&invite, binding)).collect(),
+        let to_phone = |binding: Binding| to_phone(invite_to(binding.flow, binding.contact.clone()), binding);
+        let invites: Vec<Invite> = match bindings.is_empty() {
+            true => vec![invite_to(to, request_uri)],
+            false => bindings.into_iter().map(to_phone).collect(),
         };
         let now = self.now.mono.0;
         if trunk.is_none() {
@@ -349,11 +361,9 @@ fn show(
     invite
 }
 
-/// The same call to one of the places a phone registered from: by its flow and through its proxies.
-fn to_phone(invite: &Invite, binding: Binding) -> Invite {
-    let mut invite = invite.clone();
-    invite.to = binding.flow;
-    (invite.to_uri, invite.request_uri) = (binding.contact.clone(), binding.contact);
+/// A call to one of the places a phone registered from: by its flow and through its proxies.
+fn to_phone(mut invite: Invite, binding: Binding) -> Invite {
+    invite.to_uri = binding.contact;
     (invite.route, invite.keeps_flow) = (binding.path, true);
     invite
 }

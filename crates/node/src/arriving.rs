@@ -348,8 +348,9 @@ impl Node {
         let call = Call::begin(arrival, &mut desk, now);
         let silent = parked.profile.early_media == EarlyMedia::AnswerFirst;
         let theirs = offer.flatten();
-        let side =
-            Side { sip: Some(parked.leg), theirs, speech, silent_until_answer: silent, ..Side::default() };
+        let told = self.listeners.told_of_media(parked.arriving.from.listener);
+        let sip = Some(parked.leg);
+        let side = Side { sip, theirs, speech, told, silent_until_answer: silent, ..Side::default() };
         self.settle_in(id, call, parked, side, tariffs, held);
     }
 

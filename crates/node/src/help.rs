@@ -101,13 +101,14 @@ impl Node {
         let usable = theirs
             .as_ref()
             .is_none_or(|offer| offer.as_ref().is_some_and(|offer| describing::is_usable(offer, speech)));
+        let told = self.listeners.told_of_media(arriving.from.listener);
         let help = Help {
             id: CallId::at(self.now.wall.0, low),
             tenant: phone.tenant.clone(),
             extension: phone.extension.clone(),
             dialled: arriving.request_uri_user.clone(),
             max_forwards: arriving.max_forwards.saturating_sub(1),
-            phone: Side { sip: Some(leg), theirs: theirs.flatten(), speech, ..Side::default() },
+            phone: Side { sip: Some(leg), theirs: theirs.flatten(), speech, told, ..Side::default() },
             trunk: Side::default(),
             left: self.carriers.view.ways_to_help(self.now.mono).into(),
             way: None,
@@ -148,6 +149,8 @@ impl Node {
             None => shards.max_by_key(|(_, ports)| ports.len())?.0,
         };
         let mut opened = Vec::new();
+        let to = self.carriers.way(&config);
+        help.trunk.tell(self.listeners.told_of_media(to.listener));
         let mut open = |side: &mut Side, number: u64| {
             if side.media.is_none() {
                 let port = self.ports.get_mut(shard)?.pop()?;
@@ -155,7 +158,7 @@ impl Node {
                 side.media = Some((leg, port));
                 opened.push(Command::Open { call: help.id.0, leg, port });
             }
-            side.media.map(|(_, port)| port)
+            side.port()
         };
         open(&mut help.phone, 0)?;
         help.attempts = help.attempts.saturating_add(1);
@@ -169,7 +172,6 @@ impl Node {
         let written = |number: &str| config.profile.caller.write(number, config.area_code.as_deref());
         let user = own.map_or_else(|| help.extension.clone(), written);
         let host = port.address.ip().to_string();
-        let to = self.carriers.way(&config);
         let request_uri = format!("sip:{}@{to}", help.dialled);
         let from = Party { user, host: host.clone(), display: None };
         let mut invite = Invite::new(to, request_uri, from, ours.to_bytes());
@@ -302,7 +304,7 @@ impl Node {
     fn describe_to_phone(&mut self, key: u32) -> Option<Vec<u8>> {
         let help = self.helps.calls.get_mut(&key)?;
         let (wanted, session) = (help.trunk.voice(), help.id.0 as u64 >> 1);
-        let (_, port) = help.phone.media?;
+        let port = help.phone.port()?;
         help.phone.describe(&port, wanted.as_ref(), session)
     }
 

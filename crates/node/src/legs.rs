@@ -128,6 +128,7 @@ impl Node {
             let first = side.sip.replace(side.forks.swap_remove(place));
             side.forks.extend(first);
         }
+        self.tell_as_reached(id, number);
         self.leave_forks(id, number);
     }
 
@@ -144,7 +145,15 @@ impl Node {
             },
         }
         self.by_leg.remove(&leg);
+        self.tell_as_reached(id, number);
         true
+    }
+
+    /// The place that stands for a phone may be reached by another listener than the first: what it was told is ours.
+    fn tell_as_reached(&mut self, id: SlotId, number: LegNo) {
+        let Some(side) = self.slots.get_mut(id).and_then(|slot| slot.side_mut(number)) else { return };
+        let dialog = side.sip.and_then(|leg| self.endpoint.dialog(leg));
+        side.tell(dialog.and_then(|dialog| self.listeners.told_of_media(dialog.next_hop.listener)));
     }
 
     /// The caller's ACK; where our 200 carried the offer it must answer it.

@@ -1,7 +1,7 @@
 //! Our listeners as the node looks at them: what carries messages at each, who may speak there and where it is bound.
 //! Which of them a trunk or a bound number is called by is decided here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use sip::Transport;
@@ -15,6 +15,9 @@ pub struct Listener {
     pub role: Role,
     /// The address bound, by which a trunk's profile names it; `None` is named by none.
     pub bound: Option<SocketAddr>,
+    /// The address that far ends of it are told for media and in From, Diversion and P-Asserted-Identity; `None` is that
+    /// of the media port.
+    pub media: Option<IpAddr>,
 }
 
 /// All of them, in the endpoint's order; cheap to clone.
@@ -45,6 +48,11 @@ impl Listeners {
             .or_else(|| self.of_role(transport, Role::Trunks))
             .or_else(|| self.of_role(transport, Role::Any))
             .unwrap_or(0)
+    }
+
+    /// See [`Listener::media`].
+    pub(crate) fn told_of_media(&self, listener: u16) -> Option<IpAddr> {
+        self.0.get(usize::from(listener)).and_then(|(_, known)| known.media)
     }
 
     /// The one a bound number that is a SIP URI is called by: datagrams where phones speak, else anybody. `None` where

@@ -1,7 +1,7 @@
 //! What the node says to media and hears from it, as values of its own. `server` maps them onto the engine; the
 //! simulator answers them from a model without packets.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hotline::RecordingId;
 use hotline::call::{Sound, Tone};
@@ -39,6 +39,16 @@ pub struct Port {
     pub address: SocketAddr,
     /// What the keys of its leg are made of, drawn by media anew each time the port is free: there is no chance in here.
     pub secret: Secret,
+}
+
+impl Port {
+    /// The same as a far end is told it that reaches us at another address.
+    pub(crate) fn told_at(mut self, told: Option<IpAddr>) -> Port {
+        if let Some(ip) = told {
+            self.address.set_ip(ip);
+        }
+        self
+    }
 }
 
 /// Octets for a key of each suite of SRTP; never shown.

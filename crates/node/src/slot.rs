@@ -1,5 +1,6 @@
 //! One live call as the node holds it: the deciding machine, its SIP legs and its media legs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hotline::call::{CALLER, Call, LegNo, Sound};
@@ -25,6 +26,8 @@ pub struct Side {
     pub forks: Vec<sip::LegId>,
     /// Its media leg and port, once opened.
     pub media: Option<(MediaLeg, Port)>,
+    /// The address its far end is told, where the listener it is reached by has one of its own; else its port's.
+    pub told: Option<IpAddr>,
     /// Whether media knows where to send.
     pub connected: bool,
     /// Whether media was told to close it.

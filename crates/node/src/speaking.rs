@@ -1,6 +1,8 @@
 //! One side's media: what descriptions of it mean for the sockets, whichever call the side belongs to. It refuses to
 //! know calls, trunks and phones.
 
+use std::net::IpAddr;
+
 use sip::sdp::{Codec, Direction, Sdp};
 
 use crate::describing;
@@ -68,7 +70,7 @@ impl Side {
         other: Option<&Codec>,
         session: u64,
     ) -> Option<Renewed> {
-        let (_, port) = self.media?;
+        let port = self.port()?;
         // An offer without audio, such as a fax alone (T.38), is none.
         let offer = match sdp {
             Some(sdp) => Some(describing::read(sdp, self.speech)?),
@@ -85,6 +87,19 @@ impl Side {
         let connects = offer.is_some() && !unchanged;
         self.theirs = offer.or(self.theirs.take());
         Some(Renewed { bytes, connects })
+    }
+
+    /// Its port as its far end is told it.
+    pub(crate) fn port(&self) -> Option<Port> {
+        self.media.map(|(_, port)| port.told_at(self.told))
+    }
+
+    /// Its far end turned out to be reached by a listener that tells `told`: what was described to it said so.
+    pub(crate) fn tell(&mut self, told: Option<IpAddr>) {
+        self.told = told;
+        if let (Some(port), Some(ours)) = (self.port(), &mut self.ours) {
+            ours.audio = port.address;
+        }
     }
 
     /// The leg of its media, while that is open.

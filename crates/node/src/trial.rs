@@ -389,10 +389,12 @@ impl Node {
         let shards = self.ports.iter_mut().filter(|ports| !ports.is_empty());
         let port = shards.max_by_key(|ports| ports.len()).and_then(Vec::pop).ok_or(NotDialled::NoRoom)?;
         let leg = MediaLeg::of_trial(key);
-        trial.side.media = Some((leg, port));
-        self.outputs.push_back(Output::Media(Command::Open { call: trial.id.0, leg, port }));
-        let ours = describing::offer(None, &port, trial.side.speech, (trial.id.0 as u64 >> 1, 1));
         let to = self.carriers.way(&config);
+        trial.side.media = Some((leg, port));
+        trial.side.tell(self.listeners.told_of_media(to.listener));
+        self.outputs.push_back(Output::Media(Command::Open { call: trial.id.0, leg, port }));
+        let port = trial.side.port().ok_or(NotDialled::NoRoom)?;
+        let ours = describing::offer(None, &port, trial.side.speech, (trial.id.0 as u64 >> 1, 1));
         let called =
             profile.called.write(trial.order.to.as_deref().unwrap_or_default(), config.area_code.as_deref());
         let written = |number: &str| profile.caller.write(number, config.area_code.as_deref());

@@ -6,9 +6,10 @@ mod house;
 use std::net::SocketAddr;
 
 use dialling::{CARRIER, NODE, PHONE, World, sdp};
-use hotline::call::Fact;
+use hotline::call::{Dated, Fact};
 use hotline::cdr::LegOutcome;
 use hotline::enterprise::{DestinationKind, Then};
+use hotline::settlement::read_log;
 use hotline::trunk::{Profile, Registration, Secret};
 use node::guard::Role;
 use node::{Config, Input, Listener, TrunkConfig};
@@ -52,8 +53,8 @@ fn trunks() -> Vec<TrunkConfig> {
 fn world(trunks: Vec<TrunkConfig>, first: Role, second: Role) -> World {
     let mut config = house::config(NODE, house::trunk());
     config.sip.listeners.push(sip::Listener { transport: Transport::Udp, advertised: line() });
-    let listener = |role, bound| Listener { role, bound: Some(bound) };
-    let listeners = vec![listener(first, NODE.into()), listener(second, line())];
+    let listener = |role, bound, media| Listener { role, bound: Some(bound), media };
+    let listeners = vec![listener(first, NODE.into(), None), listener(second, line(), Some(line().ip()))];
     World::of(Config { trunks, listeners, ..config })
 }
 
@@ -86,11 +87,34 @@ fn x04_a_trunk_is_called_asked_and_registered_by_the_listener_it_names() {
         assert!(!text.contains("203.0.113.1:5060"), "{text}");
         assert_eq!(far.listener, 1, "{start}");
     }
+    let invite = world.fars[FAR].last("INVITE ");
+    assert!(invite.contains("@10.8.0.1>;tag="), "the host of From: {invite}");
+    assert!(invite.contains("c=IN IP4 10.8.0.1\r\n") && !invite.contains("203.0.113.1"), "{invite}");
     world.does(FAR, |endpoint, leg, now| endpoint.answer(leg, sdp(6_000).into(), now));
     assert_eq!((world.fars[FAR].heard("ACK "), world.fars[FAR].listener), (1, 1));
     let caller = &world.fars[CARRIER];
-    assert!(caller.last("SIP/2.0 200").contains("203.0.113.1:5060"), "its own listener is the other one");
+    let answer = caller.last("SIP/2.0 200");
+    assert!(answer.contains("203.0.113.1:5060"), "its own listener is the other one");
+    assert!(answer.contains("c=IN IP4 203.0.113.1\r\n") && !answer.contains("10.8.0.1"), "{answer}");
     assert_eq!(caller.listener, 0);
+    for (far, ours) in [(FAR, "10.8.0.1"), (CARRIER, "203.0.113.1")] {
+        world.does(far, |endpoint, leg, now| endpoint.reinvite(leg, sdp(6_002).into(), now));
+        let answer = world.fars[far].last("SIP/2.0 200");
+        assert!(answer.contains(&format!("c=IN IP4 {ours}\r\n")), "{answer}");
+    }
+}
+
+#[test]
+fn x04_a_caller_is_told_the_media_address_of_the_listener_its_call_came_by() {
+    let mut world = world(trunks(), Role::Trunks, Role::Trunks);
+    world.fars[CARRIER].listener = 1;
+    calls(&mut world, DestinationKind::Landline, "01062345601");
+    world.does(FAR, |endpoint, leg, now| endpoint.answer(leg, sdp(6_000).into(), now));
+    let answer = world.fars[CARRIER].last("SIP/2.0 200");
+    assert!(
+        answer.contains("c=IN IP4 10.8.0.1\r\n") && answer.contains(" IN IP4 10.8.0.1\r\ns="),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -111,11 +135,13 @@ fn fault_n2_x04_a_bound_sip_uri_is_called_where_its_answer_is_heard() {
     let mut carriers_alone = world(callers(), Role::Trunks, Role::Trunks);
     calls(&mut carriers_alone, DestinationKind::SipUri, desk);
     assert_eq!(carriers_alone.fars[PHONE].heard, [""; 0], "nobody would hear its answer");
-    carriers_alone.turn(Input::Tick);
-    let log = carriers_alone.node.calls().flat_map(|call| call.log());
-    let facts: Vec<Fact> = log.map(|dated| dated.fact.clone()).collect();
-    let why = |fact: &Fact| {
-        matches!(fact, Fact::LegFailed { outcome: LegOutcome::TrunkFailed, status: 503, q850: Some(3), .. })
+    carriers_alone.wait(40_000);
+    let facts = read_log(&carriers_alone.settled[0].log).expect("its log");
+    let why = |dated: &Dated| {
+        matches!(
+            dated.fact,
+            Fact::LegFailed { outcome: LegOutcome::TrunkFailed, status: 503, q850: Some(3), .. }
+        )
     };
     assert!(facts.iter().any(why), "{facts:?}");
 }

@@ -12,7 +12,7 @@ use hotline::{Beijing, Money, Mono, Now, TenantId};
 use house::TRUNK;
 use node::media::{Command, Keyring, Suite};
 use node::phones::Kept;
-use node::{Account, Change, Input, Loaded, Node, Output};
+use node::{Account, Change, Input, Listener, Loaded, Node, Output};
 use sip::digest::Credentials;
 use sip::{Endpoint, Event, Hop, LegId, Register, Transport};
 
@@ -37,6 +37,8 @@ fn enterprise_with(srtp: Srtp) -> Enterprise {
 struct Phone {
     endpoint: Endpoint,
     outside: SocketAddr,
+    /// The listener of the node that it speaks to.
+    listener: u16,
     leg: Option<LegId>,
     registered_s: Option<u32>,
     over: bool,
@@ -51,6 +53,7 @@ impl Phone {
                 ..sip::Config::new(inside, u64::from(place))
             }),
             outside: SocketAddr::from(([198, 51, 100, 7], 40_000 + u16::from(place))),
+            listener: 0,
             leg: None,
             registered_s: None,
             over: false,
@@ -91,7 +94,10 @@ impl World {
     }
 
     fn with(places: u8, enterprise: &Enterprise) -> World {
-        let mut config = house::config(NODE, house::trunk());
+        World::of(places, enterprise, house::config(NODE, house::trunk()))
+    }
+
+    fn of(places: u8, enterprise: &Enterprise, mut config: node::Config) -> World {
         config.sip.registrar = true;
         let mut node = Node::new(config);
         node.phones().replace(None, phones(enterprise));
@@ -116,7 +122,7 @@ impl World {
         let mut flying = VecDeque::new();
         self.step(input, &mut flying);
         while let Some((from, bytes)) = flying.pop_front() {
-            self.step(Input::Datagram { from: Hop::udp(from), bytes: &bytes }, &mut flying);
+            self.step(Input::Datagram { from, bytes: &bytes }, &mut flying);
         }
     }
 
@@ -132,7 +138,7 @@ impl World {
         }
     }
 
-    fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
+    fn step(&mut self, input: Input<'_>, flying: &mut VecDeque<(Hop, Vec<u8>)>) {
         self.mono += 10;
         let wall = Beijing::date(2026, 10, 12).wall();
         self.node.handle(input, Now { mono: Mono(self.mono), wall });
@@ -169,10 +175,11 @@ impl World {
         phone.take_events();
     }
 
-    fn collect(&mut self, flying: &mut VecDeque<(SocketAddr, Vec<u8>)>) {
+    fn collect(&mut self, flying: &mut VecDeque<(Hop, Vec<u8>)>) {
         for phone in &mut self.phones {
             while let Some(sent) = phone.endpoint.poll_transmit() {
-                flying.push_back((phone.outside, sent.bytes.to_vec()));
+                let from = Hop { listener: phone.listener, ..Hop::udp(phone.outside) };
+                flying.push_back((from, sent.bytes.to_vec()));
             }
         }
     }
@@ -243,6 +250,47 @@ fn x04_a_phone_behind_nat_rings_in_all_its_places_and_one_has_the_call() {
     world.phones[1].endpoint.bye(leg, None, now);
     world.turn(Input::Tick);
     assert_eq!(world.phones_heard("SIP/2.0 200 OK"), 3, "two registrations, and the BYE of its own dialog");
+}
+
+/// A node that is reached by two listeners, the second of them in an office's own network.
+fn at_two_listeners() -> World {
+    let mut config = house::config(NODE, house::trunk());
+    let office = SocketAddr::from(([192, 168, 1, 200], 5060));
+    config.sip.listeners.push(sip::Listener { transport: Transport::Udp, advertised: office });
+    config.listeners =
+        vec![Listener::default(), Listener { media: Some(office.ip()), ..Listener::default() }];
+    let mut world = World::of(2, &enterprise(), config);
+    world.phones[1].listener = 1;
+    world.register(0, "correct horse");
+    world.register(1, "correct horse");
+    world
+}
+
+#[test]
+fn x04_each_of_a_phones_places_is_told_the_address_of_the_listener_it_speaks_to() {
+    for (answers, told) in [(0, "203.0.113.1"), (1, "192.168.1.200")] {
+        let mut world = at_two_listeners();
+        world.call();
+        let invites = world.to_phones.iter().filter(|text| text.starts_with("INVITE ")).cloned();
+        let invites: Vec<String> = invites.collect();
+        assert_eq!(invites.len(), 2);
+        for (invite, ours) in invites.iter().zip(["203.0.113.1", "192.168.1.200"]) {
+            assert!(invite.contains(&format!("Via: SIP/2.0/UDP {ours}:5060;")), "{invite}");
+            assert!(invite.contains(&format!("c=IN IP4 {ours}\r\n")), "{invite}");
+            assert!(invite.contains(&format!("@{ours}>;tag=")), "{invite}");
+        }
+        let leg = world.phones[answers].leg.expect("it rings");
+        let now = world.mono;
+        world.phones[answers].endpoint.answer(leg, SDP.into(), now);
+        world.turn(Input::Tick);
+        let now = world.mono;
+        let held = SDP.replace("a=rtpmap", "a=sendonly\r\na=rtpmap");
+        world.phones[answers].endpoint.reinvite(leg, held.into(), now);
+        world.turn(Input::Tick);
+        let last = world.to_phones.iter().rfind(|text| text.starts_with("SIP/2.0 200")).expect("an answer");
+        assert!(last.contains(&format!("c=IN IP4 {told}\r\n")), "the session goes on there: {last}");
+        assert!(last.contains("CSeq: 1 INVITE") && last.contains("o=- "), "{last}");
+    }
 }
 
 #[test]

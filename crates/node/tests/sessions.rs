@@ -145,3 +145,26 @@ fn rfc3261_14_1_two_reinvites_that_cross_are_told_491_and_made_again() {
         assert_eq!((world.node.calls_up(), world.settled.len()), (0, 1));
     }
 }
+
+/// Both far ends know reliable provisionals: what is described before the answer is acknowledged on either leg.
+#[test]
+fn rfc3262_provisionals_of_both_legs_are_acknowledged_and_of_a_leg_that_cannot_are_plain() {
+    for caller_cannot in [&[][..], &[", 100rel"]] {
+        let mut world = World::new(vec![trunk("west", 1, false), trunk("east", 2, true)]);
+        world.fars[CALLER].cannot = caller_cannot.to_vec();
+        world.call_the_number();
+        world.does(TARGET, |endpoint, leg, now| endpoint.provisional(leg, 183, Some(sdp(6_000).into()), now));
+        let (caller, target) = (&world.fars[CALLER], &world.fars[TARGET]);
+        let prack =
+            |far: &dialling::Far| far.said.iter().filter(|bytes| bytes.starts_with(b"PRACK ")).count();
+        assert_eq!(target.heard("PRACK "), 1, "{:#?}", target.heard);
+        let early = caller.last("SIP/2.0 183");
+        assert_eq!(early.contains("RSeq: "), caller_cannot.is_empty(), "{early}");
+        assert_eq!(prack(caller), usize::from(caller_cannot.is_empty()));
+        world.wait(10_000);
+        assert_eq!((world.fars[CALLER].heard("SIP/2.0 183"), world.fars[TARGET].heard("PRACK ")), (1, 1));
+        world.does(TARGET, |endpoint, leg, now| endpoint.answer(leg, sdp(6_000).into(), now));
+        assert_eq!(world.fars[CALLER].heard("SIP/2.0 200 OK"), 1 + prack(&world.fars[CALLER]));
+        assert_eq!(world.node.calls_up(), 1);
+    }
+}

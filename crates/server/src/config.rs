@@ -72,6 +72,8 @@ pub struct Sip {
     pub listen: SocketAddr,
     /// The address others are told; `None` is the one bound.
     pub advertised: Option<SocketAddr>,
+    /// The address they are told for media; see [`Config::told_of_media`].
+    pub media_advertised: Option<IpAddr>,
     /// Who may speak here.
     pub role: Role,
 }
@@ -83,6 +85,8 @@ pub struct Listen {
     pub bind: SocketAddr,
     /// The address others are told, in Via and Contact; `None` is the one bound.
     pub advertised: Option<SocketAddr>,
+    /// The address they are told for media; see [`Config::told_of_media`].
+    pub media_advertised: Option<IpAddr>,
     /// What carries the messages.
     pub over: Over,
     /// Who may speak here.
@@ -106,7 +110,7 @@ pub enum Over {
 pub struct Media {
     /// The address bound; `None` is SIP's.
     pub address: Option<IpAddr>,
-    /// The address others are told; `None` is SIP's advertised one.
+    /// The address others are told; `None` is that of the listener they speak to. See [`Config::told_of_media`].
     pub advertised: Option<IpAddr>,
     /// First and last port.
     pub ports: (u16, u16),
@@ -126,6 +130,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The address others are told, in Via and Contact of SIP; `None` is the one bound.
     pub advertised: Option<SocketAddr>,
+    /// The address they are told for media; see [`Config::told_of_media`].
+    pub media_advertised: Option<IpAddr>,
     /// PEM files of certificate and key: with them it speaks TLS alone, and SIP is WSS. They are read again when they
     /// change, and at SIGHUP.
     pub identity: Option<(PathBuf, PathBuf)>,
@@ -217,6 +223,22 @@ impl Config {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Wrong { file: file.to_owned(), problems: vec![(0, error.to_string())] })?;
         Config::parse(&text, file)
+    }
+
+    /// The address that far ends of a listener are told for media: its `media_advertised`, else that of `[media]`, else the
+    /// IP of its own `advertised`, else the one it is bound to if media comes in there too. `None` is that of `[sip]`.
+    pub fn told_of_media(
+        &self,
+        stated: Option<IpAddr>,
+        advertised: Option<SocketAddr>,
+        bind: SocketAddr,
+    ) -> Option<IpAddr> {
+        let media = self.media.address.unwrap_or(self.sip.listen.ip());
+        let heard_there = media.is_unspecified() || media == bind.ip();
+        let bound = Some(bind.ip()).filter(|ip| heard_there && !ip.is_unspecified());
+        // A port of one family is not reached by an address of the other.
+        let implied = advertised.map(|told| told.ip()).or(bound).filter(|ip| ip.is_ipv4() == media.is_ipv4());
+        stated.or(self.media.advertised).or(implied)
     }
 
     /// Whether the listener that a trunk's profile names is there, with its transport; one that names none has any.
@@ -371,8 +393,10 @@ impl Checker<'_> {
                 None
             }
         };
+        let media = self.ip(written.media_advertised.as_ref(), "http.media_advertised");
         Some(Http {
             listen: listen?,
+            media_advertised: media?,
             advertised: advertised.map_or(Some(None), |told| told.map(Some))?,
             identity,
             role: match &written.role {
@@ -388,7 +412,13 @@ impl Checker<'_> {
             Some(text) => Some(self.address(Some(text), "", "sip.advertised")?),
             None => None,
         };
-        Some(Sip { listen, advertised, role: self.role(written.role.as_ref(), "sip.role")? })
+        let media_advertised = self.ip(written.media_advertised.as_ref(), "sip.media_advertised")?;
+        Some(Sip {
+            listen,
+            advertised,
+            media_advertised,
+            role: self.role(written.role.as_ref(), "sip.role")?,
+        })
     }
 
     fn role(&mut self, written: Option<&Spanned<String>>, name: &str) -> Option<Role> {
@@ -458,8 +488,10 @@ impl Checker<'_> {
                 None
             }
         };
+        let media = self.ip(written.media_advertised.as_ref(), "listen.media_advertised");
         Some(Listen {
             bind: bind?,
+            media_advertised: media?,
             advertised: advertised.map_or(Some(None), |told| told.map(Some))?,
             over: over?,
             role: role?,

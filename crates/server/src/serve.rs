@@ -9,7 +9,7 @@ pub(crate) use provider::{password, tls_names, with_passwords};
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -244,8 +244,7 @@ impl Process {
         drop(segments);
         quarantine(&config, &found);
         journal.free_below(found.needed_from());
-        let media_advertised =
-            config.media.advertised.or_else(|| config.sip.advertised.map(|told| told.ip()));
+        let media_advertised = told_of_ports(&config);
         let bridge = Bridge::new(start_media(&config, &inbox, local)?, inbox.clone());
         let traces = match config.trace.enabled {
             true => Some(TraceThread::start(&config.data_dir.join("traces"), config.trace.days)?),
@@ -443,14 +442,32 @@ fn cannot_listen(address: SocketAddr, error: io::Error) -> ServeError {
     ServeError::Listen { what: "SIP on", address, error }
 }
 
+/// The address that media ports are told by where a listener has none of its own; `None` is the one bound.
+fn told_of_ports(config: &Config) -> Option<IpAddr> {
+    let sip = config.sip.advertised.map(|told| told.ip());
+    let everywhere = config.media.address.filter(IpAddr::is_unspecified).map(outward_address);
+    config.media.advertised.or(sip).or(everywhere)
+}
+
 /// What is said of each listener of the endpoint; that of WebSockets is the last.
 fn listeners(config: &Config) -> Vec<node::Listener> {
-    let further = config.listeners.iter().map(|listen| (listen.role, Some(listen.bind)));
-    std::iter::once((config.sip.role, Some(config.sip.listen)))
-        .chain(further)
-        .chain([(config.http.role, None)])
-        .map(|(role, bound)| node::Listener { role, bound })
-        .collect()
+    let (sip, http) = (&config.sip, &config.http);
+    let first = node::Listener {
+        role: sip.role,
+        bound: Some(sip.listen),
+        media: config.told_of_media(sip.media_advertised, sip.advertised, sip.listen),
+    };
+    let further = config.listeners.iter().map(|listen| node::Listener {
+        role: listen.role,
+        bound: Some(listen.bind),
+        media: config.told_of_media(listen.media_advertised, listen.advertised, listen.bind),
+    });
+    let last = node::Listener {
+        role: http.role,
+        bound: None,
+        media: config.told_of_media(http.media_advertised, http.advertised, http.listen),
+    };
+    std::iter::once(first).chain(further).chain([last]).collect()
 }
 
 /// A trunk that names a listener there is not would be called from an address its carrier does not know.

@@ -694,6 +694,29 @@ fn b01_b03_callers_are_blocked_and_allowed_in_one_command() {
     }
 }
 
+/// Row B01: a list says what each of its entries did.
+#[test]
+fn b01_an_entry_counts_the_calls_it_stopped() {
+    let dir = Dir::new();
+    dir.import_samples();
+    dir.json(&["block", "01088880002", "--tenant", "huaxin", "--number", "4006010114"]);
+    dir.json(&["block", "0108888*", "--tenant", "huaxin", "--number", "4006010114"]);
+    let demo = Demo::start(&dir);
+    for _ in 0..2 {
+        let refused = dir.run(&["call", "4006010114", "--from", "01088880002", "--for", "1s"]);
+        assert_eq!(refused.status.code(), Some(1), "{}", stdout(&refused));
+    }
+    let calls = calls_when(&dir, 2);
+    assert!(calls.as_array().expect("rows").iter().all(|row| row["cause"] == "blocked"), "{calls}");
+    let entries = dir.json(&["block", "--tenant", "huaxin"]);
+    let hits = |pattern: &str| {
+        let row = entries.as_array().expect("rows").iter().find(|row| row["caller"] == pattern);
+        row.expect("it stands")["hits"].clone()
+    };
+    assert_eq!((hits("01088880002"), hits("0108888*")), (2.into(), 0.into()), "the first that holds");
+    demo.stop();
+}
+
 /// Row R36: a ported number has another operator than its prefix says, so the operator is marked wherever it is shown.
 #[test]
 fn r36_the_operator_is_marked_as_issued_wherever_it_is_shown() {

@@ -64,6 +64,7 @@ pub struct Sip {
     pub listen: Option<Spanned<String>>,
     #[serde(alias = "advertise")]
     pub advertised: Option<Spanned<String>>,
+    pub media_advertised: Option<Spanned<String>>,
     pub authorities: Option<PathBuf>,
     pub role: Option<Spanned<String>>,
 }
@@ -90,6 +91,7 @@ pub struct Listen {
     pub bind: Spanned<String>,
     #[serde(alias = "advertise")]
     pub advertised: Option<Spanned<String>>,
+    pub media_advertised: Option<Spanned<String>>,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub role: Option<Spanned<String>>,
@@ -121,6 +123,7 @@ pub struct Http {
     pub listen: Option<Spanned<String>>,
     #[serde(alias = "advertise")]
     pub advertised: Option<Spanned<String>>,
+    pub media_advertised: Option<Spanned<String>>,
     pub certificate: Option<Spanned<PathBuf>>,
     pub key: Option<Spanned<PathBuf>>,
     pub role: Option<Spanned<String>>,
