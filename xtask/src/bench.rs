@@ -48,6 +48,7 @@ const FIGURES: &[Figure] = &[
         measure: cost::decision,
     },
     Figure { name: "rating", what: "rate and post a call in memory", measure: cost::rating },
+    Figure { name: "queue", what: "an offer decision of a queue", measure: cost::queue },
     Figure { name: "locate", what: "caller region lookup", measure: cost::locate },
     Figure { name: "call", what: "full call without media beside Kamailio", measure: call::full_call },
     Figure {

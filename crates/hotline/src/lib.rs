@@ -1,6 +1,7 @@
 //! Every decision of the product, as values: which number, may this caller, which step, which target, what happened,
 //! what it costs and how it is posted. Knows no clock, no socket, no file, no database and no randomness of its own.
 
+pub mod agent;
 pub mod alert;
 pub mod barring;
 pub mod calendar;
@@ -13,6 +14,7 @@ pub mod hotline;
 pub mod ledger;
 pub mod number;
 pub mod priority;
+pub mod queue;
 pub mod rating;
 pub mod region;
 pub mod routing;

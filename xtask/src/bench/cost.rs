@@ -40,6 +40,16 @@ pub fn locate(effort: &Effort) -> Outcome<Vec<Row>> {
     Ok(vec![Row::against(what, median(&numbers(&runs, "ns")?), "ns", 50.0, false)])
 }
 
+/// Offer decisions among 500 agents while 5,000 callers wait: at most 20 µs each, by the dearest strategy.
+pub fn queue(effort: &Effort) -> Outcome<Vec<Row>> {
+    let what = "offer decision, 5,000 waiting, 500 agents";
+    let Some(package) = package_with("queue_cost")? else {
+        return Ok(vec![Row::absent(what, "no crate has an example `queue_cost`")]);
+    };
+    let runs = example_runs(package, "queue_cost", &[], effort.rounds)?;
+    Ok(vec![Row::against(what, median(&numbers(&runs, "us")?), "µs", 20.0, false)])
+}
+
 fn per_second(what: &str, example: &str, unit: &str, bar: f64, effort: &Effort) -> Outcome<Vec<Row>> {
     let Some(package) = package_with(example)? else {
         return Ok(vec![Row::absent(what, &format!("no crate has an example `{example}`"))]);

@@ -1,0 +1,152 @@
+//! What an enterprise's document says of its agents and queues, compiled: names resolved, times in milliseconds.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::{State, WrapUp};
+use crate::enterprise::Strategy;
+
+/// Agents and queues of one enterprise at one version of its document.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staff {
+    /// The version of the document.
+    pub version: u32,
+    /// The agents; queues name them by place.
+    pub agents: Box<[AgentRules]>,
+    /// The queues.
+    pub queues: Box<[QueueRules]>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRules {
+    /// The agent's number, such as 8001: what callers are told and people type.
+    pub number: Arc<str>,
+    /// The agent's name.
+    pub name: Arc<str>,
+    /// The phone that rings: the name it logs in by.
+    pub phone: Arc<str>,
+    /// Skills with levels, 1 to 10.
+    pub skills: Box<[(Arc<str>, u8)]>,
+}
+
+impl AgentRules {
+    /// An agent of whom nothing but the number is known yet.
+    pub(super) fn unknown(number: &str) -> Self {
+        let nothing: Arc<str> = "".into();
+        Self { number: number.into(), name: nothing.clone(), phone: nothing, skills: Box::default() }
+    }
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRules {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Who is offered a call first.
+    pub strategy: Strategy,
+    /// Its agents in the order written.
+    pub members: Box<[Member]>,
+    /// The longest wait, milliseconds.
+    pub patience_ms: u64,
+    /// The most who wait at once.
+    pub size_max: u16,
+    /// How long an agent's phone rings for an offer, milliseconds.
+    pub ring_ms: u64,
+    /// What follows a talk (row Q11).
+    pub wrap_up: WrapUp,
+    /// After so many misses in a row an agent rests (row Q17).
+    pub misses_max: Option<u8>,
+    /// Nobody joins while all agents are in these states (row Q18).
+    pub join_empty: States,
+    /// Who waits is sent on once all agents are in these states (row Q18).
+    pub leave_empty: States,
+    /// What is asked of agents, step by step as the wait goes on (row R28); without steps nothing.
+    pub steps: Box<[Step]>,
+    /// How long a talk with its after-work takes until calls have shown it, milliseconds.
+    pub expected_talk_ms: u64,
+    /// What is said of position and expected wait; `None` for nothing (row Q21).
+    pub wait_told: Option<WaitTold>,
+    /// The prompt of its music; `None` for the platform's own.
+    pub music: Option<Arc<str>>,
+    /// Whether our 200 goes out before the music; else it is early media, uncharged.
+    pub answer: bool,
+}
+
+/// An agent's membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its place in [`Staff::agents`].
+    pub agent: u16,
+    /// Its weight, for [`Strategy::Weighted`].
+    pub weight: u8,
+}
+
+/// What is asked of agents for a part of the wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// All of these; none is everybody.
+    pub needs: Box<[Need]>,
+    /// How long the step lasts, milliseconds; the last one lasts to the end.
+    pub ms: u64,
+}
+
+/// A skill at a level or above.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// The skill.
+    pub skill: Arc<str>,
+    /// The least level.
+    pub level: u8,
+}
+
+/// What callers are told of their wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitTold {
+    /// How often, milliseconds.
+    pub every_ms: u64,
+    /// Positions above it are not told.
+    pub position_max: u32,
+    /// Waits above it are not told, minutes.
+    pub minutes_max: u32,
+}
+
+/// A set of agents' states, by one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct States(u8);
+
+impl States {
+    /// The states of a list.
+    pub fn of(states: &[State]) -> Self {
+        Self(states.iter().fold(0, |bits, state| bits | 1 << *state as u8))
+    }
+
+    /// Whether a state is among them.
+    pub fn has(self, state: State) -> bool {
+        self.0 & 1 << state as u8 != 0
+    }
+}
+
+/// Steps of one queue, at most: a member has a bit for each.
+pub const STEPS_MAX: usize = 16;
+
+impl QueueRules {
+    /// The steps whose needs these skills meet, one bit each. Where nothing is asked everybody fits.
+    pub(super) fn fits(&self, skills: &[(Arc<str>, u8)]) -> u16 {
+        let has =
+            |need: &Need| skills.iter().any(|(skill, level)| *skill == need.skill && *level >= need.level);
+        if self.steps.is_empty() {
+            return 1;
+        }
+        let fitting = self.steps.iter().take(STEPS_MAX).enumerate();
+        let fitting = fitting.filter(|(_, step)| step.needs.iter().all(has));
+        fitting.fold(0, |bits, (step, _)| bits | 1 << step)
+    }
+
+    /// How long a step lasts before the next; `None` for the last.
+    pub(super) fn relaxes_after_ms(&self, step: u8) -> Option<u64> {
+        let (step, last) = (usize::from(step), self.steps.len().min(STEPS_MAX).saturating_sub(1));
+        (step < last).then(|| self.steps[step].ms)
+    }
+}

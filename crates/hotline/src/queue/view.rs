@@ -1,0 +1,92 @@
+//! What people see of a floor: agents by state, queues with who waits.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Floor;
+use crate::agent::{Duty, State, Tally, Times};
+use crate::{CallId, Now};
+
+/// An agent at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentView {
+    /// The agent's number.
+    pub number: Arc<str>,
+    /// The agent's name.
+    pub name: Arc<str>,
+    /// What the agent does.
+    pub state: State,
+    /// The reason of a rest, of the present one or of the one to come; else empty.
+    pub reason: String,
+    /// How long the state has lasted, milliseconds.
+    pub since_ms: u64,
+    /// The call that keeps the agent, if one does.
+    pub call: Option<CallId>,
+    /// How long the agent has been logged in, milliseconds; 0 while off.
+    pub logged_in_ms: u64,
+    /// How long each state lasted since the login.
+    pub times: Times,
+    /// What the agent did today.
+    pub tally: Tally,
+    /// The queues the agent serves.
+    pub queues: Vec<Arc<str>>,
+}
+
+/// A queue at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Calls that wait, those with an offer included, the next first: with how long they have waited, milliseconds.
+    pub waiting: Vec<(CallId, u64)>,
+    /// Agents by state.
+    pub agents: Vec<(State, u32)>,
+}
+
+impl Floor {
+    /// The agents, by number.
+    pub fn agents(&self, now: Now) -> Vec<AgentView> {
+        let view = |place: &u16| {
+            let post = &self.posts[usize::from(*place)];
+            let (rules, agent) = (&post.rules, &post.agent);
+            let name = |queue: &u16| self.queues[usize::from(*queue)].rules.name.clone();
+            AgentView {
+                number: rules.number.clone(),
+                name: rules.name.clone(),
+                state: agent.state(),
+                reason: match agent.duty() {
+                    Duty::Rest(rest) => rest.reason().to_owned(),
+                    Duty::Off | Duty::Ready => String::new(),
+                },
+                since_ms: now.mono.since_ms(agent.since()),
+                call: agent.call(),
+                logged_in_ms: agent.logged_in_ms(now.mono).unwrap_or(0),
+                times: agent.times(now.mono),
+                tally: agent.tally(now.wall),
+                queues: post.queues.iter().map(name).collect(),
+            }
+        };
+        self.by_number.values().map(view).collect()
+    }
+
+    /// The queues, by name.
+    pub fn queues(&self, now: Now) -> Vec<QueueView> {
+        let view = |place: &u16| {
+            let queue = &self.queues[usize::from(*place)];
+            let waited =
+                |call: CallId| self.callers.get(&call).map_or(0, |caller| now.mono.since_ms(caller.since));
+            let in_state = |state: State| {
+                let members = queue.members.iter();
+                members.filter(|seat| self.posts[usize::from(seat.agent)].agent.state() == state).count()
+                    as u32
+            };
+            QueueView {
+                name: queue.rules.name.clone(),
+                waiting: queue.waiting.iter().map(|turn| (turn.call(), waited(turn.call()))).collect(),
+                agents: State::ALL.map(|state| (state, in_state(state))).to_vec(),
+            }
+        };
+        self.by_name.values().map(view).collect()
+    }
+}

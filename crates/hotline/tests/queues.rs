@@ -1,0 +1,324 @@
+//! Rows Q01, Q02, Q10, Q16 to Q18, Q21, R27, R28 and R32: each strategy of a queue over 10,000 simulated calls, and what
+//! callers who wait are due.
+
+mod floor;
+
+use floor::{Manners, QUEUE, World, agent, rules};
+use hotline::agent::{Refusal, State, WrapUp};
+use hotline::enterprise::Strategy;
+use hotline::queue::{
+    Floor, Join, Joined, Left, Need, NoPlace, Order, Place, QueueRules, Staff, States, Step, Told, WaitTold,
+};
+use hotline::{Beijing, CallId, Mono, Now, Wall};
+
+const CALLS: u64 = 10_000;
+
+/// Everything happens, and agents are short.
+const BUSY: Manners =
+    Manners { misses: 8, rejects: 5, gives_up: 10, gap_ms: 4_000, gap_ms_min: 1, moves: true };
+/// Somebody is always free.
+const QUIET: Manners =
+    Manners { misses: 0, rejects: 0, gives_up: 0, gap_ms: 60_000, gap_ms_min: 70_000, moves: false };
+
+fn ten() -> Vec<hotline::queue::AgentRules> {
+    (0..10).map(|number| agent(number, &[])).collect()
+}
+
+fn busy(strategy: Strategy, seed: u64) -> World {
+    let mut world = World::new(rules(strategy, &[5, 3, 1, 1, 2, 7, 1, 1, 4, 5]), ten(), BUSY, seed);
+    world.run(CALLS);
+    assert_eq!(world.waits_ms.len() as u64 + world.gave_up, CALLS);
+    assert!(world.waits_ms.len() > 5_000 && world.gave_up > 200, "{}", world.gave_up);
+    assert!(world.waits_ms.iter().filter(|ms| **ms > 20_000).count() > 500, "many had to wait");
+    world
+}
+
+#[test]
+fn r27_ring_all_over_10_000_calls() {
+    busy(Strategy::RingAll, 1);
+}
+
+#[test]
+fn r27_longest_idle_over_10_000_calls() {
+    busy(Strategy::LongestIdle, 2);
+}
+
+#[test]
+fn r27_round_robin_over_10_000_calls() {
+    busy(Strategy::RoundRobin, 3);
+}
+
+#[test]
+fn r27_sequential_over_10_000_calls() {
+    busy(Strategy::Sequential, 4);
+}
+
+#[test]
+fn r27_fewest_calls_over_10_000_calls() {
+    busy(Strategy::FewestCalls, 5);
+}
+
+#[test]
+fn r27_least_talk_over_10_000_calls() {
+    busy(Strategy::LeastTalk, 6);
+}
+
+#[test]
+fn r27_weighted_over_10_000_calls() {
+    busy(Strategy::Weighted, 7);
+}
+
+#[test]
+fn r27_random_over_10_000_calls_is_even_and_repeats_by_its_seed() {
+    let offers = |world: World| world.offers.iter().map(|(_, agent)| *agent).collect::<Vec<_>>();
+    assert_eq!(offers(busy(Strategy::Random, 8)), offers(busy(Strategy::Random, 8)));
+    let mut world = World::new(rules(Strategy::Random, &[1; 10]), ten(), QUIET, 9);
+    world.run(CALLS);
+    let offers = offers(world);
+    for agent in 0..10 {
+        let count = offers.iter().filter(|one| **one == agent).count() as i64;
+        // Three standard deviations of a tenth of 10,000: 3 · √(10,000 · 0.1 · 0.9).
+        assert!((count - 1_000).abs() <= 90, "agent {agent} got {count}");
+    }
+}
+
+#[test]
+fn r27_weights_are_exact_over_each_of_their_sums() {
+    for weights in [[1; 10], [5, 1, 1, 2, 1, 9, 1, 10, 7, 3], [100, 7, 3, 1, 14, 2, 2, 2, 2, 2]] {
+        let sum: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
+        let mut world = World::new(rules(Strategy::Weighted, &weights), ten(), QUIET, 10);
+        world.run(CALLS / sum * sum);
+        let offers: Vec<u16> = world.offers.iter().map(|(_, agent)| *agent).collect();
+        for cycle in offers.chunks(sum as usize) {
+            let mut counts = [0u8; 10];
+            cycle.iter().for_each(|agent| counts[usize::from(*agent)] += 1);
+            assert_eq!(counts, weights);
+        }
+    }
+}
+
+#[test]
+fn r28_needs_are_relaxed_step_by_step_over_10_000_calls() {
+    let need = |level| Step { needs: [Need { skill: "粤语".into(), level }].into(), ms: 30_000 };
+    let steps = [need(3), need(2), Step::default()];
+    let levels = [5, 4, 3, 2, 2, 1, 0, 0, 0, 0];
+    let agents =
+        levels.iter().enumerate().map(|(number, level)| agent(number, &[("粤语", *level)])).collect();
+    let queue = QueueRules { steps: steps.into(), ..rules(Strategy::LongestIdle, &[1; 10]) };
+    // The general account of the strategy knows no skills: chance decides there.
+    let mut world = World::new(queue, agents, BUSY, 11);
+    world.strategy = Strategy::Random;
+    world.run(CALLS);
+    let mut seen = [0u32; 3];
+    for (waited_ms, agent) in &world.offers {
+        let level = levels[usize::from(*agent)];
+        let asked = match waited_ms {
+            0..30_000 => 3,
+            30_000..60_000 => 2,
+            _ => 0,
+        };
+        assert!(level >= asked, "level {level} after {waited_ms} ms");
+        seen[match level {
+            3.. => 0,
+            2 => 1,
+            _ => 2,
+        }] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
+}
+
+/// A floor with one queue and so many agents, all logged in.
+struct Hall {
+    floor: Floor,
+    now_ms: u64,
+    calls: u128,
+}
+
+impl Hall {
+    fn new(agents: usize, change: impl FnOnce(&mut QueueRules)) -> Self {
+        let mut queue = rules(Strategy::Sequential, &vec![1; agents]);
+        change(&mut queue);
+        let agents: Vec<_> = (0..agents).map(|number| agent(number, &[])).collect();
+        let mut hall = Self { floor: Floor::default(), now_ms: 10_000_000, calls: 0 };
+        let numbers: Vec<_> = agents.iter().map(|agent| agent.number.clone()).collect();
+        let staff = Staff { version: 1, agents: agents.into(), queues: [queue].into() };
+        hall.floor.take_staff(&staff, hall.now());
+        for number in numbers {
+            hall.floor.obey(&number, &Order::LogIn, hall.now()).expect("an agent");
+        }
+        hall
+    }
+
+    fn now(&self) -> Now {
+        let began = Beijing::parse("2026-10-12T06:00:00").expect("a time").wall();
+        Now { mono: Mono(self.now_ms), wall: Wall(began.0 + self.now_ms as i64) }
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.floor.handle_timeout(self.now());
+        self.floor.check(self.now()).expect("the floor holds");
+    }
+
+    fn join(&mut self, caller: &str, priority: u8) -> (CallId, Result<Joined, NoPlace>) {
+        self.calls += 1;
+        let call = CallId::at(self.now().wall.0, self.calls);
+        let join = Join { call, caller, priority, since: None, seed: 1 };
+        (call, self.floor.join(QUEUE, &join, self.now()).expect("the queue"))
+    }
+
+    fn told(&mut self) -> Vec<(CallId, Told)> {
+        std::iter::from_fn(|| self.floor.poll()).collect()
+    }
+}
+
+#[test]
+fn q01_with_10_free_and_100_calls_no_call_waits_while_an_agent_is_free() {
+    let mut hall = Hall::new(10, |_| {});
+    let calls: Vec<CallId> =
+        (0..100).map(|number| hall.join(&format!("135000000{number:02}"), 0).0).collect();
+    let offers = hall.told();
+    assert_eq!(offers.len(), 10);
+    let mut agents: Vec<_> = offers.iter().map(|(_, told)| *told).collect();
+    agents.dedup();
+    assert_eq!(agents.len(), 10, "each agent has one");
+    for (served, call) in calls.iter().enumerate() {
+        let agent = (served % 10) as u16;
+        hall.floor.answered(*call, agent, hall.now()).expect("it has an offer");
+        hall.wait(1_000);
+        hall.floor.over(*call, hall.now()).expect("it was up");
+        hall.wait(floor::WRAP_UP_MS);
+        let next = hall.told();
+        let wanted = calls.get(served + 10).map(|next| (*next, Told::Offer { agent }));
+        assert_eq!(next, wanted.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn q16_who_was_cut_off_waits_on_from_there_once_and_only_for_10_minutes() {
+    let mut hall = Hall::new(0, |_| {});
+    let (cut_off, _) = hall.join("13510001000", 0);
+    hall.wait(60_000);
+    hall.join("13510001001", 0).1.expect("room");
+    hall.wait(30_000);
+    hall.floor.leave(cut_off, Left::Gone, hall.now());
+    hall.wait(599_000);
+    let (again, joined) = hall.join("13510001000", 0);
+    assert_eq!(joined, Ok(Joined { position: 2, credited_ms: 90_000 }), "the other has waited for 629 s");
+    let (_, newcomer) = hall.join("13510001002", 0);
+    assert_eq!(newcomer, Ok(Joined { position: 3, credited_ms: 0 }));
+    hall.floor.leave(again, Left::Gone, hall.now());
+    let (third, joined) = hall.join("13510001000", 0);
+    assert_eq!(joined, Ok(Joined { position: 3, credited_ms: 0 }), "once");
+    hall.wait(5_000);
+    hall.floor.leave(third, Left::Gone, hall.now());
+    hall.wait(601_000);
+    let (last, joined) = hall.join("13510001000", 0);
+    assert_eq!(joined.map(|joined| joined.credited_ms), Ok(0), "too late");
+    hall.wait(5_000);
+    hall.floor.leave(last, Left::SentOn, hall.now());
+    assert_eq!(hall.join("13510001000", 0).1.map(|joined| joined.credited_ms), Ok(0), "nobody cut it off");
+}
+
+#[test]
+fn q18_reasons_to_join_and_to_leave_are_chosen_one_by_one() {
+    for (state, made) in
+        [(State::Off, 0), (State::Rest, 1), (State::Ringing, 2), (State::Talking, 3), (State::AfterWork, 4)]
+    {
+        for listed in State::ALL {
+            let mut hall = Hall::new(1, |_| {});
+            let queue = QueueRules {
+                join_empty: States::of(&[listed]),
+                leave_empty: States::of(&[listed]),
+                wrap_up: WrapUp::Optional { ms_max: None },
+                ..rules(Strategy::Sequential, &[1])
+            };
+            let staff = Staff { version: 2, agents: [agent(0, &[])].into(), queues: [queue].into() };
+            hall.floor.take_staff(&staff, hall.now());
+            if listed == State::Free {
+                assert_eq!(hall.join("13510001000", 0).1, Err(NoPlace::Empty));
+                continue;
+            }
+            // Whoever joins while the agent is free is offered; the next one waits, as far as the list lets it.
+            let (first, _) = hall.join("13510001000", 0);
+            let waits = hall.join("13510001001", 0).1.is_ok();
+            assert_eq!(waits, listed != State::Ringing);
+            hall.told();
+            let now = hall.now();
+            match made {
+                0 => _ = hall.floor.obey("8001", &Order::LogOut, now),
+                1 => _ = hall.floor.obey("8001", &Order::Rest(hotline::agent::Rest::NoAnswer), now),
+                _ => {}
+            }
+            match made {
+                0 | 1 => _ = hall.floor.refused(first, 0, Refusal::Failed, now),
+                2 => {}
+                _ => _ = hall.floor.answered(first, 0, now),
+            }
+            if made == 4 {
+                hall.floor.over(first, now);
+            }
+            assert_eq!(hall.floor.agent(0).map(|(_, agent)| agent.state()), Some(state));
+            let sent_on = hall.told().iter().any(|(_, told)| *told == Told::Empty);
+            assert_eq!(sent_on, waits && state_was_met(listed, made), "{listed} listed, {state} in the end");
+            assert_eq!(hall.join("13510001002", 0).1.is_err(), listed == state, "{listed} listed, {state}");
+        }
+    }
+}
+
+/// Whether the agent was in a listed state while somebody without an offer waited, on the way to the last one.
+fn state_was_met(listed: State, made: u8) -> bool {
+    match made {
+        0 => listed == State::Off,
+        1 => listed == State::Rest,
+        2 => listed == State::Ringing,
+        3 => listed == State::Talking,
+        _ => listed == State::Talking || listed == State::AfterWork,
+    }
+}
+
+#[test]
+fn q02_a_full_queue_takes_nobody() {
+    let mut hall = Hall::new(1, |queue| queue.size_max = 2);
+    assert!(hall.join("13510001000", 0).1.is_ok() && hall.join("13510001001", 0).1.is_ok());
+    assert_eq!(hall.join("13510001002", 9).1, Err(NoPlace::Full));
+}
+
+#[test]
+fn q21_position_and_expected_wait_never_rise_without_a_reason() {
+    let told = WaitTold { every_ms: 30_000, position_max: 5, minutes_max: 100 };
+    let mut hall = Hall::new(4, |queue| queue.wait_told = Some(told));
+    let calls: Vec<CallId> = (0..20).map(|number| hall.join(&format!("135000000{number:02}"), 0).0).collect();
+    let place = |hall: &mut Hall, call: usize| hall.floor.place(calls[call], hall.now()).expect("it waits");
+    // Talks of 60 s and four agents: a quarter of a minute for each place.
+    assert_eq!(place(&mut hall, 4), Place { position: Some(5), minutes: Some(2) });
+    assert_eq!(place(&mut hall, 5), Place { position: None, minutes: Some(2) }, "above the limit");
+    assert_eq!(place(&mut hall, 19), Place { position: None, minutes: Some(5) });
+    // Talks of ten minutes: the expected wait of those to come rises, not of those who were told.
+    for call in &calls[..4] {
+        let offer = hall.told().into_iter().find(|(of, _)| of == call);
+        let agent = calls.iter().position(|known| known == call).expect("known") as u16;
+        assert!(offer.is_some() || agent > 0);
+        hall.floor.answered(*call, agent, hall.now());
+    }
+    hall.wait(600_000);
+    hall.floor.over(calls[0], hall.now());
+    hall.wait(floor::WRAP_UP_MS);
+    let after = place(&mut hall, 19);
+    assert!(after.minutes <= Some(5), "{after:?}");
+    // A reason: somebody goes before.
+    let before = place(&mut hall, 5);
+    assert_eq!(before.position, Some(2));
+    hall.join("13510009999", 9).1.expect("room");
+    assert_eq!(place(&mut hall, 5).position, Some(2), "ten minutes outweigh nine steps");
+    let (vip, _) = hall.join("13510009998", 9);
+    assert!(hall.floor.place(vip, hall.now()).is_some());
+    // Another: two of the agents leave.
+    let minutes = place(&mut hall, 19).minutes;
+    for number in ["8002", "8003"] {
+        hall.floor.obey(number, &Order::LogOut, hall.now()).expect("an agent");
+        hall.floor.over(calls[1], hall.now());
+        hall.floor.over(calls[2], hall.now());
+    }
+    assert!(place(&mut hall, 19).minutes > minutes);
+}
