@@ -19,6 +19,7 @@ pub mod rating;
 pub mod region;
 pub mod routing;
 pub mod settlement;
+pub mod speech;
 pub mod tenant;
 pub mod trunk;
 
