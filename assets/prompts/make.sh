@@ -1,38 +1,36 @@
 #!/bin/sh
-# Makes the shipped prompts anew: 8 kHz mono A-law WAV files beside this script.
-# Needs the Debian packages espeak-ng and sox. README.md has the words.
+# Makes the shipped prompts anew: 8 kHz mono A-law WAV files beside this script, all of one loudness.
+# Needs the Debian packages espeak-ng and sox, and cargo. words.tsv has the words, README.md the rest.
 set -eu
 cd "$(dirname "$0")"
 raw=$(mktemp -d)
 trap 'rm -r "$raw"' EXIT
+mkdir "$raw/spoken" "$raw/trimmed" "$raw/notes"
 
-say() { # name, pinyin with tone numbers
-    espeak-ng -v cmn-latn-pinyin -s 165 -w "$raw/$1.wav" "$2"
-    sox -D -v 0.7 "$raw/$1.wav" -r 8000 -c 1 -e a-law "$1.wav" \
-        silence 1 0.01 0.2% reverse silence 1 0.01 0.2% reverse \
-        highpass 200 lowpass 3600 norm -4 pad 0.1 0.15
-}
-
-say welcome          "nin2 hao3 , huan1 ying2 zhi4 dian4"
-say recording_notice "wei4 bao3 zheng4 fu2 wu4 zhi4 liang4 , ben3 ci4 tong1 hua4 jiang1 bei4 lu4 yin1"
-say all_busy         "nin2 hao3 , zuo4 xi2 quan2 mang2 , qing3 shao1 hou4 zai4 bo1"
-say not_in_service   "nin2 bo1 da3 de5 hao4 ma3 wei4 qi3 yong4"
-say barred           "dui4 bu5 qi3 , nin2 de5 lai2 dian4 wu2 fa3 jie1 tong1"
-say cap_reached      "nin2 bo1 da3 de5 hao4 ma3 zan4 shi2 wu2 fa3 jie1 tong1"
-say after_hours      "xian4 zai4 shi4 xia4 ban1 shi2 jian1 , qing3 zai4 gong1 zuo4 shi2 jian1 lai2 dian4"
-say no_answer        "nin2 bo1 da3 de5 dian4 hua4 zan4 shi2 wu2 ren2 jie1 ting1"
-say enter_password   "qing3 shu1 ru4 mi4 ma3 , yi3 jing3 hao4 jian4 jie2 shu4"
-say wrong_password   "mi4 ma3 cuo4 wu4 , qing3 chong2 xin1 shu1 ru4"
-key=0
-for word in ling2 yi1 er4 san1 si4 wu3 liu4 qi1 ba1 jiu3; do
-    say press_$key "qing3 an4 $word jian4 ji4 xu4"
-    key=$((key + 1))
+grep -v '^#' words.tsv | while IFS="$(printf '\t')" read -r name language words say; do
+    case $language in
+    zh) voice='-v cmn-latn-pinyin -s 165' ;;
+    *) voice='-v en-us -s 155' ;;
+    esac
+    # shellcheck disable=SC2086 # the voice is two options
+    printf '%s' "${say:-$words}" | espeak-ng $voice --stdin -w "$raw/spoken/$name.wav"
+    sox -D -v 0.7 "$raw/spoken/$name.wav" -r 8000 -c 1 -b 16 "$raw/trimmed/$name.wav" \
+        highpass 200 lowpass 3600 \
+        silence 1 0.01 0.2% fade t 0.005 reverse silence 1 0.01 0.2% fade t 0.01 reverse pad 0.04 0.08
 done
 
 # The colour ring: a melody of eight notes of 400 ms on the pentatonic scale, plucked, looped without a seam.
 note=0
 for hz in 523.25 587.33 659.25 783.99 880.00 783.99 659.25 587.33; do
-    sox -D -n -r 8000 -c 1 "$raw/note$note.wav" synth 0.4 sine $hz synth 0.4 sine mix $(awk "BEGIN{print $hz*2}") fade t 0.01 0.4 0.3
+    sox -D -n -r 8000 -c 1 "$raw/notes/$note.wav" synth 0.4 sine $hz synth 0.4 sine mix "$(awk "BEGIN{print $hz*2}")" fade t 0.01 0.4 0.3
     note=$((note + 1))
 done
-sox -D "$raw"/note[0-7].wav -e a-law colour_ring.wav norm -8
+sox -D "$raw"/notes/[0-7].wav -b 16 "$raw/trimmed/colour_ring.wav" norm -8
+
+# The tone after which a message is recorded.
+sox -D -n -r 8000 -c 1 -b 16 "$raw/trimmed/beep.wav" synth 0.5 sine 1000 fade t 0.01 0.5 0.02
+
+cargo run --quiet -p media --example prompts -- level "$raw/trimmed" .
+cargo run --quiet -p media --example prompts -- hold hold_music.wav
+# A breath between groups of digits.
+sox -D -n -r 8000 -c 1 -e a-law pause.wav trim 0 0.2

@@ -208,6 +208,8 @@ pub enum Sound {
     Ringback,
     /// The short tone before the balance ends.
     Warning,
+    /// Recorded pieces one behind the other, as [`crate::speech::Announcement`] names them; played once.
+    Pieces(Arc<[&'static str]>),
 }
 
 /// When something is due. At most one of each, but for legs.

@@ -236,6 +236,15 @@ pub enum Command {
         /// How often.
         repeat: Repeat,
     },
+    /// Plays prompts one behind the other, once, as [`Command::Play`] plays one; those that are not loaded are left out.
+    PlayAll {
+        /// The leg.
+        leg: LegId,
+        /// Comes back in [`Event::Played`].
+        play: PlayId,
+        /// What is played.
+        prompts: Box<[PromptId]>,
+    },
     /// Stops what is played, if anything.
     StopPlay {
         /// The leg.

@@ -219,6 +219,7 @@ impl Engine {
             }
             Command::Connect { leg: id, .. }
             | Command::Play { leg: id, .. }
+            | Command::PlayAll { leg: id, .. }
             | Command::StopPlay { leg: id }
             | Command::Unbridge { leg: id }
             | Command::Hold { leg: id, .. }

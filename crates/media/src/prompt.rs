@@ -54,6 +54,12 @@ impl Prompt {
         }
     }
 
+    /// Prompts one behind the other.
+    pub fn joined(prompts: &[&Prompt]) -> Prompt {
+        let all = |law| prompts.iter().flat_map(|prompt| prompt.octets(law)).copied().collect();
+        Prompt { alaw: all(Law::Pcma), mulaw: all(Law::Pcmu) }
+    }
+
     /// The octets in one law.
     #[inline]
     pub fn octets(&self, law: Law) -> &[u8] {
@@ -115,6 +121,18 @@ mod tests {
         let prompt = Prompt::from_wav(&file).expect("taken");
         for law in [Law::Pcma, Law::Pcmu] {
             assert!((tone(&law.decode_all(prompt.octets(law)), 8000, 440.0) - 8000.0).abs() < 200.0);
+        }
+    }
+
+    #[test]
+    fn joined_prompts_are_heard_one_behind_the_other() {
+        let [low, high] = [440.0, 1_000.0].map(|hz| Prompt::from_samples(&sine(8000, hz, 8000.0, 800)));
+        let joined = Prompt::joined(&[&low, &high, &low]);
+        assert_eq!(joined.duration_ms(), 300);
+        for law in [Law::Pcma, Law::Pcmu] {
+            let heard = law.decode_all(joined.octets(law));
+            let loudest = |part: &[i16]| tone(part, 8000, 440.0) > tone(part, 8000, 1_000.0);
+            assert_eq!(heard.chunks(800).map(loudest).collect::<Vec<_>>(), [true, false, true]);
         }
     }
 

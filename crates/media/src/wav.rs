@@ -162,6 +162,74 @@ pub fn header(coding: Coding, rate: u32, channels: u16, data_bytes: u64) -> [u8;
     header
 }
 
+/// Says that a sound was made by a machine: the implicit mark of the measures for labels on synthetic content (row K21,
+/// in the form of GB 45438-2025, annex E, as recalled), kept in the comment of the file's INFO list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Who made it: the name of the speaking program.
+    pub producer: String,
+    /// Names this sound among all of the producer's.
+    pub id: String,
+}
+
+impl Label {
+    fn comment(&self) -> String {
+        let plain = |text: &str| -> String {
+            text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect()
+        };
+        let (producer, id) = (plain(&self.producer), plain(&self.id));
+        format!(r#"{{"AIGC":{{"Label":"1","ContentProducer":"{producer}","ProduceID":"{id}"}}}}"#)
+    }
+}
+
+/// Writes a label behind the samples of a whole file.
+pub fn add_label(file: &mut Vec<u8>, label: &Label) {
+    let mut comment = label.comment().into_bytes();
+    comment.resize((comment.len() + 1).next_multiple_of(2), 0);
+    let mut list = b"INFOICMT".to_vec();
+    list.extend((comment.len() as u32).to_le_bytes());
+    list.extend(&comment);
+    file.extend(b"LIST");
+    file.extend((list.len() as u32).to_le_bytes());
+    file.extend(&list);
+    let size = u32::try_from(file.len() - 8).unwrap_or(u32::MAX);
+    file[4..8].copy_from_slice(&size.to_le_bytes());
+}
+
+/// The comment of a file's INFO list, where a label stands.
+pub fn comment(file: &[u8]) -> Option<String> {
+    let list = chunks(file.get(12..)?).find(|(name, _)| name == b"LIST").map(|(_, body)| body)?;
+    let (_, comment) = chunks(list.strip_prefix(b"INFO")?).find(|(name, _)| name == b"ICMT")?;
+    let text = comment.split(|&octet| octet == 0).next().unwrap_or_default();
+    String::from_utf8(text.to_vec()).ok()
+}
+
+/// Whether the header tells of more samples than there are. Programs that write to a pipe cannot know and say 2 GiB or
+/// more; theirs end where they end.
+pub fn is_cut_off(file: &[u8]) -> bool {
+    const UNKNOWN: usize = 0x7FFF_0000;
+    let mut rest = file.get(12..).unwrap_or_default();
+    while let Some((head, body)) = rest.split_at_checked(8) {
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        if head.starts_with(b"data") {
+            return size > body.len() && size < UNKNOWN;
+        }
+        rest = body.get(size.next_multiple_of(2)..).unwrap_or_default();
+    }
+    false
+}
+
+/// The whole chunks of a list.
+fn chunks(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, body) = rest.split_at_checked(8)?;
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let chunk = body.get(..size)?;
+        rest = body.get(size.next_multiple_of(2)..).unwrap_or_default();
+        Some(([head[0], head[1], head[2], head[3]], chunk))
+    })
+}
+
 struct Format {
     coding: Coding,
     channels: u16,
@@ -250,6 +318,35 @@ mod tests {
         file[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         file[54..58].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(Wav::parse(&file, 1 << 20).expect("cut").channels[0], vec![7; 100]);
+    }
+
+    #[test]
+    fn k21_a_label_is_read_back_and_does_not_touch_the_sound() {
+        let wav = Wav::mono(8000, vec![8; 33]);
+        for coding in [Coding::G711(Law::Pcma), Coding::Pcm16] {
+            let mut file = wav.to_bytes(coding);
+            assert_eq!(comment(&file), None);
+            add_label(&mut file, &Label { producer: "voice \"x\"".into(), id: "00af".into() });
+            let told = r#"{"AIGC":{"Label":"1","ContentProducer":"voice x","ProduceID":"00af"}}"#;
+            assert_eq!(comment(&file).as_deref(), Some(told));
+            assert_eq!(Wav::parse(&file, 1 << 20).expect("a file"), wav);
+            let size = u32::from_le_bytes([file[4], file[5], file[6], file[7]]) as usize;
+            assert_eq!(size + 8, file.len());
+        }
+    }
+
+    #[test]
+    fn fault_p5_a_file_that_was_cut_off_is_known() {
+        let file = Wav::mono(8000, vec![7; 100]).to_bytes(Coding::Pcm16);
+        assert!(!is_cut_off(&file));
+        assert!(is_cut_off(&file[..file.len() - 2]));
+        let mut piped = file.clone();
+        piped[54..58].copy_from_slice(&0x7FFF_F000u32.to_le_bytes());
+        assert!(!is_cut_off(&piped), "a pipe's header");
+        for end in 0..file.len() {
+            is_cut_off(&file[..end]);
+            comment(&file[..end]);
+        }
     }
 
     #[test]

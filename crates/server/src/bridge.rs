@@ -92,12 +92,17 @@ impl Bridge {
                 media::Command::Connect { leg: LegId(leg.0), remote, agreed: agreed_of(agreed) }
             }
             Command::Play { leg, play, sound, repeat } => {
-                let Some(sound) = sound_of(&sound) else {
-                    self.inbox.push(Message::Unplayable { leg, play });
-                    return None;
-                };
                 let repeat = if repeat { Repeat::Forever } else { Repeat::Once };
-                media::Command::Play { leg: LegId(leg.0), play: PlayId(play), sound, repeat }
+                let playing = playing(LegId(leg.0), PlayId(play), &sound, repeat);
+                if playing.is_none() {
+                    tracing::warn!(
+                        ?sound,
+                        code = "prompt_unknown",
+                        "no such prompt; the call goes on without it"
+                    );
+                    self.inbox.push(Message::Unplayable { leg, play });
+                }
+                return playing;
             }
             Command::StopPlay { leg } => media::Command::StopPlay { leg: LegId(leg.0) },
             Command::Bridge { a, b } => media::Command::Bridge { a: LegId(a.0), b: LegId(b.0) },
@@ -212,12 +217,17 @@ fn keyring_of(keyring: Keyring) -> media::Keyring {
 }
 
 /// `None` for a prompt nobody has.
-fn sound_of(sound: &Sound) -> Option<media::Sound> {
-    Some(match sound {
+fn playing(leg: LegId, play: PlayId, sound: &Sound, repeat: Repeat) -> Option<media::Command> {
+    let sound = match sound {
         Sound::Prompt(name) => media::Sound::Prompt(media::prompts::by_name(name)?),
         Sound::Ringback => media::Sound::Tone(ToneId::Ringback),
         Sound::Warning => media::Sound::Tone(ToneId::Warning),
-    })
+        Sound::Pieces(names) => {
+            let prompts: Option<_> = names.iter().map(|name| media::prompts::by_name(name)).collect();
+            return Some(media::Command::PlayAll { leg, play, prompts: prompts? });
+        }
+    };
+    Some(media::Command::Play { leg, play, sound, repeat })
 }
 
 fn quality_of(stats: &LegStats) -> Quality {
@@ -235,6 +245,8 @@ fn quality_of(stats: &LegStats) -> Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hotline::enterprise::Language;
+    use hotline::speech::{Announcement, all_pieces};
 
     #[test]
     fn ports_are_told_by_the_address_others_reach_us_at() {
@@ -262,10 +274,33 @@ mod tests {
 
     #[test]
     fn only_prompts_that_exist_are_sounds() {
-        assert_eq!(
-            sound_of(&Sound::Prompt("welcome".into())),
-            Some(media::Sound::Prompt(media::prompts::WELCOME))
-        );
-        assert_eq!(sound_of(&Sound::Prompt("nobody made this".into())), None);
+        let played = |sound| playing(LegId(7), PlayId(1), &sound, Repeat::Once);
+        assert!(matches!(
+            played(Sound::Prompt("welcome".into())),
+            Some(media::Command::Play { sound: media::Sound::Prompt(media::prompts::WELCOME), .. })
+        ));
+        assert!(played(Sound::Prompt("nobody made this".into())).is_none());
+    }
+
+    /// What is said with numbers in it is played from recordings, and they say what is written.
+    #[test]
+    fn q06_i13_every_piece_of_speech_has_its_recording() {
+        const WORDS: &str = include_str!("../../../assets/prompts/words.tsv");
+        let lines = WORDS.lines().filter(|line| !line.starts_with('#'));
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
+        for (language, code) in [(Language::Zh, "zh"), (Language::En, "en")] {
+            for piece in all_pieces(language).iter().filter(|piece| piece.prompt != "pause") {
+                let row = rows.iter().find(|row| row[0] == piece.prompt);
+                let row = row.unwrap_or_else(|| panic!("{} has no line", piece.prompt));
+                assert_eq!((row[1], row[2]), (code, piece.words));
+            }
+            let names = Announcement::Agent("8001").prompts(language);
+            let played = playing(LegId(7), PlayId(1), &Sound::Pieces(names.into()), Repeat::Once);
+            let Some(media::Command::PlayAll { prompts, .. }) = played else { panic!("played") };
+            assert_eq!(prompts.len(), 6);
+        }
+        let shipped = |row: &Vec<&str>| media::prompts::by_name(row[0]).is_some();
+        assert_eq!(rows.iter().filter(|row| !shipped(row)).count(), 0, "all of them are in the binary");
+        assert!(rows.iter().all(|row| row[1] == "zh" || row[0].starts_with("en_")));
     }
 }

@@ -1,6 +1,7 @@
 //! What a shard does on each command.
 
 use super::*;
+use crate::command::Repeat;
 use crate::tone::ToneListener;
 
 impl Shard {
@@ -14,6 +15,14 @@ impl Shard {
                 Some(prompt) => self.play(leg, Playing::new(play, prompt, repeat)),
                 None => Err((leg, Refusal::PromptUnknown)),
             },
+            Command::PlayAll { leg, play, prompts } => {
+                let known: Vec<_> =
+                    prompts.iter().filter_map(|id| self.prompts.get(id).map(|one| &**one)).collect();
+                match known.as_slice() {
+                    [] => Err((leg, Refusal::PromptUnknown)),
+                    all => self.play(leg, Playing::new(play, Arc::new(Prompt::joined(all)), Repeat::Once)),
+                }
+            }
             Command::StopPlay { leg } => self.leg_mut(leg).map(|leg| leg.play = None),
             Command::Bridge { a, b } => self.bridge(a, b, now),
             Command::Unbridge { leg } => self.port_of(leg).map(|at| self.unbridge(at)),

@@ -135,6 +135,7 @@ impl Words {
                     Sound::Prompt(name) => name.to_string(),
                     Sound::Ringback => "ringback".into(),
                     Sound::Warning => "warning".into(),
+                    Sound::Pieces(names) => names.join(" "),
                 };
                 let to = if leg.0 & 0xff == 0 { "" } else { " to target" };
                 self.say(format!("play {what}{to}"));
