@@ -7,6 +7,7 @@ pub mod barring;
 pub mod calendar;
 pub mod call;
 pub mod cdr;
+pub mod content;
 pub mod display;
 pub mod enterprise;
 pub mod flow;

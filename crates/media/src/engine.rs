@@ -43,6 +43,7 @@ struct Handle {
 enum Message {
     Obey(Command),
     Load(PromptId, Arc<Prompt>),
+    Unload(PromptId),
     End,
 }
 
@@ -178,6 +179,17 @@ impl Engine {
             .try_for_each(|shard| self.queue_at(shard, Message::Load(id, Arc::clone(prompt))));
         self.wake();
         loaded
+    }
+
+    /// Gives a prompt up; playbacks already running keep the sound.
+    ///
+    /// # Errors
+    /// A shard's queue is full or the shard has ended; try again.
+    pub fn unload(&mut self, id: PromptId) -> Result<(), SendError> {
+        let shards = 0..self.shards.len() as u16;
+        let unloaded = shards.into_iter().try_for_each(|shard| self.queue_at(shard, Message::Unload(id)));
+        self.wake();
+        unloaded
     }
 
     /// Ends the threads. Live recordings become files, marked interrupted; their events come before this returns.
@@ -350,6 +362,7 @@ fn obey_all(shard: &mut Shard, inbox: &mpsc::Receiver<Message>) -> bool {
         match inbox.try_recv() {
             Ok(Message::Obey(command)) => shard.obey(command),
             Ok(Message::Load(id, prompt)) => shard.load(id, prompt),
+            Ok(Message::Unload(id)) => shard.unload(id),
             Err(mpsc::TryRecvError::Empty) => return true,
             Ok(Message::End) | Err(mpsc::TryRecvError::Disconnected) => return false,
         }

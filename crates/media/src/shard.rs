@@ -204,6 +204,11 @@ impl Shard {
         self.prompts.insert(id, prompt);
     }
 
+    /// Gives a prompt up; playbacks already running keep the sound.
+    pub fn unload(&mut self, id: PromptId) {
+        self.prompts.remove(&id);
+    }
+
     /// What happened since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)

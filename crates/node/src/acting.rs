@@ -97,12 +97,12 @@ impl Node {
         let shard = slot.shard.map(usize::from).or_else(roomiest)?;
         let port = self.ports.get_mut(shard)?.pop()?;
         slot.shard = Some(shard as u16);
-        let call = slot.id.0;
+        let (call, of) = (slot.id.0, Some(slot.call.hotline().tenant.clone()));
         let media = media_leg(id, leg);
         let side = slot.ensure_side(leg);
         side.media = Some((media, port));
         let told = side.port();
-        self.outputs.push_back(Output::Media(media::Command::Open { call, leg: media, port }));
+        self.outputs.push_back(Output::Media(media::Command::Open { call, leg: media, port, of }));
         told
     }
 

@@ -156,7 +156,7 @@ impl Node {
                 let port = self.ports.get_mut(shard)?.pop()?;
                 let leg = MediaLeg(MEDIA_LEGS | u64::from(key) << 8 | number);
                 side.media = Some((leg, port));
-                opened.push(Command::Open { call: help.id.0, leg, port });
+                opened.push(Command::Open { call: help.id.0, leg, port, of: None });
             }
             side.port()
         };

@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hotline::RecordingId;
 use hotline::call::{Sound, Tone};
 use hotline::cdr::Quality;
 use hotline::trunk::{self, Profile};
+use hotline::{RecordingId, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// One media leg of one call, chosen by the node and never used twice.
@@ -192,8 +192,8 @@ pub enum Keys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the variant's line names its fields")]
 pub enum Command {
-    /// Take a port for a leg of a call.
-    Open { call: u128, leg: MediaLeg, port: Port },
+    /// Take a port for a leg of a call; the prompts it hears are those of an enterprise, or the system's.
+    Open { call: u128, leg: MediaLeg, port: Port, of: Option<TenantId> },
     /// Send to `remote` from now on, and learn its source anew.
     Connect { leg: MediaLeg, remote: SocketAddr, agreed: Agreed },
     /// Play, replacing what is played.

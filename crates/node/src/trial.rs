@@ -392,7 +392,7 @@ impl Node {
         let to = self.carriers.way(&config);
         trial.side.media = Some((leg, port));
         trial.side.tell(self.listeners.told_of_media(to.listener));
-        self.outputs.push_back(Output::Media(Command::Open { call: trial.id.0, leg, port }));
+        self.outputs.push_back(Output::Media(Command::Open { call: trial.id.0, leg, port, of: None }));
         let port = trial.side.port().ok_or(NotDialled::NoRoom)?;
         let ours = describing::offer(None, &port, trial.side.speech, (trial.id.0 as u64 >> 1, 1));
         let called =

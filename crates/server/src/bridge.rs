@@ -1,21 +1,36 @@
 //! Between what the node says of media and what the engine does: names, ports and statistics translated one to one.
 //! Refuses to know why anything is played or recorded.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use hotline::TenantId;
 use hotline::call::{Sound, Tone};
 use hotline::cdr::Quality;
-use media::{Engine, LegId, LegStats, PlayId, Repeat, SendError, ToneId};
+use media::{Engine, LegId, LegStats, PlayId, Prompt, Repeat, SendError, ToneId};
 use node::media::{Agreed, Codec, Command, Event, Keyring, Keys, MediaLeg, Port, Rtcp, Secret, Suite};
 
 use crate::inbox::{Inbox, Message};
+use crate::prompts::{FileId, Found, Names, Shelf};
 
 /// The engine as the signalling thread commands it.
 pub struct Bridge {
     engine: Engine,
+    shelf: Shelf,
+    /// Whose prompts each leg hears.
+    tenants: HashMap<LegId, TenantId>,
+    /// Playbacks that wait for their file.
+    awaited: HashMap<LegId, Awaited>,
     inbox: Arc<Inbox>,
     refused: u64,
+}
+
+/// A playback that waits for its file.
+struct Awaited {
+    file: FileId,
+    play: u32,
+    repeat: Repeat,
 }
 
 /// What an engine's event means to the process.
@@ -48,8 +63,39 @@ pub struct RecordingFile {
 
 impl Bridge {
     /// Takes the running engine.
-    pub fn new(engine: Engine, inbox: Arc<Inbox>) -> Bridge {
-        Bridge { engine, inbox, refused: 0 }
+    pub fn new(engine: Engine, shelf: Shelf, inbox: Arc<Inbox>) -> Bridge {
+        Bridge { engine, shelf, tenants: HashMap::new(), awaited: HashMap::new(), inbox, refused: 0 }
+    }
+
+    /// Calls to come hear an enterprise with these prompts; what is played goes on.
+    pub fn prompts_changed(&mut self, tenant: TenantId, names: Names) {
+        self.shelf.replace(tenant, names);
+    }
+
+    /// A prompt's file was read: whoever waits for it hears it now.
+    pub fn prompt_read(&mut self, file: &FileId, prompt: Option<&Arc<Prompt>>) {
+        let (id, given_up) = self.shelf.loaded(file, prompt.map(|prompt| &**prompt));
+        for old in given_up {
+            let unloaded = self.engine.unload(old);
+            self.count(unloaded);
+        }
+        if let (Some(id), Some(prompt)) = (id, prompt) {
+            let loaded = self.engine.load(id, prompt);
+            self.count(loaded);
+        }
+        let waiting: Vec<LegId> =
+            self.awaited.iter().filter(|(_, one)| one.file == *file).map(|(leg, _)| *leg).collect();
+        for leg in waiting {
+            let Some(Awaited { play, repeat, .. }) = self.awaited.remove(&leg) else { continue };
+            match id {
+                Some(id) => {
+                    let sound = media::Sound::Prompt(id);
+                    self.queue(media::Command::Play { leg, play: PlayId(play), sound, repeat });
+                }
+                None => self.inbox.push(Message::Unplayable { leg: MediaLeg(leg.0), play }),
+            }
+        }
+        self.engine.wake();
     }
 
     /// Commands the engine did not take.
@@ -59,7 +105,12 @@ impl Bridge {
 
     /// Gives the engine what the node wants; it is done after [`Bridge::wake`].
     pub fn perform(&mut self, command: Command) {
-        let Some(command) = self.translate(command) else { return };
+        if let Some(command) = self.translate(command) {
+            self.queue(command);
+        }
+    }
+
+    fn queue(&mut self, command: media::Command) {
         let closing = match &command {
             media::Command::Close { leg } => Some(*leg),
             _ => None,
@@ -71,10 +122,14 @@ impl Bridge {
                 let stats = LegStats::default();
                 self.inbox.push(Message::Media(vec![media::Event::Closed { leg, stats }]));
             }
-            (Err(error), _) => {
-                self.refused += 1;
-                tracing::warn!(%error, "media did not take a command");
-            }
+            (Err(error), _) => self.count(Err(error)),
+        }
+    }
+
+    fn count(&mut self, done: Result<(), SendError>) {
+        if let Err(error) = done {
+            self.refused += 1;
+            tracing::warn!(%error, "media did not take a command");
         }
     }
 
@@ -83,9 +138,10 @@ impl Bridge {
         self.engine.wake();
     }
 
-    fn translate(&self, command: Command) -> Option<media::Command> {
+    fn translate(&mut self, command: Command) -> Option<media::Command> {
         Some(match command {
-            Command::Open { call, leg, port } => {
+            Command::Open { call, leg, port, of } => {
+                self.tenants.extend(of.map(|tenant| (LegId(leg.0), tenant)));
                 media::Command::Open { leg: LegId(leg.0), port: port.id, call: media::CallId(call) }
             }
             Command::Connect { leg, remote, agreed } => {
@@ -93,6 +149,20 @@ impl Bridge {
             }
             Command::Play { leg, play, sound, repeat } => {
                 let repeat = if repeat { Repeat::Forever } else { Repeat::Once };
+                // What waited for its file is replaced as what is heard is.
+                self.awaited.remove(&LegId(leg.0));
+                match self.own(LegId(leg.0), &sound) {
+                    Found::Ready(id) => {
+                        let (sound, leg) = (media::Sound::Prompt(id), LegId(leg.0));
+                        return Some(media::Command::Play { leg, play: PlayId(play), sound, repeat });
+                    }
+                    Found::Awaited(file) => {
+                        self.awaited.insert(LegId(leg.0), Awaited { file, play, repeat });
+                        // Until it is there the leg hears what the new sound replaces no more.
+                        return Some(media::Command::StopPlay { leg: LegId(leg.0) });
+                    }
+                    Found::Nothing => {}
+                }
                 let playing = playing(LegId(leg.0), PlayId(play), &sound, repeat);
                 if playing.is_none() {
                     tracing::warn!(
@@ -104,7 +174,10 @@ impl Bridge {
                 }
                 return playing;
             }
-            Command::StopPlay { leg } => media::Command::StopPlay { leg: LegId(leg.0) },
+            Command::StopPlay { leg } => {
+                self.awaited.remove(&LegId(leg.0));
+                media::Command::StopPlay { leg: LegId(leg.0) }
+            }
             Command::Bridge { a, b } => media::Command::Bridge { a: LegId(a.0), b: LegId(b.0) },
             Command::Hold { leg, on, deaf } => media::Command::Hold { leg: LegId(leg.0), on, deaf },
             Command::SendKey { leg, key } => media::Command::SendKey { leg: LegId(leg.0), key },
@@ -115,8 +188,22 @@ impl Bridge {
                 left: LegId(left.0),
                 right: LegId(right.0),
             },
-            Command::Close { leg } => media::Command::Close { leg: LegId(leg.0) },
+            Command::Close { leg } => {
+                self.awaited.remove(&LegId(leg.0));
+                self.tenants.remove(&LegId(leg.0));
+                media::Command::Close { leg: LegId(leg.0) }
+            }
         })
+    }
+
+    /// The enterprise's own prompt, which goes before the system's of the same name.
+    fn own(&mut self, leg: LegId, sound: &Sound) -> Found {
+        match (sound, self.tenants.get(&leg)) {
+            (Sound::Prompt(name), Some(tenant)) => self.shelf.find(tenant, name),
+            (Sound::Prompt(_), None) | (Sound::Ringback | Sound::Warning | Sound::Pieces(_), _) => {
+                Found::Nothing
+            }
+        }
     }
 
     /// Ends the engine's threads; live recordings become files.

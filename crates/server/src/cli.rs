@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::ops::Outcome;
+use crate::ops::prompts::decoding;
 
 mod alerts;
 mod barring;
@@ -22,6 +23,7 @@ mod far;
 mod keep;
 mod phone;
 mod place;
+mod prompt;
 mod provider;
 mod pure;
 mod say;
@@ -107,6 +109,12 @@ enum Command {
     /// 危机模式：全部号码前的公告或改呼 / crisis mode: a notice or one phone in front of all numbers
     #[command(subcommand)]
     Crisis(crisis::Crisis),
+    /// 提示音：上传、审核、试听 / prompts: taken in, reviewed, listened to
+    #[command(subcommand)]
+    Prompt(prompt::Prompt),
+    /// Looks at a stranger's sound file, for `prompt add`.
+    #[command(name = decoding::WORD, hide = true)]
+    DecodePrompt,
     /// 节假日和调休年表 / the yearly table of holidays and make-up workdays
     #[command(subcommand)]
     Calendar(calendar::Calendar),
@@ -145,6 +153,9 @@ enum Command {
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::DecodePrompt = arguments.command {
+        return decoding::run();
+    }
     let config = arguments.config.clone();
     let context = match Context::new(&arguments) {
         Ok(context) => context,
@@ -178,6 +189,8 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Block(words) => barring::mark(context, crate::ops::barring::List::Block, &words),
         Command::Allow(words) => barring::mark(context, crate::ops::barring::List::Allow, &words),
         Command::TopUp(words) => provider::top_up(context, &words),
+        Command::Prompt(words) => prompt::run(context, &words),
+        Command::DecodePrompt => Ok(0),
         Command::Calendar(words) => calendar::calendar(context, &words),
         Command::Alerts(words) => alerts::alerts(context, &words),
         Command::Carrier(words) => carrier::run(context, &words),

@@ -27,6 +27,10 @@ pub enum Message {
     Media(Vec<media::Event>),
     /// A sound nobody can play is over at once.
     Unplayable { leg: node::media::MediaLeg, play: u32 },
+    /// The file of a prompt was read, or could not be.
+    PromptRead { file: crate::prompts::FileId, prompt: Option<std::sync::Arc<media::Prompt>> },
+    /// What an enterprise is heard with is another; `done` is called once calls to come hear it.
+    Heard { tenant: hotline::TenantId, names: crate::prompts::Names, done: Box<dyn FnOnce() + Send> },
     /// A cold number was loaded, or could not be.
     Loaded(Loaded),
     /// The store committed every settlement up to a position.

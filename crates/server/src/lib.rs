@@ -10,6 +10,7 @@ pub mod signalling;
 pub mod copies;
 pub mod journal;
 pub mod net;
+pub mod prompts;
 pub mod registrations;
 pub mod snapshot;
 pub mod storing;

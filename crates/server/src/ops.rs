@@ -28,6 +28,7 @@ pub mod enterprises;
 pub mod explain;
 pub mod fill;
 pub mod money;
+pub mod prompts;
 pub mod provider;
 pub mod re_rate;
 pub mod refusal;
@@ -91,6 +92,11 @@ pub enum Request {
     CrisisConfirm(crisis::Confirm),
     CrisisShow(crisis::Show),
     Regions(regions::Reload),
+    PromptAdd(prompts::Add),
+    Prompts(prompts::List),
+    PromptSubmit(prompts::Submit),
+    PromptReview(prompts::Review),
+    PromptFile(prompts::One),
     CalendarImport(calendar::Import),
     CalendarShow(calendar::Show),
     Calls(calls::List),
@@ -170,6 +176,11 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::CrisisShow(asked) => told(crisis::show(desk, &asked).await),
         Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),
+        Request::PromptAdd(asked) => told(prompts::add(desk, &asked).await),
+        Request::Prompts(asked) => told(prompts::list(desk, &asked).await),
+        Request::PromptSubmit(asked) => told(prompts::submit(desk, &asked).await),
+        Request::PromptReview(asked) => told(prompts::review(desk, &asked).await),
+        Request::PromptFile(asked) => told(prompts::file(desk, &asked).await),
         Request::CalendarImport(asked) => told(calendar::import(desk, &asked).await),
         Request::CalendarShow(asked) => told(calendar::show(desk, &asked).await),
         Request::Calls(asked) => told(calls::list(desk, &asked).await),

@@ -10,7 +10,7 @@ use hotline::rating::Tariffs;
 use hotline::{HotlineNumber, Money, Now, TenantId};
 use node::directory::Entry;
 use node::{Change, Node, TrialOrder, TrialReport, TrunkConfig};
-use store::Store;
+use store::{HeardPrompt, Store};
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard, oneshot};
 
 use crate::config::Config;
@@ -18,6 +18,7 @@ use crate::copies::Copies;
 use crate::inbox::{Full, Inbox, Message};
 use crate::meters::Meters;
 use crate::net::Names;
+use crate::prompts::by_tenant;
 use crate::snapshot::Snapshot;
 use crate::traces;
 
@@ -222,6 +223,18 @@ impl Running {
             copies.holidays_changed(&years);
         }
         self.apply(Change::Holidays(Arc::new(years))).await
+    }
+
+    /// What enterprises are heard with changed in the database: `heard` is all of it, `tenant` whose it is that changed.
+    ///
+    /// # Errors
+    /// Those of [`Running::apply`].
+    pub async fn prompts_changed(&self, tenant: &TenantId, heard: &[HeardPrompt]) -> Result<(), AskError> {
+        let names = by_tenant(heard).remove(tenant).unwrap_or_default();
+        let (told, taken) = oneshot::channel();
+        let done = Box::new(move || _ = told.send(()));
+        self.0.inbox.push_command(Message::Heard { tenant: tenant.clone(), names, done })?;
+        Ok(taken.await?)
     }
 
     /// Tries a trunk by a test call; returns once that is over.

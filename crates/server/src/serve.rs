@@ -29,6 +29,7 @@ use crate::inbox::{Inbox, Message};
 use crate::journal;
 use crate::meters::Meters;
 use crate::net::{Bound, Identity, Limits, Names, Streams, Trust, UdpSip, outward_address};
+use crate::prompts::{self, Shelf};
 use crate::registrations::RegistrationsThread;
 use crate::running::Running;
 use crate::signalling::{Signalling, Socket};
@@ -194,6 +195,7 @@ struct Opened {
     entries: Vec<(hotline::HotlineNumber, node::directory::Entry)>,
     provider: provider::Provider,
     mark: u64,
+    heard: Vec<store::HeardPrompt>,
     /// Whether the database itself told it; else it is away, and the copies of an earlier start did.
     told_by: Teller,
 }
@@ -245,7 +247,8 @@ impl Process {
         quarantine(&config, &found);
         journal.free_below(found.needed_from());
         let media_advertised = told_of_ports(&config);
-        let bridge = Bridge::new(start_media(&config, &inbox, local)?, inbox.clone());
+        let shelf = Shelf::new(&config.data_dir, &opened.heard, inbox.clone())?;
+        let bridge = Bridge::new(start_media(&config, &inbox, local)?, shelf, inbox.clone());
         let traces = match config.trace.enabled {
             true => Some(TraceThread::start(&config.data_dir.join("traces"), config.trace.days)?),
             false => None,
@@ -658,7 +661,8 @@ async fn read_data(config: &Config, copies: Option<&Copies>) -> Result<(Store, O
         copies
             .keep(copies::Provider { trunks, tariffs, holidays, index_bytes: snapshot.index_bytes() }, mark);
     }
-    Ok((store, Opened { snapshot, entries, provider, mark, told_by: Teller::Database }))
+    let heard = store.heard_prompts(None).await?;
+    Ok((store, Opened { snapshot, entries, provider, mark, heard, told_by: Teller::Database }))
 }
 
 /// What the copies say, if they are there and whole; the store is a handle on a database that is away.
@@ -671,7 +675,8 @@ async fn copied_data(
     let Some((snapshot, entries)) = opened else { return Ok(None) };
     let provider = provider::Provider { trunks: copy.trunks, tariffs: copy.tariffs, holidays: copy.holidays };
     let store = Store::away(&config.database_url).await?;
-    Ok(Some((store, Opened { snapshot, entries, provider, mark, told_by: Teller::Copies })))
+    let heard = prompts::kept_heard(&config.data_dir);
+    Ok(Some((store, Opened { snapshot, entries, provider, mark, heard, told_by: Teller::Copies })))
 }
 
 /// Lets the disk have the snapshot, before a copy tells of it.

@@ -256,6 +256,11 @@ impl Turns {
                 let event = node::media::Event::Played { leg, play };
                 self.handle(Input::Media(event), About::Other);
             }
+            Message::PromptRead { file, prompt } => self.parts.bridge.prompt_read(&file, prompt.as_ref()),
+            Message::Heard { tenant, names, done } => {
+                self.parts.bridge.prompts_changed(tenant, names);
+                done();
+            }
             Message::Loaded(loaded) => self.loaded(loaded),
             Message::Committed { up_to } => self.handle(Input::Committed { up_to }, About::Other),
             Message::Change { change, done } => {

@@ -47,6 +47,8 @@ pub struct Allowed<'a> {
     pub carrier: CarrierProfile,
     /// Names of the prompts that can be played.
     pub prompts: &'a [&'a str],
+    /// Names of prompts that are there and that nobody has let be heard (row K09).
+    pub unreviewed: &'a [&'a str],
     /// Names of the sale plans.
     pub plans: &'a [&'a str],
 }

@@ -43,6 +43,7 @@ const RECORDINGS_LIST: &str = "recordings.csv";
 const RECORDINGS: &str = "recordings";
 const CONFIG: &str = "sibai.toml";
 const REGIONS: &str = "regions";
+const PROMPTS: &str = "prompts";
 
 /// Writes a copy.
 ///
@@ -114,11 +115,12 @@ fn copy_files(
     checksum(&to.join(DATABASE))
 }
 
-/// The configuration and the region files, where there are any.
+/// The configuration, the region files and the prompts of enterprises, where there are any.
 fn copy_beside(from: &Path, to: &Path) -> std::io::Result<()> {
     if from.join(CONFIG).exists() {
         copy_into(&from.join(CONFIG), &to.join(CONFIG))?;
     }
+    copy_tree(&from.join(PROMPTS), &to.join(PROMPTS))?;
     copy_tree(&from.join(REGIONS), &to.join(REGIONS))
 }
 

@@ -186,10 +186,14 @@ pub(super) async fn check_under(desk: &Desk, tree: &Tree, carrier: CarrierProfil
     let tariffs = super::provider::plans(&desk.store).await?;
     let mut plans: Vec<&str> = sale_plans(&tariffs);
     plans.dedup();
-    let prompts: Vec<&str> = media::prompts::FILES.iter().map(|(name, _)| *name).collect();
+    let (heard, waiting) = super::prompts::names(desk, named_tenant(tree).as_ref()).await?;
+    let prompts: Vec<&str> = heard.iter().map(String::as_str).collect();
+    let unreviewed: Vec<&str> = waiting.iter().map(String::as_str).collect();
     let bindings = BindingLimits { raised: raised_limits(desk, tree).await?, ..BindingLimits::default() };
     let policy = DestinationPolicy::default();
-    Ok(read(tree, &Allowed { bindings, policy, carrier, prompts: &prompts, plans: &plans }))
+    let allowed =
+        Allowed { bindings, policy, carrier, prompts: &prompts, unreviewed: &unreviewed, plans: &plans };
+    Ok(read(tree, &allowed))
 }
 
 fn sale_plans(tariffs: &Tariffs) -> Vec<&str> {

@@ -79,6 +79,7 @@ fn model(dial: &str) -> Outcome<Enterprise> {
         policy: Default::default(),
         carrier: Default::default(),
         prompts: &[],
+        unreviewed: &[],
         plans: &["T1"],
     };
     let read = hotline::enterprise::read(&tree, &allowed);

@@ -55,6 +55,12 @@ pub enum Code {
     BadSignature,
     /// An older version of a year's calendar, or another text of the same one.
     CalendarVersion,
+    /// A sound file that does not become a prompt; why is listed.
+    SoundFile,
+    /// A version of a prompt that is not where the step begins.
+    PromptState,
+    /// A text with banned words, which nobody gave a reason for (row K09).
+    BannedWord,
 }
 
 impl Code {
@@ -73,6 +79,8 @@ impl Code {
             | Code::CallFailed
             | Code::SecondPerson
             | Code::BadSignature
+            | Code::SoundFile
+            | Code::BannedWord
             | Code::File => 1,
             Code::BadRequest | Code::InvalidValue => 2,
             Code::NoData | Code::NoServer => 3,
@@ -82,6 +90,7 @@ impl Code {
             | Code::ReferenceUsed
             | Code::TariffDiffers
             | Code::CalendarVersion
+            | Code::PromptState
             | Code::AlreadyThere
             | Code::Locked => 5,
         }

@@ -6,6 +6,7 @@ mod enterprises;
 mod helps;
 mod ledger;
 mod postgres;
+mod prompts;
 mod provider;
 mod reading;
 mod sample;

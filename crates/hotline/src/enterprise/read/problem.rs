@@ -148,6 +148,11 @@ pub enum Fault {
         /// The line of the first.
         first_line: u32,
     },
+    /// A prompt that nobody has let be heard (row K09).
+    PromptNotReviewed {
+        /// Its name.
+        name: String,
+    },
     /// Percents that do not sum to 100.
     PercentSum {
         /// Their sum.
@@ -301,6 +306,7 @@ impl Fault {
             Fault::BadName => "bad_name",
             Fault::UnknownName { .. } => "unknown_name",
             Fault::DuplicateName { .. } => "duplicate_name",
+            Fault::PromptNotReviewed { .. } => "prompt_not_reviewed",
             Fault::PercentSum { .. } => "percent_sum",
             Fault::BindingLimit { .. } => "binding_limit",
             Fault::DeskLimit { .. } => "operator_desk_limit",
@@ -349,6 +355,7 @@ impl Fault {
             }
             Fault::BadName => "a name has 1 to 64 characters that show, and no space at its ends".into(),
             Fault::UnknownName { named, name } => format!("there is no {} named {name:?}", named.english()),
+            Fault::PromptNotReviewed { name } => format!("the prompt {name:?} was not approved yet"),
             Fault::DuplicateName { named, name, first_line } => {
                 format!("the {} {name:?} stands already on line {first_line}", named.english())
             }
@@ -425,6 +432,7 @@ impl Fault {
             Fault::BadPhonePassword => "话机密码应为 8 至 64 个字符；密码散列应与导出文件中的一致".into(),
             Fault::BadName => "名称应为 1 至 64 个可见字符，首尾不能有空格".into(),
             Fault::UnknownName { named, name } => format!("没有名为“{name}”的{}", named.chinese()),
+            Fault::PromptNotReviewed { name } => format!("提示音“{name}”还没有通过审核"),
             Fault::DuplicateName { named, name, first_line } => {
                 format!("{}“{name}”已在第 {first_line} 行出现", named.chinese())
             }

@@ -292,7 +292,14 @@ impl Reader<'_> {
 
     /// The name of a prompt that is there.
     pub(super) fn prompt(&mut self, at: &At<'_>) -> Option<String> {
-        let prompts = self.allowed.prompts;
+        let (prompts, unreviewed) = (self.allowed.prompts, self.allowed.unreviewed);
+        if let Some(name) = at.plain()
+            && unreviewed.contains(&name)
+            && !prompts.contains(&name)
+        {
+            self.wrong(at, Fault::PromptNotReviewed { name: name.to_owned() });
+            return None;
+        }
         self.known(at, Named::Prompt, |name| prompts.contains(&name))
     }
 }

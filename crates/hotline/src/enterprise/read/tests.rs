@@ -30,6 +30,7 @@ pub(in crate::enterprise) fn allowed() -> Allowed<'static> {
         policy: DestinationPolicy::default(),
         carrier: CarrierProfile::Platform,
         prompts: &PROMPTS,
+        unreviewed: &[],
         plans: &PLANS,
     }
 }
@@ -724,4 +725,19 @@ fn r02_x04_phones_that_cannot_be_are_refused() {
     );
     let twice = format!("{PHONE}\n  - {{name: other, number: 8001, password: secret123}}");
     assert_eq!(codes(&twice, DESK), ["duplicate_name"]);
+}
+
+#[test]
+fn k09_a_prompt_that_nobody_reviewed_is_refused_by_a_code_of_its_own() {
+    let text = HUAXIN.replacen("play: after_hours", "play: greeting", 1);
+    assert_ne!(text, HUAXIN);
+    let codes = |allowed: &Allowed<'_>| {
+        let problems = read(&yaml(&text), allowed).expect_err("refused");
+        problems.iter().map(|problem| problem.code()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&allowed()), ["unknown_name"]);
+    assert_eq!(codes(&Allowed { unreviewed: &["greeting"], ..allowed() }), ["prompt_not_reviewed"]);
+    let prompts = [&PROMPTS[..], &["greeting"]].concat();
+    let heard = Allowed { prompts: &prompts, unreviewed: &["greeting"], ..allowed() };
+    assert!(read(&yaml(&text), &heard).is_ok(), "a later version may wait while an earlier one is heard");
 }

@@ -1,0 +1,22 @@
+//! Bounds of the own process, for one that looks at files of strangers and nothing else (FAULTS P5).
+
+use std::io;
+
+/// Bounds memory, processor time and what may be written to files, and stands behind everybody else. It cannot be undone.
+///
+/// # Errors
+/// The kernel took one of them not.
+pub fn confine(memory_bytes_max: u64, cpu_s_max: u64) -> io::Result<()> {
+    for (what, most) in
+        [(libc::RLIMIT_AS, memory_bytes_max), (libc::RLIMIT_CPU, cpu_s_max), (libc::RLIMIT_FSIZE, 0)]
+    {
+        let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+        // SAFETY: the kernel reads one live rlimit.
+        if unsafe { libc::setrlimit(what, &raw const limit) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // SAFETY: it takes a number and gives one. That it could not be nicer is no harm.
+    let _ = unsafe { libc::nice(10) };
+    Ok(())
+}
