@@ -82,6 +82,9 @@ fn answered_call(started_at: Wall) -> CallRecord {
         recording: None,
         password: String::new(),
         priority: 0,
+        flow: String::new(),
+        flow_version: 0,
+        keys: Vec::new(),
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

@@ -17,19 +17,23 @@ use crate::tenant::{Ask, Tenant};
 use crate::{CallId, HotlineNumber, Money, Mono, Now, RecordingId, Wall};
 
 pub use asking::Key;
+pub use case::{Looked, Mismatch, flow_path};
 pub use explain::{Answers, explain};
 pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
 
 mod asking;
+mod case;
 mod dialling;
 mod ending;
 mod explain;
 mod fact;
+mod menu;
 mod meter;
 mod talking;
 
 use asking::Asking;
 use dialling::Dialling;
+use menu::Flowing;
 use meter::Meter;
 
 /// A prompt that does not end by itself is cut after this long.
@@ -313,6 +317,8 @@ pub struct Call {
     early_media: bool,
     media_open: bool,
     plays: u32,
+    /// What it remembers of the flow it walks.
+    flowing: Flowing,
     timers: Vec<(Mono, Timer)>,
     actions: VecDeque<Action>,
 }
@@ -344,6 +350,7 @@ impl Call {
             early_media: false,
             media_open: false,
             plays: 0,
+            flowing: Flowing::default(),
             timers: Vec::new(),
             actions: VecDeque::new(),
         };
@@ -381,6 +388,10 @@ impl Call {
         self.note(Fact::Arrived(Box::new(arrived)), now);
         if self.withheld {
             self.note(Fact::Withheld, now);
+        }
+        if let Some(of) = self.hotline.flow_of {
+            let flow = self.hotline.words.text(of.name).into();
+            self.note(Fact::FlowBegan { flow, version: of.version }, now);
         }
     }
 
@@ -511,6 +522,7 @@ impl Call {
             years: desk.years,
             chance: &mut self.chance,
             standing: &self.standing,
+            slots: &mut self.flowing.slots,
         };
         let stop = flow::walk(&mut inputs, &mut desk.tenant.deals, from, &mut walked);
         for step in walked {
@@ -542,6 +554,13 @@ impl Call {
             Stop::Busy => self.close_refused(self.finally.unwrap_or(Cause::FlowBusy), desk, now),
             Stop::Password { next } => self.ask_password(next, desk, now),
             Stop::Challenge { next } => self.challenge(next, desk, now),
+            Stop::Ask { step } => self.ask_step(step, desk, now),
+            Stop::Reach { group, busy, no_answer } => {
+                self.flowing.unless_found = (busy, no_answer);
+                // A caller who comes back from a menu asks anew.
+                self.tried.clear();
+                self.dial_group(group, desk, now);
+            }
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
         }
     }
@@ -643,7 +662,12 @@ impl Call {
 
     /// Whether it waits for keys, or plays the prompt that asks for them.
     pub fn is_asking(&self) -> bool {
-        matches!(self.state, State::Asking(_))
+        matches!(&self.state, State::Asking(asking) if asking.is_asked())
+    }
+
+    /// Whether it is a step of a flow that asks.
+    pub(crate) fn is_asked_by_a_step(&self) -> bool {
+        matches!(&self.state, State::Asking(asking) if asking.is_of_a_step())
     }
 
     /// Whether it ended; its legs may still have a last word to say.

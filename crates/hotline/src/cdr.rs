@@ -246,6 +246,17 @@ pub struct LegRecord {
     pub quality: Option<Quality>,
 }
 
+/// Keys that the caller pressed at one step of a flow (row I14).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// The step's id, that of a sub-flow as `flow/id`.
+    pub step: String,
+    /// The keys.
+    pub keys: String,
+    /// When.
+    pub at: Wall,
+}
+
 /// The record of one customer call (rows D01, D09, F11).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -297,6 +308,15 @@ pub struct CallRecord {
     /// What the call goes before others by, 0 to 9 (row R32).
     #[serde(default)]
     pub priority: u8,
+    /// The flow it walked, empty where the number has rules (row I08).
+    #[serde(default)]
+    pub flow: String,
+    /// The version of that flow.
+    #[serde(default)]
+    pub flow_version: u32,
+    /// The keys pressed in menus, in their order (row I14).
+    #[serde(default)]
+    pub keys: Vec<KeyRecord>,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

@@ -19,17 +19,22 @@ pub use barring::{
 pub use carrier::{Author, CarrierProfile, DESK_LINES_MAX};
 pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
 pub use extension::{Extension, Phone, REALM, Secret, phone_user, phones};
-pub use read::{
-    Allowed, BINDINGS_MAX, BindingLimits, Counted, Fault, Field, Key, Language, Named, Problem, SHAPES,
-    Shape, Tree, Value, Wanted, read,
+pub use flow::{
+    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowShare, FlowStep,
+    FlowStepKind, FlowTest, Operand, RETURN,
 };
-pub use write::{to_yaml, write};
+pub use read::{
+    Allowed, BINDINGS_MAX, BindingLimits, Counted, FLOW_SHAPES, Fault, Field, Key, Language, Named, Problem,
+    SHAPES, Shape, Tree, Value, Wanted, read, read_flow,
+};
+pub use write::{to_yaml, write, write_flow};
 
 mod alarm;
 mod barring;
 mod carrier;
 mod compile;
 mod extension;
+mod flow;
 mod read;
 mod write;
 
@@ -71,6 +76,9 @@ pub struct Enterprise {
     /// SIP phones that register here.
     #[serde(default)]
     pub extensions: Vec<Extension>,
+    /// Flows that numbers name, each as last published (row I08).
+    #[serde(default)]
+    pub flows: Vec<FlowDocument>,
     /// The 400 numbers.
     pub numbers: Vec<Number>,
 }
@@ -95,6 +103,7 @@ impl Enterprise {
             alarm: Alarm::default(),
             frozen: None,
             extensions: Vec::new(),
+            flows: Vec::new(),
             numbers: Vec::new(),
         }
     }
@@ -217,6 +226,9 @@ pub struct Number {
     pub rules: Vec<Rule>,
     /// What happens when no rule holds.
     pub otherwise: Then,
+    /// The flow that calls walk in place of rules and `otherwise`.
+    #[serde(default)]
+    pub flow: Option<String>,
     /// Forwards after the group (rows R12, R13).
     pub forwards: Forwards,
     /// What happens when groups and forwards found nobody (row R18).
@@ -250,6 +262,7 @@ impl Number {
             groups: Vec::new(),
             rules: Vec::new(),
             otherwise,
+            flow: None,
             forwards: Forwards::default(),
             finally: Finally::default(),
             memory: None,

@@ -1,16 +1,20 @@
 //! The graph of steps a call walks, and one walk through it. A number's rules compile to a flow, and calls walk only
 //! flows: one engine, now and later. A walk asks for nothing and changes nothing but the shares it deals.
 
+mod ask;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::barring::{CallerPatterns, Standing};
 use crate::calendar::{HolidayYears, Schedule};
-use crate::enterprise::ShareMode;
+use crate::enterprise::{AskKind, ShareMode};
 use crate::region::{Region, RegionSet};
 use crate::tenant::Deals;
 use crate::{Hotline, Short, Span, Wall, Word};
+
+pub use ask::{Ask, Match, Slots, Source};
 
 /// A step's place in its flow.
 pub type StepNo = u16;
@@ -52,7 +56,12 @@ impl Step {
             | StepKind::HangUp { .. }
             | StepKind::Busy
             | StepKind::Password { .. }
-            | StepKind::Challenge { .. } => 0,
+            | StepKind::Challenge { .. }
+            | StepKind::Set { .. }
+            | StepKind::SubFlow { .. } => 0,
+            StepKind::Ask { ask } => ask.choices.len(),
+            StepKind::Compare { matching, .. } => matching.is.len(),
+            StepKind::Reach { group, .. } => usize::from(*group),
         }
     }
 }
@@ -81,6 +90,16 @@ pub enum StepKind {
     Password { next: StepNo },
     /// Answer and have a suspect press a key (row B12).
     Challenge { next: StepNo },
+    /// Ask the caller for keys (row I01).
+    Ask { ask: Box<Ask> },
+    /// Have a variable hold a value.
+    Set { name: Span, slot: u8, to: Source, next: StepNo },
+    /// Does a value match?
+    Compare { name: Span, matching: Box<Match>, yes: StepNo, no: StepNo },
+    /// Dial a group; where nobody was found go on at these steps, or as the number's final treatment says.
+    Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
+    /// Go into a flow; its steps follow.
+    SubFlow { name: Span, next: StepNo },
 }
 
 /// Why a step went where it went: values, so that a support person and a test read the same.
@@ -108,6 +127,14 @@ pub enum StepWhy {
     Password { asked: bool },
     /// A suspect has to press a key; others are not asked.
     Challenge { asked: bool },
+    /// The caller is asked for keys.
+    Ask { kind: AskKind },
+    /// A variable holds a value; which is told nowhere.
+    Set { variable: Word },
+    /// Whether the value matched; what it was is told nowhere.
+    Compare { of: Word, held: bool },
+    /// A flow begins.
+    SubFlow { flow: Word },
 }
 
 /// One step as walked.
@@ -137,6 +164,10 @@ pub enum Stop {
     Password { next: StepNo },
     /// Have the caller press a key, then walk on from `next`.
     Challenge { next: StepNo },
+    /// Ask what the step at this place asks.
+    Ask { step: StepNo },
+    /// Dial this group; where nobody was found walk on from one of these, if there is one.
+    Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
 }
@@ -157,6 +188,8 @@ pub struct Inputs<'a> {
     pub chance: &'a mut Chance,
     /// How the caller passed the bars.
     pub standing: &'a Standing,
+    /// What the call's variables hold.
+    pub slots: &'a mut Slots,
 }
 
 /// A small generator for a call's random choices; its seed is in the call's log, so that any call replays.
@@ -248,6 +281,24 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             let turn = if asked { Turn::Stop(Stop::Challenge { next: *next }) } else { Turn::Next(*next) };
             (StepWhy::Challenge { asked }, turn)
         }
+        StepKind::Ask { ask } => (StepWhy::Ask { kind: ask.kind }, Turn::Stop(Stop::Ask { step: place })),
+        StepKind::Set { name, slot, to, next } => {
+            let value = to.read(&inputs.hotline.words, inputs.slots, inputs.caller, inputs.region).to_owned();
+            let variable = word(name);
+            inputs.slots.put(*slot, value);
+            (StepWhy::Set { variable }, Turn::Next(*next))
+        }
+        StepKind::Compare { name, matching, yes, no } => {
+            let words = &inputs.hotline.words;
+            let held =
+                matching.holds(words, matching.of.read(words, inputs.slots, inputs.caller, inputs.region));
+            (StepWhy::Compare { of: word(name), held }, Turn::Next(if held { *yes } else { *no }))
+        }
+        StepKind::Reach { group, busy, no_answer } => {
+            let why = StepWhy::Dial { group: inputs.hotline.group_name(*group) };
+            (why, Turn::Stop(Stop::Reach { group: *group, busy: *busy, no_answer: *no_answer }))
+        }
+        StepKind::SubFlow { name, next } => (StepWhy::SubFlow { flow: word(name) }, Turn::Next(*next)),
     }
 }
 
@@ -296,7 +347,7 @@ fn by_chance(weights: &[i32], chance: &mut Chance) -> usize {
 fn target_is_open(inputs: &Inputs<'_>, step: StepNo) -> bool {
     let hotline = inputs.hotline;
     match hotline.flow.steps.get(usize::from(step)).map(|step| &step.kind) {
-        Some(StepKind::DialGroup { group }) => {
+        Some(StepKind::DialGroup { group } | StepKind::Reach { group, .. }) => {
             let members = &hotline.groups[usize::from(*group)].members;
             members.iter().any(|place| hotline.is_on_duty(*place, inputs.at, inputs.years))
         }

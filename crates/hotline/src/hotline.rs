@@ -74,6 +74,17 @@ pub struct Hotline {
     pub priorities: Priorities,
     /// Whether the enterprise takes no new calls because something was odd (row B11).
     pub frozen: bool,
+    /// The published flow that its steps are; none where they are rules.
+    pub flow_of: Option<FlowOf>,
+}
+
+/// Which flow a number's steps come from (row I08).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowOf {
+    /// Its name, in [`Hotline::words`].
+    pub name: Span,
+    /// Its version.
+    pub version: u32,
 }
 
 /// Where calls begin while a crisis lasts (row R22).

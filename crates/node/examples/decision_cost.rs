@@ -115,6 +115,7 @@ impl World {
             years: HolidayYears::shipped(),
             chance: &mut chance,
             standing: &Default::default(),
+            slots: &mut Default::default(),
         };
         let stop = walk(&mut inputs, &mut tenant.deals, 0, &mut self.walked);
         let Stop::Dial { group } = stop else { unreachable!("the rules dial a group") };

@@ -473,5 +473,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         counts_phones: false,
         priorities: Default::default(),
         frozen: false,
+        flow_of: None,
     }
 }

@@ -1,6 +1,10 @@
 //! The enterprises of a world: random, but such as people write them. Builds documents and leaves what they mean to
 //! `hotline`.
 
+mod flows;
+
+pub use flows::ASKED;
+
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
@@ -46,7 +50,7 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     let numbers = dice.within(1, 3) as u32;
     let (id, name) = (TenantId::new(&format!("tenant-{place}")), format!("Tenant {place}"));
     let plan = PlanId::new(PLANS[dice.within(0, 5) as usize]);
-    Enterprise {
+    let mut enterprise = Enterprise {
         account: if prepaid { AccountKind::Prepaid } else { AccountKind::Postpaid },
         balance_end: if strict { BalanceEnd::Strict } else { BalanceEnd::FinishCall },
         charging_from: if dice.chance(700) { ChargingFrom::Answer } else { ChargingFrom::TwoParty },
@@ -58,7 +62,15 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
         caller_lists: vec![NamedCallers { name: "known".into(), callers: vec!["138*".into()], priority: 3 }],
         numbers: (0..numbers).map(|n| number(place * 10 + n, dice)).collect(),
         ..Enterprise::new(id, &name, plan)
+    };
+    // By dice of their own: worlds without a flow live as they always did. Where there are several numbers, the others
+    // go by rules.
+    let mut own = dice.clone();
+    if own.chance(300) {
+        enterprise.flows = flows::flows(&mut own);
+        enterprise.numbers[0].flow = Some(flows::MAIN.to_owned());
     }
+    enterprise
 }
 
 fn limits(dice: &mut Dice, scale: u64) -> Limits {
@@ -200,5 +212,6 @@ pub fn edited(before: &Enterprise, dice: &mut Dice) -> Enterprise {
     if dice.chance(200) {
         after.numbers[place].rules.clear();
     }
+    flows::edit(&mut after, dice);
     after
 }

@@ -17,6 +17,7 @@ use crate::store::Store;
 use crowd::Crowd;
 
 mod crowd;
+mod menus;
 
 /// What a tenant's owner in the node must know beyond the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,6 +124,7 @@ impl Watch {
         }
         self.crowd.note(record, &hotline, log);
         check_recording(record, &hotline, log)?;
+        menus::check_menus(&hotline, log)?;
         check_one_answers(record)?;
         self.check_route(record, &hotline, log)
     }
@@ -289,7 +291,8 @@ fn is_turned(order: &[Arc<str>], expected: &mut [Arc<str>]) -> bool {
 
 /// Who was tried until the next routing was next in the order, but for those passed over when their turn came.
 fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
-    let end = after.iter().position(|dated| matches!(dated.fact, Fact::Routed { .. } | Fact::Finally { .. }));
+    let is_end = |fact: &Fact| matches!(fact, Fact::Routed { .. } | Fact::Finally { .. } | Fact::Walked(_));
+    let end = after.iter().position(|dated| is_end(&dated.fact));
     let (mut tried, mut passed): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for dated in &after[..end.unwrap_or(after.len())] {
         match &dated.fact {

@@ -91,9 +91,14 @@ scenarios! {
     fault_f8_a_cause_of_the_trunks_own
     fault_n7_a_premium_or_foreign_number_is_not_dialled
     first_call
+    i01_five_levels_back_and_again
     i03_colour_ring
     i07_the_notice_before_the_recording
     i07_the_notice_on_every_path
+    i08_a_call_finishes_on_its_version
+    i11_never_silence
+    i14_keys_of_menus_and_no_secret
+    i15_the_ring_is_cut_by_the_answer
     n6_a_flood_of_keys
     n17_the_trunk_changes_in_mid_call
     r04_an_edit_touches_the_next_call
@@ -123,6 +128,7 @@ scenarios! {
     k06_an_untrusted_trunk_is_not_believed
     k06_our_own_400_number_is_no_caller
     r20_an_access_number_and_diversion
+    r21_extension_numbers_of_partners
     r22_a_crisis_in_front_of_the_rules
     r27_all_ring_and_nobody_answers
     r27_all_ring_at_once

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use hotline::cdr::{AnswerStatus, CallRecord, Cause, LegRecord, Quality};
+use hotline::cdr::{AnswerStatus, CallRecord, Cause, KeyRecord, LegRecord, Quality};
 use hotline::ledger::Entry;
 use hotline::rating::Charge;
 use hotline::region::Region;
@@ -16,7 +16,7 @@ use crate::charges::charges_of;
 use crate::database::{Error, Result, Store};
 use crate::ledger::entries_of;
 use crate::pack::{pack, unpack};
-use crate::rows::{Among, Read, Rows, Value, arguments, code, unreadable};
+use crate::rows::{Among, Read, Rows, Value, arguments, code, json_text, unreadable};
 
 static CALL: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
@@ -24,7 +24,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
-         priority)",
+         priority, flow, flow_version, keys)",
         "on conflict do nothing",
     )
 });
@@ -64,7 +64,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(39);
+    let mut values = Vec::with_capacity(43);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -103,8 +103,21 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         pack(&settlement.log).into(),
         record.password.as_str().into(),
         u32::from(record.priority).into(),
+        record.flow.as_str().into(),
+        record.flow_version.into(),
+        keys_text(&record.keys).into(),
     ]);
     values
+}
+
+/// Most calls meet no menu: nothing is written for them.
+fn keys_text(keys: &[KeyRecord]) -> String {
+    if keys.is_empty() { String::new() } else { json_text(&keys) }
+}
+
+fn read_keys(row: &AnyRow) -> Result<Vec<KeyRecord>> {
+    let text = row.text("keys")?;
+    if text.is_empty() { Ok(Vec::new()) } else { row.json("keys") }
 }
 
 fn leg_values(record: &CallRecord, leg: &LegRecord) -> Vec<Value> {
@@ -280,7 +293,7 @@ impl Store {
                    area_code, carrier, region_source, answered_by, destination, started_at, answered_at, \
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
-                   legs, node, position, log, password, priority from call where call_id = $1";
+                   legs, node, position, log, password, priority, flow, flow_version, keys from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
         };
@@ -348,6 +361,9 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         forwards: row.count("forwards")?,
         password: row.text("password")?,
         priority: row.count("priority")?,
+        flow: row.text("flow")?,
+        flow_version: row.count("flow_version")?,
+        keys: read_keys(row)?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

@@ -12,6 +12,7 @@ use sqlx::any::AnyRow;
 use crate::alarms::{note_bindings, write_alarms};
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
+use crate::flows::write_flows;
 use crate::rollups::column_of;
 use crate::rows::{Among, Read, Rows, Value, json_text, unreadable};
 
@@ -116,6 +117,7 @@ impl Store {
             return Ok(Put::NumbersTaken { taken });
         }
         write_caps(&mut transaction, enterprise).await?;
+        write_flows(&mut transaction, enterprise, change).await?;
         let became = format!("version {version}, {} numbers", enterprise.numbers.len());
         let was = (current > 0).then(|| format!("version {current}"));
         let subject = enterprise.id.as_str();

@@ -1,5 +1,6 @@
-//! Keys that a caller has to press before anything else: a password (row B04), or one key that a machine would not press
-//! (row B12). The call is answered first. The keys are compared and forgotten; no fact and no text has them.
+//! Where keys are taken. Before anything else: a password (row B04), or one key that a machine would not press (row B12);
+//! those keys are compared and forgotten, and no fact and no text has them. Later the questions of a flow, which
+//! [`menu`](super::menu) judges. The call is answered first unless its trunk has keys before that.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,8 +34,21 @@ pub(super) struct Asking {
     next: StepNo,
     /// The prompt that plays, until it ended or a key was pressed.
     play: Option<u32>,
-    keys: Vec<Key>,
-    tries: u8,
+    /// The prompt that follows it.
+    then: Option<Arc<str>>,
+    pub(super) keys: Vec<Key>,
+    pub(super) tries: u8,
+}
+
+impl Asking {
+    /// Whether the prompt that asks was begun, and no other one is before it.
+    pub(super) fn is_asked(&self) -> bool {
+        self.then.is_none()
+    }
+
+    pub(super) fn is_of_a_step(&self) -> bool {
+        matches!(self.question, Question::Step(_))
+    }
 }
 
 /// What is asked for.
@@ -44,6 +58,8 @@ pub(super) enum Question {
     Password,
     /// This digit, which a prompt says.
     Digit(u8),
+    /// What the flow's step at this place asks.
+    Step(StepNo),
 }
 
 impl Call {
@@ -61,12 +77,19 @@ impl Call {
         self.ask(Question::Digit(digit), press(digit), next, desk, now);
     }
 
-    fn ask(&mut self, question: Question, prompt: Arc<str>, next: StepNo, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn ask(
+        &mut self,
+        question: Question,
+        prompt: Arc<str>,
+        next: StepNo,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) {
         if !(self.early.keys && self.early.media) {
             self.answer_caller(desk, now);
         }
         let play = Some(self.prompt(prompt, now));
-        self.state = State::Asking(Asking { question, next, play, keys: Vec::new(), tries: 0 });
+        self.state = State::Asking(Asking { question, next, play, then: None, keys: Vec::new(), tries: 0 });
     }
 
     fn password(&self) -> Option<&Password> {
@@ -78,6 +101,9 @@ impl Call {
             Event::Digit { leg: CALLER, digit } => self.pressed(asking, digit, desk, now),
             Event::Played { play } if asking.play == Some(play) => {
                 self.disarm(Timer::Prompt);
+                if let Some(prompt) = asking.then.take() {
+                    return self.ask_again(asking, prompt, None, now);
+                }
                 asking.play = None;
                 self.arm(Timer::Key, now + self.patience_ms(&asking));
                 self.state = State::Asking(asking);
@@ -97,13 +123,27 @@ impl Call {
             }
             (Question::Password, Some(password)) => u64::from(password.key_s) * 1_000,
             (Question::Digit(_), _) | (Question::Password, None) => CHALLENGE_KEY_MS,
+            (Question::Step(step), _) => self.step_patience_ms(step, asking.keys.is_empty()),
         }
     }
 
     fn pressed(&mut self, mut asking: Asking, key: Key, desk: &mut Desk<'_>, now: Mono) {
+        if asking.play.is_some() && !self.may_barge_in(asking.question) {
+            self.state = State::Asking(asking);
+            return;
+        }
+        asking.then = None;
         if asking.play.take().is_some() {
             self.disarm(Timer::Prompt);
             self.actions.push_back(Action::StopPlay { leg: CALLER });
+        }
+        if let Question::Step(step) = asking.question {
+            if self.step_pressed(&mut asking, step, key) {
+                return self.judge(asking, desk, now);
+            }
+            self.arm(Timer::Key, now + self.patience_ms(&asking));
+            self.state = State::Asking(asking);
+            return;
         }
         match key.0 {
             b'#' => return self.judge(asking, desk, now),
@@ -124,7 +164,7 @@ impl Call {
         let longest = |password: &Password| password.passwords.iter().map(|one| one.code.len()).max();
         match question {
             Question::Password => self.password().and_then(longest).unwrap_or(KEYS_MAX).min(KEYS_MAX),
-            Question::Digit(_) => 1,
+            Question::Digit(_) | Question::Step(_) => 1,
         }
     }
 
@@ -141,6 +181,7 @@ impl Call {
         match asking.question {
             Question::Password => self.judge_password(asking, desk, now),
             Question::Digit(digit) => self.judge_digit(asking, digit, desk, now),
+            Question::Step(step) => self.judge_step(asking, step, desk, now),
         }
     }
 
@@ -159,7 +200,7 @@ impl Call {
         }
         self.note(Fact::KeysWrong { tries: asking.tries }, now);
         if asking.tries < password.tries {
-            return self.ask_again(asking, password.wrong.as_str().into(), now);
+            return self.ask_again(asking, password.wrong.as_str().into(), None, now);
         }
         let at = self.wall(now);
         let calls = desk.tenant.seen.password_failed(hotline.number, &self.caller, password, at);
@@ -182,13 +223,21 @@ impl Call {
         }
         self.note(Fact::KeysWrong { tries: asking.tries }, now);
         if asking.tries < CHALLENGE_TRIES {
-            return self.ask_again(asking, press(digit), now);
+            return self.ask_again(asking, press(digit), None, now);
         }
         self.refuse(Cause::ChallengeFailed, None, desk, now);
     }
 
-    fn ask_again(&mut self, mut asking: Asking, prompt: Arc<str>, now: Mono) {
+    /// Plays a prompt, and one behind it, and waits for keys again.
+    pub(super) fn ask_again(
+        &mut self,
+        mut asking: Asking,
+        prompt: Arc<str>,
+        then: Option<Arc<str>>,
+        now: Mono,
+    ) {
         asking.play = Some(self.prompt(prompt, now));
+        asking.then = then;
         self.state = State::Asking(asking);
     }
 }

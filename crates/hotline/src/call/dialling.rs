@@ -175,6 +175,9 @@ impl Call {
     /// Nobody was found: the final treatment follows, once; after it, or without one, the call is refused (row R18).
     fn found_nobody(&mut self, cause: Cause, last: Option<LegOutcome>, desk: &mut Desk<'_>, now: Mono) {
         let busy = matches!(last, Some(LegOutcome::Busy | LegOutcome::Rejected));
+        if let Some(step) = self.unless_found(busy) {
+            return self.walk(step, desk, now);
+        }
         let step = if busy { self.hotline.finally_busy } else { self.hotline.finally_no_answer };
         match step.filter(|_| self.finally.is_none()) {
             Some(step) => {

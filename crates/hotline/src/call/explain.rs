@@ -14,8 +14,9 @@ pub struct Answers {
     pub no_answer: Vec<String>,
     /// Names or digits that reject.
     pub rejects: Vec<String>,
-    /// What the caller presses when asked for a password.
-    pub keys: String,
+    /// What the caller presses, at one question after the other; at those that follow, nothing. An empty text presses
+    /// nothing.
+    pub keys: Vec<String>,
 }
 
 const ROUND_TRIP_MS: u64 = 50;
@@ -26,7 +27,7 @@ const TALK_MS: u64 = 60_000;
 
 /// Runs a call to its end and returns its log. The tenant in `desk` should be a copy: it changes as a real one would.
 pub fn explain(arrival: Arrival, answers: &Answers, desk: &mut Desk<'_>, now: Now) -> Vec<Dated> {
-    let mut world = World { due: Vec::new(), answers };
+    let mut world = World { due: Vec::new(), answers, asked: 0 };
     let mut at = now.mono;
     let mut call = Call::begin(arrival, desk, now);
     loop {
@@ -45,6 +46,8 @@ pub fn explain(arrival: Arrival, answers: &Answers, desk: &mut Desk<'_>, now: No
 struct World<'a> {
     due: Vec<(Mono, Event)>,
     answers: &'a Answers,
+    /// Questions asked so far.
+    asked: usize,
 }
 
 impl World<'_> {
@@ -79,8 +82,18 @@ impl World<'_> {
     /// The keys a caller presses behind a prompt: those it is told, or those it knows.
     fn press(&mut self, call: &Call, sound: &Sound, mut at: Mono) {
         let Sound::Prompt(prompt) = sound else { return };
-        let own = if call.is_asking() { self.answers.keys.as_str() } else { "" };
-        for key in prompt.strip_prefix("press_").unwrap_or(own).bytes() {
+        let told = prompt.strip_prefix("press_").filter(|_| !call.is_asked_by_a_step());
+        if !call.is_asking() {
+            return;
+        }
+        let keys = match told {
+            Some(told) => told,
+            None => {
+                self.asked += 1;
+                self.answers.keys.get(self.asked - 1).map_or("", String::as_str)
+            }
+        };
+        for key in keys.bytes() {
             self.due.push((at, Event::Digit { leg: CALLER, digit: Key(key) }));
             at = at + KEY_MS;
         }

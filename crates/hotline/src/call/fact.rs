@@ -12,7 +12,7 @@ use crate::region::Region;
 use crate::routing::{RouteWhy, Skip};
 use crate::tenant::{Admission, PhoneUse};
 use crate::trunk::Pass;
-use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall};
+use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall, Word};
 
 /// A leg of a call: 0 is the caller's, outgoing ones count from 1 in the order dialled.
 pub type LegNo = u8;
@@ -158,6 +158,12 @@ pub enum Fact {
     Prioritised { priority: u8, list: Arc<str> },
     /// What stands against the caller is kept at a place over a restart; empty where it was forgiven (row B12).
     SuspectKept { place: u16, value: String, turn: u64 },
+    /// It walks this published flow, at this version (row I08).
+    FlowBegan { flow: Arc<str>, version: u32 },
+    /// Keys of a menu, an extension number, or digits that the flow does not keep secret (row I14).
+    KeyPressed { step: Word, keys: Arc<str> },
+    /// No key came in time, for the so-manieth time.
+    KeyAwaited { step: Word, tries: u8 },
 }
 
 /// An attempt to reach a bound number.

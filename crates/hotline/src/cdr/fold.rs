@@ -1,6 +1,6 @@
 //! The fold itself: one pass over the log, fact by fact.
 
-use super::{AnswerStatus, CallRecord, Cause, LegOutcome, LegRecord, Party};
+use super::{AnswerStatus, CallRecord, Cause, KeyRecord, LegOutcome, LegRecord, Party};
 use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo};
 use crate::cdr::{AttemptKind, ChargingFrom};
 use crate::rating::{Zone, zone_of};
@@ -71,6 +71,9 @@ impl<'a> Folding<'a> {
             forwards: 0,
             password: String::new(),
             priority: 0,
+            flow: String::new(),
+            flow_version: 0,
+            keys: Vec::new(),
             recording: None,
             recording_cut: false,
             quality: None,
@@ -124,6 +127,13 @@ impl<'a> Folding<'a> {
             }
             Fact::PasswordGiven { name, .. } => self.record.password.clone_from(name),
             Fact::Prioritised { priority, .. } => self.record.priority = *priority,
+            Fact::FlowBegan { flow, version } => {
+                (self.record.flow, self.record.flow_version) = (flow.to_string(), *version);
+            }
+            Fact::KeyPressed { step, keys } => {
+                let (step, keys, at) = (step.to_string(), keys.to_string(), self.wall(at));
+                self.record.keys.push(KeyRecord { step, keys, at });
+            }
             Fact::NotAnswered => self.not_answered(),
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)
@@ -151,7 +161,8 @@ impl<'a> Folding<'a> {
             | Fact::KeysWrong { .. }
             | Fact::PasswordMissed { .. }
             | Fact::ChallengePassed { .. }
-            | Fact::SuspectKept { .. } => {}
+            | Fact::SuspectKept { .. }
+            | Fact::KeyAwaited { .. } => {}
         }
     }
 

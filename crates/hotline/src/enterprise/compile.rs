@@ -1,7 +1,11 @@
 //! An enterprise's document turned into what calls walk: one [`Hotline`] a number, its rules laid out as flow steps.
 //! It trusts [`read`](super::read) to have judged the document and refuses to judge again.
 
+mod flow;
+
 use std::sync::Arc;
+
+pub(super) use flow::FLOWS_DEEP_MAX;
 
 use super::{Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then, phone_user};
 use crate::barring::{Bars, CallerPatterns};
@@ -37,11 +41,14 @@ pub fn compile(enterprise: &Enterprise, version: u32) -> Vec<Hotline> {
 pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) -> Hotline {
     let mut layout = Layout::new(enterprise, number);
     layout.lay_gates();
-    for rule in &number.rules {
-        layout.lay_rule(rule);
+    let flow_of = number.flow.as_deref().map(|name| layout.lay_flow(name));
+    if flow_of.is_none() {
+        for rule in &number.rules {
+            layout.lay_rule(rule);
+        }
+        let otherwise = layout.words.place(OTHERWISE);
+        layout.lay_then(otherwise, &number.otherwise);
     }
-    let otherwise = layout.words.place(OTHERWISE);
-    layout.lay_then(otherwise, &number.otherwise);
     let finally_busy = layout.lay_finally(number.finally.busy.as_ref());
     let finally_no_answer = layout.lay_finally(number.finally.no_answer.as_ref());
     let mut destinations_after: Vec<Destination> = Vec::new();
@@ -81,6 +88,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         counts_phones: counts_phones(enterprise),
         priorities: Priorities::compile(&enterprise.caller_lists),
         frozen: enterprise.frozen.is_some(),
+        flow_of,
     }
 }
 
@@ -175,6 +183,8 @@ struct Layout<'a> {
     steps: Vec<Step>,
     groups: Vec<Group>,
     words: WordList,
+    /// Variables of flows by their places.
+    variables: Vec<String>,
 }
 
 impl<'a> Layout<'a> {
@@ -187,7 +197,7 @@ impl<'a> Layout<'a> {
             weights: weights(number, written),
         };
         let groups = number.groups.iter().map(group).collect();
-        Self { enterprise, number, steps: Vec::new(), groups, words }
+        Self { enterprise, number, steps: Vec::new(), groups, words, variables: Vec::new() }
     }
 
     fn here(&self) -> StepNo {
@@ -393,6 +403,7 @@ mod tests {
             years: HolidayYears::shipped(),
             chance: &mut Chance::new(1),
             standing: &Default::default(),
+            slots: &mut Default::default(),
         };
         let (mut deals, mut walked, mut from, mut prompts) = (Deals::default(), Vec::new(), 0, String::new());
         let end = loop {
@@ -402,7 +413,10 @@ mod tests {
                     from = next;
                 }
                 Stop::Password { next } | Stop::Challenge { next } => from = next,
-                Stop::Dial { group } => break hotline.group_name(group).to_string(),
+                Stop::Ask { .. } => break "asks".to_owned(),
+                Stop::Dial { group } | Stop::Reach { group, .. } => {
+                    break hotline.group_name(group).to_string();
+                }
                 Stop::HangUp { prompt } => break format!("hang up {}", prompt.as_deref().unwrap_or("")),
                 Stop::Busy => break "busy".to_owned(),
                 Stop::Loop => break "loop".to_owned(),

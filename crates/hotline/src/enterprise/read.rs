@@ -3,9 +3,11 @@
 
 mod alarm;
 mod barring;
+mod check;
 mod destination;
 mod extensions;
 mod fields;
+mod flow;
 mod hours;
 mod numbers;
 mod problem;
@@ -13,7 +15,8 @@ mod reader;
 mod rules;
 mod tree;
 
-pub use fields::{Field, SHAPES, Shape};
+pub use check::read_flow;
+pub use fields::{FLOW_SHAPES, Field, SHAPES, Shape};
 pub use problem::{Counted, Fault, Language, Named, Problem, Wanted};
 pub use tree::{Key, Tree, Value};
 
@@ -28,7 +31,7 @@ pub(super) use rules::MODES;
 
 use std::collections::BTreeMap;
 
-use super::{AccountKind, BalanceEnd, CarrierProfile, Crisis, CrisisThen, Enterprise, Number};
+use super::{AccountKind, BalanceEnd, CarrierProfile, Crisis, CrisisThen, Enterprise, FlowDocument, Number};
 use crate::cdr::ChargingFrom;
 use crate::number::DestinationPolicy;
 use crate::{Beijing, HotlineNumber, PlanId, TenantId, Wall};
@@ -51,6 +54,8 @@ pub struct Allowed<'a> {
     pub unreviewed: &'a [&'a str],
     /// Names of the sale plans.
     pub plans: &'a [&'a str],
+    /// Flows that the enterprise published: they stay where a document does not have them anew.
+    pub flows: &'a [FlowDocument],
 }
 
 /// How many bound numbers a 400 number may have (row R01).
@@ -96,7 +101,7 @@ const LISTS_MAX: usize = 1_000;
 
 /// Reads a document. With errors: every one of them, by line. Without: the enterprise, and warnings by line.
 pub fn read(tree: &Tree, allowed: &Allowed<'_>) -> Result<(Enterprise, Vec<Problem>), Vec<Problem>> {
-    let mut reader = Reader { allowed, problems: Vec::new(), warnings: Vec::new(), uses: Uses::default() };
+    let mut reader = Reader::new(allowed);
     let enterprise = reader.document(&At { tree, path: String::new() });
     let Reader { mut problems, mut warnings, .. } = reader;
     problems.sort_by(|a, b| (a.line, &a.path).cmp(&(b.line, &b.path)));
@@ -115,7 +120,49 @@ pub(super) fn usual_balance_end(account: AccountKind) -> BalanceEnd {
     }
 }
 
+impl<'a> Reader<'a> {
+    fn new(allowed: &'a Allowed<'a>) -> Self {
+        Reader { allowed, problems: Vec::new(), warnings: Vec::new(), uses: Uses::default() }
+    }
+}
+
 impl Reader<'_> {
+    /// A document that is one flow.
+    fn root_flow(&mut self, tree: &Tree) -> Option<flow::ReadFlow> {
+        self.flow(&At { tree, path: String::new() })
+    }
+
+    /// The flows of the enterprise: those of the document in place of those published before, and all that is wrong
+    /// with them and with what numbers name.
+    fn check_flows(&mut self, enterprise: &mut Enterprise, read: &[flow::ReadFlow]) {
+        let published = self.allowed.flows.iter();
+        // One that says nothing new is the version that it was.
+        let known = |read: &flow::ReadFlow| {
+            published
+                .clone()
+                .find(|flow| flow.says_the_same(&read.document))
+                .unwrap_or(&read.document)
+                .clone()
+        };
+        enterprise.flows = read.iter().map(known).collect();
+        let kept = published.filter(|flow| read.iter().all(|read| read.document.name != flow.name));
+        enterprise.flows.extend(kept.cloned());
+        if !self.problems.is_empty() {
+            // What cannot be read leads nowhere: of the ways through it only a whole document tells.
+            return;
+        }
+        for flow in read {
+            self.problems.extend(check::flow_problems(flow, enterprise));
+        }
+        // What the numbers have may have changed under a flow that did not.
+        for flow in enterprise.flows.iter().skip(read.len()) {
+            let path = format!("flows[{}]", flow.name);
+            let places = flow.steps.iter().map(|step| (0, format!("{path}.{}", step.id))).collect();
+            let kept = flow::ReadFlow { document: flow.clone(), places };
+            self.problems.extend(check::flow_problems(&kept, enterprise));
+        }
+    }
+
     fn document(&mut self, at: &At<'_>) -> Option<Enterprise> {
         let object = self.object(at, &DOCUMENT)?;
         if let Some(form) = object.field("sibai") {
@@ -142,9 +189,12 @@ impl Reader<'_> {
         let crisis_by_two = self.flag(object.field("crisis_by_two"), false);
         let alarm = self.alarm(object.field("alarm"));
         let frozen = object.field("frozen").and_then(|at| self.instant(&at));
+        let flows = self.flows(&object);
+        lists.flows = self.names_of_flows(&object);
         let numbers = self.numbers(&object, &lists);
+        let flows = flows.into_iter().collect::<Option<Vec<_>>>();
         let (id, name) = named?;
-        Some(Enterprise {
+        let mut enterprise = Enterprise {
             id,
             name,
             plan: plan?,
@@ -160,8 +210,25 @@ impl Reader<'_> {
             alarm,
             frozen,
             extensions: extensions.into_iter().collect::<Option<_>>()?,
+            flows: Vec::new(),
             numbers: numbers?,
-        })
+        };
+        self.check_flows(&mut enterprise, &flows?);
+        Some(enterprise)
+    }
+
+    /// The names of the flows that numbers may walk.
+    fn names_of_flows(&self, object: &Object<'_>) -> Names {
+        let mut names: Names = self.allowed.flows.iter().map(|flow| (flow.name.clone(), 0)).collect();
+        let items = object.field("flows").map(|at| at.tree);
+        if let Some(Tree { value: Value::List(items), .. }) = items {
+            for item in items {
+                let at = At { tree: item, path: String::new() };
+                let name = at.entries().into_iter().find(|(key, _)| key.text == "name");
+                names.extend(name.and_then(|(_, at)| Some((at.plain()?.to_owned(), item.line))));
+            }
+        }
+        names
     }
 
     /// `{until: "2026-10-12 18:00", play: notice, then: go_on}`, or with `dial` in place of `then`.
@@ -217,6 +284,7 @@ impl Reader<'_> {
             regions: self.names(object.field("regions").as_ref(), Named::Regions),
             callers: self.names(object.field("callers").as_ref(), Named::Callers),
             extensions: Names::new(),
+            flows: Names::new(),
         }
     }
 

@@ -2,7 +2,10 @@
 //! text. What stands at its usual value is left out.
 
 mod barring;
+mod flow;
 mod yaml;
+
+pub use flow::write_flow;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +57,7 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .unless(enterprise.alarm == Alarm::default(), "alarm", || alarm(&enterprise.alarm))
         .maybe("frozen", enterprise.frozen.map(|since| text(&since.beijing().to_string())))
         .items("extensions", &enterprise.extensions, extension)
+        .items("flows", &enterprise.flows, write_flow)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
         .map()
 }
@@ -95,7 +99,8 @@ fn hotline_number(written: &Number) -> Tree {
         .items("destinations", &written.destinations, destination)
         .items("groups", &written.groups, group)
         .items("rules", &written.rules, rule)
-        .with("otherwise", then(&written.otherwise))
+        .unless(written.flow.is_some(), "otherwise", || then(&written.otherwise))
+        .maybe("flow", written.flow.as_deref().map(text))
         .unless(written.forwards == Forwards::default(), "forwards", || forwards(&written.forwards))
         .unless(written.finally == Finally::default(), "finally", || finally(&written.finally))
         .maybe("memory", written.memory.map(memory))

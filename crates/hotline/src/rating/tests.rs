@@ -98,6 +98,9 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         recording: None,
         password: String::new(),
         priority: 0,
+        flow: String::new(),
+        flow_version: 0,
+        keys: Vec::new(),
         recording_cut: false,
         quality: None,
         legs: vec![

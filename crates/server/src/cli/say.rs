@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hotline::call::{Dated, Fact, LegNo};
 use hotline::cdr::{AnswerStatus, AttemptKind, Cause, ChargingFrom, Party};
-use hotline::enterprise::Strategy;
+use hotline::enterprise::{AskKind, Strategy};
 use hotline::flow::StepWhy;
 use hotline::region::Region;
 use hotline::routing::{RouteWhy, Skip};
@@ -387,6 +387,17 @@ impl Teller<'_> {
                 "骚扰评分的依据已保存，重启后仍有效".into(),
                 "what stands against the caller is kept".into(),
             ),
+            Fact::FlowBegan { flow, version } => self.pick(
+                format!("流程“{flow}”，版本 {version}"),
+                format!("the flow {flow:?}, version {version}"),
+            ),
+            Fact::KeyPressed { step, keys } => {
+                self.pick(format!("在“{step}”按键 {keys}"), format!("pressed {keys} at {:?}", &**step))
+            }
+            Fact::KeyAwaited { step, tries } => self.pick(
+                format!("在“{step}”没有按键（第 {tries} 次）"),
+                format!("no key at {:?} (try {tries})", &**step),
+            ),
             Fact::ChallengePassed { .. } => {
                 self.pick("通过按键验证".into(), "the key asked for was pressed".into())
             }
@@ -442,6 +453,27 @@ impl Teller<'_> {
             }
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
             StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),
+            StepWhy::Ask { kind } => {
+                let (zh, en) = match kind {
+                    AskKind::Menu => ("等待菜单按键", "a key of a menu is asked for"),
+                    AskKind::Digits => ("收号", "digits are asked for"),
+                    AskKind::Extension => ("等待分机号", "an extension number is asked for"),
+                    AskKind::Password => ("需要密码", "a password is asked for"),
+                };
+                self.pick(zh.into(), en.into())
+            }
+            StepWhy::Set { variable } => {
+                self.pick(format!("设变量 {variable}"), format!("{variable} is given a value"))
+            }
+            StepWhy::Compare { of, held: true } => {
+                self.pick(format!("{of} 符合条件"), format!("{of} matches"))
+            }
+            StepWhy::Compare { of, held: false } => {
+                self.pick(format!("{of} 不符合条件"), format!("{of} does not match"))
+            }
+            StepWhy::SubFlow { flow } => {
+                self.pick(format!("进入流程 {flow}"), format!("the flow {flow} begins"))
+            }
             StepWhy::HangUp { prompt } => {
                 let prompt = prompt.as_deref().unwrap_or("");
                 self.pick(format!("挂机 {prompt}"), format!("hang up {prompt}")).trim_end().to_owned()

@@ -81,6 +81,7 @@ fn model(dial: &str) -> Outcome<Enterprise> {
         prompts: &[],
         unreviewed: &[],
         plans: &["T1"],
+        flows: &[],
     };
     let read = hotline::enterprise::read(&tree, &allowed);
     let (enterprise, _) = read.map_err(|problems| {

@@ -1,5 +1,7 @@
 //! The text of a scenario as values: what there is, the lines of time, the claims about records at the end.
 
+mod flow;
+
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
@@ -239,9 +241,11 @@ impl Script {
             return Some(What::Nothing);
         }
         if let Some(edit) = event.strip_prefix("edit ") {
-            let (first, rest) = edit.split_once(char::is_whitespace)?;
             let edited = self.edited.get_or_insert_with(|| self.enterprise.clone());
-            set(edited, first, rest.trim())?;
+            for line in edit.split(" ; ") {
+                let (first, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+                set(edited, first, rest.trim())?;
+            }
             return Some(What::Edit(Box::new(edited.clone())));
         }
         if let Some(amount) = event.strip_prefix("top up ") {
@@ -328,6 +332,9 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             }
         }
         "rule" => set_rule(enterprise, rest)?,
+        "flow" => flow::set_flow(enterprise, rest)?,
+        "step" => flow::set_step(enterprise, rest)?,
+        "publish" => flow::publish(enterprise)?,
         "crisis" => enterprise.crisis = crisis(rest)?,
         "otherwise" => enterprise.numbers[0].otherwise = action(rest)?,
         "finally" => match rest.split_once(char::is_whitespace)? {

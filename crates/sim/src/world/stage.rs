@@ -576,6 +576,14 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
         "cost" => sum(ChargeKind::Cost).to_string(),
         "forwards" => record.forwards.to_string(),
         "priority" => record.priority.to_string(),
+        "flow" => match record.flow.as_str() {
+            "" => String::new(),
+            flow => format!("{flow}@{}", record.flow_version),
+        },
+        "keys" => {
+            let keys = record.keys.iter().map(|pressed| format!("{}:{}", pressed.step, pressed.keys));
+            keys.collect::<Vec<_>>().join(",").replace('#', "p")
+        }
         "legs" => record.legs.len().to_string(),
         "answered" => record.destination.clone(),
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),

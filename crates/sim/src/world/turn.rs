@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::CallId;
-use hotline::call::Tone;
+use hotline::call::{Sound, Tone};
 use hotline::number::is_emergency;
 use hotline::settlement::{self, Settlement};
 use hotline::trunk::Shown;
-use node::media::Event as MediaEvent;
+use node::media::{Command, Event as MediaEvent};
 use node::{Change, Input, Loaded, Notice, Output, TrunkConfig};
 
 use super::life::Crash;
@@ -120,6 +120,20 @@ impl World {
         }
     }
 
+    /// Whoever hears a menu presses something, mostly; in a scenario only what it says.
+    fn press_keys(&mut self, command: &Command) {
+        let Command::Play { leg, sound: Sound::Prompt(prompt), .. } = command else { return };
+        if self.words.is_some() || !crate::tenants::ASKED.contains(&&**prompt) || self.dice.chance(150) {
+            return;
+        }
+        let mut at = self.dice.within(100, 9_000);
+        for _ in 0..self.dice.within(1, 3) {
+            let digit = *self.dice.pick(b"1123239*#07A");
+            self.media.later.push((at, MediaEvent::Digit { leg: *leg, digit }));
+            at += self.dice.within(50, 6_000);
+        }
+    }
+
     fn perform(&mut self, output: Output) -> Result<(), String> {
         match output {
             Output::Transmit { to, bytes, call } => self.transmit(to.remote, &bytes, call),
@@ -132,6 +146,7 @@ impl World {
                     words.heard(&command);
                 }
                 self.note(|| format!("media {command:?}"));
+                self.press_keys(&command);
                 self.media.take(command, prompt_ms, lag_ms);
                 self.media_goes_on();
                 Ok(())

@@ -15,6 +15,7 @@ crate::on_both_engines!(
     a_number_no_longer_named_is_free_again,
     the_directory_is_read_page_by_page,
     an_import_of_many_is_all_or_nothing,
+    i08_a_published_flow_never_changes_and_a_draft_does,
     r01_a_refused_binding_waits_until_the_limit_is_raised,
 );
 
@@ -164,4 +165,48 @@ async fn r01_a_refused_binding_waits_until_the_limit_is_raised(case: Case) {
     let audit = store.audit(&tenant, None, 10).await.unwrap();
     assert_eq!((audit[0].was.as_deref(), audit[0].became.as_deref()), (Some("22"), Some("30")));
     assert_eq!(audit[0].subject, "4006010114 bindings");
+}
+
+async fn i08_a_published_flow_never_changes_and_a_draft_does(case: Case) {
+    let store = &case.store;
+    let by = change(morning());
+    let mut document = enterprise("huaxin", &numbers(6_010_114, 1));
+    let step = |prompt: &str| FlowStep {
+        id: "end".into(),
+        kind: FlowStepKind::HangUp { prompt: Some(prompt.into()) },
+    };
+    let flow = |version, prompt| FlowDocument {
+        name: "主菜单".into(),
+        version,
+        start: "end".into(),
+        steps: vec![step(prompt)],
+        tests: Vec::new(),
+    };
+    for (place, flow) in [flow(1, "closed"), flow(2, "welcome"), flow(1, "closed")].into_iter().enumerate() {
+        document.flows = vec![flow];
+        let put = store.put_enterprise(&document, place as u32, &by).await.unwrap();
+        assert_eq!(put, Put::Stored { version: place as u32 + 1, alarmed: false });
+    }
+    // The third put rolled back: what is in use stands in the document, and no version is new.
+    let live = store.enterprise(&document.id).await.unwrap().unwrap().enterprise;
+    assert_eq!(live.flows, [flow(1, "closed")]);
+    let versions = store.flow_versions(&document.id).await.unwrap();
+    assert_eq!(
+        versions.iter().map(|one| (one.name.as_str(), one.version)).collect::<Vec<_>>(),
+        [("主菜单", 1), ("主菜单", 2)]
+    );
+    assert_eq!(versions[0].change, by);
+    // Whoever would write another text under a version that is there does not.
+    document.flows = vec![flow(2, "barred")];
+    store.put_enterprise(&document, 3, &by).await.unwrap();
+    let second = store.flow_version(&document.id, "主菜单", 2).await.unwrap();
+    assert_eq!(second, Some(flow(2, "welcome")));
+    assert_eq!(store.flow_version(&document.id, "主菜单", 3).await.unwrap(), None);
+    for text in ["{", "{\"name\": \"主菜单\"}"] {
+        store.put_flow_draft(&document.id, "主菜单", text, &by).await.unwrap();
+        assert_eq!(store.flow_draft(&document.id, "主菜单").await.unwrap().unwrap().text, text);
+    }
+    let drafts = store.flow_drafts(&document.id).await.unwrap();
+    assert_eq!((drafts.len(), &drafts[0].change), (1, &by));
+    assert_eq!(store.flow_draft(&document.id, "另一个").await.unwrap(), None);
 }

@@ -76,6 +76,9 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         recording: n.is_multiple_of(6).then(|| RecordingId::at(started_at.0, u128::from(n))),
         password: String::new(),
         priority: (n % 10) as u8,
+        flow: if n.is_multiple_of(3) { "main menu".into() } else { String::new() },
+        flow_version: (n % 3 == 0).into(),
+        keys: keys(n, started_at),
         recording_cut: false,
         quality: answered.then(|| quality(n)),
         legs: legs(n, started_at, status),
@@ -94,6 +97,15 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
     // As with an enterprise that counts all calls it admits, not only those answered.
     let counts = record.status != AnswerStatus::Barred;
     Settlement { position: n, record, counts, charges, entries, log, states: vec![pointer] }
+}
+
+fn keys(n: u64, at: Wall) -> Vec<KeyRecord> {
+    let key = |place: i64| KeyRecord {
+        step: "menu".into(),
+        keys: place.to_string(),
+        at: Wall(at.0 + 1_000 * place),
+    };
+    if n.is_multiple_of(3) { (1..3).map(key).collect() } else { Vec::new() }
 }
 
 fn region(n: u64) -> Region {

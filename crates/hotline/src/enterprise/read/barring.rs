@@ -141,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// A password: three to sixteen digits, no two alike.
-    fn named_code(&mut self, at: &At<'_>, names: &mut Names) -> Option<NamedCode> {
+    pub(super) fn named_code(&mut self, at: &At<'_>, names: &mut Names) -> Option<NamedCode> {
         let object = self.object(at, &NAMED_CODE)?;
         let name = object.field("name").and_then(|at| {
             let name = self.name(&at)?;

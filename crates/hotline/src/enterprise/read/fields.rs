@@ -47,6 +47,7 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("alarm"),
         may("frozen"),
         may("extensions"),
+        may("flows"),
         must("numbers"),
     ],
     later: &[
@@ -122,7 +123,8 @@ pub(super) const NUMBER: Shape = Shape {
         may("destinations"),
         may("groups"),
         may("rules"),
-        must("otherwise"),
+        may("otherwise"),
+        may("flow"),
         may("forwards"),
         may("finally"),
         may("memory"),
@@ -260,6 +262,198 @@ pub(super) const NUISANCE: Shape = Shape {
     fields: &[may("challenge"), may("block"), may("window_minutes"), may("short_seconds"), may("suspects")],
     later: &[],
 };
+
+pub(super) const FLOW: Shape = Shape {
+    name: "flow",
+    fields: &[must("sibai_flow"), must("name"), must("start"), must("steps"), may("tests")],
+    later: &["variables", "languages"],
+};
+
+pub(super) const FLOW_TEST: Shape = Shape {
+    name: "test",
+    fields: &[
+        must("name"),
+        must("from"),
+        must("at"),
+        may("keys"),
+        may("busy"),
+        may("no_answer"),
+        may("rejects"),
+        must("expect"),
+    ],
+    later: &["number", "states"],
+};
+
+pub(super) const EXPECT: Shape = Shape {
+    name: "expect",
+    fields: &[may("path"), may("answered_by"), may("cause")],
+    later: &["prompts", "waits"],
+};
+
+pub(super) const STEP_PLAY: Shape = Shape {
+    name: "play",
+    fields: &[must("id"), must("kind"), must("prompt"), may("answer"), must("exits")],
+    later: &["text"],
+};
+
+pub(super) const STEP_ASK: Shape = Shape {
+    name: "menu",
+    fields: &[
+        must("id"),
+        must("kind"),
+        must("prompt"),
+        may("wrong_prompt"),
+        may("timeout_prompt"),
+        may("tries"),
+        may("timeout_seconds"),
+        may("barge_in"),
+        may("back"),
+        may("repeat"),
+        may("variable"),
+        must("exits"),
+    ],
+    later: &["text", "speech"],
+};
+
+pub(super) const STEP_COLLECT: Shape = Shape {
+    name: "collect",
+    fields: &[
+        must("id"),
+        must("kind"),
+        must("prompt"),
+        may("wrong_prompt"),
+        may("timeout_prompt"),
+        may("tries"),
+        may("timeout_seconds"),
+        may("key_seconds"),
+        may("barge_in"),
+        may("digits_min"),
+        may("digits_max"),
+        must("variable"),
+        may("secret"),
+        must("exits"),
+    ],
+    later: &["text", "speech"],
+};
+
+pub(super) const STEP_EXTENSION: Shape = Shape {
+    name: "extension",
+    fields: &[
+        must("id"),
+        must("kind"),
+        must("prompt"),
+        may("wrong_prompt"),
+        may("timeout_prompt"),
+        may("tries"),
+        may("timeout_seconds"),
+        may("key_seconds"),
+        may("barge_in"),
+        may("variable"),
+        must("exits"),
+    ],
+    later: &["text", "speech"],
+};
+
+pub(super) const STEP_PASSWORD: Shape = Shape {
+    name: "password",
+    fields: &[
+        must("id"),
+        must("kind"),
+        must("prompt"),
+        may("wrong_prompt"),
+        may("timeout_prompt"),
+        may("tries"),
+        may("timeout_seconds"),
+        may("key_seconds"),
+        may("barge_in"),
+        must("passwords"),
+        must("exits"),
+    ],
+    later: &["text", "lock_after"],
+};
+
+pub(super) const STEP_SET: Shape = Shape {
+    name: "set",
+    fields: &[
+        must("id"),
+        must("kind"),
+        must("variable"),
+        may("value"),
+        may("from"),
+        may("fact"),
+        must("exits"),
+    ],
+    later: &[],
+};
+
+pub(super) const STEP_CONDITION: Shape = Shape {
+    name: "condition",
+    fields: &[
+        must("id"),
+        must("kind"),
+        may("variable"),
+        may("fact"),
+        may("is"),
+        may("begins"),
+        must("exits"),
+    ],
+    later: &["above", "below"],
+};
+
+pub(super) const STEP_HOURS: Shape =
+    Shape { name: "hours", fields: &[must("id"), must("kind"), must("schedule"), must("exits")], later: &[] };
+
+pub(super) const STEP_REGION: Shape =
+    Shape { name: "region", fields: &[must("id"), must("kind"), must("regions"), must("exits")], later: &[] };
+
+pub(super) const STEP_CALLERS: Shape = Shape {
+    name: "callers",
+    fields: &[must("id"), must("kind"), must("callers"), must("exits")],
+    later: &[],
+};
+
+pub(super) const STEP_PERCENTAGE: Shape = Shape {
+    name: "percentage",
+    fields: &[must("id"), must("kind"), must("shares"), may("mode"), must("exits")],
+    later: &[],
+};
+
+pub(super) const STEP_DIAL: Shape = Shape {
+    name: "dial",
+    fields: &[must("id"), must("kind"), must("target"), may("exits")],
+    later: &["ring_seconds", "whisper", "prompt"],
+};
+
+pub(super) const STEP_FLOW: Shape =
+    Shape { name: "flow_step", fields: &[must("id"), must("kind"), must("flow"), may("exits")], later: &[] };
+
+pub(super) const STEP_HANG_UP: Shape =
+    Shape { name: "hang_up", fields: &[must("id"), must("kind"), may("prompt")], later: &[] };
+
+pub(super) const STEP_BUSY: Shape = Shape { name: "busy", fields: &[must("id"), must("kind")], later: &[] };
+
+/// Every shape of a flow's document, by its name under `$defs` of its own schema (`flow` is that schema's root).
+pub const FLOW_SHAPES: [&Shape; 19] = [
+    &FLOW,
+    &FLOW_TEST,
+    &EXPECT,
+    &STEP_PLAY,
+    &STEP_ASK,
+    &STEP_COLLECT,
+    &STEP_EXTENSION,
+    &STEP_PASSWORD,
+    &NAMED_CODE,
+    &STEP_SET,
+    &STEP_CONDITION,
+    &STEP_HOURS,
+    &STEP_REGION,
+    &STEP_CALLERS,
+    &STEP_PERCENTAGE,
+    &STEP_DIAL,
+    &STEP_FLOW,
+    &STEP_HANG_UP,
+    &STEP_BUSY,
+];
 
 /// Every shape of a document.
 pub const SHAPES: [&Shape; 25] = [

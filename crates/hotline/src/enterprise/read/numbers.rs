@@ -13,7 +13,7 @@ use super::tree::Value;
 use crate::HotlineNumber;
 use crate::enterprise::{
     CallerMemory, DESK_LINES_MAX, Destination, DestinationKind, Finally, Forwards, Group, Limits,
-    MemoryScope, Number, Recording, Ringback, Strategy,
+    MemoryScope, Number, Recording, Ringback, Strategy, Then,
 };
 
 /// What a number rings with unless said, seconds.
@@ -78,7 +78,18 @@ impl Reader<'_> {
         let grouped = self.items(object.field("groups"), Counted::Groups, GROUPS_MAX);
         let groups: Vec<_> = grouped.iter().map(|at| self.group(at, &targets)).collect();
         let rules = self.rules(object.field("rules"), lists, &targets);
-        let otherwise = object.field("otherwise").and_then(|at| self.then(&at, &targets, 0));
+        let flow = match object.field("flow") {
+            Some(at) => self.flow_name(&at, &object, lists).map(Some),
+            None => Some(None),
+        };
+        let otherwise = match (object.field("otherwise"), object.field("flow")) {
+            (Some(at), _) => self.then(&at, &targets, 0),
+            (None, Some(_)) => Some(Then::HangUp { prompt: None }),
+            (None, None) => {
+                self.wrong(at, Fault::Missing { field: "otherwise" });
+                None
+            }
+        };
         let forwards =
             object.field("forwards").map_or(Some(Forwards::default()), |at| self.forwards(&at, &targets));
         let finally =
@@ -92,8 +103,10 @@ impl Reader<'_> {
         let talk_s_max = self.talk_s_max(&object);
         let enabled = self.flag(object.field("enabled"), true);
         self.check_bindings(number, &bound);
-        self.warn_of_idle(&bound);
-        self.warn_of_idle(&grouped);
+        if object.field("flow").is_none() {
+            self.warn_of_idle(&bound);
+            self.warn_of_idle(&grouped);
+        }
         Some(Number {
             number: number?,
             enabled,
@@ -101,6 +114,7 @@ impl Reader<'_> {
             groups: groups.into_iter().collect::<Option<_>>()?,
             rules: rules?,
             otherwise: otherwise?,
+            flow: flow?,
             forwards: forwards?,
             finally: finally?,
             memory,
@@ -111,6 +125,16 @@ impl Reader<'_> {
             recording,
             talk_s_max,
         })
+    }
+
+    /// The flow that calls walk; rules do not go with it.
+    fn flow_name(&mut self, at: &At<'_>, object: &Object<'_>, lists: &Lists) -> Option<String> {
+        for field in ["rules", "otherwise"] {
+            if let Some(at) = object.field(field) {
+                self.wrong(&at, Fault::Conflict { field, with: "flow" });
+            }
+        }
+        self.known(at, Named::Flow, |name| lists.flows.contains_key(name))
     }
 
     /// `4006010114` or `400-601-0114`, which no number before may be.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::HotlineNumber;
 use crate::calendar::HoursError;
 use crate::enterprise::{DESK_LINES_MAX, DestinationKind};
 use crate::number::RefusalCode;
@@ -44,6 +45,11 @@ pub enum Named {
     Extension,
     Number,
     Password,
+    Flow,
+    /// A step of a flow, by its id.
+    Step,
+    /// A saved case of a flow.
+    Test,
 }
 
 /// What is counted where there are too many or too few of it.
@@ -58,6 +64,11 @@ pub enum Counted {
     Steps,
     Entries,
     Numbers,
+    FlowSteps,
+    /// Saved cases of a flow.
+    Tests,
+    /// Keys or extension numbers of a step.
+    Keys,
 }
 
 /// What a value should have been.
@@ -250,6 +261,99 @@ pub enum Fault {
     },
     /// Not three to sixteen digits. What was written is not told.
     BadPassword,
+    /// A step's id with a slash or an at sign in front.
+    BadStepId {
+        /// The step.
+        step: String,
+    },
+    /// An exit that has to be there is not (row I09).
+    ExitMissing {
+        /// The step.
+        step: String,
+        /// The exit.
+        exit: &'static str,
+    },
+    /// An exit leads to a step that is not there (row I09).
+    ExitToNowhere {
+        /// The step.
+        step: String,
+        /// The exit.
+        exit: String,
+        /// Where it should lead.
+        to: String,
+    },
+    /// No step of this kind has this exit.
+    UnknownExit {
+        /// The step.
+        step: String,
+        /// The exit.
+        exit: String,
+    },
+    /// Nothing follows where no key came, keys were wrong or no password was right (row I09).
+    Unrouted {
+        /// The step.
+        step: String,
+        /// `timeout`, `wrong_key` or `failed`.
+        exit: &'static str,
+    },
+    /// A share that no exit belongs to.
+    ShareWithoutExit {
+        /// The step.
+        step: String,
+        /// The share's name.
+        exit: String,
+    },
+    /// A step names a prompt that is not there (row I09).
+    PromptMissing {
+        /// The step.
+        step: String,
+        /// The prompt.
+        prompt: String,
+    },
+    /// No way from the start leads to a step (row I09).
+    StepUnreachable {
+        /// The step.
+        step: String,
+    },
+    /// A call that presses nothing comes back to this step for ever (row I09).
+    LoopWithoutInput {
+        /// The step.
+        step: String,
+    },
+    /// A step names a schedule, list or flow that nothing carries.
+    UnknownStepName {
+        /// The step.
+        step: String,
+        /// What it should name.
+        named: Named,
+        /// As written.
+        name: String,
+    },
+    /// A number that walks the flow has no such group or bound number.
+    UnknownTarget {
+        /// The step.
+        step: String,
+        /// The target.
+        target: String,
+        /// The number.
+        number: HotlineNumber,
+    },
+    /// Every phone of a target is switched off (row I09).
+    TargetClosed {
+        /// The step.
+        step: String,
+        /// The target.
+        target: String,
+        /// The number.
+        number: HotlineNumber,
+    },
+    /// Flows call each other in a circle, or too deep.
+    FlowRecursion {
+        /// The step.
+        step: String,
+        /// The flow it calls.
+        flow: String,
+    },
     /// Warning: a retired cordless number (小灵通).
     PhsRetired,
     /// Warning: a number of a virtual operator, bound by the provider's leave.
@@ -325,6 +429,21 @@ impl Fault {
             Fault::SpecialNumber { .. } => "special_number",
             Fault::VirtualNumber { .. } => "virtual_number",
             Fault::BadPassword => "bad_password",
+            Fault::BadStepId { .. } => "bad_step_id",
+            Fault::ExitMissing { .. } => "exit_missing",
+            Fault::ExitToNowhere { .. } => "exit_to_nowhere",
+            Fault::UnknownExit { .. } => "unknown_exit",
+            Fault::Unrouted { exit: "timeout", .. } => "timeout_unrouted",
+            Fault::Unrouted { exit: "wrong_key", .. } => "wrong_key_unrouted",
+            Fault::Unrouted { .. } => "error_unrouted",
+            Fault::ShareWithoutExit { .. } => "share_without_exit",
+            Fault::PromptMissing { .. } => "prompt_missing",
+            Fault::StepUnreachable { .. } => "step_unreachable",
+            Fault::LoopWithoutInput { .. } => "loop_without_input",
+            Fault::UnknownStepName { .. } => "unknown_name",
+            Fault::UnknownTarget { .. } => "unknown_target",
+            Fault::TargetClosed { .. } => "target_closed",
+            Fault::FlowRecursion { .. } => "flow_recursion",
             Fault::PhsRetired => "phs_retired",
             Fault::VirtualNumberBound => "virtual_number_bound",
             Fault::NeverReached { .. } => "never_reached",
@@ -404,6 +523,39 @@ impl Fault {
                 format!("{found} may not be bound: a number of a virtual operator")
             }
             Fault::BadPassword => "a password has 3 to 16 digits".into(),
+            Fault::BadStepId { step } => format!("{step:?} is no id of a step: no / in it, no @ in front"),
+            Fault::ExitMissing { step, exit } => format!("the step {step:?} has no exit {exit}"),
+            Fault::ExitToNowhere { step, exit, to } => {
+                format!("the exit {exit} of the step {step:?} leads to {to:?}, and there is no such step")
+            }
+            Fault::UnknownExit { step, exit } => format!("the step {step:?} knows no exit {exit:?}"),
+            Fault::Unrouted { step, exit } => {
+                format!("nothing follows the step {step:?} after {exit}: it wants that exit, or default")
+            }
+            Fault::ShareWithoutExit { step, exit } => {
+                format!("the share {exit:?} of the step {step:?} has no exit of its name")
+            }
+            Fault::PromptMissing { step, prompt } => {
+                format!("the step {step:?} plays {prompt:?}, and there is no such prompt")
+            }
+            Fault::StepUnreachable { step } => format!("nothing leads from the start to the step {step:?}"),
+            Fault::LoopWithoutInput { step } => {
+                format!("a caller who presses nothing comes back to the step {step:?} for ever")
+            }
+            Fault::UnknownStepName { step, named, name } => {
+                format!("the step {step:?} names the {} {name:?}, and there is none", named.english())
+            }
+            Fault::UnknownTarget { step, target, number } => {
+                format!("the step {step:?} dials {target:?}, which {number} has not")
+            }
+            Fault::TargetClosed { step, target, number } => {
+                format!("the step {step:?} dials {target:?}, and all its phones at {number} are switched off")
+            }
+            Fault::FlowRecursion { step, flow } => {
+                format!(
+                    "the step {step:?} calls the flow {flow:?}, which comes back to itself or goes too deep"
+                )
+            }
             Fault::PhsRetired => "小灵通 was switched off; the number is kept, but nobody will answer".into(),
             Fault::VirtualNumberBound => {
                 "a number of a virtual operator, bound by the provider's leave".into()
@@ -470,6 +622,31 @@ impl Fault {
             Fault::SpecialNumber { found, code } => format!("{found} 不能绑定：{}", refusal_chinese(*code)),
             Fault::VirtualNumber { found } => format!("{found} 不能绑定：虚拟运营商号码"),
             Fault::BadPassword => "密码应为 3 至 16 位数字".into(),
+            Fault::BadStepId { step } => format!("“{step}”不能作为步骤名：不能含 /，不能以 @ 开头"),
+            Fault::ExitMissing { step, exit } => format!("步骤“{step}”缺少出口 {exit}"),
+            Fault::ExitToNowhere { step, exit, to } => {
+                format!("步骤“{step}”的出口 {exit} 指向“{to}”，没有这个步骤")
+            }
+            Fault::UnknownExit { step, exit } => format!("步骤“{step}”没有出口“{exit}”"),
+            Fault::Unrouted { step, exit } => {
+                format!("步骤“{step}”在 {exit} 之后没有去向：需要该出口或 default")
+            }
+            Fault::ShareWithoutExit { step, exit } => format!("步骤“{step}”的比例“{exit}”没有同名出口"),
+            Fault::PromptMissing { step, prompt } => format!("步骤“{step}”播放的提示音“{prompt}”不存在"),
+            Fault::StepUnreachable { step } => format!("从起点无法到达步骤“{step}”"),
+            Fault::LoopWithoutInput { step } => format!("主叫不按键时会无限回到步骤“{step}”"),
+            Fault::UnknownStepName { step, named, name } => {
+                format!("步骤“{step}”引用的{}“{name}”不存在", named.chinese())
+            }
+            Fault::UnknownTarget { step, target, number } => {
+                format!("步骤“{step}”呼叫的“{target}”在 {number} 下不存在")
+            }
+            Fault::TargetClosed { step, target, number } => {
+                format!("步骤“{step}”呼叫的“{target}”在 {number} 下全部停用")
+            }
+            Fault::FlowRecursion { step, flow } => {
+                format!("步骤“{step}”调用的流程“{flow}”形成循环或嵌套过深")
+            }
             Fault::PhsRetired => "小灵通已退网：号码保留，但无人能接听".into(),
             Fault::VirtualNumberBound => "虚拟运营商号码，经服务商同意绑定".into(),
             Fault::NeverReached { behind } => format!("永远不会执行：前面的规则“{behind}”总是成立"),
@@ -566,6 +743,9 @@ impl Named {
             Named::Extension => "extension",
             Named::Number => "number",
             Named::Password => "password",
+            Named::Flow => "flow",
+            Named::Step => "step",
+            Named::Test => "saved case",
         }
     }
 
@@ -583,6 +763,9 @@ impl Named {
             Named::Extension => "分机",
             Named::Number => "400 号码",
             Named::Password => "密码",
+            Named::Flow => "流程",
+            Named::Step => "步骤",
+            Named::Test => "测试用例",
         }
     }
 }
@@ -598,6 +781,9 @@ impl Counted {
             Counted::Steps => "prompts one after another",
             Counted::Entries => "entries",
             Counted::Numbers => "numbers",
+            Counted::FlowSteps => "steps",
+            Counted::Tests => "saved cases",
+            Counted::Keys => "keys",
         }
     }
 
@@ -611,6 +797,9 @@ impl Counted {
             Counted::Steps => "连续提示音",
             Counted::Entries => "条目",
             Counted::Numbers => "400 号码",
+            Counted::FlowSteps => "步骤",
+            Counted::Tests => "测试用例",
+            Counted::Keys => "按键",
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Lists {
     pub(super) callers: Names,
     /// Numbers of SIP phones.
     pub(super) extensions: Names,
+    /// Flows that numbers may walk.
+    pub(super) flows: Names,
 }
 
 impl Reader<'_> {

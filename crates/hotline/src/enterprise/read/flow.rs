@@ -1,0 +1,533 @@
+//! A flow's document: its steps with their exits, each kind with its own fields, and its saved cases. Whether a call
+//! can get through it is asked by [`check`](super::check).
+
+use std::collections::BTreeSet;
+
+use super::FORM;
+use super::fields::{
+    EXPECT, FLOW, FLOW_TEST, STEP_ASK, STEP_BUSY, STEP_CALLERS, STEP_COLLECT, STEP_CONDITION, STEP_DIAL,
+    STEP_EXTENSION, STEP_FLOW, STEP_HANG_UP, STEP_HOURS, STEP_PASSWORD, STEP_PERCENTAGE, STEP_PLAY,
+    STEP_REGION, STEP_SET, Shape,
+};
+use super::problem::{Counted, Fault, Named, Wanted};
+use super::reader::{At, Names, Object, Reader};
+use super::rules::MODES;
+use super::tree::Value;
+use crate::Beijing;
+use crate::cdr::Cause;
+use crate::enterprise::{
+    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowShare, FlowStep,
+    FlowStepKind, FlowTest, NamedCode, Operand, RETURN, ShareMode,
+};
+
+/// Flows of one enterprise.
+pub(super) const FLOWS_MAX: usize = 200;
+/// Saved cases of one flow.
+const TESTS_MAX: usize = 200;
+/// Extension numbers of one step.
+const EXTENSIONS_MAX: usize = 5_000;
+/// Values of one condition, shares of one deal, passwords of one step.
+const VALUES_MAX: usize = 100;
+
+/// The kinds of step that this version knows, and those that a later one brings.
+const KINDS: [(&str, Kind); 15] = [
+    ("play", Kind::Play),
+    ("menu", Kind::Ask(AskKind::Menu)),
+    ("collect", Kind::Ask(AskKind::Digits)),
+    ("extension", Kind::Ask(AskKind::Extension)),
+    ("password", Kind::Ask(AskKind::Password)),
+    ("set", Kind::Set),
+    ("condition", Kind::Condition),
+    ("hours", Kind::Hours),
+    ("region", Kind::Region),
+    ("callers", Kind::Callers),
+    ("percentage", Kind::Percentage),
+    ("dial", Kind::Dial),
+    ("flow", Kind::Flow),
+    ("hang_up", Kind::HangUp),
+    ("busy", Kind::Busy),
+];
+const LATER_KINDS: [&str; 9] =
+    ["queue", "voicemail", "callback", "satisfaction", "sms", "http", "notice", "transfer", "say"];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Play,
+    Ask(AskKind),
+    Set,
+    Condition,
+    Hours,
+    Region,
+    Callers,
+    Percentage,
+    Dial,
+    Flow,
+    HangUp,
+    Busy,
+}
+
+impl Kind {
+    fn shape(self) -> &'static Shape {
+        match self {
+            Kind::Play => &STEP_PLAY,
+            Kind::Ask(AskKind::Menu) => &STEP_ASK,
+            Kind::Ask(AskKind::Digits) => &STEP_COLLECT,
+            Kind::Ask(AskKind::Extension) => &STEP_EXTENSION,
+            Kind::Ask(AskKind::Password) => &STEP_PASSWORD,
+            Kind::Set => &STEP_SET,
+            Kind::Condition => &STEP_CONDITION,
+            Kind::Hours => &STEP_HOURS,
+            Kind::Region => &STEP_REGION,
+            Kind::Callers => &STEP_CALLERS,
+            Kind::Percentage => &STEP_PERCENTAGE,
+            Kind::Dial => &STEP_DIAL,
+            Kind::Flow => &STEP_FLOW,
+            Kind::HangUp => &STEP_HANG_UP,
+            Kind::Busy => &STEP_BUSY,
+        }
+    }
+}
+
+/// A flow with the places of its steps, for problems that are found later.
+#[derive(Debug)]
+pub(super) struct ReadFlow {
+    pub(super) document: FlowDocument,
+    /// Line and path of each step.
+    pub(super) places: Vec<(u32, String)>,
+}
+
+/// The exits of a step while they are taken.
+struct Exits<'t> {
+    step: String,
+    at: At<'t>,
+    /// Each with its place.
+    all: Vec<(String, At<'t>)>,
+}
+
+impl Reader<'_> {
+    /// The flows of an enterprise's document.
+    pub(super) fn flows(&mut self, object: &Object<'_>) -> Vec<Option<ReadFlow>> {
+        let field = object.field("flows");
+        self.names(field.as_ref(), Named::Flow);
+        let items = self.items(field, Counted::Entries, FLOWS_MAX);
+        items.iter().map(|at| self.flow(at)).collect()
+    }
+
+    /// One flow.
+    pub(super) fn flow(&mut self, at: &At<'_>) -> Option<ReadFlow> {
+        let object = self.object(at, &FLOW)?;
+        if let Some(form) = object.field("sibai_flow") {
+            self.whole(&form, FORM, FORM);
+        }
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let items = self.some_items(object.field("steps"), Counted::FlowSteps, FLOW_STEPS_MAX);
+        let ids = self.ids(&items);
+        let steps: Vec<_> = items.iter().map(|at| self.step(at, &ids)).collect();
+        let start =
+            object.field("start").and_then(|at| self.known(&at, Named::Step, |id| ids.contains_key(id)));
+        let tests = self.items(object.field("tests"), Counted::Tests, TESTS_MAX);
+        self.names(object.field("tests").as_ref(), Named::Test);
+        let tests: Vec<_> = tests.iter().map(|at| self.test(at)).collect();
+        let places = items.iter().map(|at| (at.tree.line, at.path.clone())).collect();
+        let document = FlowDocument {
+            name: name?,
+            version: 0,
+            start: start?,
+            steps: steps.into_iter().collect::<Option<_>>()?,
+            tests: tests.into_iter().collect::<Option<_>>()?,
+        };
+        Some(ReadFlow { document, places })
+    }
+
+    /// The ids of all steps, each with its line.
+    fn ids(&mut self, items: &[At<'_>]) -> Names {
+        let mut ids = Names::new();
+        for at in items {
+            let id = at.entries().into_iter().find(|(key, _)| key.text == "id");
+            if let Some((at, id)) = id.and_then(|(_, at)| at.plain().map(|id| (at.clone(), id))) {
+                self.declare(&mut ids, &at, id, Named::Step);
+            }
+        }
+        ids
+    }
+
+    fn step(&mut self, at: &At<'_>, ids: &Names) -> Option<FlowStep> {
+        let Value::Map(_) = &at.tree.value else {
+            self.wrong(at, Fault::WrongType { wanted: Wanted::Map });
+            return None;
+        };
+        let entry = |name: &str| at.entries().into_iter().find(|(key, _)| key.text == name).map(|(_, at)| at);
+        let Some(kind) = entry("kind") else {
+            self.wrong(at, Fault::Missing { field: "kind" });
+            return None;
+        };
+        let kind = self.choice(&kind, &KINDS, &LATER_KINDS)?;
+        let object = self.object(at, kind.shape())?;
+        let id = object.field("id").and_then(|at| {
+            let id = self.name(&at)?;
+            if id.contains('/') || id.starts_with('@') {
+                self.wrong(&at, Fault::BadStepId { step: id });
+                return None;
+            }
+            Some(id)
+        })?;
+        let mut exits = self.exits(&object, &id, ids);
+        let kind = self.step_kind(kind, &object, &mut exits);
+        for (exit, at) in std::mem::take(&mut exits.all) {
+            self.wrong(&at, Fault::UnknownExit { step: id.clone(), exit });
+        }
+        Some(FlowStep { id, kind: kind? })
+    }
+
+    fn step_kind(&mut self, kind: Kind, object: &Object<'_>, exits: &mut Exits<'_>) -> Option<FlowStepKind> {
+        Some(match kind {
+            Kind::Play => {
+                let (prompt, next) =
+                    (self.step_prompt(object, "prompt", &exits.step), self.exit(exits, "next"));
+                let answer = self.flag(object.field("answer"), false);
+                FlowStepKind::Play { prompt: prompt?, answer, next: next? }
+            }
+            Kind::Ask(kind) => FlowStepKind::Ask(Box::new(self.step_ask(kind, object, exits)?)),
+            Kind::Set => {
+                let variable = object.field("variable").and_then(|at| self.name(&at));
+                let next = self.exit(exits, "next");
+                let to = self.operand(object, &["value", "from", "fact"]);
+                FlowStepKind::Set { variable: variable?, to: to?, next: next? }
+            }
+            Kind::Condition => {
+                let of = self.operand(object, &["", "variable", "fact"]);
+                let (is, begins) = (self.values(object.field("is")), self.values(object.field("begins")));
+                if object.field("is").is_none() && object.field("begins").is_none() {
+                    self.wrong(&object.at, Fault::Missing { field: "is or begins" });
+                }
+                let (yes, no) = (self.exit(exits, "yes"), self.exit(exits, "no"));
+                FlowStepKind::Condition { of: of?, is, begins, yes: yes?, no: no? }
+            }
+            Kind::Hours => {
+                let schedule = object.field("schedule").and_then(|at| self.name(&at));
+                let (open, closed) = (self.exit(exits, "open"), self.exit(exits, "closed"));
+                FlowStepKind::Hours { schedule: schedule?, open: open?, closed: closed? }
+            }
+            Kind::Region => {
+                let regions = object.field("regions").and_then(|at| self.name(&at));
+                let (inside, outside) = (self.exit(exits, "inside"), self.exit(exits, "outside"));
+                FlowStepKind::Region { regions: regions?, inside: inside?, outside: outside? }
+            }
+            Kind::Callers => {
+                let callers = object.field("callers").and_then(|at| self.name(&at));
+                let (listed, other) = (self.exit(exits, "listed"), self.exit(exits, "other"));
+                FlowStepKind::Callers { callers: callers?, listed: listed?, other: other? }
+            }
+            Kind::Percentage => self.shares(object, exits)?,
+            Kind::Dial => {
+                let target = object.field("target").and_then(|at| self.name(&at));
+                let (busy, no_answer) = (exits.take("busy"), exits.take("no_answer"));
+                FlowStepKind::Dial { target: target?, busy, no_answer }
+            }
+            Kind::Flow => {
+                let flow = object.field("flow").and_then(|at| self.name(&at));
+                FlowStepKind::Flow { flow: flow?, next: exits.take("next") }
+            }
+            Kind::HangUp => {
+                let prompt = match object.field("prompt") {
+                    Some(_) => Some(self.step_prompt(object, "prompt", &exits.step)?),
+                    None => None,
+                };
+                FlowStepKind::HangUp { prompt }
+            }
+            Kind::Busy => FlowStepKind::Busy,
+        })
+    }
+
+    /// The exits of a step, each leading to a step that is there.
+    fn exits<'t>(&mut self, object: &Object<'t>, step: &str, ids: &Names) -> Exits<'t> {
+        let at = object.field("exits").unwrap_or_else(|| object.at.clone());
+        let mut exits = Exits { step: step.to_owned(), at: at.clone(), all: Vec::new() };
+        if object.field("exits").is_none() {
+            return exits;
+        }
+        let Value::Map(_) = &at.tree.value else {
+            self.wrong(&at, Fault::WrongType { wanted: Wanted::Map });
+            return exits;
+        };
+        let mut seen = BTreeSet::new();
+        for (key, at) in at.entries() {
+            if !seen.insert(key.text.as_str()) {
+                self.wrong_key(key, &at, Fault::DuplicateField { field: key.text.clone() });
+                continue;
+            }
+            let Some(to) = self.text(&at) else { continue };
+            if to != RETURN && !ids.contains_key(to) {
+                let (step, exit, to) = (step.to_owned(), key.text.clone(), to.to_owned());
+                self.wrong(&at, Fault::ExitToNowhere { step, exit, to });
+            }
+            exits.all.push((key.text.clone(), at));
+        }
+        exits
+    }
+
+    /// An exit that has to be there.
+    fn exit(&mut self, exits: &mut Exits<'_>, name: &'static str) -> Option<Exit> {
+        let exit = exits.take(name);
+        if exit.is_none() {
+            self.wrong(&exits.at, Fault::ExitMissing { step: exits.step.clone(), exit: name });
+        }
+        exit
+    }
+
+    /// An exit that `default` stands for where it is not named.
+    fn exit_or(&mut self, exits: &mut Exits<'_>, name: &'static str, default: Option<&Exit>) -> Option<Exit> {
+        if let Some(exit) = exits.take(name) {
+            return Some(exit);
+        }
+        if default.is_none() {
+            self.wrong(&exits.at, Fault::Unrouted { step: exits.step.clone(), exit: name });
+        }
+        default.cloned()
+    }
+
+    fn step_ask(&mut self, kind: AskKind, object: &Object<'_>, exits: &mut Exits<'_>) -> Option<FlowAsk> {
+        let step = exits.step.clone();
+        let prompt = self.step_prompt(object, "prompt", &step);
+        let passwords = self.step_passwords(object);
+        let default = exits.take("default");
+        let (timeout, wrong) = match kind {
+            AskKind::Password => {
+                let failed = self.exit_or(exits, "failed", default.as_ref());
+                (failed.clone(), failed)
+            }
+            AskKind::Menu | AskKind::Digits | AskKind::Extension => (
+                self.exit_or(exits, "timeout", default.as_ref()),
+                self.exit_or(exits, "wrong_key", default.as_ref()),
+            ),
+        };
+        let next = match kind {
+            AskKind::Digits | AskKind::Password => Some(self.exit(exits, "next")?),
+            AskKind::Menu | AskKind::Extension => None,
+        };
+        let keys = self.keys(kind, exits);
+        let mut small = |name: &str, usual: u8, max: u8| {
+            let at = object.field(name);
+            at.and_then(|at| self.whole(&at, 1, u64::from(max))).map_or(usual, |number| number as u8)
+        };
+        let (tries, timeout_s, key_s) =
+            (small("tries", 3, 9), small("timeout_seconds", 8, 60), small("key_seconds", 5, 60));
+        let digits = (small("digits_min", 1, 32), small("digits_max", 20, 32));
+        if digits.0 > digits.1 {
+            let (found, max) = (digits.0.to_string(), u64::from(digits.1));
+            let at = object.field("digits_min").unwrap_or_else(|| object.at.clone());
+            self.wrong(&at, Fault::OutOfRange { found, min: 1, max });
+        }
+        let mut other = |name: &str| match object.field(name) {
+            Some(_) => self.step_prompt(object, name, &step).map(Some),
+            None => Some(None),
+        };
+        let (wrong_prompt, timeout_prompt) = (other("wrong_prompt"), other("timeout_prompt"));
+        let variable = match object.field("variable") {
+            Some(at) => Some(self.name(&at)?),
+            None => None,
+        };
+        let usual = FlowAsk::new(kind, "", "");
+        Some(FlowAsk {
+            wrong_prompt: wrong_prompt?,
+            timeout_prompt: timeout_prompt?,
+            tries,
+            timeout_s,
+            key_s,
+            barge_in: self.flag(object.field("barge_in"), usual.barge_in),
+            back: self.flag(object.field("back"), usual.back),
+            repeat: self.flag(object.field("repeat"), usual.repeat),
+            keys: keys?,
+            passwords: passwords?,
+            digits,
+            variable,
+            secret: self.flag(object.field("secret"), usual.secret),
+            next,
+            timeout: timeout?,
+            wrong: wrong?,
+            prompt: prompt?,
+            kind,
+        })
+    }
+
+    /// The exits that keys or extension numbers lead by.
+    fn keys(&mut self, kind: AskKind, exits: &mut Exits<'_>) -> Option<Vec<(String, Exit)>> {
+        let is_key = |name: &str| match kind {
+            AskKind::Menu => matches!(name.as_bytes(), [b'0'..=b'9' | b'*' | b'#']),
+            AskKind::Extension => {
+                (1..=10).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            AskKind::Digits | AskKind::Password => false,
+        };
+        let (keys, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut exits.all).into_iter().partition(|(name, _)| is_key(name));
+        exits.all = others;
+        let wants = matches!(kind, AskKind::Menu | AskKind::Extension);
+        if wants && keys.is_empty() {
+            self.wrong(&exits.at, Fault::Empty { counted: Counted::Keys });
+            return None;
+        }
+        if let Some((_, at)) = keys.get(EXTENSIONS_MAX) {
+            self.wrong(at, Fault::TooMany { counted: Counted::Keys, max: EXTENSIONS_MAX });
+        }
+        Some(keys.into_iter().filter_map(|(name, at)| Some((name, at.plain()?.to_owned()))).collect())
+    }
+
+    /// Digits with the names that the record shows.
+    fn step_passwords(&mut self, object: &Object<'_>) -> Option<Vec<NamedCode>> {
+        let items = self.some_items(object.field("passwords"), Counted::Entries, VALUES_MAX);
+        let mut names = Names::new();
+        let codes: Vec<_> = items.iter().map(|at| self.named_code(at, &mut names)).collect();
+        codes.into_iter().collect()
+    }
+
+    /// A value: a text, a variable or a fact of the caller, one of the fields of these names.
+    fn operand(
+        &mut self,
+        object: &Object<'_>,
+        [text, variable, fact]: &[&'static str; 3],
+    ) -> Option<Operand> {
+        const FACTS: [(&str, CallerFact); 4] = [
+            ("caller", CallerFact::Caller),
+            ("province", CallerFact::Province),
+            ("city", CallerFact::City),
+            ("area_code", CallerFact::AreaCode),
+        ];
+        match (object.field(text), object.field(variable), object.field(fact)) {
+            (Some(at), None, None) => {
+                let text = self.text(&at)?;
+                if text.chars().count() > 64 {
+                    self.wrong(&at, Fault::BadName);
+                }
+                Some(Operand::Text(text.to_owned()))
+            }
+            (None, Some(at), None) => self.name(&at).map(Operand::Variable),
+            (None, None, Some(at)) => self.choice(&at, &FACTS, &[]).map(Operand::Fact),
+            (None, None, None) => {
+                self.wrong(&object.at, Fault::Missing { field: variable });
+                None
+            }
+            (_, Some(at), _) | (Some(at), _, _) => {
+                self.wrong(&at, Fault::Conflict { field: variable, with: fact });
+                None
+            }
+        }
+    }
+
+    /// One text, or a list of them.
+    fn values(&mut self, at: Option<At<'_>>) -> Vec<String> {
+        let Some(at) = at else { return Vec::new() };
+        let items = match at.tree.value {
+            Value::List(_) => self.some_items(Some(at.clone()), Counted::Entries, VALUES_MAX),
+            _ => vec![at.clone()],
+        };
+        items.iter().filter_map(|at| self.text(at).map(str::to_owned)).collect()
+    }
+
+    /// Percents by the names of exits.
+    fn shares(&mut self, object: &Object<'_>, exits: &mut Exits<'_>) -> Option<FlowStepKind> {
+        let mode = self.choice_or(object.field("mode"), &MODES, ShareMode::Exact);
+        let at = object.field("shares")?;
+        let Value::Map(fields) = &at.tree.value else {
+            self.wrong(&at, Fault::WrongType { wanted: Wanted::Map });
+            return None;
+        };
+        let mut shares = Vec::new();
+        for (key, at) in at.entries() {
+            let Some(exit) = exits.take(&key.text) else {
+                let (step, exit) = (exits.step.clone(), key.text.clone());
+                self.wrong_key(key, &at, Fault::ShareWithoutExit { step, exit });
+                continue;
+            };
+            if let Some(percent) = self.whole(&at, 1, 100) {
+                shares.push(FlowShare { name: key.text.clone(), percent: percent as u8, exit });
+            }
+        }
+        let sum: u32 = shares.iter().map(|share| u32::from(share.percent)).sum();
+        if shares.len() == fields.len() && sum != 100 {
+            self.wrong(&at, Fault::PercentSum { sum });
+        }
+        Some(FlowStepKind::Percentage { mode, shares })
+    }
+
+    /// A prompt of a step.
+    fn step_prompt(&mut self, object: &Object<'_>, field: &str, step: &str) -> Option<String> {
+        let at = object.field(field)?;
+        let prompt = self.text(&at)?;
+        if !self.allowed.prompts.contains(&prompt) {
+            let (step, prompt) = (step.to_owned(), prompt.to_owned());
+            self.wrong(&at, Fault::PromptMissing { step, prompt });
+            return None;
+        }
+        Some(prompt.to_owned())
+    }
+
+    fn test(&mut self, at: &At<'_>) -> Option<FlowTest> {
+        let object = self.object(at, &FLOW_TEST)?;
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let from = object.field("from").and_then(|at| self.text(&at).map(str::to_owned));
+        let when = object.field("at").and_then(|at| {
+            let text = self.text(&at)?;
+            if Beijing::parse(&text.replacen(' ', "T", 1)).is_none() {
+                self.wrong(&at, Fault::BadDate { found: text.to_owned() });
+            }
+            Some(text.to_owned())
+        });
+        let mut list = |field: &str| self.values(object.field(field));
+        let (keys, busy, no_answer, rejects) =
+            (list("keys"), list("busy"), list("no_answer"), list("rejects"));
+        let expect = object.field("expect").and_then(|at| self.expectation(&at));
+        Some(FlowTest {
+            name: name?,
+            from: from?,
+            at: when?,
+            keys,
+            busy,
+            no_answer,
+            rejects,
+            expect: expect?,
+        })
+    }
+
+    fn expectation(&mut self, at: &At<'_>) -> Option<Expectation> {
+        let object = self.object(at, &EXPECT)?;
+        let path = self.values(object.field("path"));
+        let answered_by = object.field("answered_by").and_then(|at| self.name(&at));
+        let cause = object.field("cause").and_then(|at| {
+            let code = self.text(&at)?;
+            let known = serde_cause(code);
+            if known.is_none() {
+                self.wrong(
+                    &at,
+                    Fault::UnknownValue { found: code.to_owned(), one_of: vec!["docs/causes.md"] },
+                );
+            }
+            known.map(|cause| cause.code().to_owned())
+        });
+        if [object.field("path"), object.field("answered_by"), object.field("cause")]
+            .iter()
+            .all(Option::is_none)
+        {
+            self.wrong(at, Fault::Missing { field: "path, answered_by or cause" });
+        }
+        Some(Expectation { path, answered_by, cause })
+    }
+}
+
+/// A cause by its code.
+fn serde_cause(code: &str) -> Option<Cause> {
+    use serde::Deserialize;
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, StrDeserializer};
+    let deserializer: StrDeserializer<'_, Error> = code.into_deserializer();
+    Cause::deserialize(deserializer).ok()
+}
+
+impl Exits<'_> {
+    /// Takes an exit out; what is left at the end belongs to no step of this kind.
+    fn take(&mut self, name: &str) -> Option<Exit> {
+        let place = self.all.iter().position(|(exit, _)| exit == name)?;
+        let (_, at) = self.all.remove(place);
+        at.plain().map(str::to_owned)
+    }
+}

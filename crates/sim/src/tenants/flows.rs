@@ -1,0 +1,108 @@
+//! A flow with menus, digits, an extension number and a sub-flow, such as people draw them; and what they change of it.
+
+use hotline::enterprise::{
+    AskKind, Enterprise, Exit, FlowAsk, FlowDocument, FlowShare, FlowStep, FlowStepKind, Operand, RETURN,
+    ShareMode,
+};
+
+use crate::dice::Dice;
+
+/// The name of the flow that a number walks.
+pub const MAIN: &str = "main";
+
+/// The prompts behind which callers press keys.
+pub const ASKED: [&str; 4] = ["main_menu", "second_menu", "enter_extension", "enter_card"];
+
+/// The flows of an enterprise.
+pub fn flows(dice: &mut Dice) -> Vec<FlowDocument> {
+    let inner = vec![
+        step(
+            "when",
+            FlowStepKind::Hours { schedule: "day".into(), open: RETURN.into(), closed: "second".into() },
+        ),
+        step("second", ask(AskKind::Menu, "second_menu", &[("1", RETURN), ("9", "bye")], "bye", dice)),
+        step("bye", FlowStepKind::HangUp { prompt: Some("closed".into()) }),
+    ];
+    vec![flow(MAIN, "hello", main(dice)), flow("by day", "when", inner)]
+}
+
+fn main(dice: &mut Dice) -> Vec<FlowStep> {
+    let keys = [("1", "first"), ("2", "day"), ("3", "card"), ("7", "extension"), ("9", "deal")];
+    let mut card = ask(AskKind::Digits, "enter_card", &[], "all", dice);
+    if let FlowStepKind::Ask(card) = &mut card {
+        (card.next, card.digits, card.variable) = (Some("gold".into()), (1, 3), Some("card".into()));
+        card.secret = dice.chance(500);
+    }
+    let (of, begins) = (Operand::Variable("card".into()), vec!["1".into()]);
+    let first = *dice.pick(&[50u8, 60, 99]);
+    let share = |name: &str, percent| FlowShare { name: name.into(), percent, exit: name.into() };
+    let shares = vec![share("all", first), share("last", 100 - first)];
+    vec![
+        step(
+            "hello",
+            FlowStepKind::Play { prompt: "welcome".into(), answer: dice.chance(500), next: "menu".into() },
+        ),
+        step("menu", ask(AskKind::Menu, "main_menu", &keys, "all", dice)),
+        step("day", FlowStepKind::Flow { flow: "by day".into(), next: Some("all".into()) }),
+        step("card", card),
+        step(
+            "gold",
+            FlowStepKind::Condition { of, is: Vec::new(), begins, yes: "first".into(), no: "deal".into() },
+        ),
+        step(
+            "extension",
+            ask(
+                AskKind::Extension,
+                "enter_extension",
+                &[("11", "first"), ("1", "last"), ("232", "day")],
+                "menu2",
+                dice,
+            ),
+        ),
+        step("deal", FlowStepKind::Percentage { mode: ShareMode::Exact, shares }),
+        step(
+            "menu2",
+            ask(AskKind::Menu, "second_menu", &[("1", "all"), ("2", "menu"), ("3", "last")], "last", dice),
+        ),
+        step("first", dial("first", Some("menu2"))),
+        step("all", dial("all", None)),
+        step("last", dial("last", None)),
+    ]
+}
+
+fn ask(kind: AskKind, prompt: &str, keys: &[(&str, &str)], default: &str, dice: &mut Dice) -> FlowStepKind {
+    FlowStepKind::Ask(Box::new(FlowAsk {
+        tries: dice.within(1, 3) as u8,
+        timeout_s: dice.within(2, 8) as u8,
+        barge_in: dice.chance(800),
+        keys: keys.iter().map(|(keys, exit)| ((*keys).into(), (*exit).into())).collect(),
+        ..FlowAsk::new(kind, prompt, default)
+    }))
+}
+
+fn dial(target: &str, busy: Option<&str>) -> FlowStepKind {
+    let busy: Option<Exit> = busy.map(Into::into);
+    FlowStepKind::Dial { target: target.into(), busy: busy.clone(), no_answer: busy }
+}
+
+fn step(id: &str, kind: FlowStepKind) -> FlowStep {
+    FlowStep { id: id.into(), kind }
+}
+
+fn flow(name: &str, start: &str, steps: Vec<FlowStep>) -> FlowDocument {
+    FlowDocument { name: name.into(), version: 1, start: start.into(), steps, tests: Vec::new() }
+}
+
+/// Somebody publishes the next version of a flow: key 1 leads elsewhere.
+pub fn edit(enterprise: &mut Enterprise, dice: &mut Dice) {
+    let Some(flow) = enterprise.flows.first_mut() else { return };
+    flow.version += 1;
+    let to = *dice.pick(&["first", "all", "last"]);
+    for step in &mut flow.steps {
+        if let FlowStepKind::Ask(ask) = &mut step.kind
+            && step.id == "menu"
+        {
+            ask.keys[0].1 = to.into();
+        }
+    }
+}
