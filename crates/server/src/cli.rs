@@ -20,6 +20,7 @@ mod demo;
 mod enterprise;
 mod explain;
 mod far;
+mod flow;
 mod keep;
 mod phone;
 mod place;
@@ -83,9 +84,11 @@ enum Command {
     Region(pure::Region),
     /// 导入归属地数据或修正表 / imports region data, or own rows over it
     RegionImport(pure::RegionImport),
-    /// 企业文件的 JSON schema / the JSON schema of an enterprise's document
-    #[command(after_help = "例 / example: sibai schema > enterprise.schema.json")]
-    Schema,
+    /// 企业文件或流程的 JSON schema / the JSON schema of an enterprise's document, or of a flow
+    #[command(
+        after_help = "例 / examples: sibai schema > enterprise.schema.json; sibai schema --flow > flow.schema.json"
+    )]
+    Schema(pure::Schema),
     /// 导入一个企业的全部配置；不加 --apply 只检查 / imports an enterprise's document; a dry run without --apply
     Import(enterprise::Import),
     /// 导出一个企业的全部配置 / exports an enterprise's document
@@ -115,6 +118,9 @@ enum Command {
     /// Looks at a stranger's sound file, for `prompt add`.
     #[command(name = decoding::WORD, hide = true)]
     DecodePrompt,
+    /// 流程：草稿、检查、测试、发布、回退 / flows: draft, checks, saved cases, publication, roll-back
+    #[command(subcommand)]
+    Flow(flow::Flow),
     /// 节假日和调休年表 / the yearly table of holidays and make-up workdays
     #[command(subcommand)]
     Calendar(calendar::Calendar),
@@ -182,7 +188,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Number(words) => pure::number(context, &words),
         Command::Region(words) => pure::region(context, &words),
         Command::RegionImport(words) => pure::region_import(context, &words),
-        Command::Schema => pure::schema(context),
+        Command::Schema(words) => pure::schema(context, &words),
         Command::Import(words) => enterprise::import(context, &words),
         Command::Export(words) => enterprise::export(context, &words),
         Command::Enterprises => enterprise::list(context),
@@ -196,6 +202,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Carrier(words) => carrier::run(context, &words),
         Command::Limit(words) => provider::limit(context, &words),
         Command::Crisis(words) => crisis::run(context, &words),
+        Command::Flow(words) => flow::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),

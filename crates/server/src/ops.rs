@@ -27,6 +27,7 @@ pub mod document;
 pub mod enterprises;
 pub mod explain;
 pub mod fill;
+pub mod flows;
 pub mod money;
 pub mod prompts;
 pub mod provider;
@@ -103,6 +104,13 @@ pub enum Request {
     HelpCalls(calls::Helps),
     CallRecord(calls::One),
     Explain(explain::Explain),
+    FlowPut(flows::Put),
+    FlowValidate(flows::Of),
+    FlowPublish(flows::Publish),
+    FlowRollback(flows::Rollback),
+    FlowList(flows::List),
+    FlowShow(flows::Of),
+    FlowDiff(flows::Diff),
     Verify(verify::Verify),
     Backup(backup::Backup),
     AdvanceClock(clock::Advance),
@@ -187,6 +195,13 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::HelpCalls(asked) => told(calls::helps(desk, &asked).await),
         Request::CallRecord(asked) => told(calls::one(desk, &asked).await),
         Request::Explain(asked) => told(explain::explain(desk, &asked).await),
+        Request::FlowPut(asked) => told(flows::put(desk, &asked).await),
+        Request::FlowValidate(asked) => told(flows::validate(desk, &asked).await),
+        Request::FlowPublish(asked) => told(flows::publish(desk, &asked).await),
+        Request::FlowRollback(asked) => told(flows::rollback(desk, &asked).await),
+        Request::FlowList(asked) => told(flows::list(desk, &asked).await),
+        Request::FlowShow(asked) => told(flows::show(desk, &asked).await),
+        Request::FlowDiff(asked) => told(flows::diff(desk, &asked).await),
         Request::Verify(asked) => told(verify::verify(desk, &asked).await),
         Request::Backup(asked) => told(backup::backup(desk, &asked).await),
         Request::AdvanceClock(asked) => told(clock::advance(desk, &asked).await),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A directory of one test, removed at its end.
 struct Dir(PathBuf);
@@ -315,6 +315,72 @@ fn r26_an_explanation_names_every_decision_and_changes_nothing() {
     let text = stdout(&dir.run(&words));
     assert!(text.contains("forward after busy to 值班手机"), "{text}");
     assert_eq!(dir.refusal(&["explain", "4009999999", "--from", "13800138000"]), (4, "not_found".into()));
+}
+
+#[test]
+fn i08_i09_r26_a_flow_is_put_tested_published_and_rolled_back() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let menu = example("lantian").replace("lantian.yaml", "menu.json");
+    let (code, put) = dir.json_and_code(&["flow", "put", "lantian", &menu]);
+    assert_eq!(code, 1, "its saved cases know no target before a number walks it");
+    assert_eq!((&put["name"], &put["steps"]), (&json!("主菜单"), &json!(6)), "{put}");
+    assert_eq!(put["tests"].as_array().map(Vec::len), Some(3));
+    assert_eq!(dir.refusal(&["flow", "publish", "lantian", "主菜单"]), (1, "findings".into()));
+    let published = dir.json(&["flow", "publish", "lantian", "主菜单", "--number", "4008123888"]);
+    assert_eq!((&published["version"], &published["changed"]), (&json!(1), &json!(true)), "{published}");
+    let walked = |keys: &str| {
+        let words =
+            ["explain", "4008123888", "--from", "13800138000", "--at", "2026-10-12T10:00", "--keys", keys];
+        dir.json(&words)
+    };
+    let explained = walked("2");
+    assert_eq!(explained["record"]["destination"], "上海");
+    assert_eq!(
+        (&explained["record"]["flow"], &explained["record"]["flow_version"]),
+        (&json!("主菜单"), &json!(1))
+    );
+    assert_eq!(explained["record"]["keys"][0]["step"], "菜单");
+    assert_eq!(explained["record"]["keys"][0]["keys"], "2");
+    // What is published is what an import leaves alone, and what an export has.
+    let yaml = stdout(&dir.run(&["export", "lantian"]));
+    let again = dir.write("again.yaml", &yaml);
+    assert_eq!(dir.json(&["import", &again])["outcome"], "unchanged", "{yaml}");
+    // A draft that breaks a saved case, and one that cannot work, are kept and not published.
+    let text = std::fs::read_to_string(&menu).expect("the example");
+    let other = dir.write("other.json", &text.replace(r#""2": "上海", "9""#, r#""2": "客服", "9""#));
+    let (code, broken) = dir.json_and_code(&["flow", "put", "lantian", &other]);
+    assert_eq!((code, &broken["problems"]), (1, &json!([])), "{broken}");
+    let missed =
+        broken["tests"].as_array().into_iter().flatten().find(|test| test["mismatches"] != json!([]));
+    assert_eq!(missed.expect("one fails")["name"], "按 2 转上海");
+    assert_eq!(dir.refusal(&["flow", "publish", "lantian", "主菜单"]), (1, "findings".into()));
+    let looping = dir.write(
+        "loop.json",
+        &text.replace(r#""2": "上海", "default": "再见""#, r#""2": "上海", "default": "客服""#),
+    );
+    let (_, wrong) = dir.json_and_code(&["flow", "put", "lantian", &looping]);
+    assert_eq!(wrong["problems"][0]["code"], "loop_without_input", "{wrong}");
+    assert_eq!(dir.refusal(&["flow", "publish", "lantian", "主菜单"]), (1, "invalid_document".into()));
+    // The next version, what differs, and back in one step.
+    let better = dir.write("better.json", &text.replace(r#""tries": 2"#, r#""tries": 3"#));
+    dir.json(&["flow", "put", "lantian", &better]);
+    let differences = dir.json(&["flow", "diff", "lantian", "主菜单"]);
+    assert_eq!(differences[0]["path"], "steps[菜单].tries", "{differences}");
+    assert_eq!(dir.json(&["flow", "publish", "lantian", "主菜单"])["version"], 2);
+    assert_eq!(dir.json(&["flow", "publish", "lantian", "主菜单"])["changed"], false);
+    assert_eq!(walked("1")["record"]["flow_version"], 2);
+    assert_eq!(dir.json(&["flow", "rollback", "lantian", "主菜单"])["version"], 1);
+    assert_eq!(walked("1")["record"]["flow_version"], 1);
+    assert_eq!(dir.refusal(&["flow", "rollback", "lantian", "主菜单"]), (4, "not_found".into()));
+    assert_eq!(dir.json(&["flow", "rollback", "lantian", "主菜单", "--to", "2"])["version"], 2);
+    let listed = dir.json(&["flow", "list", "lantian"]);
+    assert_eq!(listed[0]["versions"].as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!((&listed[0]["version"], &listed[0]["numbers"][0]), (&json!(2), &json!("4008123888")));
+    let shown = dir.json(&["flow", "show", "lantian", "主菜单", "--version", "1"]);
+    let document: Value = serde_json::from_str(shown["text"].as_str().expect("a text")).expect("JSON");
+    assert_eq!(document["steps"][1]["tries"], 2);
+    assert_eq!(dir.json(&["flow", "test", "lantian", "主菜单", "--version", "1"])["problems"], json!([]));
 }
 
 #[test]

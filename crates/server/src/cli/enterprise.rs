@@ -7,7 +7,7 @@ use hotline::TenantId;
 
 use super::show::{print, print_raw};
 use super::{Client, Context, Need, Ran};
-use crate::ops::enterprises::{self, ImportOutcome, Imported, Listed, Sort};
+use crate::ops::enterprises::{self, Difference, ImportOutcome, Imported, Listed, Sort};
 use crate::ops::{Refusal, Request};
 
 /// The words of `import`.
@@ -38,7 +38,13 @@ fn show_import(context: &Context, imported: &Imported) {
             format!("warning line {}: {}: {text} [{}]", warning.line, warning.path, warning.code),
         );
     }
-    for one in &imported.differences {
+    show_differences(context, &imported.differences);
+    show_outcome(context, imported);
+}
+
+/// What differs, a line each.
+pub fn show_differences(context: &Context, differences: &[Difference]) {
+    for one in differences {
         let (was, becomes) = (one.was.as_deref().unwrap_or(""), one.becomes.as_deref().unwrap_or(""));
         print(&match one.sort {
             Sort::Added => format!("+ {}: {becomes}", one.path),
@@ -47,6 +53,9 @@ fn show_import(context: &Context, imported: &Imported) {
             Sort::Reordered => format!("~ {}: {}", one.path, context.pick("顺序改变", "another order")),
         });
     }
+}
+
+fn show_outcome(context: &Context, imported: &Imported) {
     let Imported { tenant, name, version, numbers, .. } = imported;
     match imported.outcome {
         ImportOutcome::Unchanged => context.say(

@@ -32,9 +32,10 @@ pub struct Words {
     /// 拒接的绑定号码 / bound numbers that reject
     #[arg(long, value_delimiter = ',')]
     rejects: Vec<String>,
-    /// 被要求输入密码时按的键 / what the caller presses when asked for a password
-    #[arg(long, default_value = "")]
-    keys: String,
+    /// 依次在每个菜单、密码或收号处按的键，逗号分隔，空为不按 / what the caller presses at each menu, password or question for digits
+    /// in turn, by commas; an empty one presses nothing
+    #[arg(long, value_delimiter = ',')]
+    keys: Vec<String>,
     /// 随机选择的种子 / the seed of random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -365,8 +365,19 @@ pub fn dry_run(context: &Context, applied: bool) {
     }
 }
 
+/// The words of `schema`.
+#[derive(Args)]
+pub struct Schema {
+    /// 流程的 / that of a flow
+    #[arg(long)]
+    flow: bool,
+}
+
 /// `sibai schema`
-pub fn schema(_context: &Context) -> Ran {
-    print_raw(include_str!("../../../../schema/enterprise.schema.json"));
+pub fn schema(_context: &Context, words: &Schema) -> Ran {
+    print_raw(match words.flow {
+        false => include_str!("../../../../schema/enterprise.schema.json"),
+        true => include_str!("../../../../schema/flow.schema.json"),
+    });
     Ok(0)
 }

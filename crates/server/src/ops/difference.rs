@@ -115,14 +115,14 @@ fn fields(value: &Value) -> Named<'_> {
     }
 }
 
-/// Entries of a list by their `name` or `number`; `None` if one has neither.
+/// Entries of a list by their `name`, `number` or `id`; `None` if one has none of them.
 fn entries(value: &Value) -> Option<Named<'_>> {
     let Value::List(items) = value else { return None };
     let named = |tree: &'_ Tree| -> Option<String> {
         let Value::Map(fields) = &tree.value else { return None };
         let of =
             |wanted: &str| fields.iter().find(|(key, _)| key.text == wanted).map(|(_, tree)| &tree.value);
-        match of("name").or_else(|| of("number"))? {
+        match of("name").or_else(|| of("number")).or_else(|| of("id"))? {
             Value::Text(text) | Value::Number(text) => Some(format!("[{text}]")),
             _ => None,
         }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use hotline::enterprise::{
-    Allowed, BindingLimits, CarrierProfile, Enterprise, Fault, Problem as Wrong, Tree, Value, read, to_yaml,
-    write,
+    Allowed, BindingLimits, CarrierProfile, Enterprise, Fault, FlowDocument, Problem as Wrong, Tree, Value,
+    read, to_yaml, write,
 };
 use hotline::number::DestinationPolicy;
 use hotline::rating::{ChargeKind, Tariffs};
@@ -161,6 +161,8 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
     }
     super::carrier::may_change(desk, &enterprise.id).await?;
     imported.outcome = ImportOutcome::WouldChange;
+    super::flows::settle_versions(desk, &mut enterprise, stored.as_ref().map(|stored| &stored.enterprise))
+        .await?;
     if asked.apply {
         let was = stored.as_ref().map(|stored| &stored.enterprise);
         imported.version = commit(desk, &enterprise, was, imported.version, &asked.by).await?;
@@ -181,8 +183,31 @@ pub(super) async fn check(desk: &Desk, tree: &Tree) -> Outcome<Checked> {
 /// The enterprise with warnings, or everything that is wrong.
 type Checked = Result<(Enterprise, Vec<Wrong>), Vec<Wrong>>;
 
+/// The same with flows of these versions in place of those that are published.
+pub(super) async fn check_with(desk: &Desk, tree: &Tree, flows: &[FlowDocument]) -> Outcome<Checked> {
+    let carrier = match named_tenant(tree) {
+        Some(tenant) => super::carrier::of(desk, &tenant).await?,
+        None => CarrierProfile::default(),
+    };
+    check_all(desk, tree, carrier, flows).await
+}
+
 /// The same under the terms of a carrier.
 pub(super) async fn check_under(desk: &Desk, tree: &Tree, carrier: CarrierProfile) -> Outcome<Checked> {
+    let stored = match named_tenant(tree) {
+        Some(tenant) => desk.store.enterprise(&tenant).await?,
+        None => None,
+    };
+    let flows = stored.map(|stored| stored.enterprise.flows).unwrap_or_default();
+    check_all(desk, tree, carrier, &flows).await
+}
+
+async fn check_all(
+    desk: &Desk,
+    tree: &Tree,
+    carrier: CarrierProfile,
+    flows: &[FlowDocument],
+) -> Outcome<Checked> {
     let tariffs = super::provider::plans(&desk.store).await?;
     let mut plans: Vec<&str> = sale_plans(&tariffs);
     plans.dedup();
@@ -192,7 +217,7 @@ pub(super) async fn check_under(desk: &Desk, tree: &Tree, carrier: CarrierProfil
     let bindings = BindingLimits { raised: raised_limits(desk, tree).await?, ..BindingLimits::default() };
     let policy = DestinationPolicy::default();
     let allowed =
-        Allowed { bindings, policy, carrier, prompts: &prompts, unreviewed: &unreviewed, plans: &plans };
+        Allowed { bindings, policy, carrier, prompts: &prompts, unreviewed: &unreviewed, plans: &plans, flows };
     Ok(read(tree, &allowed))
 }
 
@@ -240,7 +265,7 @@ fn named_numbers(tree: &Tree) -> Vec<Option<HotlineNumber>> {
     items.iter().map(number).collect()
 }
 
-fn no_document(error: &document::NoDocument) -> Refusal {
+pub(super) fn no_document(error: &document::NoDocument) -> Refusal {
     let problem = Problem {
         line: error.line,
         path: String::new(),

@@ -37,9 +37,9 @@ pub struct Explain {
     /// Bound numbers that reject.
     #[serde(default)]
     pub rejects: Vec<String>,
-    /// What the caller presses when asked for a password.
+    /// What the caller presses at one question after the other; an empty text presses nothing.
     #[serde(default)]
-    pub keys: String,
+    pub keys: Vec<String>,
     /// The seed of random choices.
     #[serde(default)]
     pub seed: u64,

@@ -14,17 +14,20 @@ use crate::enterprise::{Enterprise, FlowDocument, FlowStep, FlowStepKind, Number
 const STEPS_MAX: usize = 10_000;
 
 /// Reads one flow as the enterprise would use it: with its schedules, lists and other flows, and with the targets of
-/// the numbers that walk it. The version it has is 0.
+/// the numbers that walk it. `unreviewed` are prompts that are there and that nobody has let be heard. The version it has
+/// is 0.
 pub fn read_flow(
     tree: &Tree,
     enterprise: &Enterprise,
     prompts: &[&str],
+    unreviewed: &[&str],
 ) -> Result<FlowDocument, Vec<Problem>> {
     let allowed = Allowed {
         bindings: Default::default(),
         policy: Default::default(),
         carrier: Default::default(),
         prompts,
+        unreviewed,
         plans: &[],
         flows: &[],
     };

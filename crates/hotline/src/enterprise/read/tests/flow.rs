@@ -47,14 +47,14 @@ const INNER: &str = r#"{"sibai_flow": 1, "name": "inner", "start": "say",
 /// An enterprise whose number walks the flow.
 fn enterprise() -> Enterprise {
     let (mut enterprise, _) = read(&yaml(RIGHT), &allowed()).expect("it is right");
-    let inner = read_flow(&yaml(INNER), &enterprise, &PROMPTS).expect("it is right");
+    let inner = read_flow(&yaml(INNER), &enterprise, &PROMPTS, &[]).expect("it is right");
     enterprise.flows.push(inner);
     enterprise.numbers[0].flow = Some("main".into());
     enterprise
 }
 
 fn flow(text: &str) -> Result<FlowDocument, Vec<Problem>> {
-    read_flow(&yaml(text), &enterprise(), &PROMPTS)
+    read_flow(&yaml(text), &enterprise(), &PROMPTS, &[])
 }
 
 /// What is found in the right flow with one piece replaced: `path code` each.
@@ -75,7 +75,7 @@ fn i08_a_flow_is_read_as_it_says_and_reads_back() {
     let FlowStepKind::Ask(menu) = &read.steps[1].kind else { panic!("a menu") };
     assert_eq!((menu.kind, menu.tries, menu.timeout_s, menu.barge_in), (AskKind::Menu, 2, 5, true));
     assert_eq!((menu.keys[3].clone(), menu.wrong.as_str()), (("9".into(), "vip".into()), "bye"));
-    let again = read_flow(&write_flow(&read), &enterprise(), &PROMPTS);
+    let again = read_flow(&write_flow(&read), &enterprise(), &PROMPTS, &[]);
     assert_eq!(again.as_ref(), Ok(&read));
 }
 
@@ -187,6 +187,15 @@ fn i09_each_code_with_its_step() {
 }
 
 #[test]
+fn i09_k09_a_prompt_that_nobody_reviewed_is_not_heard() {
+    let read = |heard: &[&str]| read_flow(&yaml(FLOW), &enterprise(), heard, &["closed"]);
+    let problems = read(&["welcome", "wrong"]).expect_err("it waits for a review");
+    let told = problems.iter().map(|one| format!("{} {}", one.path, one.code())).collect::<Vec<_>>();
+    assert_eq!(told, ["steps[16].prompt prompt_not_reviewed"]);
+    assert!(read(&PROMPTS).is_ok(), "one that waits beside one that is heard does no harm");
+}
+
+#[test]
 fn i09_a_step_id_with_a_slash_is_refused() {
     let text = FLOW
         .replace(r#""busy"}"#, r#""a/b"}"#)
@@ -199,7 +208,7 @@ fn i09_a_step_id_with_a_slash_is_refused() {
 fn i09_a_target_that_is_switched_off_is_closed() {
     let mut enterprise = enterprise();
     enterprise.numbers[0].destinations[0].enabled = false;
-    let problems = read_flow(&yaml(FLOW), &enterprise, &PROMPTS).expect_err("desk is off");
+    let problems = read_flow(&yaml(FLOW), &enterprise, &PROMPTS, &[]).expect_err("desk is off");
     assert_eq!(problems.iter().map(Problem::code).collect::<Vec<_>>(), ["target_closed"]);
     assert!(problems[0].message(Language::En).contains("\"desk\""), "{}", problems[0]);
     // The same where a document switches it off under a flow that was published before.

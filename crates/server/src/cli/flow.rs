@@ -1,0 +1,245 @@
+//! `sibai flow`: drafts, checks, saved cases, versions (rows I08, I09, R26).
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use hotline::TenantId;
+
+use super::pure::read_number;
+use super::show::print_raw;
+use super::{Context, Need, Ran};
+use crate::ops::Request;
+use crate::ops::enterprises::Difference;
+use crate::ops::flows::{self, Checked, Listed, Published, Shown};
+
+/// The words of `flow`.
+#[derive(Subcommand)]
+#[command(after_help = "例 / example: sibai flow put huaxin menu.json && sibai flow publish huaxin 主菜单")]
+pub enum Flow {
+    /// 保存草稿并检查 / keeps a draft and checks it
+    Put(Put),
+    /// 检查草稿或某个版本，并运行其测试用例 / checks a draft or a version, and runs its saved cases
+    Validate(Of),
+    /// 运行测试用例 / runs the saved cases
+    Test(Of),
+    /// 发布草稿：成为不可更改的新版本，下一个来电起使用 / publishes the draft as a version that never changes
+    Publish(Publish),
+    /// 一步回到以前的版本 / walks an earlier version again, in one step
+    Rollback(Rollback),
+    /// 列出流程和版本 / lists flows and versions
+    List(Tenant),
+    /// 显示草稿或某个版本 / shows a draft or a version
+    Show(Of),
+    /// 两个版本的差别 / what differs between two versions
+    Diff(Diff),
+}
+
+/// The words of `flow put`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai flow put huaxin examples/menu.json")]
+pub struct Put {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程文件（JSON 或 YAML；- 为标准输入）/ the flow (JSON or YAML; - is standard input)
+    file: PathBuf,
+}
+
+/// An enterprise.
+#[derive(Args)]
+pub struct Tenant {
+    /// 企业 / the enterprise
+    tenant: String,
+}
+
+/// The words of `flow publish`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai flow publish lantian 主菜单 --number 4008123888")]
+pub struct Publish {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    name: String,
+    /// 让该号码改用此流程，代替其规则 / has this number walk it, in place of its rules
+    #[arg(long, value_name = "NUMBER")]
+    number: Vec<String>,
+}
+
+/// A draft or a version of a flow.
+#[derive(Args)]
+pub struct Of {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    name: String,
+    /// 版本，不写为草稿 / a version; the draft without
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
+}
+
+/// The words of `flow rollback`.
+#[derive(Args)]
+pub struct Rollback {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    name: String,
+    /// 回到哪个版本，默认前一个 / to which version; the one before by default
+    #[arg(long, value_name = "N")]
+    to: Option<u32>,
+}
+
+/// The words of `flow diff`.
+#[derive(Args)]
+pub struct Diff {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    name: String,
+    /// 旧版本，默认正在使用的 / the older; the one in use by default
+    #[arg(long, value_name = "N")]
+    from: Option<u32>,
+    /// 新版本，默认草稿 / the newer; the draft by default
+    #[arg(long, value_name = "N")]
+    to: Option<u32>,
+}
+
+/// `sibai flow`
+pub fn run(context: &Context, words: &Flow) -> Ran {
+    let by = || context.by.clone();
+    match words {
+        Flow::Put(words) => {
+            let (tenant, text) = (TenantId::new(&words.tenant), context.read_file(&words.file)?);
+            check(context, &Request::FlowPut(flows::Put { tenant, text, by: by() }))
+        }
+        Flow::Validate(words) | Flow::Test(words) => check(context, &Request::FlowValidate(of(words))),
+        Flow::Publish(words) => {
+            let (tenant, name) = (TenantId::new(&words.tenant), words.name.clone());
+            let numbers = words.number.iter().map(|number| read_number(number)).collect::<Result<_, _>>()?;
+            adopt(context, &Request::FlowPublish(flows::Publish { tenant, name, numbers, by: by() }))
+        }
+        Flow::Rollback(words) => {
+            let (tenant, name, to) = (TenantId::new(&words.tenant), words.name.clone(), words.to);
+            adopt(context, &Request::FlowRollback(flows::Rollback { tenant, name, to, by: by() }))
+        }
+        Flow::List(words) => list(context, words),
+        Flow::Show(words) => {
+            let shown: Shown = context.ask(Need::Data, &Request::FlowShow(of(words)))?;
+            context.show(&shown, |shown| print_raw(&format!("{}\n", shown.text.trim_end())))?;
+            Ok(0)
+        }
+        Flow::Diff(words) => diff(context, words),
+    }
+}
+
+fn of(words: &Of) -> flows::Of {
+    flows::Of { tenant: TenantId::new(&words.tenant), name: words.name.clone(), version: words.version }
+}
+
+/// Says what is wrong with a flow, and what became of its saved cases; 1 if something is.
+fn check(context: &Context, request: &Request) -> Ran {
+    let checked: Checked = context.ask(Need::Data, request)?;
+    context.show(&checked, |checked| show_check(context, checked))?;
+    Ok(u8::from(!checked.is_right()))
+}
+
+fn show_check(context: &Context, checked: &Checked) {
+    for problem in &checked.problems {
+        let text = problem.text(context.language);
+        context.say(
+            format!("第 {} 行：{}：{text} [{}]", problem.line, problem.path, problem.code),
+            format!("line {}: {}: {text} [{}]", problem.line, problem.path, problem.code),
+        );
+    }
+    for test in &checked.tests {
+        let path = test.path.join(" → ");
+        if test.mismatches.is_empty() {
+            context.say(format!("通过：{}（{path}）", test.name), format!("passes: {} ({path})", test.name));
+        }
+        for one in &test.mismatches {
+            let what = context.pick(&one.zh, &one.en);
+            context.say(format!("未通过：{}：{what}", test.name), format!("fails: {}: {what}", test.name));
+        }
+    }
+    let (name, failed) =
+        (&checked.name, checked.tests.iter().filter(|test| !test.mismatches.is_empty()).count());
+    match (checked.problems.len(), failed) {
+        (0, 0) => context.say(
+            format!("“{name}”：{} 个步骤，{} 个测试用例，没有问题", checked.steps, checked.tests.len()),
+            format!(
+                "{name:?}: {} steps, {} saved cases, nothing is wrong",
+                checked.steps,
+                checked.tests.len()
+            ),
+        ),
+        (0, failed) => context.say(
+            format!("“{name}”：{failed} 个测试用例未通过，不能发布"),
+            format!("{name:?}: {failed} saved cases fail; it cannot be published"),
+        ),
+        (problems, _) => context.say(
+            format!("“{name}”：{problems} 处问题，不能发布"),
+            format!("{name:?}: {problems} problems; it cannot be published"),
+        ),
+    }
+}
+
+/// Publishes, or rolls back.
+fn adopt(context: &Context, request: &Request) -> Ran {
+    let published: Published = context.ask(Need::Data, request)?;
+    context.show(&published, |published| show_published(context, published))?;
+    Ok(0)
+}
+
+fn show_published(context: &Context, published: &Published) {
+    let Published { name, version, enterprise_version, .. } = published;
+    let numbers: Vec<String> = published.numbers.iter().map(|number| number.grouped()).collect();
+    let (zh, en) = match numbers.as_slice() {
+        [] => ("，尚无号码使用".to_owned(), "; no number walks it yet".to_owned()),
+        some => (format!("，号码 {}", some.join("、")), format!(", walked by {}", some.join(", "))),
+    };
+    match published.changed {
+        true => context.say(
+            format!("“{name}”版本 {version}，下一个来电起使用（企业版本 {enterprise_version}）{zh}"),
+            format!("{name:?} version {version}, from the next call on (enterprise version {enterprise_version}){en}"),
+        ),
+        false => context.say(
+            format!("“{name}”没有变化，仍是版本 {version}{zh}"),
+            format!("{name:?} is unchanged, still version {version}{en}"),
+        ),
+    }
+}
+
+fn list(context: &Context, words: &Tenant) -> Ran {
+    let request = Request::FlowList(flows::List { tenant: TenantId::new(&words.tenant) });
+    let all: Vec<Listed> = context.ask(Need::Data, &request)?;
+    context.show(&all, |all| {
+        let row = |flow: &Listed| {
+            let versions = flow.versions.iter().map(|one| format!("{} {} {}", one.version, one.by, one.at));
+            let numbers = flow.numbers.iter().map(|number| number.grouped());
+            vec![
+                flow.name.clone(),
+                flow.version.map(|version| version.to_string()).unwrap_or_default(),
+                flow.draft.as_ref().map(|draft| format!("{} {}", draft.by, draft.at)).unwrap_or_default(),
+                numbers.collect::<Vec<_>>().join(", "),
+                versions.collect::<Vec<_>>().join("; "),
+            ]
+        };
+        let rows: Vec<_> = all.iter().map(row).collect();
+        let head = [
+            ("流程", "flow"),
+            ("使用版本", "in use"),
+            ("草稿", "draft"),
+            ("号码", "numbers"),
+            ("版本", "versions"),
+        ];
+        context.table(&head, &rows);
+    })?;
+    Ok(0)
+}
+
+fn diff(context: &Context, words: &Diff) -> Ran {
+    let (tenant, name) = (TenantId::new(&words.tenant), words.name.clone());
+    let request = Request::FlowDiff(flows::Diff { tenant, name, from: words.from, to: words.to });
+    let found: Vec<Difference> = context.ask(Need::Data, &request)?;
+    context.show(&found, |found| super::enterprise::show_differences(context, found))?;
+    Ok(0)
+}
