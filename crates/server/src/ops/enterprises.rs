@@ -216,8 +216,15 @@ async fn check_all(
     let unreviewed: Vec<&str> = waiting.iter().map(String::as_str).collect();
     let bindings = BindingLimits { raised: raised_limits(desk, tree).await?, ..BindingLimits::default() };
     let policy = DestinationPolicy::default();
-    let allowed =
-        Allowed { bindings, policy, carrier, prompts: &prompts, unreviewed: &unreviewed, plans: &plans, flows };
+    let allowed = Allowed {
+        bindings,
+        policy,
+        carrier,
+        prompts: &prompts,
+        unreviewed: &unreviewed,
+        plans: &plans,
+        flows,
+    };
     Ok(read(tree, &allowed))
 }
 
