@@ -24,6 +24,7 @@ pub const FOR_TESTS: &[Need] = &[
     program("sipp", "sip-tester"),
     program("baresip", "baresip-core"),
     program("svmap", "sipvicious"),
+    program("espeak-ng", "espeak-ng"),
     Need { program: "postgres", versions_in: Some("/usr/lib/postgresql"), package: "postgresql" },
 ];
 

@@ -6,6 +6,8 @@
 
 mod ogg;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::codec::{Codec, Decoder};
 use crate::g711::Law;
 use crate::loudness::{self, Silent};
@@ -156,7 +158,8 @@ impl Imported {
 /// Reads a file, brings it to 8 kHz and to the loudness of all prompts.
 ///
 /// # Errors
-/// What about it is not taken. It does not panic on purpose; its decoders are bounded in time and memory by the process.
+/// What about it is not taken; a file at which a decoder of others panics is a damaged one. In time and memory they are
+/// bounded by the process.
 pub fn import(file: &[u8], limits: &Limits) -> Result<Imported, ImportError> {
     if file.is_empty() {
         return Err(ImportError::Empty);
@@ -165,12 +168,8 @@ pub fn import(file: &[u8], limits: &Limits) -> Result<Imported, ImportError> {
         return Err(ImportError::TooLarge(limits.file_bytes_max));
     }
     let mut sound = Sound::new(file.len(), limits);
-    let format = match file {
-        [b'R', b'I', b'F', b'F', ..] => wave(file, &mut sound).map(|()| Format::Wav)?,
-        [b'O', b'g', b'g', b'S', ..] => ogg::read(file, &mut sound)?,
-        [b'I', b'D', b'3', ..] | [0xFF, 0xE0..=0xFF, ..] => mp3(file, &mut sound).map(|()| Format::Mp3)?,
-        _ => return Err(ImportError::UnknownFormat),
-    };
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(file, &mut sound)));
+    let format = decoded.unwrap_or(Err(ImportError::Damaged))?;
     let Sound { rate, samples, .. } = sound;
     if (samples.len() as u64) * 1000 < DURATION_MS_MIN * u64::from(rate.max(1)) {
         return Err(ImportError::TooShort);
@@ -179,6 +178,15 @@ pub fn import(file: &[u8], limits: &Limits) -> Result<Imported, ImportError> {
     let was_lufs = loudness::level(&mut samples, RATE_HZ)?;
     let samples = samples.iter().map(|sample| (sample * 32_767.0).round() as i16).collect();
     Ok(Imported { format, rate, samples, was_lufs })
+}
+
+fn decode(file: &[u8], sound: &mut Sound) -> Result<Format, ImportError> {
+    match file {
+        [b'R', b'I', b'F', b'F', ..] => wave(file, sound).map(|()| Format::Wav),
+        [b'O', b'g', b'g', b'S', ..] => ogg::read(file, sound),
+        [b'I', b'D', b'3', ..] | [0xFF, 0xE0..=0xFF, ..] => mp3(file, sound).map(|()| Format::Mp3),
+        _ => Err(ImportError::UnknownFormat),
+    }
 }
 
 /// What a decoder has given so far, in one channel, within its bounds.

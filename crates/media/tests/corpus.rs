@@ -20,6 +20,11 @@ fn fault_p5_mutated_sound_files_stay_inside_their_bound() {
 }
 
 #[test]
+fn fault_p5_mutated_uploads_stay_inside_their_bounds() {
+    mutate::run("upload", 300, fuzzed::upload);
+}
+
+#[test]
 fn fault_n6_mutated_keys_stay_below_their_bound() {
     mutate::run("keys", 3_000, fuzzed::keys);
 }

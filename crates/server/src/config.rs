@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use crate::journal::SEGMENTS_MAX;
 use crate::log::{Format, Mask};
+use crate::speech::{self, Speaker};
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub media: Media,
     /// Recordings.
     pub recording: Recording,
+    /// Who says the texts of prompts.
+    pub speech: Speaker,
     /// HTTP, and SIP over WebSocket at `/sip`.
     pub http: Http,
     /// Log lines.
@@ -310,6 +313,7 @@ impl Checker<'_> {
         let sip = self.sip(&written.sip);
         let keep_alive_s = self.keep_alive(&written.registrar);
         let media = self.media(&written.media);
+        let speech = self.speech(written.speech);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
         let guard = self.guard(&written.guard);
@@ -334,6 +338,7 @@ impl Checker<'_> {
                 dir: written.recording.dir,
                 retention_days: written.recording.retention_days.unwrap_or(92),
             },
+            speech: speech?,
             http: http?,
             log: Log {
                 format: written.log.format,
@@ -379,6 +384,26 @@ impl Checker<'_> {
             self.say(at, format!("{name}: {text:?} is not an address and port such as 192.0.2.1:5060"));
         }
         address
+    }
+
+    fn speech(&mut self, written: written::Speech) -> Option<Speaker> {
+        let written::Speech { program, url, model, voice, key_file, authorities } = written;
+        let Some(url) = url else {
+            return Some(program.map_or_else(Speaker::default, |program| Speaker::Espeak { program }));
+        };
+        let at = url.span().start;
+        let parsed = url.get_ref().parse::<hyper::Uri>().ok();
+        let good =
+            |url: &hyper::Uri| url.host().is_some() && matches!(url.scheme_str(), Some("http" | "https"));
+        let Some(url) = parsed.filter(good) else {
+            self.say(at, "speech.url: http://HOST:PORT/v1/audio/speech is wanted, or https");
+            return None;
+        };
+        let (Some(model), Some(voice), None) = (model, voice, program) else {
+            self.say(at, "speech: a url needs model and voice, and goes without program");
+            return None;
+        };
+        Some(Speaker::Http(speech::http::Endpoint { url, model, voice, key_file, authorities }))
     }
 
     fn http(&mut self, written: written::Http) -> Option<Http> {

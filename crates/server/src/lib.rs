@@ -13,6 +13,7 @@ pub mod net;
 pub mod prompts;
 pub mod registrations;
 pub mod snapshot;
+pub mod speech;
 pub mod storing;
 pub mod traces;
 

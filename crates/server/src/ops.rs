@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{Change, Store};
 
 use crate::running::Running;
+use crate::speech::Speaker;
 
 pub mod alarms;
 pub mod alerts;
@@ -54,6 +55,8 @@ pub struct Desk {
     pub data: PathBuf,
     /// Where recordings lie.
     pub recordings: PathBuf,
+    /// Who says the texts of prompts.
+    pub speaker: Speaker,
     /// The running process; `None` while nobody serves.
     pub live: Option<Running>,
     /// Whose hand it is: the command line and the control socket are the provider's (row R03).
@@ -94,6 +97,7 @@ pub enum Request {
     CrisisShow(crisis::Show),
     Regions(regions::Reload),
     PromptAdd(prompts::Add),
+    PromptSay(prompts::Say),
     Prompts(prompts::List),
     PromptSubmit(prompts::Submit),
     PromptReview(prompts::Review),
@@ -185,6 +189,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),
         Request::PromptAdd(asked) => told(prompts::add(desk, &asked).await),
+        Request::PromptSay(asked) => told(prompts::say(desk, &asked).await),
         Request::Prompts(asked) => told(prompts::list(desk, &asked).await),
         Request::PromptSubmit(asked) => told(prompts::submit(desk, &asked).await),
         Request::PromptReview(asked) => told(prompts::review(desk, &asked).await),
@@ -221,6 +226,7 @@ impl Desk {
             store: running.store().clone(),
             data: config.data_dir.clone(),
             recordings: config.recordings_dir(),
+            speaker: config.speech.clone(),
             author: Author::Provider,
             live: Some(running),
         }

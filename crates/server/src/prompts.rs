@@ -321,7 +321,7 @@ mod tests {
         let (second, prompt) = read.next().expect("the lost one");
         assert_eq!((&second, prompt.is_none()), (&lost, true));
         assert_eq!(shelf.loaded(&second, None).0, None);
-        assert_eq!(read.next().is_none(), true, "each once");
+        assert!(read.next().is_none(), "each once");
 
         shelf.replace(own.clone(), Names::new());
         assert_eq!(shelf.find(&own, "greeting"), Found::Nothing, "taken back");

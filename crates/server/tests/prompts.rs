@@ -35,6 +35,13 @@ impl Dir {
         (output.status.code().expect("an exit code"), value)
     }
 
+    /// The exit code alone, of a command that may say no JSON.
+    fn run_raw(&self, words: &[&str]) -> Option<i32> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sibai"));
+        command.args(words).args(["--data", "data", "--json"]).current_dir(&self.0);
+        command.output().expect("the binary runs").status.code()
+    }
+
     fn done(&self, words: &[&str]) -> Value {
         let (code, value) = self.run(words);
         assert_eq!(code, 0, "{words:?}: {value}");
@@ -150,4 +157,119 @@ fn fault_p5_hostile_files_are_refused_by_name_and_leave_nothing() {
     assert_eq!(dir.done(&["prompt", "list", "huaxin"]), Value::Array(Vec::new()));
     assert!(!dir.0.join("data/prompts").exists(), "no file was kept");
     dir.done(&["prompt", "add", "huaxin", "问候语-1", &path]);
+}
+
+/// Everything but the label is the same: the sound.
+fn samples(dir: &Dir, version: &str) -> (Vec<i16>, Option<String>) {
+    let out = dir.0.join("said.wav").display().to_string();
+    dir.done(&["prompt", "play-to-file", "huaxin", "said", &out, "--version", version]);
+    let file = std::fs::read(&out).expect("a file");
+    let wav = Wav::parse(&file, 1 << 24).expect("a WAV file");
+    (wav.channels[0].clone(), media::wav::comment(&file))
+}
+
+#[test]
+fn i13_k21_a_text_is_said_once_and_marked_as_synthetic() {
+    let dir = Dir::new("said");
+    let say = ["prompt", "say", "huaxin", "said", "2026-10-01起请拨打10086"];
+    let made = dir.done(&say);
+    assert!(made["duration_ms"].as_u64().is_some_and(|ms| ms > 2_000), "{made}");
+    let cached = || std::fs::read_dir(dir.0.join("data/speech")).expect("a folder").count();
+    assert_eq!(cached(), 1);
+    dir.done(&say);
+    assert_eq!(cached(), 1, "said once");
+    let ((first, label), (second, other)) = (samples(&dir, "1"), samples(&dir, "2"));
+    assert_eq!(first, second);
+    let label = label.expect("a label");
+    assert!(
+        label.contains(r#""AIGC":{"Label":"1","ContentProducer":"espeak-ng cmn-latn-pinyin""#),
+        "{label}"
+    );
+    assert_ne!(Some(label), other, "each version is named by itself");
+    // Digits that are read one by one take longer than the number they would be.
+    dir.done(&["prompt", "say", "huaxin", "said", "2026-10-01起请拨打10086", "--voice", "en-us"]);
+    assert_eq!(cached(), 2, "another voice is another sound");
+    let all = dir.done(&["prompt", "list", "huaxin"]);
+    assert_eq!(
+        (&all[0]["voice"], &all[1]["voice"]),
+        (&"espeak-ng en-us".into(), &"espeak-ng cmn-latn-pinyin".into())
+    );
+    assert_eq!(dir.refused(&["prompt", "say", "huaxin", "said", "您排在第${position}位"]).1, "not_available");
+    assert_eq!(dir.run(&["prompt", "say", "huaxin", "said", "您好", "--voice=-w/tmp/x"]).0, 2, "no option");
+    assert_eq!(dir.run(&["prompt", "say", "huaxin", "said", "您好", "--voice=--stdout"]).0, 2, "no option");
+    dir.file("data/sibai.toml", b"[speech]\nprogram = \"no-such-speaker\"\n");
+    assert_eq!(dir.refused(&say), (3, "no_speaker".into(), String::new()));
+}
+
+/// A server that speaks: one sound for every request; what it was asked comes back.
+fn speaking_server(status: &'static str, sound: Vec<u8>) -> (String, std::sync::mpsc::Receiver<String>) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.expect("a connection"));
+            let (mut head, mut length) = (String::new(), 0);
+            while !head.ends_with("\r\n\r\n") {
+                let from = head.len();
+                stream.read_line(&mut head).expect("a line");
+                let line = head[from..].to_ascii_lowercase();
+                length = line
+                    .strip_prefix("content-length: ")
+                    .map_or(length, |n| n.trim().parse().expect("a length"));
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).expect("a body");
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", sound.len());
+            let written = stream.get_mut().write_all(&[answer.as_bytes(), &sound].concat());
+            // Whoever had enough hangs up.
+            drop(written);
+            if tell.send(head + &String::from_utf8_lossy(&body)).is_err() {
+                return;
+            }
+        }
+    });
+    (format!("http://{address}/v1/audio/speech"), told)
+}
+
+#[test]
+fn i13_a_server_that_speaks_is_asked_in_the_common_protocol() {
+    let dir = Dir::new("server");
+    let configure = |url: &str| {
+        let key = dir.file("key", b"secret-key\n");
+        let text = format!(
+            "[speech]\nurl = \"{url}\"\nmodel = \"tts-1\"\nvoice = \"alloy\"\nkey_file = \"{key}\"\n"
+        );
+        dir.file("data/sibai.toml", text.as_bytes());
+    };
+    let (url, asked) = speaking_server("200 OK", wav(1));
+    configure(&url);
+    let say = ["prompt", "say", "huaxin", "said", "call 10086"];
+    let made = dir.done(&say);
+    assert!(made["duration_ms"].as_u64().is_some_and(|ms| (990..=1_010).contains(&ms)), "{made}");
+    let told = asked.recv().expect("a request");
+    assert!(told.starts_with("POST /v1/audio/speech HTTP/1.1\r\n"), "{told}");
+    assert!(told.contains("authorization: Bearer secret-key"), "{told}");
+    let body: Value = serde_json::from_str(told.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
+    assert_eq!(body["input"], "call one zero zero eight six");
+    assert_eq!(
+        (&body["model"], &body["voice"], &body["response_format"]),
+        (&"tts-1".into(), &"alloy".into(), &"wav".into())
+    );
+    dir.done(&say);
+    assert!(asked.try_recv().is_err(), "the second time nobody is asked");
+    assert!(samples(&dir, "2").1.is_some_and(|label| label.contains("tts-1 alloy")));
+
+    let (url, _asked) = speaking_server("500 Oops", b"no".to_vec());
+    configure(&url);
+    assert_eq!(dir.refused(&say).1, "speech");
+    let (url, _asked) = speaking_server("200 OK", b"<html>".to_vec());
+    configure(&url);
+    assert_eq!(dir.refused(&say), (1, "sound_file".into(), "unknown_format".into()));
+    let (url, _asked) = speaking_server("200 OK", vec![0; (20 << 20) + 1]);
+    configure(&url);
+    assert_eq!(dir.refused(&say).1, "speech", "a sound without end");
+    dir.file("data/sibai.toml", b"[speech]\nurl = \"ftp://x/y\"\n");
+    assert_eq!(dir.run_raw(&say), Some(2));
 }

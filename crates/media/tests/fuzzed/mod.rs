@@ -1,6 +1,7 @@
 //! What the fuzzer and the corpus test do with foreign bytes.
 
 use media::dtmf::{KEYS_PER_SECOND_MAX, KeyReceiver};
+use media::import::{Limits, import};
 use media::rtcp;
 use media::rtp::{KeyEvent, Packet};
 use media::srtp::{Master, OVERHEAD_BYTES, Opener, Sealer, Suite};
@@ -28,6 +29,16 @@ pub fn wav(bytes: &[u8]) {
     if let Ok(wav) = Wav::parse(bytes, BYTES_MAX) {
         let samples: usize = wav.channels.iter().map(Vec::len).sum();
         assert!(samples <= BYTES_MAX);
+    }
+}
+
+/// A file that somebody uploads as a prompt, of any format: refused, or a sound within its bounds.
+pub fn upload(bytes: &[u8]) {
+    let limits = Limits { file_bytes_max: 1 << 16, duration_ms_max: 5_000, ratio_max: 20 };
+    if let Ok(imported) = import(bytes, &limits) {
+        assert!(imported.duration_ms() <= limits.duration_ms_max + 1);
+        let loudest = imported.samples.iter().map(|sample| sample.unsigned_abs()).max();
+        assert!(loudest.is_some_and(|loudest| loudest <= 27_600), "{loudest:?}");
     }
 }
 

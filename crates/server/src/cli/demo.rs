@@ -280,6 +280,7 @@ async fn tell_calls(context: &Context, running: &Running) {
         store: running.store().clone(),
         data: running.config().data_dir.clone(),
         recordings: running.config().recordings_dir(),
+        speaker: running.config().speech.clone(),
         live: Some(running.clone()),
         author: Author::Provider,
     };

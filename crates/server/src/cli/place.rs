@@ -171,6 +171,7 @@ impl Local {
             store,
             data: place.data().to_owned(),
             recordings: place.config.recordings_dir(),
+            speaker: place.config.speech.clone(),
             live: None,
             author: Author::Provider,
         };

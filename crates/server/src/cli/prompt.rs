@@ -15,6 +15,8 @@ use crate::ops::{Outcome, Refusal, Request};
 pub enum Prompt {
     /// 上传录音文件（WAV、MP3、Ogg），成为草稿 / takes a sound file (WAV, MP3, Ogg) as a draft
     Add(Add),
+    /// 用文字合成语音，成为草稿 / has a text said, as a draft
+    Say(Say),
     /// 列出提示音及其版本 / lists prompts and their versions
     List(List),
     /// 一个提示音的全部版本 / every version of one prompt
@@ -44,6 +46,26 @@ pub struct Add {
     /// 录音内容的文字，供审核 / what is said, for the review
     #[arg(long)]
     words: Option<String>,
+    /// 立即提交审核 / hand it in at once
+    #[arg(long)]
+    submit: bool,
+}
+
+/// The words of `prompt say`.
+#[derive(Args)]
+#[command(
+    after_help = "例 / example: sibai prompt say huaxin moved \"我们已搬迁，2026-10-01起请拨打400-601-0114\" --submit"
+)]
+pub struct Say {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 名称 / the name rules use
+    name: String,
+    /// 文字；号码、日期、金额按习惯读出 / the text; numbers, dates and amounts are said as a person would
+    text: String,
+    /// 发音人 / the voice
+    #[arg(long)]
+    voice: Option<String>,
     /// 立即提交审核 / hand it in at once
     #[arg(long)]
     submit: bool,
@@ -121,6 +143,17 @@ pub struct Spoken {
 pub fn run(context: &Context, words: &Prompt) -> Ran {
     match words {
         Prompt::Add(words) => add(context, words),
+        Prompt::Say(words) => {
+            let request = Request::PromptSay(prompts::Say {
+                tenant: TenantId::new(&words.tenant),
+                name: words.name.clone(),
+                text: words.text.clone(),
+                voice: words.voice.clone(),
+                submit: words.submit,
+                by: context.by.clone(),
+            });
+            told(context, &context.ask(Need::Data, &request)?)
+        }
         Prompt::List(words) => list(context, words),
         Prompt::Show(of) => show(context, of),
         Prompt::Submit(of) => {

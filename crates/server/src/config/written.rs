@@ -23,6 +23,8 @@ pub struct File {
     #[serde(default)]
     pub recording: Recording,
     #[serde(default)]
+    pub speech: Speech,
+    #[serde(default)]
     pub http: Http,
     #[serde(default)]
     pub log: Log,
@@ -115,6 +117,17 @@ pub struct Recording {
     pub enabled: Option<bool>,
     pub dir: Option<PathBuf>,
     pub retention_days: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speech {
+    pub program: Option<PathBuf>,
+    pub url: Option<Spanned<String>>,
+    pub model: Option<String>,
+    pub voice: Option<String>,
+    pub key_file: Option<PathBuf>,
+    pub authorities: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]

@@ -222,6 +222,19 @@ impl Trust {
         Trust { names, ..self }
     }
 
+    /// The far end proves the name of a host.
+    ///
+    /// # Errors
+    /// It does not, or the text is no name.
+    pub async fn connect_to(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        self.connector.connect(name, stream).await
+    }
+
     /// The far end proves the name it is called by, or its address where it has none.
     pub(super) async fn connect(
         &self,

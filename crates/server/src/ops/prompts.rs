@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use hotline::TenantId;
 use hotline::content::banned_words;
 use hotline::enterprise::Language;
-use hotline::speech::Template;
+use hotline::speech::{Template, read_text};
 use media::import::Limits;
+use media::wav::Label;
 use serde::{Deserialize, Serialize};
 use store::{HeardPrompt, NewPrompt, PromptState, PromptStep};
 
 use super::{Code, Desk, Outcome, Refusal};
 use crate::prompts::{self as shelf, FileId};
+use crate::speech::SpeakError;
 
 pub mod decoding;
 
@@ -34,6 +36,25 @@ pub struct Add {
     /// What is said in it, for the review.
     #[serde(default)]
     pub words: Option<String>,
+    /// Whether to hand it in at once.
+    #[serde(default)]
+    pub submit: bool,
+    /// Who asks.
+    pub by: String,
+}
+
+/// Have a text said, as a draft.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Say {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The name rules use.
+    pub name: String,
+    /// The text; its numbers, dates and amounts are said as a person would.
+    pub text: String,
+    /// The voice; that of the text's language if absent.
+    #[serde(default)]
+    pub voice: Option<String>,
     /// Whether to hand it in at once.
     #[serde(default)]
     pub submit: bool,
@@ -164,6 +185,74 @@ pub async fn add(desk: &Desk, asked: &Add) -> Outcome<Made> {
     keep(desk, new, sound, asked.submit, &asked.by).await
 }
 
+/// Has a text said as the next version of a name. It carries the mark of synthetic speech, in the file and on its row (row
+/// K21).
+///
+/// # Errors
+/// Nobody is there to say it, or what was said is no sound.
+pub async fn say(desk: &Desk, asked: &Say) -> Outcome<Made> {
+    named_well(&asked.name)?;
+    worded_well(Some(&asked.text))?;
+    desk.enterprise(&asked.tenant).await?;
+    if asked.text.contains("${") {
+        return Err(Refusal::new(
+            Code::NotAvailable,
+            "带变量的文字不能存成录音：数值要到来电时才知道",
+            "a text with placeholders is no recording: its values are known when a caller is there",
+        ));
+    }
+    let language = language_of(&asked.text);
+    let voice = asked.voice.clone().unwrap_or_else(|| desk.speaker.usual_voice(language));
+    let sound = sound_of(desk, &read_text(&asked.text, language), &voice).await?;
+    let voice = Some(format!("{} {voice}", desk.speaker.name()));
+    let new = New { tenant: &asked.tenant, name: &asked.name, voice, words: Some(asked.text.clone()) };
+    keep(desk, new, sound, asked.submit, &asked.by).await
+}
+
+/// The sound of a text, as it was kept or as it is said now. Only what decodes is kept.
+async fn sound_of(desk: &Desk, spoken: &str, voice: &str) -> Outcome<decoding::Sound> {
+    let key = desk.speaker.key(spoken, voice).await.map_err(|error| unsaid(&error))?;
+    let kept = desk.data.join("speech").join(format!("{key}.wav"));
+    if let Ok(wav) = std::fs::read(&kept)
+        && let Ok(prompt) = media::Prompt::from_wav(&wav)
+    {
+        let facts = decoding::Facts { format: "wav".into(), duration_ms: prompt.duration_ms() };
+        return Ok(decoding::Sound { facts, wav });
+    }
+    let said = desk.speaker.say(spoken, voice).await.map_err(|error| unsaid(&error))?;
+    let sound = decoded(desk, said).await?;
+    shelf::write_file(&kept, &sound.wav).map_err(|error| Refusal::file(&kept, error))?;
+    Ok(sound)
+}
+
+/// What a speaker said is a stranger's file too.
+async fn decoded(desk: &Desk, said: Vec<u8>) -> Outcome<decoding::Sound> {
+    let name = FileId::new().map_err(|error| Refusal::file(&desk.data, error))?;
+    let path = desk.data.join("speech").join(format!("{}.said", name.as_str()));
+    let decoding = tokio::task::spawn_blocking(move || {
+        shelf::write_file(&path, &said).map_err(|error| Refusal::file(&path, error))?;
+        let decoded = decoding::decode(&path, &Limits::default());
+        std::fs::remove_file(&path).map_err(|error| Refusal::file(&path, error))?;
+        decoded
+    });
+    decoding.await.map_err(Refusal::bad_request)?
+}
+
+/// A text with a Chinese character in it is Chinese.
+fn language_of(text: &str) -> Language {
+    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    if text.chars().any(is_chinese) { Language::Zh } else { Language::En }
+}
+
+fn unsaid(error: &SpeakError) -> Refusal {
+    let code = match error {
+        SpeakError::Absent(_) => Code::NoSpeaker,
+        SpeakError::Voice(_) => Code::InvalidValue,
+        SpeakError::Failed(_) | SpeakError::Slow | SpeakError::System(_) => Code::Speech,
+    };
+    Refusal::new(code, format!("语音合成没有成功：{error}"), format!("the text was not said: {error}"))
+}
+
 /// A version about to be kept.
 struct New<'a> {
     tenant: &'a TenantId,
@@ -173,9 +262,19 @@ struct New<'a> {
 }
 
 /// The file first, then its row: a row without a file is never seen.
-async fn keep(desk: &Desk, new: New<'_>, sound: decoding::Sound, submit: bool, by: &str) -> Outcome<Made> {
+async fn keep(
+    desk: &Desk,
+    new: New<'_>,
+    mut sound: decoding::Sound,
+    submit: bool,
+    by: &str,
+) -> Outcome<Made> {
     let id = FileId::new().map_err(|error| Refusal::file(&desk.data, error))?;
     let path = id.path_in(&desk.data);
+    if let Some(producer) = new.voice.clone() {
+        let label = Label { producer, id: id.as_str().to_owned() };
+        media::wav::add_label(&mut sound.wav, &label);
+    }
     shelf::write_file(&path, &sound.wav).map_err(|error| Refusal::file(&path, error))?;
     let row = NewPrompt {
         tenant: new.tenant.clone(),

@@ -61,6 +61,10 @@ pub enum Code {
     PromptState,
     /// A text with banned words, which nobody gave a reason for (row K09).
     BannedWord,
+    /// Nobody is there to say a text.
+    NoSpeaker,
+    /// A text was not said.
+    Speech,
 }
 
 impl Code {
@@ -81,9 +85,10 @@ impl Code {
             | Code::BadSignature
             | Code::SoundFile
             | Code::BannedWord
+            | Code::Speech
             | Code::File => 1,
             Code::BadRequest | Code::InvalidValue => 2,
-            Code::NoData | Code::NoServer => 3,
+            Code::NoData | Code::NoServer | Code::NoSpeaker => 3,
             Code::NotFound => 4,
             Code::VersionMoved
             | Code::NumbersTaken
