@@ -77,7 +77,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         password: String::new(),
         priority: (n % 10) as u8,
         flow: if n.is_multiple_of(3) { "main menu".into() } else { String::new() },
-        flow_version: (n % 3 == 0).into(),
+        flow_version: n.is_multiple_of(3).into(),
         keys: keys(n, started_at),
         recording_cut: false,
         quality: answered.then(|| quality(n)),
