@@ -9,6 +9,7 @@ mod platform;
 mod proxy;
 mod sample;
 mod softphone;
+mod visitor;
 
 pub use baresip::{Baresip, Pickup};
 pub use database::Postgres;
@@ -18,6 +19,7 @@ pub use platform::{Platform, Setup};
 pub use proxy::Wire;
 pub use sample::{acme, acme_with, answers, carrier, carrier_at, extension, number, sip_phone};
 pub use softphone::{Account, Softphone};
+pub use visitor::{Answer, Visitor};
 
 use std::time::{Duration, Instant};
 

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::ops::Outcome;
 use crate::ops::prompts::decoding;
 
+mod account;
 mod alerts;
 mod barring;
 mod calendar;
@@ -84,10 +85,11 @@ enum Command {
     Region(pure::Region),
     /// 导入归属地数据或修正表 / imports region data, or own rows over it
     RegionImport(pure::RegionImport),
-    /// 企业文件或流程的 JSON schema / the JSON schema of an enterprise's document, or of a flow
-    #[command(
-        after_help = "例 / examples: sibai schema > enterprise.schema.json; sibai schema --flow > flow.schema.json"
-    )]
+    /// 企业文件或流程的 JSON schema，或接口的说明 / the JSON schema of an enterprise's document or of a flow, or the API's
+    #[command(after_help = "例 / examples:
+  sibai schema > enterprise.schema.json
+  sibai schema --flow > flow.schema.json
+  sibai schema --api > openapi.json")]
     Schema(pure::Schema),
     /// 导入一个企业的全部配置；不加 --apply 只检查 / imports an enterprise's document; a dry run without --apply
     Import(enterprise::Import),
@@ -96,6 +98,9 @@ enum Command {
     /// 企业列表 / lists enterprises
     #[command(after_help = "例 / example: sibai enterprises")]
     Enterprises,
+    /// 登录账号 / people who sign in
+    #[command(subcommand)]
+    Account(account::Account),
     /// 黑名单：阻止某个主叫 / puts a caller on the block list
     Block(barring::Words),
     /// 白名单：放行某个主叫 / puts a caller on the white list
@@ -188,10 +193,11 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Number(words) => pure::number(context, &words),
         Command::Region(words) => pure::region(context, &words),
         Command::RegionImport(words) => pure::region_import(context, &words),
-        Command::Schema(words) => pure::schema(context, &words),
+        Command::Schema(words) => pure::schema(&words),
         Command::Import(words) => enterprise::import(context, &words),
         Command::Export(words) => enterprise::export(context, &words),
         Command::Enterprises => enterprise::list(context),
+        Command::Account(words) => account::run(context, &words),
         Command::Block(words) => barring::mark(context, crate::ops::barring::List::Block, &words),
         Command::Allow(words) => barring::mark(context, crate::ops::barring::List::Allow, &words),
         Command::TopUp(words) => provider::top_up(context, &words),

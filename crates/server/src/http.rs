@@ -1,5 +1,5 @@
-//! `/metrics`, `/healthz`, `/readyz`, and `/sip`, where WebSockets come in (RFC 7118): the only HTTP server of the product,
-//! plain or under TLS. Reads figures; changes nothing.
+//! `/metrics`, `/healthz`, `/readyz`, the API below `/api/v1`, and `/sip`, where WebSockets come in (RFC 7118): the only
+//! HTTP server of the product, plain or under TLS.
 
 mod figures;
 
@@ -16,6 +16,7 @@ use axum::routing::get;
 use axum::serve::IncomingStream;
 use sip::{Hop, Transport};
 
+use crate::api::Api;
 use crate::journal::Progress;
 use crate::meters::Meters;
 use crate::net::websocket::{self, MESSAGE_MAX};
@@ -29,19 +30,25 @@ pub struct Shown {
     journal: Arc<OnceLock<Arc<Progress>>>,
     /// Not there before calls are taken.
     sip: Arc<OnceLock<SipDoor>>,
+    api: Api,
     data_dir: std::path::PathBuf,
 }
 
 impl Shown {
     /// Pages of a process that starts.
     pub fn new(meters: Arc<Meters>, data_dir: std::path::PathBuf) -> Shown {
-        Shown { meters, journal: Arc::default(), sip: Arc::default(), data_dir }
+        Shown { meters, journal: Arc::default(), sip: Arc::default(), api: Api::default(), data_dir }
     }
 
     /// From here on SIP is taken by WebSocket.
     pub fn sip_opened(&self, door: SipDoor) {
         // It is opened once.
         let _ = self.sip.set(door);
+    }
+
+    /// The API's part of it.
+    pub fn api(&self) -> &Api {
+        &self.api
     }
 
     /// From here on the journal is shown.
@@ -63,7 +70,7 @@ pub struct SipDoor {
 
 /// Whoever is at the other end of a connection.
 #[derive(Clone, Copy)]
-struct Peer(SocketAddr);
+pub(crate) struct Peer(pub SocketAddr);
 
 impl Connected<IncomingStream<'_, tokio::net::TcpListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, tokio::net::TcpListener>) -> Peer {
@@ -99,12 +106,14 @@ pub async fn serve(
 
 /// The routes.
 pub fn router(shown: Shown) -> Router {
+    let api = crate::api::router(shown.api.clone());
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/sip", get(sip_upgrade))
         .with_state(shown)
+        .merge(api)
 }
 
 /// A WebSocket that speaks SIP (RFC 7118 section 4): whoever does not offer that protocol has lost its way.

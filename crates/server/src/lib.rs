@@ -17,6 +17,8 @@ pub mod speech;
 pub mod storing;
 pub mod traces;
 
+pub mod access;
+pub mod api;
 pub mod control;
 pub mod http;
 pub mod meters;

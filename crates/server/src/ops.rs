@@ -14,6 +14,7 @@ use store::{Change, Store};
 use crate::running::Running;
 use crate::speech::Speaker;
 
+pub mod accounts;
 pub mod alarms;
 pub mod alerts;
 pub mod backup;
@@ -29,6 +30,7 @@ pub mod enterprises;
 pub mod explain;
 pub mod fill;
 pub mod flows;
+pub mod live;
 pub mod money;
 pub mod prompts;
 pub mod provider;
@@ -118,6 +120,9 @@ pub enum Request {
     Verify(verify::Verify),
     Backup(backup::Backup),
     AdvanceClock(clock::Advance),
+    AccountAdd(accounts::Add),
+    Accounts(accounts::List),
+    AccountMend(accounts::Mend),
     Status,
 }
 
@@ -210,6 +215,9 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Verify(asked) => told(verify::verify(desk, &asked).await),
         Request::Backup(asked) => told(backup::backup(desk, &asked).await),
         Request::AdvanceClock(asked) => told(clock::advance(desk, &asked).await),
+        Request::AccountAdd(asked) => told(accounts::add(desk, &asked).await),
+        Request::Accounts(asked) => told(accounts::list(desk, &asked).await),
+        Request::AccountMend(asked) => told(accounts::mend(desk, &asked).await),
         Request::Status => told(status::status(desk).await),
     }
 }
@@ -220,7 +228,7 @@ fn told<T: Serialize>(done: Outcome<T>) -> Outcome<Value> {
 
 impl Desk {
     /// The provider's desk in a running process.
-    fn of(running: Running) -> Self {
+    pub(crate) fn of(running: Running) -> Self {
         let config = running.config();
         Self {
             store: running.store().clone(),

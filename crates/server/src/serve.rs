@@ -328,6 +328,7 @@ impl Process {
             names,
         );
         web.answer_control(&config, running.clone())?;
+        shown.api().opened(running.clone());
         let signalling_ended = Arc::new(Notify::new());
         let signalling = spawn_signalling(signalling, signalling_ended.clone())?;
         if opened.told_by == Teller::Copies {

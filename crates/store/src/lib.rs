@@ -5,6 +5,7 @@
 //! journal; what people change goes through a function of its noun, at once and audited. An expected refusal is a
 //! value ([`Put`], [`TopUp`]); an [`Error`] means the database did not do what it was asked.
 
+mod accounts;
 mod alarms;
 mod alerts;
 mod audit;
@@ -28,6 +29,7 @@ mod settle;
 mod tenants;
 mod verify;
 
+pub use accounts::{Account, Session};
 pub use alarms::HourCost;
 pub use alerts::Alert;
 pub use audit::{Audited, Change};

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 14] = [
+pub const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -21,6 +21,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 14] = [
     (12, "help_call", include_str!("../../../migrations/0012_help_call.sql")),
     (13, "prompt", include_str!("../../../migrations/0013_prompt.sql")),
     (14, "flow", include_str!("../../../migrations/0014_flow.sql")),
+    (15, "account", include_str!("../../../migrations/0015_account.sql")),
 ];
 
 impl Store {

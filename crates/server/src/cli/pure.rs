@@ -371,13 +371,20 @@ pub struct Schema {
     /// 流程的 / that of a flow
     #[arg(long)]
     flow: bool,
+    /// 接口的 OpenAPI 说明 / the OpenAPI description of the API
+    #[arg(long, conflicts_with = "flow")]
+    api: bool,
 }
 
 /// `sibai schema`
-pub fn schema(_context: &Context, words: &Schema) -> Ran {
-    print_raw(match words.flow {
-        false => include_str!("../../../../schema/enterprise.schema.json"),
-        true => include_str!("../../../../schema/flow.schema.json"),
-    });
+pub fn schema(words: &Schema) -> Ran {
+    match (words.flow, words.api) {
+        (_, true) => {
+            let text = crate::api::description().to_pretty_json().map_err(Refusal::bad_request)?;
+            print_raw(&(text + "\n"));
+        }
+        (true, false) => print_raw(include_str!("../../../../schema/flow.schema.json")),
+        (false, false) => print_raw(include_str!("../../../../schema/enterprise.schema.json")),
+    }
     Ok(0)
 }

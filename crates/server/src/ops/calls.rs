@@ -57,7 +57,7 @@ pub struct List {
 }
 
 /// One call in a list: the nine fields of row D01 in the seed's order, then what support asks for first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Row {
     /// 呼入号码区号
     pub area_code: String,
@@ -70,22 +70,30 @@ pub struct Row {
     /// 起始时间, Beijing time to the second.
     pub started_at: String,
     /// 接听状况
+    #[schema(value_type = String)]
     pub status: AnswerStatus,
     /// 通话时长, milliseconds.
     pub talk_ms: u64,
     /// 通话费用
+    #[schema(value_type = String)]
     pub fee: Money,
     /// 录音
+    #[schema(value_type = Option<String>)]
     pub recording: Option<RecordingId>,
     /// The call.
+    #[schema(value_type = String)]
     pub call: CallId,
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// The 400 number.
+    #[schema(value_type = String)]
     pub number: HotlineNumber,
     /// Why it ended.
+    #[schema(value_type = String)]
     pub cause: Cause,
     /// What the carriers charge.
+    #[schema(value_type = String)]
     pub cost: Money,
     /// Mean opinion score × 100 of what we received from the caller.
     pub mos_e2: Option<u16>,

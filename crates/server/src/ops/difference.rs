@@ -5,7 +5,7 @@ use hotline::enterprise::{Tree, Value};
 use serde::{Deserialize, Serialize};
 
 /// What became of a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
     /// It was not there before.
@@ -19,7 +19,7 @@ pub enum Sort {
 }
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Difference {
     /// What became of it.
     pub sort: Sort,

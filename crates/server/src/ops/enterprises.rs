@@ -30,9 +30,10 @@ pub struct Import {
 }
 
 /// What an import found, and did.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Imported {
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Its name.
     pub name: String,
@@ -49,7 +50,7 @@ pub struct Imported {
 }
 
 /// What became of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportOutcome {
     /// It is what is stored: no new version.
@@ -71,9 +72,10 @@ pub struct Export {
 }
 
 /// A document.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Exported {
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Its version.
     pub version: u32,
@@ -94,9 +96,10 @@ pub struct Page {
 }
 
 /// One enterprise in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Listed {
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Its version.
     pub version: u32,

@@ -161,7 +161,7 @@ pub struct Audit {
 }
 
 /// One change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Audited {
     /// 1 for the first of the enterprise.
     pub number: u64,

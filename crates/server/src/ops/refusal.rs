@@ -65,6 +65,18 @@ pub enum Code {
     NoSpeaker,
     /// A text was not said.
     Speech,
+    /// Nobody is signed in, or no more.
+    SignInNeeded,
+    /// What was typed in opens nothing.
+    WrongPassword,
+    /// The first password has to be changed before anything else.
+    PasswordChangeNeeded,
+    /// Tried too often.
+    TooManyTries,
+    /// The role does not permit it.
+    Forbidden,
+    /// A page of another site asks.
+    ForeignOrigin,
 }
 
 impl Code {
@@ -86,6 +98,12 @@ impl Code {
             | Code::SoundFile
             | Code::BannedWord
             | Code::Speech
+            | Code::SignInNeeded
+            | Code::WrongPassword
+            | Code::PasswordChangeNeeded
+            | Code::TooManyTries
+            | Code::Forbidden
+            | Code::ForeignOrigin
             | Code::File => 1,
             Code::BadRequest | Code::InvalidValue => 2,
             Code::NoData | Code::NoServer | Code::NoSpeaker => 3,
@@ -117,7 +135,7 @@ pub struct Refusal {
 }
 
 /// One thing wrong at one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// Counted from 1; 0 where no line is known.
     pub line: u32,

@@ -1,0 +1,119 @@
+//! Calls as they are now (row Q08): what the node holds, looked at between two of its turns.
+
+use std::sync::Arc;
+
+use hotline::call::{Call, Fact, LegNo};
+use hotline::region::Region;
+use hotline::{CallId, HotlineNumber, TenantId, Wall};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Code, Desk, Outcome, Refusal};
+
+/// How far a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveState {
+    /// Prompts, keys, or nobody dialled yet.
+    InFlow,
+    /// Somebody's phone rings.
+    Ringing,
+    /// Caller and target talk.
+    Talking,
+    /// It is over but for the last word of its legs.
+    Ending,
+}
+
+/// One call that is up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LiveCall {
+    /// The call.
+    #[schema(value_type = String)]
+    pub call: CallId,
+    /// The 400 number.
+    #[schema(value_type = String)]
+    pub number: HotlineNumber,
+    /// The caller in national form, empty when withheld.
+    pub caller: String,
+    /// The caller's province and city, as far as known.
+    pub region: String,
+    /// How far it is.
+    pub state: LiveState,
+    /// The bound number that rings or talks, by name; empty before.
+    pub destination: String,
+    /// When it began: milliseconds since 1970-01-01 UTC.
+    #[schema(value_type = i64)]
+    pub began_at: Wall,
+    /// When it came to this state.
+    #[schema(value_type = i64)]
+    pub since: Wall,
+}
+
+/// The calls of an enterprise that are up, the oldest first.
+///
+/// # Errors
+/// Nobody serves, or the node does not answer.
+pub async fn calls(desk: &Desk, tenant: &TenantId) -> Outcome<Vec<LiveCall>> {
+    let live = desk
+        .live
+        .as_ref()
+        .ok_or_else(|| Refusal::new(Code::NoServer, "平台没有在运行", "no server is running"))?;
+    let tenant = tenant.clone();
+    let look = move |node: &node::Node, _| -> Vec<LiveCall> {
+        node.calls().filter_map(|call| seen(call, &tenant)).collect()
+    };
+    let mut calls = live.ask(look).await?;
+    calls.sort_by_key(|call| (call.began_at, call.call));
+    Ok(calls)
+}
+
+/// `广东深圳`; a municipality once.
+fn place(region: &Region) -> String {
+    match region.province == region.city {
+        true => region.city.to_string(),
+        false => format!("{}{}", region.province, region.city),
+    }
+}
+
+/// A call as its log tells it; `None` if it is another enterprise's.
+fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
+    let Some(Fact::Arrived(arrived)) = call.log().first().map(|dated| &dated.fact) else { return None };
+    if arrived.tenant != *tenant {
+        return None;
+    }
+    let wall = |at: hotline::Mono| Wall(at.0 as i64 + arrived.wall_offset_ms);
+    let began_at = wall(call.log()[0].at);
+    let mut live = LiveCall {
+        call: call.id(),
+        number: arrived.number,
+        caller: arrived.caller.clone(),
+        region: place(&arrived.region),
+        state: LiveState::InFlow,
+        destination: String::new(),
+        began_at,
+        since: began_at,
+    };
+    let mut ringing: Vec<(LegNo, Arc<str>)> = Vec::new();
+    for dated in call.log() {
+        let fact = &dated.fact;
+        let state = if let Fact::Dialled(one) = fact {
+            ringing.push((one.leg, one.destination.clone()));
+            LiveState::Ringing
+        } else if let Fact::LegFailed { leg: failed, .. } = fact {
+            ringing.retain(|(leg, _)| leg != failed);
+            if ringing.is_empty() { LiveState::InFlow } else { LiveState::Ringing }
+        } else if let Fact::Joined { leg: joined } = fact {
+            ringing.retain(|(leg, _)| leg == joined);
+            LiveState::Talking
+        } else if let Fact::HungUp { .. } = fact {
+            LiveState::Ending
+        } else {
+            continue;
+        };
+        live.destination = ringing.last().map(|(_, name)| name.to_string()).unwrap_or_default();
+        if state != live.state {
+            (live.state, live.since) = (state, wall(dated.at));
+        }
+    }
+    Some(live)
+}
