@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Answer, Platform, Setup, Visitor, acme, answers, carrier, number};
+use e2e::{Answer, Platform, Setup, Visitor, acme, answers, block_on, carrier, number};
+use farend::call::HangUp;
 use farend::world::World;
 use hotline::TenantId;
 use hotline::enterprise::Enterprise;
@@ -209,11 +210,9 @@ fn q08_d01_a_call_is_seen_while_it_is_up_and_read_afterwards_and_its_rules_are_c
     let admin = signed_in(&platform, "acme", "li", "admin");
     let number = number();
     let seen = thread::scope(|scope| {
-        let call = scope.spawn(|| {
-            let mut call = platform.call(number, "13510001000");
-            call.hold_for = Duration::from_secs(4);
-            platform.place(call)
-        });
+        let mut call = platform.call(number, "13510001000");
+        call.hold_for = Duration::from_secs(4);
+        let call = scope.spawn(|| block_on(farend::call::place(call, HangUp::default(), |_| {})));
         let mut states = Vec::new();
         admin.watch("/api/v1/enterprises/acme/events", |name, data| {
             assert_eq!(name, "calls");
@@ -224,7 +223,7 @@ fn q08_d01_a_call_is_seen_while_it_is_up_and_read_afterwards_and_its_rules_are_c
             states.push(state);
             states.iter().any(|state| state == "talking") && states.last().is_some_and(|last| last == "none")
         });
-        call.join().expect("a call");
+        call.join().expect("a thread").expect("a call");
         states
     });
     assert!(seen.contains(&"talking".to_owned()), "{seen:?}");

@@ -28,3 +28,14 @@ fn fault_b6_mutated_logs_fold_or_are_refused() {
 fn r24_mutated_years_are_refused_or_whole() {
     mutate::run("calendar", 3_000, fuzzed::calendar);
 }
+
+#[test]
+fn fault_n1_mutated_documents_are_refused_or_read_back() {
+    mutate::run("enterprise", 2_000, fuzzed::enterprise);
+}
+
+#[test]
+fn the_corpus_has_documents_that_are_good() {
+    let good = |bytes: &Vec<u8>| fuzzed::is_good(bytes);
+    assert!(mutate::corpus("enterprise").iter().any(good), "a fuzzer learns little from refusals alone");
+}

@@ -1,5 +1,6 @@
 //! The store's suite: every test runs on SQLite and on PostgreSQL.
 
+mod accounts;
 mod alarms;
 mod case;
 mod enterprises;
