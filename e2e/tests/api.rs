@@ -189,11 +189,13 @@ fn fault_p7_changes_need_the_word_of_the_session_and_the_sites_own_origin() {
     for (origin, wanted) in
         [("https://evil.example".to_owned(), 403), (format!("http://{}", platform.http), 200)]
     {
-        let visitor = Visitor { headers: format!("Origin: {origin}\r\n"), ..owner.clone() };
+        let mut visitor = owner.clone();
+        visitor.headers = format!("Origin: {origin}\r\n");
         let login = format!("sun{wanted}");
         assert_eq!(visitor.ask("POST", accounts, Some(&person(&login, "agent"))).status, wanted, "{origin}");
     }
-    let english = Visitor { headers: "Accept-Language: en\r\n".into(), ..owner.clone() };
+    let mut english = owner.clone();
+    english.headers = "Accept-Language: en\r\n".into();
     let refused = english.ask("POST", &format!("{accounts}/li/disable"), None);
     assert_eq!(code(&refused), (422, "invalid_value"));
     assert_eq!(refused.body["title"], "not with one's own account");

@@ -86,6 +86,7 @@ fn status(code: Code) -> StatusCode {
         | Code::ReferenceUsed
         | Code::TariffDiffers
         | Code::AlreadyThere
+        | Code::PromptState
         | Code::CalendarVersion => StatusCode::CONFLICT,
         Code::InvalidDocument
         | Code::BindingLimit
@@ -94,6 +95,8 @@ fn status(code: Code) -> StatusCode {
         | Code::Findings
         | Code::CallFailed
         | Code::SecondPerson
+        | Code::SoundFile
+        | Code::BannedWord
         | Code::BadSignature => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Locked | Code::NoData | Code::NoServer | Code::Database | Code::NodeBusy => {
             StatusCode::SERVICE_UNAVAILABLE
