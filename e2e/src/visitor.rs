@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -73,11 +74,13 @@ impl Visitor {
     /// Reads a stream of events; each is handed over as its name and data until `enough` says so.
     ///
     /// # Panics
-    /// It ends or falls silent before.
+    /// It ends, falls silent or goes on for [`PATIENCE`] before.
     pub fn watch(&self, path: &str, mut enough: impl FnMut(&str, &Value) -> bool) {
         let mut lines = BufReader::new(self.send("GET", path, None)).lines();
         let mut name = String::new();
+        let until = Instant::now() + PATIENCE;
         loop {
+            assert!(Instant::now() < until, "it goes on and on without what is waited for");
             let line = lines.next().expect("more events").expect("a line");
             if let Some(event) = line.strip_prefix("event: ") {
                 name = event.to_owned();

@@ -128,9 +128,9 @@ pub struct Trial {
     /// Bound numbers that reject.
     #[serde(default)]
     rejects: Vec<String>,
-    /// What the caller presses.
+    /// What the caller presses, one text for each question in turn.
     #[serde(default)]
-    keys: String,
+    keys: Vec<String>,
     /// The seed of random choices.
     #[serde(default)]
     seed: u64,

@@ -18,7 +18,7 @@ pub enum LiveState {
     InFlow,
     /// Somebody's phone rings.
     Ringing,
-    /// Caller and target talk.
+    /// Somebody answered: the recording notice, then the talk.
     Talking,
     /// It is over but for the last word of its legs.
     Ending,
@@ -102,8 +102,8 @@ fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
         } else if let Fact::LegFailed { leg: failed, .. } = fact {
             ringing.retain(|(leg, _)| leg != failed);
             if ringing.is_empty() { LiveState::InFlow } else { LiveState::Ringing }
-        } else if let Fact::Joined { leg: joined } = fact {
-            ringing.retain(|(leg, _)| leg == joined);
+        } else if let Fact::LegAnswered { leg: answered } = fact {
+            ringing.retain(|(leg, _)| leg == answered);
             LiveState::Talking
         } else if let Fact::HungUp { .. } = fact {
             LiveState::Ending
