@@ -97,8 +97,9 @@ fn status(code: Code) -> StatusCode {
         | Code::SecondPerson
         | Code::SoundFile
         | Code::BannedWord
+        | Code::Speech
         | Code::BadSignature => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::Locked | Code::NoData | Code::NoServer | Code::Database | Code::NodeBusy => {
+        Code::Locked | Code::NoData | Code::NoServer | Code::NoSpeaker | Code::Database | Code::NodeBusy => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Code::File => StatusCode::INTERNAL_SERVER_ERROR,
