@@ -122,7 +122,7 @@ fn trunk(address: SocketAddr) -> Trunk {
     }
 }
 
-/// Sample data by the same operations as people use; a second time they change nothing.
+/// Sample data by the same operations as people use. Enterprises that are there stay as somebody has made them.
 fn prepare(context: &Context, config: &Config) -> Outcome<()> {
     let mut place = context.place.clone();
     place.config = config.clone();
@@ -130,7 +130,11 @@ fn prepare(context: &Context, config: &Config) -> Outcome<()> {
     let by = "demo".to_owned();
     local.run(async {
         for text in EXAMPLES {
-            let import = Import { text: text.to_owned(), apply: true, by: by.clone() };
+            let look = Import { text: text.to_owned(), apply: false, by: by.clone() };
+            if ops::enterprises::import(&local.desk, &look).await?.version > 0 {
+                continue;
+            }
+            let import = Import { apply: true, ..look };
             let imported: Imported = ops::enterprises::import(&local.desk, &import).await?;
             if imported.outcome == ImportOutcome::Applied {
                 context.say(
