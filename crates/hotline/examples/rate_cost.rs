@@ -85,6 +85,10 @@ fn answered_call(started_at: Wall) -> CallRecord {
         flow: String::new(),
         flow_version: 0,
         keys: Vec::new(),
+        queue: String::new(),
+        wait_ms: 0,
+        offers: 0,
+        agent: String::new(),
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

@@ -9,7 +9,8 @@ use crate::calendar::HolidayYears;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::ShareMode;
 use crate::flow::{self, Chance, StepNo, Stop};
-use crate::hotline::Hotline;
+use crate::hotline::{Destination, Hotline};
+use crate::queue::Told;
 use crate::rating::Tariffs;
 use crate::region::Region;
 use crate::routing::Trunks;
@@ -20,6 +21,7 @@ pub use asking::Key;
 pub use case::{Looked, Mismatch, flow_path};
 pub use explain::{Answers, explain};
 pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
+pub use waiting::Unqueued;
 
 mod asking;
 mod case;
@@ -30,11 +32,13 @@ mod fact;
 mod menu;
 mod meter;
 mod talking;
+mod waiting;
 
 use asking::Asking;
 use dialling::Dialling;
 use menu::Flowing;
 use meter::Meter;
+use waiting::Queued;
 
 /// A prompt that does not end by itself is cut after this long.
 const PROMPT_MS_MAX: u64 = 120_000;
@@ -171,6 +175,8 @@ pub enum Event {
     Stopped,
     /// A deadline of [`Call::next_timeout`] passed.
     Timeout,
+    /// The floor of its enterprise tells a call that waits.
+    Queue(Told),
 }
 
 /// What a call wants done.
@@ -183,7 +189,7 @@ pub enum Action {
     Play { leg: LegNo, play: u32, sound: Sound, repeat: bool },
     /// Stop what is played to a leg.
     StopPlay { leg: LegNo },
-    /// INVITE to a bound number by a trunk, or directly.
+    /// INVITE to a bound number by a trunk, or directly; whose is [`Call::destination_of`] its leg.
     Dial { leg: LegNo, place: u8, way: Option<Arc<str>> },
     /// Give up an outgoing leg that has not answered.
     Cancel { leg: LegNo },
@@ -214,6 +220,8 @@ pub enum Sound {
     Warning,
     /// Recorded pieces one behind the other, as [`crate::speech::Announcement`] names them; played once.
     Pieces(Arc<[&'static str]>),
+    /// The platform's own music for who waits.
+    Music,
 }
 
 /// When something is due. At most one of each, but for legs.
@@ -237,6 +245,10 @@ enum Timer {
     Early,
     /// When to stop waiting for the last word of legs and media.
     Ending,
+    /// When a caller has waited in a queue as long as may be.
+    Patience,
+    /// When to say how long the wait may be.
+    Announce,
 }
 
 /// What a call is doing or waits for.
@@ -258,6 +270,8 @@ enum State {
     Ending,
     /// Nothing is left.
     Over,
+    /// In a queue, with music.
+    Waiting,
 }
 
 /// What is known of an outgoing leg.
@@ -279,6 +293,8 @@ enum LegState {
 #[derive(Debug)]
 struct Leg {
     place: u8,
+    /// An agent's phone, which has no place among the bound numbers.
+    agent: Option<Box<Destination>>,
     state: LegState,
     /// Whether it holds a line of its bound number.
     line: bool,
@@ -321,6 +337,8 @@ pub struct Call {
     flowing: Flowing,
     timers: Vec<(Mono, Timer)>,
     actions: VecDeque<Action>,
+    /// Its way through queues, if there was one.
+    queued: Option<Box<Queued>>,
 }
 
 impl Call {
@@ -353,6 +371,7 @@ impl Call {
             flowing: Flowing::default(),
             timers: Vec::new(),
             actions: VecDeque::new(),
+            queued: None,
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
         if let Some(early_ms_max) = arrival.early.ms_max {
@@ -467,6 +486,7 @@ impl Call {
             State::Refusing { play, cause } => self.refusing(play, cause, event, desk, now),
             State::Ending => self.ending(event, desk, now),
             State::Over => {}
+            State::Waiting => self.waiting(event, desk, now),
         }
     }
 
@@ -477,6 +497,8 @@ impl Call {
                 let play = self.plays;
                 self.take(Event::Played { play }, desk, now);
             }
+            Timer::Patience => self.patience_over(desk, now),
+            Timer::Announce => self.announce(desk, now),
             Timer::Early => self.answer_before_the_carrier_cuts(desk, now),
             Timer::Key => self.keys_over(desk, now),
             Timer::Slice => self.hold_next_slice(desk, now),
@@ -545,13 +567,16 @@ impl Call {
             }
             Stop::Dial { group } => self.dial_group(group, desk, now),
             Stop::HangUp { prompt } => {
-                let cause = self.finally.unwrap_or(Cause::FlowHangUp);
+                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
                 if prompt.is_some() && !self.early.media {
                     self.answer_caller(desk, now);
                 }
                 self.refuse(cause, prompt.as_ref().map(Arc::from), desk, now)
             }
-            Stop::Busy => self.close_refused(self.finally.unwrap_or(Cause::FlowBusy), desk, now),
+            Stop::Busy => {
+                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowBusy);
+                self.close_refused(cause, desk, now);
+            }
             Stop::Password { next } => self.ask_password(next, desk, now),
             Stop::Challenge { next } => self.challenge(next, desk, now),
             Stop::Ask { step } => self.ask_step(step, desk, now),
@@ -562,6 +587,7 @@ impl Call {
                 self.dial_group(group, desk, now);
             }
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
+            Stop::Queue { queue, exits } => self.join_queue(&queue, exits, desk, now),
         }
     }
 
@@ -670,14 +696,20 @@ impl Call {
         matches!(&self.state, State::Asking(asking) if asking.is_of_a_step())
     }
 
+    /// Whether it waits in a queue.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+
     /// Whether it ended; its legs may still have a last word to say.
     pub fn is_ending(&self) -> bool {
         matches!(self.state, State::Ending | State::Over)
     }
 
-    /// The bound number of an outgoing leg.
-    pub fn destination_of(&self, leg: LegNo) -> &crate::hotline::Destination {
-        self.hotline.destination(self.leg(leg).place)
+    /// The bound number of an outgoing leg, or the phone of an agent.
+    pub fn destination_of(&self, leg: LegNo) -> &Destination {
+        let leg = self.leg(leg);
+        leg.agent.as_deref().unwrap_or_else(|| self.hotline.destination(leg.place))
     }
 
     /// What is held for it, if it was admitted.

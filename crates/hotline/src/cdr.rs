@@ -108,6 +108,12 @@ pub enum Cause {
     RateLimit,
     /// The enterprise is frozen because something was odd (row B11).
     Frozen,
+    /// As many wait in the queue as may (row Q02).
+    QueueFull,
+    /// No agent who counts is there (row Q18).
+    QueueEmpty,
+    /// The longest wait in the queue was over (row Q02).
+    QueueTimeout,
 }
 
 impl Cause {
@@ -147,6 +153,9 @@ impl Cause {
             Cause::ChallengeFailed => "challenge_failed",
             Cause::RateLimit => "rate_limit",
             Cause::Frozen => "frozen",
+            Cause::QueueFull => "queue_full",
+            Cause::QueueEmpty => "queue_empty",
+            Cause::QueueTimeout => "queue_timeout",
         }
     }
 }
@@ -317,6 +326,18 @@ pub struct CallRecord {
     /// The keys pressed in menus, in their order (row I14).
     #[serde(default)]
     pub keys: Vec<KeyRecord>,
+    /// The queue it waited in last, empty if none (row Q02).
+    #[serde(default)]
+    pub queue: String,
+    /// Milliseconds it waited in queues.
+    #[serde(default)]
+    pub wait_ms: u64,
+    /// Offers to agents.
+    #[serde(default)]
+    pub offers: u16,
+    /// The number of the agent who answered, empty if none.
+    #[serde(default)]
+    pub agent: String,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

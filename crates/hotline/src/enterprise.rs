@@ -27,6 +27,7 @@ pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, FLOW_SHAPES, Fault, Field, Key, Language, Named, Problem,
     SHAPES, Shape, Tree, Value, Wanted, read, read_flow,
 };
+pub use staff::{Agent, Announce, Needs, Queue, staff};
 pub use write::{to_yaml, write, write_flow};
 
 mod alarm;
@@ -36,6 +37,7 @@ mod compile;
 mod extension;
 mod flow;
 mod read;
+mod staff;
 mod write;
 
 /// The document. Names inside it (destinations, groups, schedules) are unique within their list.
@@ -79,6 +81,12 @@ pub struct Enterprise {
     /// Flows that numbers name, each as last published (row I08).
     #[serde(default)]
     pub flows: Vec<FlowDocument>,
+    /// Who takes calls.
+    #[serde(default)]
+    pub agents: Vec<Agent>,
+    /// Where callers wait for them.
+    #[serde(default)]
+    pub queues: Vec<Queue>,
     /// The 400 numbers.
     pub numbers: Vec<Number>,
 }
@@ -104,6 +112,8 @@ impl Enterprise {
             frozen: None,
             extensions: Vec::new(),
             flows: Vec::new(),
+            agents: Vec::new(),
+            queues: Vec::new(),
             numbers: Vec::new(),
         }
     }
@@ -422,6 +432,17 @@ pub enum Then {
     },
     /// End the call with the bare busy tone of the caller's own exchange: only a rule that says so does (row R18).
     Busy,
+    /// Wait for an agent in the named queue (row Q02). Without an exit of its own the call is refused there.
+    Queue {
+        /// The queue.
+        queue: String,
+        /// What follows where as many wait as may.
+        full: Option<Box<Then>>,
+        /// What follows where nobody who counts is there (row Q18).
+        empty: Option<Box<Then>>,
+        /// What follows the longest wait.
+        timeout: Option<Box<Then>>,
+    },
 }
 
 /// One share of a percentage rule.

@@ -58,7 +58,8 @@ impl Step {
             | StepKind::Password { .. }
             | StepKind::Challenge { .. }
             | StepKind::Set { .. }
-            | StepKind::SubFlow { .. } => 0,
+            | StepKind::SubFlow { .. }
+            | StepKind::Queue { .. } => 0,
             StepKind::Ask { ask } => ask.choices.len(),
             StepKind::Compare { matching, .. } => matching.is.len(),
             StepKind::Reach { group, .. } => usize::from(*group),
@@ -100,6 +101,26 @@ pub enum StepKind {
     Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
     /// Go into a flow; its steps follow.
     SubFlow { name: Span, next: StepNo },
+    /// Wait for an agent (row Q02).
+    Queue { queue: Span, exits: QueueExits },
+}
+
+/// Where a call goes on that no agent of a queue took; where nothing is said it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueExits {
+    /// As many wait as may.
+    pub full: Option<StepNo>,
+    /// Nobody who counts is there (row Q18).
+    pub empty: Option<StepNo>,
+    /// The longest wait is over.
+    pub timeout: Option<StepNo>,
+}
+
+impl QueueExits {
+    /// In the order full, empty, time-out.
+    pub(crate) fn new([full, empty, timeout]: [Option<StepNo>; 3]) -> Self {
+        Self { full, empty, timeout }
+    }
 }
 
 /// Why a step went where it went: values, so that a support person and a test read the same.
@@ -135,6 +156,8 @@ pub enum StepWhy {
     Compare { of: Word, held: bool },
     /// A flow begins.
     SubFlow { flow: Word },
+    /// A queue is joined.
+    Queue { queue: Word },
 }
 
 /// One step as walked.
@@ -170,6 +193,8 @@ pub enum Stop {
     Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
+    /// Wait in this queue.
+    Queue { queue: Word, exits: QueueExits },
 }
 
 /// What a walk may look at.
@@ -299,6 +324,10 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             (why, Turn::Stop(Stop::Reach { group: *group, busy: *busy, no_answer: *no_answer }))
         }
         StepKind::SubFlow { name, next } => (StepWhy::SubFlow { flow: word(name) }, Turn::Next(*next)),
+        StepKind::Queue { queue, exits } => {
+            let queue = word(queue);
+            (StepWhy::Queue { queue: queue.clone() }, Turn::Stop(Stop::Queue { queue, exits: *exits }))
+        }
     }
 }
 

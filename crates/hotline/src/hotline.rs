@@ -11,6 +11,7 @@ use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::{Flow, Step, StepNo};
 use crate::priority::Priorities;
+use crate::queue::Staff;
 use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
 
 /// All that decides a call to one number. What every decision reads comes first and stays together: most calls are to
@@ -76,6 +77,8 @@ pub struct Hotline {
     pub frozen: bool,
     /// The published flow that its steps are; none where they are rules.
     pub flow_of: Option<FlowOf>,
+    /// The enterprise's agents and queues, where some rule leads to a queue.
+    pub staff: Option<Arc<Staff>>,
 }
 
 /// Which flow a number's steps come from (row I08).

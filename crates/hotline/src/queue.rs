@@ -44,6 +44,8 @@ pub struct Floor {
     due: BTreeSet<(Mono, Due)>,
     told: VecDeque<(CallId, Told)>,
     kept: Kept,
+    /// Agents as they were kept before a restart, until an instant comes to count from.
+    remembered: BTreeMap<Box<str>, Box<str>>,
 }
 
 /// An agent with what is said of it.
@@ -199,6 +201,7 @@ impl Floor {
     /// Takes what a newer version of the document says of agents and queues. Whoever waits goes on waiting; an agent or
     /// queue that is gone takes nothing more.
     pub fn take_staff(&mut self, staff: &Staff, now: Now) {
+        self.catch_up(now);
         if staff.version <= self.version {
             return;
         }
@@ -268,8 +271,19 @@ impl Floor {
         queue.take_rules(rules, &mut self.callers);
     }
 
-    /// Takes back an agent as it was kept; one that is not known yet is known from the staff that follows.
-    pub fn take_agent(&mut self, number: &str, agent: Agent, now: Now) {
+    /// Takes back an agent as [`Floor::written`] gave it. It counts from the next instant that the floor is told.
+    pub fn remember(&mut self, number: &str, value: &str) {
+        self.remembered.insert(number.into(), value.into());
+    }
+
+    /// What is to be kept of an agent over a restart.
+    pub fn written(&self, number: &str, now: Now) -> Option<String> {
+        let place = self.by_number.get(number)?;
+        Some(self.posts[usize::from(*place)].agent.write(now))
+    }
+
+    /// An agent as it was kept; one that is not known yet is known from the staff that follows.
+    fn take_agent(&mut self, number: &str, agent: Agent, now: Now) {
         let rules = AgentRules::unknown(number);
         let place = match self.by_number.get(number) {
             Some(place) => *place,
@@ -424,6 +438,11 @@ impl Floor {
     }
 
     fn catch_up(&mut self, now: Now) {
+        while let Some((number, value)) = self.remembered.pop_first() {
+            if let Some(agent) = Agent::read(&value, now) {
+                self.take_agent(&number, agent, now);
+            }
+        }
         while let Some((at, due)) = self.due.first().copied() {
             if at > now.mono {
                 return;
@@ -442,7 +461,8 @@ impl Floor {
     /// The next step of a caller's needs begins.
     fn relax(&mut self, call: CallId, at: Mono, now: Now) {
         let Some(caller) = self.callers.get_mut(&call) else { return };
-        let queue = &mut self.queues[usize::from(caller.queue)];
+        let number = caller.queue;
+        let queue = &mut self.queues[usize::from(number)];
         let was_open = queue.open[usize::from(caller.step)].remove(&caller.turn);
         caller.step += 1;
         let step = caller.step;
@@ -450,7 +470,12 @@ impl Floor {
         self.due.extend(caller.relaxes_at.map(|at| (at, Due::Relax(call))));
         self.told.push_back((call, Told::Relaxed { step }));
         if was_open {
-            self.open_again(call, now);
+            return self.open_again(call, now);
+        }
+        let rings_all = self.queues[usize::from(number)].rules.strategy == Strategy::RingAll;
+        let more = if rings_all { self.choose(call, now) } else { Vec::new() };
+        if !more.is_empty() {
+            self.offer(call, &more, now);
         }
     }
 

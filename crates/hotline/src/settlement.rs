@@ -33,7 +33,7 @@ pub struct Settlement {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
-    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`.
+    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`, `agent/<number>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -128,6 +128,7 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         Fact::PasswordGiven { turn: Some(turn), .. } => lock(0, dated, *turn),
         Fact::PasswordMissed { calls, turn } => lock(*calls, dated, *turn),
         Fact::SuspectKept { place, value, turn } => Some(tenant::suspect_state(*place, value, *turn)),
+        Fact::AgentKept { agent, value, turn } => Some(tenant::agent_state(agent, value, *turn)),
         _ => None,
     };
     log.iter().filter_map(of).collect()

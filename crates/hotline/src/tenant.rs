@@ -21,6 +21,7 @@ use crate::barring::Barred;
 use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
 use crate::flow::StepNo;
+use crate::queue::Floor;
 use crate::settlement::TenantState;
 use crate::{Hotline, HotlineNumber, Money, Mono, Short, SpreadMap, Wall};
 
@@ -47,6 +48,8 @@ pub struct Tenant {
     purse: Purse,
     /// Orders what is remembered: a later change has a higher turn.
     turn: u64,
+    /// Its queues and agents; most have none.
+    floor: Option<Box<Floor>>,
 }
 
 /// How far each share or member is ahead or behind.
@@ -466,6 +469,21 @@ impl Tenant {
         keys.map(|key| TenantState { key, value: String::new(), position: self.turn + 1 }).collect()
     }
 
+    /// Its queues and agents, if there are any.
+    pub fn floor(&self) -> Option<&Floor> {
+        self.floor.as_deref()
+    }
+
+    /// Its queues and agents, to be changed. What they tell calls is in [`Floor::poll`].
+    pub fn floor_mut(&mut self) -> &mut Floor {
+        self.floor.get_or_insert_default()
+    }
+
+    /// The same where there are any.
+    pub fn known_floor_mut(&mut self) -> Option<&mut Floor> {
+        self.floor.as_deref_mut()
+    }
+
     /// The turn of the last change noted.
     pub fn turn(&self) -> u64 {
         self.turn
@@ -516,6 +534,9 @@ impl Tenant {
             }
             return;
         }
+        if let Some(number) = key.strip_prefix("agent/") {
+            return self.floor_mut().remember(number, value);
+        }
         if let Some(digits) = key.strip_prefix("phone/") {
             if let Some(used) = read_phone(value) {
                 self.set_phone(digits, used);
@@ -558,7 +579,8 @@ impl Tenant {
 
     /// Whether the tenant holds nothing that only memory knows: it may be forgotten and loaded again.
     pub fn is_idle(&self) -> bool {
-        self.calls_up == 0 && self.lines.is_empty() && self.purse.reserved.is_zero()
+        let floor_idle = self.floor.as_ref().is_none_or(|floor| floor.is_idle());
+        self.calls_up == 0 && self.lines.is_empty() && self.purse.reserved.is_zero() && floor_idle
     }
 
     /// Whether every sum is what its parts say; the simulator asks after each step.
@@ -702,6 +724,11 @@ pub fn is_of_caller(state: &TenantState, caller: &str) -> bool {
     let suspect = state.key.starts_with("suspect/") && state.value.split(';').next() == Some(caller);
     let lock = state.key.strip_prefix("lock/").and_then(|key| key.split_once('/'));
     suspect || lock.is_some_and(|(_, whose)| whose == caller && !state.value.is_empty())
+}
+
+/// The remembered agent.
+pub fn agent_state(number: &str, value: &str, turn: u64) -> TenantState {
+    TenantState { key: format!("agent/{number}"), value: value.to_owned(), position: turn }
 }
 
 /// The remembered use of a phone.

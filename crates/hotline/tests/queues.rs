@@ -99,12 +99,22 @@ fn r27_weights_are_exact_over_each_of_their_sums() {
 
 #[test]
 fn r28_needs_are_relaxed_step_by_step_over_10_000_calls() {
+    relax(Strategy::LongestIdle);
+}
+
+/// Who begins to fit while others ring is rung too.
+#[test]
+fn r28_r27_needs_are_relaxed_while_all_ring_over_10_000_calls() {
+    relax(Strategy::RingAll);
+}
+
+fn relax(strategy: Strategy) {
     let need = |level| Step { needs: [Need { skill: "粤语".into(), level }].into(), ms: 30_000 };
     let steps = [need(3), need(2), Step::default()];
     let levels = [5, 4, 3, 2, 2, 1, 0, 0, 0, 0];
     let agents =
         levels.iter().enumerate().map(|(number, level)| agent(number, &[("粤语", *level)])).collect();
-    let queue = QueueRules { steps: steps.into(), ..rules(Strategy::LongestIdle, &[1; 10]) };
+    let queue = QueueRules { steps: steps.into(), ..rules(strategy, &[1; 10]) };
     // The general account of the strategy knows no skills: chance decides there.
     let mut world = World::new(queue, agents, BUSY, 11);
     world.strategy = Strategy::Random;

@@ -27,7 +27,7 @@ impl Node {
             Action::EarlyMedia => self.early_media(id),
             Action::Play { leg, play, sound, repeat } => self.play(id, leg, play, sound, repeat),
             Action::StopPlay { leg } => self.tell_media(id, leg, |leg| media::Command::StopPlay { leg }),
-            Action::Dial { leg, place, way } => self.dial(id, leg, place, way),
+            Action::Dial { leg, way, .. } => self.dial(id, leg, way),
             // A 200 may have crossed our giving up: `bye` cancels an attempt and ends a dialog.
             Action::Cancel { leg } => {
                 self.leave_forks(id, leg);
@@ -175,10 +175,10 @@ impl Node {
         }
     }
 
-    fn dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<Arc<str>>) {
-        let dialled = self.try_dial(id, leg, place, way.as_deref());
+    fn dial(&mut self, id: SlotId, leg: LegNo, way: Option<Arc<str>>) {
+        let dialled = self.try_dial(id, leg, way.as_deref());
         if dialled.is_none() {
-            let kind = self.slots.get(id).map(|slot| slot.call.hotline().destination(place).kind);
+            let kind = self.slots.get(id).map(|slot| slot.call.destination_of(leg).kind);
             // A phone that is registered nowhere is as one that is switched off: 480, Q.850 20 (subscriber absent).
             let (outcome, status, q850) = match kind {
                 Some(DestinationKind::Extension) => (LegOutcome::NoAnswer, 480, Some(20)),
@@ -192,9 +192,8 @@ impl Node {
         }
     }
 
-    fn try_dial(&mut self, id: SlotId, leg: LegNo, place: u8, way: Option<&str>) -> Option<()> {
-        let hotline = self.slots.get(id)?.call.hotline().clone();
-        let destination = hotline.destination(place);
+    fn try_dial(&mut self, id: SlotId, leg: LegNo, way: Option<&str>) -> Option<()> {
+        let destination = self.slots.get(id)?.call.destination_of(leg).clone();
         let is_phone = destination.kind == DestinationKind::Extension;
         let bindings =
             if is_phone { self.phones.reached(&destination.number, self.now.mono) } else { Vec::new() };

@@ -346,6 +346,9 @@ impl Node {
         let mut desk =
             Desk { tenant, trunks: &mut self.carriers.view, tariffs: &tariffs, years: &self.holidays };
         let call = Call::begin(arrival, &mut desk, now);
+        if let Some(floor) = desk.tenant.known_floor_mut() {
+            self.floors.hear(&owner, floor);
+        }
         let silent = parked.profile.early_media == EarlyMedia::AnswerFirst;
         let theirs = offer.flatten();
         let told = self.listeners.told_of_media(parked.arriving.from.listener);
@@ -474,5 +477,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         priorities: Default::default(),
         frozen: false,
         flow_of: None,
+        staff: None,
     }
 }

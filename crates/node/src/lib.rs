@@ -15,6 +15,7 @@ mod arriving;
 mod books;
 mod carriers;
 mod describing;
+mod floors;
 mod help;
 mod keys;
 mod legs;
@@ -26,6 +27,7 @@ mod trial;
 
 pub use books::{Account, MonthOf};
 pub use carriers::{RegistrationStanding, TrunkConfig};
+pub use floors::AgentOrder;
 pub use help::HelpStep;
 pub use listeners::Listener;
 pub use node::{Config, Input, Node, Notice, Output, Totals};

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hotline::agent::Refusal;
 use hotline::calendar::HolidayYears;
-use hotline::call::{Action, CALLER, Call, Dated, Desk, Event, LegNo};
+use hotline::call::{Action, CALLER, Call, Dated, Desk, Event, Fact, LegNo};
 use hotline::cdr::LegOutcome;
 use hotline::flow::Chance;
 use hotline::rating::Tariffs;
@@ -22,6 +23,7 @@ use crate::arriving::{LOAD_MS_MAX, Parked};
 use crate::books::Books;
 use crate::carriers::{Carriers, RegistrationStanding, TrunkConfig};
 use crate::directory::{Directory, Place};
+use crate::floors::Floors;
 use crate::guard::{Banned, Guard, Limits, Standing};
 use crate::help::{HelpStep, Helps};
 use crate::journal::{Chunk, Record, Writer};
@@ -175,6 +177,9 @@ pub enum Notice {
     TrunkUnproven { trunk: Arc<str>, from: sip::Hop },
     /// A trunk was passed over because it may show no number for a call (row K06). A person should look.
     NoDisplay { call: CallId, trunk: Arc<str> },
+    /// An agent was set to rest because offers were not answered, or the phone is registered nowhere (row Q17). A supervisor
+    /// should look.
+    AgentRests { call: CallId, tenant: TenantId, agent: Arc<str>, how: Refusal },
 }
 
 /// Counts since the node began, for `/metrics`.
@@ -210,6 +215,7 @@ pub struct Node {
     pub(crate) by_call: BTreeMap<CallId, SlotId>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) echoes: VecDeque<(SlotId, Event)>,
+    pub(crate) floors: Floors,
     pub(crate) writer: Writer,
     pub(crate) chance: Chance,
     pub(crate) ports: Vec<Vec<Port>>,
@@ -261,6 +267,7 @@ impl Node {
             by_call: BTreeMap::new(),
             outputs: VecDeque::new(),
             echoes: VecDeque::new(),
+            floors: Floors::default(),
             writer: Writer::new(config.segment_bytes, config.position),
             chance: Chance::new(config.seed),
             ports: Vec::new(),
@@ -346,6 +353,7 @@ impl Node {
             self.tell(slot, event);
         }
         self.wake_calls();
+        self.serve_floors();
         self.wake_trials();
         self.refuse_stale_parked();
         self.probe_trunks();
@@ -410,13 +418,14 @@ impl Node {
 
     /// When to come back with [`Input::Tick`] at the latest.
     pub fn next_timeout(&self) -> Mono {
-        if !self.echoes.is_empty() {
+        if !self.echoes.is_empty() || self.floors.is_waiting() {
             return self.now.mono;
         }
         let parked = self.parked.values().flatten().map(|parked| parked.since + LOAD_MS_MAX).min();
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
         let sip = self.endpoint.next_timeout().map(Mono);
-        [parked, wakes, sip, self.carriers.next_timeout(self.now.mono), self.trials.next_timeout()]
+        let floors = self.floors.next_timeout();
+        [parked, wakes, sip, floors, self.carriers.next_timeout(self.now.mono), self.trials.next_timeout()]
             .into_iter()
             .flatten()
             .fold(self.heartbeat_at, Mono::min)
@@ -437,6 +446,9 @@ impl Node {
                 years: &self.holidays,
             };
             run(&mut slot.call, &mut desk, now);
+            if let Some(floor) = tenant.known_floor_mut() {
+                self.floors.hear(&owner, floor);
+            }
         }
         self.note_facts(&mut slot, id);
         while let Some(action) = slot.call.poll_action() {
@@ -456,9 +468,14 @@ impl Node {
         if new.is_empty() {
             return;
         }
-        let answered = new.iter().any(|dated| matches!(dated.fact, hotline::call::Fact::Answered));
+        let answered = new.iter().any(|dated| matches!(dated.fact, Fact::Answered));
         for dated in new {
-            if let hotline::call::Fact::TrunksPassed { passed, .. } = &dated.fact {
+            if let Fact::OfferOver { agent, how, rests: true, .. } = &dated.fact {
+                let (tenant, agent) = (slot.call.hotline().tenant.clone(), agent.clone());
+                let notice = Notice::AgentRests { call: slot.id, tenant, agent, how: *how };
+                self.outputs.push_back(Output::Notice(notice));
+            }
+            if let Fact::TrunksPassed { passed, .. } = &dated.fact {
                 let refused = passed.iter().filter(|(_, pass)| *pass == hotline::trunk::Pass::NoDisplay);
                 let notice =
                     |(trunk, _): &(Arc<str>, _)| Notice::NoDisplay { call: slot.id, trunk: trunk.clone() };

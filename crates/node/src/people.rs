@@ -12,6 +12,7 @@ use hotline::{Hotline, HotlineNumber, Money, TenantId};
 use crate::books::Account;
 use crate::carriers::TrunkConfig;
 use crate::directory::Entry;
+use crate::floors::AgentOrder;
 use crate::node::Node;
 
 /// A committed change.
@@ -27,6 +28,8 @@ pub enum Change {
     Credit { tenant: TenantId, amount: Money },
     /// A caller asked to be forgotten: nothing says any more who answered (row R15).
     ForgetCaller { tenant: TenantId, caller: String },
+    /// An agent logs in or out, rests or is ready again (row Q10).
+    Agent(Box<AgentOrder>),
     /// The provider's trunks.
     Trunks(Vec<TrunkConfig>),
     /// The provider's plans.
@@ -72,6 +75,7 @@ impl Node {
                     tenant.credit(amount);
                 }
             }
+            Change::Agent(order) => self.obey_agent(&order),
             Change::ForgetCaller { tenant, caller } => {
                 if let Some(tenant) = self.books.tenant(&tenant) {
                     tenant.forget_caller(&caller);

@@ -184,16 +184,21 @@ impl Phones {
         }
     }
 
+    /// What would be kept of a phone that is reached by these ways; `None` for one that nobody knows.
+    pub fn kept_at(&self, user: &str, ways: Vec<Way>) -> Option<Kept> {
+        let Known { ha1, .. } = self.known.get(user)?;
+        Some(Kept { user: user.to_owned(), password: number_of(ha1), ways })
+    }
+
     /// What of a phone outlives the process.
     fn kept_of(&self, user: &str, now: Now) -> Option<Kept> {
-        let Known { ha1, .. } = self.known.get(user)?;
         let datagrams = |binding: &&Binding| binding.flow.transport == Transport::Udp;
         let way = |binding: &Binding| Way {
             binding: binding.clone(),
             until: Wall(now.wall.0 + binding.expires_at_ms.saturating_sub(now.mono.0) as i64),
         };
         let ways = self.registrar.location.of(user, now.mono.0).filter(datagrams).map(way).collect();
-        Some(Kept { user: user.to_owned(), password: number_of(ha1), ways })
+        self.kept_at(user, ways)
     }
 
     /// Has a user looked at when its turn comes.

@@ -200,9 +200,8 @@ impl Bridge {
     fn own(&mut self, leg: LegId, sound: &Sound) -> Found {
         match (sound, self.tenants.get(&leg)) {
             (Sound::Prompt(name), Some(tenant)) => self.shelf.find(tenant, name),
-            (Sound::Prompt(_), None) | (Sound::Ringback | Sound::Warning | Sound::Pieces(_), _) => {
-                Found::Nothing
-            }
+            (Sound::Prompt(_), None)
+            | (Sound::Ringback | Sound::Warning | Sound::Pieces(_) | Sound::Music, _) => Found::Nothing,
         }
     }
 
@@ -309,6 +308,7 @@ fn playing(leg: LegId, play: PlayId, sound: &Sound, repeat: Repeat) -> Option<me
         Sound::Prompt(name) => media::Sound::Prompt(media::prompts::by_name(name)?),
         Sound::Ringback => media::Sound::Tone(ToneId::Ringback),
         Sound::Warning => media::Sound::Tone(ToneId::Warning),
+        Sound::Music => media::Sound::Prompt(media::prompts::HOLD_MUSIC),
         Sound::Pieces(names) => {
             let prompts: Option<_> = names.iter().map(|name| media::prompts::by_name(name)).collect();
             return Some(media::Command::PlayAll { leg, play, prompts: prompts? });

@@ -494,6 +494,9 @@ impl Turns {
                 meters.displays_refused.add(1);
                 tracing::warn!(%call, %trunk, "a trunk may show no number for this call and was passed over");
             }
+            Notice::AgentRests { call, tenant, agent, how } => {
+                tracing::warn!(%call, %tenant, %agent, ?how, "an agent was set to rest");
+            }
             Notice::OutboundRefused { tenant, extension, dialled, shown: Some(shown) } => {
                 meters.outbound_as_hotline.add(1);
                 let dialled = mask.show(&dialled);

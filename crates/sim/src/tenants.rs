@@ -5,13 +5,16 @@ mod flows;
 
 pub use flows::ASKED;
 
+use hotline::agent::{State, WrapUp};
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BalanceEnd, BlockEntry, CallerMemory, Condition, Destination, DestinationKind, Enterprise,
-    Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions, NamedSchedule, Number, Recording,
-    Ringback, Rule, Share, ShareMode, Strategy, Then,
+    AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallerMemory, Condition, Destination,
+    DestinationKind, Enterprise, Extension, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions,
+    NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Secret, Share, ShareMode, Strategy, Then,
+    phone_user,
 };
+use hotline::trunk::Srtp;
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
 use crate::dice::Dice;
@@ -69,6 +72,63 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     if own.chance(300) {
         enterprise.flows = flows::flows(&mut own);
         enterprise.numbers[0].flow = Some(flows::MAIN.to_owned());
+    }
+    if dice.chance(500) { with_queue(enterprise, dice) } else { enterprise }
+}
+
+/// The same with agents and a queue, to which some of its numbers lead.
+fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
+    let count = dice.within(1, 6);
+    for at in 0..count {
+        let (number, skills) =
+            (format!("{}", 801 + at), [("mandarin".to_owned(), 1 + (at % 4) as u8)].into());
+        let secret = Secret::of(&phone_user(&enterprise.id, &number), "correct horse");
+        let agent = Agent {
+            number: format!("{}", 8_001 + at),
+            name: number.clone(),
+            extension: number.clone(),
+            skills,
+        };
+        enterprise.extensions.push(Extension { name: number.clone(), number, secret, srtp: Srtp::Off });
+        enterprise.agents.push(agent);
+    }
+    let members: Vec<String> = enterprise.agents.iter().map(|agent| agent.number.clone()).collect();
+    let need = |level| Needs { skills: [("mandarin".to_owned(), level)].into(), s: Some(7) };
+    let states = |dice: &mut Dice| {
+        let lists: [&[State]; 4] =
+            [&[], &[State::Off], &[State::Off, State::Rest], &[State::Off, State::AfterWork]];
+        dice.pick(&lists).to_vec()
+    };
+    enterprise.queues.push(Queue {
+        strategy: *dice.pick(&STRATEGIES),
+        weights: members.iter().cloned().zip(1..).collect(),
+        members,
+        patience_s: dice.within(5, 90) as u16,
+        size_max: dice.within(1, 6) as u16,
+        ring_s: dice.within(5, 15) as u16,
+        wrap_up: match dice.within(0, 3) {
+            0 => WrapUp::Forced { ms: 8_000 },
+            1 => WrapUp::Optional { ms_max: Some(20_000) },
+            _ => WrapUp::None,
+        },
+        misses_max: dice.within(0, 3) as u8,
+        join_empty: states(dice),
+        leave_empty: states(dice),
+        needs: if dice.chance(300) { vec![need(3), need(2)] } else { Vec::new() },
+        announce: dice.chance(300).then_some(Announce { every_s: 10, position_max: 9, minutes_max: 9 }),
+        answer: dice.chance(600),
+        ..Queue::new("wait", &[])
+    });
+    for number in &mut enterprise.numbers {
+        let exit = |dice: &mut Dice| match dice.within(0, 3) {
+            0 => Some(Box::new(Then::Dial("all".into()))),
+            1 => Some(Box::new(Then::HangUp { prompt: Some("closed".into()) })),
+            _ => None,
+        };
+        if dice.chance(700) {
+            let (full, empty, timeout) = (exit(dice), exit(dice), exit(dice));
+            number.otherwise = Then::Queue { queue: "wait".into(), full, empty, timeout };
+        }
     }
     enterprise
 }

@@ -2,6 +2,7 @@
 //! everything, so a world that fails can be lived again. It refuses to help the node in any way the server does not.
 
 mod deeds;
+mod floor;
 mod life;
 mod stage;
 mod turn;

@@ -101,6 +101,15 @@ scenarios! {
     i15_the_ring_is_cut_by_the_answer
     n6_a_flood_of_keys
     n17_the_trunk_changes_in_mid_call
+    q01_a_free_agent_has_the_call
+    q02_full_empty_and_time_out_have_exits
+    q10_states_have_reasons_and_add_up
+    q11_after_work_is_forced_or_ends_early
+    q16_a_caller_cut_off_keeps_the_place
+    q17_q25_missed_is_not_rejected
+    q18_who_waits_leaves_with_the_last_agent
+    q24_the_node_dies_and_nobody_is_stuck
+    q21_position_and_wait_are_told
     r04_an_edit_touches_the_next_call
     r05_in_the_order_written
     r07_in_turn
@@ -134,6 +143,8 @@ scenarios! {
     r27_all_ring_at_once
     r27_by_weight
     r27_longest_idle
+    r27_all_agents_ring
+    r28_needs_are_relaxed
     r30_our_own_number_is_shown
     r32_a_list_raises_its_callers
     r31_who_rejected_is_not_rung_again

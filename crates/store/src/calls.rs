@@ -24,7 +24,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
-         priority, flow, flow_version, keys)",
+         priority, flow, flow_version, keys, queue, wait_ms, offers, agent)",
         "on conflict do nothing",
     )
 });
@@ -64,7 +64,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(43);
+    let mut values = Vec::with_capacity(47);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -106,6 +106,10 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         record.flow.as_str().into(),
         record.flow_version.into(),
         keys_text(&record.keys).into(),
+        record.queue.as_str().into(),
+        record.wait_ms.into(),
+        u32::from(record.offers).into(),
+        record.agent.as_str().into(),
     ]);
     values
 }
@@ -293,7 +297,8 @@ impl Store {
                    area_code, carrier, region_source, answered_by, destination, started_at, answered_at, \
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
-                   legs, node, position, log, password, priority, flow, flow_version, keys from call where call_id = $1";
+                   legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent \
+                   from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
         };
@@ -364,6 +369,10 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         flow: row.text("flow")?,
         flow_version: row.count("flow_version")?,
         keys: read_keys(row)?,
+        queue: row.text("queue")?,
+        wait_ms: row.count("wait_ms")?,
+        offers: row.count("offers")?,
+        agent: row.text("agent")?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

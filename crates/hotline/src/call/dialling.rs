@@ -305,6 +305,7 @@ impl Call {
         let leg = self.legs.len() as LegNo + 1;
         self.legs.push(super::Leg {
             place,
+            agent: None,
             state: LegState::Trying,
             line: true,
             trunk: way.clone(),
@@ -427,7 +428,7 @@ impl Call {
         }
     }
 
-    fn give_up(&mut self, leg: LegNo, outcome: LegOutcome, now: Mono) {
+    pub(super) fn give_up(&mut self, leg: LegNo, outcome: LegOutcome, now: Mono) {
         self.leg_mut(leg).state = LegState::GivenUp;
         self.note(Fact::LegFailed { leg, outcome, status: 0, q850: None }, now);
         self.actions.push_back(super::Action::Cancel { leg });
@@ -459,6 +460,10 @@ impl Call {
     pub(super) fn give_up_ringing(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         let dialling = match std::mem::replace(&mut self.state, State::Over) {
             State::Dialling(dialling) => dialling,
+            State::Waiting => {
+                self.state = State::Waiting;
+                return self.offer_rang_out(leg, desk, now);
+            }
             other => return self.state = other,
         };
         if !dialling.tries(leg) {
@@ -541,7 +546,7 @@ impl Call {
     }
 
     /// The target's 200: our own 200 follows in the same turn, whatever happens after it.
-    fn target_answered(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn target_answered(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.disarm(Timer::Ring(leg));
         self.leg_mut(leg).state = LegState::Answered;
         self.leg_mut(leg).answered = Some(now);

@@ -59,7 +59,8 @@ impl Call {
             | Event::NoCapacity
             | Event::AnswerLost
             | Event::Stopped
-            | Event::Timeout => {}
+            | Event::Timeout
+            | Event::Queue(_) => {}
         }
     }
 
@@ -118,6 +119,7 @@ impl Call {
     /// what is paid when no more could be held.
     pub(super) fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
+        self.leave_floor(desk, now);
         self.note(Fact::HungUp { cause, by, until }, now);
         if self.admission().is_some() {
             desk.tenant.hang_up(self.hotline.number, &self.caller);
@@ -204,8 +206,12 @@ fn treatment(cause: Cause) -> Treatment {
         Cause::MonthCostCap | Cause::MonthCallCap | Cause::BalanceTooLow | Cause::Frozen => {
             of(Some("cap_reached"), 480, 21)
         }
-        Cause::ConcurrencyLimit | Cause::RateLimit | Cause::AllBusy => of(Some("all_busy"), 486, 17),
-        Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit => of(Some("no_answer"), 480, 19),
+        Cause::ConcurrencyLimit | Cause::RateLimit | Cause::AllBusy | Cause::QueueFull => {
+            of(Some("all_busy"), 486, 17)
+        }
+        Cause::NoAnswer | Cause::NoTarget | Cause::ForwardLimit | Cause::QueueEmpty | Cause::QueueTimeout => {
+            of(Some("no_answer"), 480, 19)
+        }
         Cause::TrunkFailed | Cause::NoTariff | Cause::NoCapacity | Cause::NodeStopped => of(None, 503, 41),
         Cause::NoCommonCodec => of(None, 488, 88),
         Cause::FlowHangUp => of(None, 480, 31),

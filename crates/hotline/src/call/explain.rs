@@ -3,6 +3,7 @@
 
 use super::{Action, Arrival, CALLER, Call, Dated, Desk, Event, Key, Sound};
 use crate::cdr::LegOutcome;
+use crate::queue::{Floor, Told};
 use crate::{Mono, Now, Wall};
 
 /// How the bound numbers answer in a dry run; whoever is not named answers after 3 s.
@@ -34,12 +35,28 @@ pub fn explain(arrival: Arrival, answers: &Answers, desk: &mut Desk<'_>, now: No
         while let Some(action) = call.poll_action() {
             world.answer(&call, action, at);
         }
-        let Some((due, event)) = world.next(call.next_timeout()) else { break };
+        if let Some(told) = told(&call, desk) {
+            let wall = Wall(now.wall.0 + at.since_ms(now.mono) as i64);
+            call.handle(Event::Queue(told), desk, Now { mono: at, wall });
+            continue;
+        }
+        let floor = desk.tenant.floor().and_then(Floor::next_timeout).filter(|_| call.is_waiting());
+        let timeout = call.next_timeout().into_iter().chain(floor).min();
+        let Some((due, event)) = world.next(timeout) else { break };
         at = at.max(due);
         let wall = Wall(now.wall.0 + at.since_ms(now.mono) as i64);
+        if let Some(floor) = desk.tenant.known_floor_mut() {
+            floor.handle_timeout(Now { mono: at, wall });
+        }
         call.handle(event, desk, Now { mono: at, wall });
     }
     call.log().to_vec()
+}
+
+/// What the floor tells this call; what it tells others is theirs.
+fn told(call: &Call, desk: &mut Desk<'_>) -> Option<Told> {
+    let floor = desk.tenant.known_floor_mut()?;
+    std::iter::from_fn(|| floor.poll()).find(|(of, _)| *of == call.id()).map(|(_, told)| told)
 }
 
 /// The far ends of a dry run: what will happen, and when.

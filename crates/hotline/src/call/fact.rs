@@ -1,6 +1,9 @@
 //! The log of a call: dated facts, in the order they became true. The record is a fold of it; the journal keeps it;
 //! `explain` prints it; the simulator asserts on it.
 
+use super::Unqueued;
+use crate::agent::Refusal;
+use crate::queue::NoPlace;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -164,6 +167,22 @@ pub enum Fact {
     KeyPressed { step: Word, keys: Arc<str> },
     /// No key came in time, for the so-manieth time.
     KeyAwaited { step: Word, tries: u8 },
+    /// It waits in a queue; the wait of an earlier call may be credited (rows Q02, Q16).
+    Queued { queue: Arc<str>, position: u32, credited_ms: u64 },
+    /// It cannot wait there.
+    NotQueued { queue: Arc<str>, why: NoPlace },
+    /// It is offered to an agent, by number, whose phone this leg rings.
+    Offered { leg: LegNo, agent: Arc<str> },
+    /// An offer came to nothing; `rests` if the agent is set to rest for it (rows Q17, Q25).
+    OfferOver { leg: LegNo, agent: Arc<str>, how: Refusal, rests: bool },
+    /// What is asked of agents is relaxed to this step, counted from 0 (row R28).
+    Relaxed { step: u8 },
+    /// The caller was told its place, and how long it may take (row Q21).
+    PlaceTold { position: Option<u32>, minutes: Option<u32> },
+    /// It waits no longer.
+    Unqueued { queue: Arc<str>, why: Unqueued, waited_ms: u64 },
+    /// What is kept of an agent over a restart.
+    AgentKept { agent: Arc<str>, value: String, turn: u64 },
 }
 
 /// An attempt to reach a bound number.

@@ -42,6 +42,10 @@ struct Folding<'a> {
     areas: Vec<&'a str>,
     leg_answers: Vec<Option<Mono>>,
     ended: bool,
+    /// Since when it waits in a queue.
+    waits: Option<Mono>,
+    /// The agent that each leg rings, of those that ring one.
+    agents: Vec<(LegNo, &'a str)>,
 }
 
 impl<'a> Folding<'a> {
@@ -74,6 +78,10 @@ impl<'a> Folding<'a> {
             flow: String::new(),
             flow_version: 0,
             keys: Vec::new(),
+            queue: String::new(),
+            wait_ms: 0,
+            offers: 0,
+            agent: String::new(),
             recording: None,
             recording_cut: false,
             quality: None,
@@ -91,6 +99,8 @@ impl<'a> Folding<'a> {
             areas: Vec::new(),
             leg_answers: Vec::new(),
             ended: false,
+            waits: None,
+            agents: Vec::new(),
         }
     }
 
@@ -135,6 +145,18 @@ impl<'a> Folding<'a> {
                 self.record.keys.push(KeyRecord { step, keys, at });
             }
             Fact::NotAnswered => self.not_answered(),
+            Fact::Queued { queue, .. } => {
+                self.waits = Some(at);
+                self.record.queue = queue.to_string();
+            }
+            Fact::Offered { leg, agent } => {
+                self.record.offers += 1;
+                self.agents.push((*leg, agent));
+            }
+            Fact::Unqueued { waited_ms, .. } => {
+                self.waits = None;
+                self.record.wait_ms += waited_ms;
+            }
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)
             | Fact::Barred { .. }
@@ -162,7 +184,12 @@ impl<'a> Folding<'a> {
             | Fact::PasswordMissed { .. }
             | Fact::ChallengePassed { .. }
             | Fact::SuspectKept { .. }
-            | Fact::KeyAwaited { .. } => {}
+            | Fact::KeyAwaited { .. }
+            | Fact::NotQueued { .. }
+            | Fact::OfferOver { .. }
+            | Fact::Relaxed { .. }
+            | Fact::PlaceTold { .. }
+            | Fact::AgentKept { .. } => {}
         }
     }
 
@@ -233,12 +260,15 @@ impl<'a> Folding<'a> {
             (LegOutcome::Answered, 200, Some(wall), wall);
         let (dialled, destination) = (leg.dialled.clone(), leg.destination.clone());
         (self.record.answered_by, self.record.destination) = (dialled, destination);
+        let agent = self.agents.iter().find(|(known, _)| *known == number);
+        self.record.agent = agent.map(|(_, agent)| (*agent).to_owned()).unwrap_or_default();
     }
 
     fn not_answered(&mut self) {
         (self.answered, self.joined) = (None, None);
         (self.record.answered_at, self.record.joined_at) = (None, None);
         (self.record.answered_by, self.record.destination) = (String::new(), String::new());
+        self.record.agent = String::new();
     }
 
     fn leg_over(&mut self, number: LegNo, at: Mono) {
@@ -269,6 +299,8 @@ impl<'a> Folding<'a> {
             ChargingFrom::TwoParty => joined_ms,
         };
         (self.record.talk_ms, self.record.sale_ms) = (talk_ms, charged_ms);
+        // Its node died while it waited: it did so to the end.
+        self.record.wait_ms += span(self.waits);
         self.record.ended_at = self.wall(self.until);
         self.record.status = status(&self.record);
         Folded {
@@ -302,8 +334,8 @@ fn status(record: &CallRecord) -> AnswerStatus {
         | Cause::NumberNotInService
         | Cause::FlowHangUp
         | Cause::FlowBusy => AnswerStatus::Barred,
-        Cause::AllBusy => AnswerStatus::Busy,
-        Cause::NoAnswer => AnswerStatus::NoAnswer,
+        Cause::AllBusy | Cause::QueueFull => AnswerStatus::Busy,
+        Cause::NoAnswer | Cause::QueueEmpty | Cause::QueueTimeout => AnswerStatus::NoAnswer,
         // The last attempt decides what the chain ended with.
         Cause::ForwardLimit => match record.legs.last().map(|leg| leg.outcome) {
             Some(LegOutcome::Busy | LegOutcome::Rejected) => AnswerStatus::Busy,

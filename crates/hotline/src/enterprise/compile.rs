@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 pub(super) use flow::FLOWS_DEEP_MAX;
 
-use super::{Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then, phone_user};
+use super::{
+    Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then, phone_user, staff,
+};
 use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
-use crate::flow::{Flow, Step, StepKind, StepNo};
+use crate::flow::{Flow, QueueExits, Step, StepKind, StepNo};
 use crate::hotline::{CrisisGate, Destination, Group};
 use crate::priority::Priorities;
 use crate::region::RegionSet;
@@ -59,6 +61,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
     let (duties, schedules) = duties(enterprise, number);
     let bound = number.destinations.iter().map(|written| destination(&enterprise.id, written, &duties));
     let forward = |names: &[String]| names.iter().filter_map(|name| place_of(number, name)).collect();
+    let queues = layout.steps.iter().any(|step| matches!(step.kind, StepKind::Queue { .. }));
     Hotline {
         tenant: enterprise.id.clone(),
         number: number.number,
@@ -89,6 +92,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         priorities: Priorities::compile(&enterprise.caller_lists),
         frozen: enterprise.frozen.is_some(),
         flow_of,
+        staff: queues.then(|| Arc::new(staff(enterprise, version))),
     }
 }
 
@@ -237,6 +241,10 @@ impl<'a> Layout<'a> {
             Then::Play { then, .. } => 1 + self.length(then),
             Then::Percentage { shares, .. } => 1 + shares.len() as StepNo,
             Then::Dial(_) | Then::HangUp { .. } | Then::Busy => 1,
+            Then::Queue { full, empty, timeout, .. } => {
+                let exits = [full, empty, timeout].into_iter().flatten();
+                1 + exits.map(|then| self.length(then)).sum::<StepNo>()
+            }
         }
     }
 
@@ -310,7 +318,23 @@ impl<'a> Layout<'a> {
                 self.lay(rule, StepKind::HangUp { prompt });
             }
             Then::Busy => self.lay(rule, StepKind::Busy),
+            Then::Queue { queue, full, empty, timeout } => {
+                self.lay_queue(rule, queue, [full, empty, timeout].map(Option::as_deref));
+            }
         }
+    }
+
+    /// A queue, then its exits one after the other.
+    fn lay_queue(&mut self, rule: Span, queue: &str, exits: [Option<&Then>; 3]) {
+        let queue = self.words.place(queue);
+        let mut next = self.here() + 1;
+        let places = exits.map(|exit| {
+            let place = exit.map(|_| next);
+            next += exit.map_or(0, |exit| self.length(exit));
+            place
+        });
+        self.lay(rule, StepKind::Queue { queue, exits: QueueExits::new(places) });
+        exits.into_iter().flatten().for_each(|exit| self.lay_then(rule, exit));
     }
 
     /// The steps of a final treatment, which no rule leads to.
@@ -419,6 +443,7 @@ mod tests {
                 }
                 Stop::HangUp { prompt } => break format!("hang up {}", prompt.as_deref().unwrap_or("")),
                 Stop::Busy => break "busy".to_owned(),
+                Stop::Queue { queue, .. } => break format!("queue {queue}"),
                 Stop::Loop => break "loop".to_owned(),
             }
         };

@@ -11,6 +11,7 @@ mod flow;
 mod hours;
 mod numbers;
 mod problem;
+mod queues;
 mod reader;
 mod rules;
 mod tree;
@@ -27,6 +28,7 @@ pub(super) use hours::DAYS;
 pub(super) use numbers::{
     KINDS, LINES, MEMORY_HOURS, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,
 };
+pub(super) use queues::{STATES, WRAP_UPS, WrapUpMode, usual_announce};
 pub(super) use rules::MODES;
 
 use std::collections::BTreeMap;
@@ -178,6 +180,8 @@ impl Reader<'_> {
         let limits = self.limits(object.field("limits"));
         let (extensions, extension_numbers) = self.extensions(&object, named.as_ref().map(|(id, _)| id));
         let mut lists = self.lists(&object);
+        let agents = self.agents(&object, &extension_numbers);
+        let queues = agents.as_ref().and_then(|(_, numbers)| self.queues(&object, numbers));
         lists.extensions = extension_numbers;
         let schedules = self.items(object.field("schedules"), Counted::Entries, LISTS_MAX);
         let schedules: Vec<_> = schedules.iter().map(|at| self.schedule(at)).collect();
@@ -211,6 +215,8 @@ impl Reader<'_> {
             frozen,
             extensions: extensions.into_iter().collect::<Option<_>>()?,
             flows: Vec::new(),
+            agents: agents?.0,
+            queues: queues?,
             numbers: numbers?,
         };
         self.check_flows(&mut enterprise, &flows?);
@@ -285,6 +291,7 @@ impl Reader<'_> {
             callers: self.names(object.field("callers").as_ref(), Named::Callers),
             extensions: Names::new(),
             flows: Names::new(),
+            queues: self.names(object.field("queues").as_ref(), Named::Queue),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod barring;
 mod flow;
+mod queues;
 mod yaml;
 
 pub use flow::write_flow;
@@ -58,6 +59,8 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .maybe("frozen", enterprise.frozen.map(|since| text(&since.beijing().to_string())))
         .items("extensions", &enterprise.extensions, extension)
         .items("flows", &enterprise.flows, write_flow)
+        .items("agents", &enterprise.agents, queues::agent)
+        .items("queues", &enterprise.queues, queues::queue)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
         .map()
 }
@@ -202,6 +205,12 @@ fn then(written: &Then) -> Tree {
                 .map()
         }
         Then::Busy => text("busy"),
+        Then::Queue { queue, full, empty, timeout } => Fields::new()
+            .with("queue", text(queue))
+            .maybe("full", full.as_deref().map(then))
+            .maybe("empty", empty.as_deref().map(then))
+            .maybe("timeout", timeout.as_deref().map(then))
+            .map(),
         Then::HangUp { prompt: None } => text("hang_up"),
         Then::HangUp { prompt: Some(prompt) } => Fields::new().with("hang_up", text(prompt)).map(),
     }

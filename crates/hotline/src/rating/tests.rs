@@ -101,6 +101,10 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         flow: String::new(),
         flow_version: 0,
         keys: Vec::new(),
+        queue: String::new(),
+        wait_ms: 0,
+        offers: 0,
+        agent: String::new(),
         recording_cut: false,
         quality: None,
         legs: vec![

@@ -1,5 +1,7 @@
 //! Facts of a call as sentences, and its SIP messages as a ladder. The same sentences tell a real call and a dry run.
 
+pub mod queue;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,6 +68,9 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::Nuisance => "骚扰来电",
         Cause::ChallengeFailed => "未通过按键验证",
         Cause::Frozen => "企业已冻结",
+        Cause::QueueFull => "队列已满",
+        Cause::QueueEmpty => "队列无人值守",
+        Cause::QueueTimeout => "排队超时",
     };
     let en = match cause {
         Cause::HangUp => "hung up",
@@ -101,6 +106,9 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::Nuisance => "a nuisance caller",
         Cause::ChallengeFailed => "the key asked for was not pressed",
         Cause::Frozen => "the enterprise is frozen",
+        Cause::QueueFull => "the queue is full",
+        Cause::QueueEmpty => "nobody serves the queue",
+        Cause::QueueTimeout => "waited too long in the queue",
     };
     context.pick(zh, en)
 }
@@ -402,7 +410,7 @@ impl Teller<'_> {
                 self.pick("通过按键验证".into(), "the key asked for was pressed".into())
             }
             Fact::Over => self.pick("全部释放".into(), "nothing of it is left".into()),
-            _ => String::new(),
+            other => queue::fact(self.context, other),
         }
     }
 
@@ -451,6 +459,7 @@ impl Teller<'_> {
             StepWhy::Challenge { asked: false } => {
                 self.pick("不需要按键验证".into(), "no key has to be pressed".into())
             }
+            StepWhy::Queue { queue } => self.pick(format!("排队 {queue}"), format!("queue {queue}")),
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
             StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),
             StepWhy::Ask { kind } => {

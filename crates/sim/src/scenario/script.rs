@@ -2,14 +2,17 @@
 
 mod flow;
 
+use hotline::agent::{Rest, State, WrapUp};
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallerMemory, Condition, Crisis, CrisisThen,
-    Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope, NamedCallers, NamedCode,
-    NamedRegions, NamedSchedule, Nuisance, Number, Password, RegionBarring, RegionMode, Ringback, Rule,
-    Secret, Share, ShareMode, Strategy, Then, UnknownRegion, phone_user,
+    AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallerMemory, Condition,
+    Crisis, CrisisThen, Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope,
+    NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number, Password, Queue,
+    RegionBarring, RegionMode, Ringback, Rule, Secret, Share, ShareMode, Strategy, Then, UnknownRegion,
+    phone_user,
 };
+use hotline::queue::Order;
 use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown, Srtp};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
@@ -159,6 +162,8 @@ pub enum What {
     Edit(Box<Enterprise>),
     /// The enterprise pays in.
     TopUp(Money),
+    /// An agent, by number, logs in or out, rests or is ready again.
+    Agent { number: String, order: Order },
     /// The enterprise has a caller forgotten.
     Forget(String),
     /// The provider gives a plan a version with another price of a minute, which holds from an instant on.
@@ -216,7 +221,7 @@ impl Script {
             return self.take_time(milliseconds(at)?, rest, number);
         }
         match first {
-            "cdr" | "records" | "balance" | "outbound_refused" => {
+            "cdr" | "records" | "balance" | "outbound_refused" | "desk" => {
                 let words = line.split_whitespace().map(str::to_owned).collect();
                 self.claims.push(Claim { number, words });
             }
@@ -262,6 +267,9 @@ impl Script {
         }
         let (name, deed) = event.split_once(' ')?;
         let name = name.to_owned();
+        if let Some(order) = order(deed.trim()) {
+            return Some(What::Agent { number: name, order });
+        }
         if let Some(dialled) = deed.trim().strip_prefix("dials ") {
             let (dialled, shown) = match dialled.split_once(" as=") {
                 Some((dialled, shown)) => (dialled, Some(shown.to_owned())),
@@ -315,6 +323,20 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             let (name, number) = (name.to_owned(), number.trim().to_owned());
             let secret = Secret::of(&phone_user(&enterprise.id, &number), PASSWORD);
             enterprise.extensions.push(Extension { name, number, secret, srtp: Srtp::Off });
+        }
+        "agent" => {
+            let agent = agent(enterprise, rest)?;
+            match enterprise.agents.iter_mut().find(|known| known.number == agent.number) {
+                Some(known) => *known = agent,
+                None => enterprise.agents.push(agent),
+            }
+        }
+        "queue" => {
+            let queue = queue(rest)?;
+            match enterprise.queues.iter_mut().find(|known| known.name == queue.name) {
+                Some(known) => *known = queue,
+                None => enterprise.queues.push(queue),
+            }
         }
         "hours" => {
             let (name, hours) = rest.split_once(' ')?;
@@ -489,6 +511,105 @@ fn group(rest: &str) -> Option<Group> {
     })
 }
 
+/// `NUMBER EXTENSION [SKILL=LEVEL]…`.
+fn agent(enterprise: &Enterprise, rest: &str) -> Option<Agent> {
+    let mut words = rest.split_whitespace();
+    let (number, name) = (words.next()?, words.next()?);
+    let extension = enterprise.extensions.iter().find(|extension| extension.name == name)?;
+    let skill = |word: &str| {
+        let (skill, level) = word.split_once('=')?;
+        Some((skill.to_owned(), level.parse().ok()?))
+    };
+    Some(Agent {
+        number: number.to_owned(),
+        name: name.to_owned(),
+        extension: extension.number.clone(),
+        skills: words.map(skill).collect::<Option<_>>()?,
+    })
+}
+
+/// `NAME AGENT[:WEIGHT]… [STRATEGY] [patience=60s] [size=2] [ring=20s] [wrap_up=none|optional[:30s]|forced:30s] [misses=3]
+/// [join_empty=off+rest] [leave_empty=off] [needs=SKILL:LEVEL:30s+…] [talk=60s] [announce=30s] [music=PROMPT] [early]`.
+fn queue(rest: &str) -> Option<Queue> {
+    let mut words = rest.split_whitespace();
+    let mut queue = Queue::new(words.next()?, &[]);
+    for word in words {
+        let Some((key, value)) = word.split_once('=') else {
+            match (word, strategy(word)) {
+                ("early", _) => queue.answer = false,
+                (_, Some(strategy)) => queue.strategy = strategy,
+                (member, None) => {
+                    let (number, weight) = member.split_once(':').unwrap_or((member, "1"));
+                    queue.members.push(number.to_owned());
+                    queue.weights.insert(number.to_owned(), weight.parse().ok()?);
+                }
+            }
+            continue;
+        };
+        match key {
+            "patience" => queue.patience_s = seconds_of(value)?,
+            "size" => queue.size_max = value.parse().ok()?,
+            "ring" => queue.ring_s = seconds_of(value)?,
+            "talk" => queue.talk_s = seconds_of(value)?,
+            "misses" => queue.misses_max = value.parse().ok()?,
+            "wrap_up" => queue.wrap_up = wrap_up(value)?,
+            "join_empty" => queue.join_empty = value.split('+').map(state).collect::<Option<_>>()?,
+            "leave_empty" => queue.leave_empty = value.split('+').map(state).collect::<Option<_>>()?,
+            "needs" => queue.needs = value.split('+').map(needs).collect::<Option<_>>()?,
+            "music" => queue.music = Some(value.to_owned()),
+            "announce" => {
+                let every_s = seconds_of(value)?;
+                queue.announce = Some(Announce { every_s, position_max: 50, minutes_max: 30 });
+            }
+            _ => return None,
+        }
+    }
+    Some(queue)
+}
+
+fn seconds_of(text: &str) -> Option<u16> {
+    u16::try_from(milliseconds(text)? / 1_000).ok()
+}
+
+fn wrap_up(text: &str) -> Option<WrapUp> {
+    let (mode, length) = text.split_once(':').map_or((text, None), |(mode, length)| (mode, Some(length)));
+    let ms = match length {
+        Some(length) => Some(milliseconds(length)?),
+        None => None,
+    };
+    match (mode, ms) {
+        ("none", None) => Some(WrapUp::None),
+        ("optional", ms_max) => Some(WrapUp::Optional { ms_max }),
+        ("forced", Some(ms)) => Some(WrapUp::Forced { ms }),
+        _ => None,
+    }
+}
+
+fn state(word: &str) -> Option<State> {
+    State::ALL.into_iter().find(|state| state.code() == word)
+}
+
+/// `SKILL:LEVEL[:30s]`.
+fn needs(text: &str) -> Option<Needs> {
+    let mut parts = text.split(':');
+    let (skill, level) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?);
+    let s = match parts.next() {
+        Some(length) => Some(seconds_of(length)?),
+        None => None,
+    };
+    Some(Needs { skills: [(skill, level)].into(), s })
+}
+
+/// `logs in`, `logs out`, `is ready`, `rests [REASON]`.
+fn order(deed: &str) -> Option<Order> {
+    Some(match deed {
+        "logs in" => Order::LogIn,
+        "logs out" => Order::LogOut,
+        "is ready" => Order::Ready,
+        rest => Order::Rest(Rest::Own(rest.strip_prefix("rests")?.trim().into())),
+    })
+}
+
 fn strategy(word: &str) -> Option<Strategy> {
     Some(match word {
         "sequential" => Strategy::Sequential,
@@ -597,7 +718,28 @@ fn nuisance(rest: &str) -> Option<Nuisance> {
 }
 
 /// `dial X`, `play P then …`, `answer P then …`, `share 60 A 40 B`, `hang up [P]`.
+/// `NAME [| full ACTION] [| empty ACTION] [| timeout ACTION]`.
+fn queue_then(text: &str) -> Option<Then> {
+    let mut parts = text.split('|').map(str::trim);
+    let queue = parts.next()?.to_owned();
+    let (mut full, mut empty, mut timeout) = (None, None, None);
+    for part in parts {
+        let (exit, then) = part.split_once(' ')?;
+        let then = Some(Box::new(action(then.trim())?));
+        match exit {
+            "full" => full = then,
+            "empty" => empty = then,
+            "timeout" => timeout = then,
+            _ => return None,
+        }
+    }
+    Some(Then::Queue { queue, full, empty, timeout })
+}
+
 fn action(text: &str) -> Option<Then> {
+    if let Some(queue) = text.strip_prefix("queue ") {
+        return queue_then(queue);
+    }
     let words: Vec<&str> = text.split_whitespace().collect();
     Some(match words.as_slice() {
         ["dial", name] => Then::Dial((*name).to_owned()),

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hotline::agent::Rest;
 use hotline::enterprise::compile;
+use hotline::queue::Order;
 use hotline::trunk::{Profile, Shown};
 use hotline::{Beijing, Money, PlanId, Wall};
 use node::directory::{Entry, Place};
@@ -159,6 +161,8 @@ pub enum Deed {
     DiskFails,
     Sleep,
     Die,
+    /// An agent logs in, or does something else.
+    Agent(usize, usize, bool),
 }
 
 /// The provider's trunks: two that are sound, one that is flaky, one for calls in only. Each shows another number
@@ -236,6 +240,16 @@ impl World {
             }
         }
         self.later(1_000, Due::Deed(Deed::Call));
+        for (place, (enterprise, _)) in self.enterprises.clone().iter().enumerate() {
+            for at in 0..enterprise.agents.len() {
+                self.later(500, Due::Deed(Deed::Agent(place, at, true)));
+                for _ in 0..self.dice.within(0, 20) {
+                    let ms = self.dice.within(30_000, until.max(30_001));
+                    let in_again = self.dice.chance(700);
+                    self.later(ms, Due::Deed(Deed::Agent(place, at, in_again)));
+                }
+            }
+        }
     }
 
     /// No new calls from here on; what was broken is mended.
@@ -297,6 +311,7 @@ impl World {
                 self.disk_fails = true;
                 Ok(())
             }
+            Deed::Agent(place, at, logs_in) => self.agent_does(place, at, logs_in),
             Deed::Sleep => {
                 self.asleep_until = self.clock + self.dice.around(700);
                 Ok(())
@@ -330,6 +345,22 @@ impl World {
         let mut out = Doings::default();
         self.far.vanish(address, &mut out);
         self.far_did(out)
+    }
+
+    /// An agent does something; a command that the database would refuse is not given.
+    fn agent_does(&mut self, place: usize, at: usize, logs_in: bool) -> Result<(), String> {
+        if self.clock < self.store.away_until {
+            return Ok(());
+        }
+        let order = match self.dice.within(0, 3) {
+            _ if logs_in => Order::LogIn,
+            0 => Order::LogOut,
+            1 => Order::Ready,
+            _ => Order::Rest(Rest::Own("tea".into())),
+        };
+        let number = self.enterprises[place].0.agents[at].number.clone();
+        self.agent_orders(place, &number, &order)?;
+        self.turn()
     }
 
     /// A person changes an enterprise's document: the next version, for the next call.

@@ -86,6 +86,7 @@ impl World {
         node.directory().fill(entries);
         let phones = self.enterprises.iter().flat_map(|(enterprise, _)| phones(enterprise));
         node.phones().replace(None, phones.collect());
+        self.register_phones(&mut node);
         let calls = found.calls();
         self.disk.kept_from = found.needed_from();
         node.recover(found, self.now());
@@ -163,6 +164,9 @@ impl World {
         let month = self.now().wall.beijing().billing_month();
         for (id, tenant) in node.tenants() {
             self.watch.check_tenant(id, tenant, &self.store)?;
+            if let Some(floor) = tenant.floor() {
+                self.check_floor(id, floor, node)?;
+            }
             self.watch.check_months(id, tenant, &self.store, month)?;
         }
         for call in node.calls() {
@@ -240,6 +244,9 @@ impl World {
         for id in touched {
             if let Some(tenant) = node.tenant(&id) {
                 self.watch.check_tenant(&id, tenant, &self.store)?;
+                if let Some(floor) = tenant.floor() {
+                    self.check_floor(&id, floor, node)?;
+                }
                 self.watch.check_months(&id, tenant, &self.store, month)?;
             }
         }

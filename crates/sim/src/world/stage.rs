@@ -136,6 +136,7 @@ impl Words {
                     Sound::Ringback => "ringback".into(),
                     Sound::Warning => "warning".into(),
                     Sound::Pieces(names) => names.join(" "),
+                    Sound::Music => "music".into(),
                 };
                 let to = if leg.0 & 0xff == 0 { "" } else { " to target" };
                 self.say(format!("play {what}{to}"));
@@ -293,6 +294,10 @@ impl Stage {
                 Ok(())
             }
             What::Forget(caller) => self.forget(caller),
+            What::Agent { number, order } => {
+                self.world.agent_orders(0, number, order)?;
+                self.world.turn()
+            }
             What::Tariff { plan, price, from } => self.price(plan, *price, *from),
             What::Does { name, deed } => self.does(name, deed),
         }
@@ -536,9 +541,34 @@ impl Stage {
                 let same = amount.parse::<Money>().is_ok_and(|amount| amount == kept);
                 if same { Ok(()) } else { Err(format!("the balance is {kept}")) }
             }
+            ["desk", number, claims @ ..] => self.check_agent(number, claims),
             ["cdr", rest @ ..] => self.check_record(rest),
             _ => Err("no claim".into()),
         }
+    }
+
+    /// `desk NUMBER KEY=VALUE…`: `state`, `reason`, `answered`, `missed`, `rejected`, and the seconds of each state.
+    fn check_agent(&self, number: &str, claims: &[&str]) -> Result<(), String> {
+        let view = self.world.agent(0, number).ok_or(format!("there is no agent {number}"))?;
+        for claim in claims {
+            let (key, value) = claim.split_once('=').ok_or(format!("`{claim}` claims nothing"))?;
+            let is = match key {
+                "state" => view.state.code().to_owned(),
+                "reason" => view.reason.clone(),
+                "answered" => view.tally.answered.to_string(),
+                "missed" => view.tally.missed.to_string(),
+                "rejected" => view.tally.rejected.to_string(),
+                "talking" => seconds(view.times.talking),
+                "after_work" => seconds(view.times.after_work),
+                "ringing" => seconds(view.times.ringing),
+                "rest" => seconds(view.times.rest),
+                _ => return Err(format!("an agent has no {key}")),
+            };
+            if is != value {
+                return Err(format!("{key} is {is}"));
+            }
+        }
+        Ok(())
     }
 
     fn check_record(&self, rest: &[&str]) -> Result<(), String> {
@@ -586,6 +616,11 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
         }
         "legs" => record.legs.len().to_string(),
         "answered" => record.destination.clone(),
+        "queue" => record.queue.clone(),
+        // What the wire took is not the caller's wait.
+        "wait" => seconds((record.wait_ms + 50) / 100 * 100),
+        "offers" => record.offers.to_string(),
+        "agent" => record.agent.clone(),
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
         "caller" => record.caller.clone(),
         "province" => record.region.province.to_string(),
@@ -623,7 +658,14 @@ fn phones(enterprise: &Enterprise) -> BTreeMap<String, String> {
         Some(CrisisThen::Dial(number)) => Some((user(number), CRISIS.to_owned())),
         Some(CrisisThen::GoOn | CrisisThen::HangUp) | None => None,
     };
-    destinations.map(|phone| (user(&phone.number), phone.name.clone())).chain(crisis).collect()
+    let rung = |number: &String| enterprise.agents.iter().any(|agent| agent.extension == *number);
+    let extensions = enterprise.extensions.iter().filter(|phone| rung(&phone.number));
+    let extensions = extensions.map(|phone| (phone.number.clone(), phone.name.clone()));
+    destinations
+        .map(|phone| (user(&phone.number), phone.name.clone()))
+        .chain(crisis)
+        .chain(extensions)
+        .collect()
 }
 
 fn trunk(place: usize, carrier: &Carrier, relayed: bool) -> TrunkConfig {

@@ -48,19 +48,11 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("frozen"),
         may("extensions"),
         may("flows"),
+        may("agents"),
+        may("queues"),
         must("numbers"),
     ],
-    later: &[
-        "agents",
-        "queues",
-        "users",
-        "calendars",
-        "prompts",
-        "webhooks",
-        "contract",
-        "retention",
-        "messages",
-    ],
+    later: &["users", "calendars", "prompts", "webhooks", "contract", "retention", "messages"],
 };
 
 pub(super) const ENTERPRISE: Shape = Shape {
@@ -174,6 +166,47 @@ pub(super) const EXTENSION: Shape = Shape {
     later: &["agent", "voicemail", "shown_caller"],
 };
 
+pub(super) const AGENT: Shape = Shape {
+    name: "agent",
+    fields: &[must("number"), must("name"), must("extension"), may("skills")],
+    later: &["mobile", "capacity", "shifts", "roles"],
+};
+
+pub(super) const QUEUE: Shape = Shape {
+    name: "queue",
+    fields: &[
+        must("name"),
+        may("strategy"),
+        must("members"),
+        may("weights"),
+        may("patience_seconds"),
+        may("size_max"),
+        may("ring_seconds"),
+        may("wrap_up"),
+        may("misses_max"),
+        may("join_empty"),
+        may("leave_empty"),
+        may("needs"),
+        may("talk_seconds"),
+        may("announce"),
+        may("music"),
+        may("answer"),
+    ],
+    later: &["callback", "satisfaction", "service_level", "codes", "say_agent", "hours"],
+};
+
+pub(super) const WRAP_UP: Shape =
+    Shape { name: "wrap_up", fields: &[must("mode"), may("seconds")], later: &[] };
+
+pub(super) const NEEDS: Shape =
+    Shape { name: "needs", fields: &[must("skills"), may("seconds")], later: &[] };
+
+pub(super) const ANNOUNCE: Shape = Shape {
+    name: "announce",
+    fields: &[must("every_seconds"), may("position_max"), may("minutes_max")],
+    later: &["prompt", "text"],
+};
+
 pub(super) const GROUP: Shape = Shape {
     name: "group",
     fields: &[must("name"), may("strategy"), must("members"), may("weights")],
@@ -199,8 +232,12 @@ pub(super) const THEN: Shape = Shape {
         may("percentage"),
         may("mode"),
         may("hang_up"),
+        may("queue"),
+        may("full"),
+        may("empty"),
+        may("timeout"),
     ],
-    later: &["menu", "queue", "voicemail", "http", "transfer", "callback", "collect", "go_to", "say"],
+    later: &["menu", "voicemail", "http", "transfer", "callback", "collect", "go_to", "say"],
 };
 
 pub(super) const FORWARDS: Shape = Shape {
@@ -456,7 +493,7 @@ pub const FLOW_SHAPES: [&Shape; 19] = [
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 25] = [
+pub const SHAPES: [&Shape; 30] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -467,6 +504,11 @@ pub const SHAPES: [&Shape; 25] = [
     &CALLERS,
     &NUMBER,
     &EXTENSION,
+    &AGENT,
+    &QUEUE,
+    &WRAP_UP,
+    &NEEDS,
+    &ANNOUNCE,
     &DESTINATION,
     &GROUP,
     &RULE,

@@ -59,12 +59,13 @@ pub(in crate::enterprise) const MEMORY_HOURS: u16 = 72;
 pub(in crate::enterprise) const SCOPES: [(&str, MemoryScope); 2] =
     [("number", MemoryScope::Number), ("enterprise", MemoryScope::Enterprise)];
 /// Phones that ring at once: each is a leg with a port of its own.
-const RING_ALL_MAX: usize = 20;
+pub(super) const RING_ALL_MAX: usize = 20;
 
 /// What the rules and forwards of one number may name.
 pub(super) struct Targets {
     pub(super) destinations: Names,
     pub(super) groups: Names,
+    pub(super) queues: Names,
 }
 
 impl Reader<'_> {
@@ -72,7 +73,7 @@ impl Reader<'_> {
         let object = self.object(at, &NUMBER)?;
         self.uses = Uses::default();
         let number = object.field("number").and_then(|at| self.hotline_number(&at, seen));
-        let targets = self.targets(&object);
+        let targets = self.targets(&object, lists);
         let bound = self.items(object.field("destinations"), Counted::Destinations, DESTINATIONS_MAX);
         let destinations: Vec<_> = bound.iter().map(|at| self.destination(at, lists)).collect();
         let grouped = self.items(object.field("groups"), Counted::Groups, GROUPS_MAX);
@@ -148,11 +149,12 @@ impl Reader<'_> {
         number
     }
 
-    fn targets(&mut self, object: &Object<'_>) -> Targets {
+    fn targets(&mut self, object: &Object<'_>, lists: &Lists) -> Targets {
         let destinations = self.names(object.field("destinations").as_ref(), Named::Destination);
         let groups = self.names(object.field("groups").as_ref(), Named::Group);
-        let Some(list) = object.field("groups") else { return Targets { destinations, groups } };
-        let Value::List(items) = &list.tree.value else { return Targets { destinations, groups } };
+        let queues = lists.queues.clone();
+        let Some(list) = object.field("groups") else { return Targets { destinations, groups, queues } };
+        let Value::List(items) = &list.tree.value else { return Targets { destinations, groups, queues } };
         for (place, item) in items.iter().enumerate() {
             let at = list.item(place, item);
             let Some((_, at)) = at.entries().into_iter().find(|(key, _)| key.text == "name") else {
@@ -164,7 +166,7 @@ impl Reader<'_> {
                 self.wrong(&at, Fault::DuplicateName { named: Named::Destination, name, first_line });
             }
         }
-        Targets { destinations, groups }
+        Targets { destinations, groups, queues }
     }
 
     fn destination(&mut self, at: &At<'_>, lists: &Lists) -> Option<Destination> {
@@ -229,16 +231,18 @@ impl Reader<'_> {
         let items = self.some_items(object.field("members"), Counted::Members, most);
         let members = self.destination_names(&items, targets);
         self.uses.members.extend(members.iter().cloned());
-        let weights = object.field("weights").map(|at| self.weights(&at, strategy, &members));
+        let weights =
+            object.field("weights").map(|at| self.weights(&at, strategy, &members, Named::Destination));
         Some(Group { name: name?, strategy: strategy?, members, weights: weights.unwrap_or_default() })
     }
 
     /// `{desk: 3, mobile: 1}`: whole numbers by the names of members.
-    fn weights(
+    pub(super) fn weights(
         &mut self,
         at: &At<'_>,
         strategy: Option<Strategy>,
         members: &[String],
+        named: Named,
     ) -> BTreeMap<String, u8> {
         let mut weights = BTreeMap::new();
         if strategy.is_some_and(|strategy| strategy != Strategy::Weighted) {
@@ -251,7 +255,7 @@ impl Reader<'_> {
         for (key, at) in at.entries() {
             if !members.contains(&key.text) {
                 let name = key.text.clone();
-                self.wrong_key(key, &at, Fault::UnknownName { named: Named::Destination, name });
+                self.wrong_key(key, &at, Fault::UnknownName { named, name });
             } else if weights.contains_key(&key.text) {
                 self.wrong_key(key, &at, Fault::DuplicateField { field: key.text.clone() });
             }

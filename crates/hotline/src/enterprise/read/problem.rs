@@ -50,6 +50,9 @@ pub enum Named {
     Step,
     /// A saved case of a flow.
     Test,
+    Agent,
+    Queue,
+    Skill,
 }
 
 /// What is counted where there are too many or too few of it.
@@ -746,6 +749,9 @@ impl Named {
             Named::Flow => "flow",
             Named::Step => "step",
             Named::Test => "saved case",
+            Named::Agent => "agent",
+            Named::Queue => "queue",
+            Named::Skill => "skill",
         }
     }
 
@@ -766,6 +772,9 @@ impl Named {
             Named::Flow => "流程",
             Named::Step => "步骤",
             Named::Test => "测试用例",
+            Named::Agent => "坐席",
+            Named::Queue => "队列",
+            Named::Skill => "技能",
         }
     }
 }

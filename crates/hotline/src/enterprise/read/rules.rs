@@ -32,6 +32,7 @@ pub(super) struct Lists {
     pub(super) extensions: Names,
     /// Flows that numbers may walk.
     pub(super) flows: Names,
+    pub(super) queues: Names,
 }
 
 impl Reader<'_> {
@@ -151,21 +152,28 @@ impl Reader<'_> {
     fn action(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
         let before = self.problems.len();
         let object = self.object(at, &THEN)?;
-        let mut actions = ["play", "dial", "percentage", "hang_up"].into_iter().filter_map(|action| {
-            let at = object.field(action)?;
-            Some((action, at))
-        });
+        let mut actions =
+            ["play", "dial", "percentage", "hang_up", "queue"].into_iter().filter_map(|action| {
+                let at = object.field(action)?;
+                Some((action, at))
+            });
         let Some((action, value)) = actions.next() else {
             if self.problems.len() == before {
-                self.wrong(at, Fault::Missing { field: "play, dial, percentage or hang_up" });
+                self.wrong(at, Fault::Missing { field: "play, dial, percentage, hang_up or queue" });
             }
             return None;
         };
         for (other, at) in actions {
             self.wrong(&at, Fault::Conflict { field: other, with: action });
         }
-        let belongs: [(&'static str, &str); 3] =
-            [("answer", "play"), ("then", "play"), ("mode", "percentage")];
+        let belongs: [(&'static str, &str); 6] = [
+            ("answer", "play"),
+            ("then", "play"),
+            ("mode", "percentage"),
+            ("full", "queue"),
+            ("empty", "queue"),
+            ("timeout", "queue"),
+        ];
         for (field, owner) in belongs.into_iter().filter(|(_, owner)| *owner != action) {
             if let Some(at) = object.field(field).filter(|_| object.field(owner).is_none()) {
                 self.wrong(&at, Fault::Conflict { field, with: action });
@@ -175,6 +183,7 @@ impl Reader<'_> {
             "play" => self.play(&object, &value, targets, depth),
             "dial" => self.target(&value, targets).map(Then::Dial),
             "percentage" => self.percentage(&object, &value, targets),
+            "queue" => self.queue_then(&object, &value, targets, depth),
             _ => self.prompt(&value).map(|prompt| Then::HangUp { prompt: Some(prompt) }),
         }
     }
@@ -192,6 +201,27 @@ impl Reader<'_> {
         }
         let then = self.then(&at, targets, depth + 1);
         Some(Then::Play { prompt: prompt?, answer, then: Box::new(then?) })
+    }
+
+    /// A queue with its exits.
+    fn queue_then(
+        &mut self,
+        object: &Object<'_>,
+        value: &At<'_>,
+        targets: &Targets,
+        depth: usize,
+    ) -> Option<Then> {
+        let queue = self.known(value, Named::Queue, |name| targets.queues.contains_key(name));
+        let mut exit = |field: &str| {
+            let Some(at) = object.field(field) else { return Some(None) };
+            if depth + 1 >= PROMPTS_MAX {
+                self.wrong(&at, Fault::TooMany { counted: Counted::Steps, max: PROMPTS_MAX - 1 });
+                return None;
+            }
+            self.then(&at, targets, depth + 1).map(|then| Some(Box::new(then)))
+        };
+        let (full, empty, timeout) = (exit("full"), exit("empty"), exit("timeout"));
+        Some(Then::Queue { queue: queue?, full: full?, empty: empty?, timeout: timeout? })
     }
 
     fn target(&mut self, at: &At<'_>, targets: &Targets) -> Option<String> {

@@ -1,0 +1,424 @@
+//! A call that waits in a queue: music, its place told, offers to agents' phones, and the ways out (rows Q02, Q11, Q16 to
+//! Q18, Q21, Q25, R28). Who is offered what is decided on the tenant's floor; here it is done, and noted.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, CALLER, Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer};
+use crate::agent::Refusal;
+use crate::cdr::{AttemptKind, Cause, LegOutcome};
+use crate::enterprise::{DestinationKind, Language};
+use crate::flow::{QueueExits, StepNo};
+use crate::hotline::Destination;
+use crate::queue::{AgentNo, Join, Left, NoPlace, QueueRules, Told};
+use crate::speech::Announcement;
+use crate::{Mono, Now, Word};
+
+/// A phone that gave no 18x is given up this long after its ring time.
+const RING_GRACE_MS: u64 = 4_000;
+/// Offers of one call; a caller nobody took by then is sent on as if its patience were over.
+const OFFERS_MAX: usize = 200;
+/// Q.850 20, subscriber absent: the phone is registered nowhere.
+const ABSENT: u16 = 20;
+
+/// A call's way through queues.
+#[derive(Debug, Default)]
+pub(super) struct Queued {
+    /// Where it waits.
+    waits: Option<Waiting>,
+    /// The queues it waited in, with when it began to (row I16).
+    before: Vec<(Arc<str>, Mono)>,
+    /// The agent who answered.
+    served_by: Option<Arc<str>>,
+    /// Why a queue sent it on, for a flow that ends behind it.
+    sent_on: Option<Cause>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    queue: Arc<str>,
+    exits: QueueExits,
+    since: Mono,
+    offers: Vec<Offer>,
+    /// What is being said in place of the music.
+    play: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Offer {
+    leg: LegNo,
+    agent: AgentNo,
+    number: Arc<str>,
+}
+
+/// How a call stopped waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unqueued {
+    /// An agent answered.
+    Answered,
+    /// It waited as long as may be.
+    TimedOut,
+    /// Nobody who counts was left (row Q18).
+    Empty,
+    /// It ended: the caller gave up, or was cut off.
+    Gone,
+}
+
+impl Call {
+    fn both(&self, now: Mono) -> Now {
+        Now { mono: now, wall: self.wall(now) }
+    }
+
+    /// Why a queue sent the call on, if one did.
+    pub(super) fn sent_on(&self) -> Option<Cause> {
+        self.queued.as_ref().and_then(|queued| queued.sent_on)
+    }
+
+    fn waits(&mut self) -> Option<&mut Waiting> {
+        self.queued.as_mut().and_then(|queued| queued.waits.as_mut())
+    }
+
+    pub(super) fn join_queue(&mut self, queue: &Word, exits: QueueExits, desk: &mut Desk<'_>, now: Mono) {
+        let (hotline, both, queue) = (self.hotline.clone(), self.both(now), Arc::<str>::from(queue));
+        let floor = desk.tenant.floor_mut();
+        if let Some(staff) = &hotline.staff {
+            floor.take_staff(staff, both);
+        }
+        let queued = self.queued.get_or_insert_default();
+        let before = queued.before.iter().find(|(known, _)| *known == queue).map(|(_, since)| *since);
+        let priority = hotline.priorities.of(&self.caller).map_or(0, |raised| raised.priority);
+        let (caller, seed) = (self.caller.as_str(), self.chance.draw());
+        let join = Join { call: self.id, caller, priority, since: before, seed };
+        let joined = match floor.join(&queue, &join, both) {
+            Some(Ok(joined)) => joined,
+            Some(Err(why)) => return self.not_queued(queue, why, exits, desk, now),
+            None => return self.not_queued(queue, NoPlace::Empty, exits, desk, now),
+        };
+        let rules = floor.queue_rules(&queue).cloned();
+        if before.is_none() {
+            queued.before.push((queue.clone(), now));
+        }
+        let waits = Waiting { queue: queue.clone(), exits, since: now, offers: Vec::new(), play: None };
+        queued.waits = Some(waits);
+        self.state = State::Waiting;
+        let (position, credited_ms) = (joined.position, joined.credited_ms);
+        self.note(Fact::Queued { queue, position, credited_ms }, now);
+        if let Some(rules) = rules {
+            self.begin_wait(&rules, desk, now);
+        }
+    }
+
+    fn begin_wait(&mut self, rules: &QueueRules, desk: &mut Desk<'_>, now: Mono) {
+        if rules.answer || !self.early.media {
+            self.answer_caller(desk, now);
+        }
+        self.open_early_media();
+        self.play_music(rules.music.clone());
+        self.arm(Timer::Patience, now + rules.patience_ms);
+        if let Some(told) = rules.wait_told {
+            self.arm(Timer::Announce, now + told.every_ms);
+        }
+    }
+
+    fn play_music(&mut self, music: Option<Arc<str>>) {
+        let music = music.map_or(Sound::Music, Sound::Prompt);
+        self.play(CALLER, music, true);
+    }
+
+    fn not_queued(
+        &mut self,
+        queue: Arc<str>,
+        why: NoPlace,
+        exits: QueueExits,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) {
+        self.note(Fact::NotQueued { queue, why }, now);
+        match why {
+            NoPlace::Full => self.go_on(Cause::QueueFull, exits.full, desk, now),
+            NoPlace::Empty => self.go_on(Cause::QueueEmpty, exits.empty, desk, now),
+        }
+    }
+
+    /// The queue sends the call on: by its exit, or with a refusal.
+    fn go_on(&mut self, cause: Cause, exit: Option<StepNo>, desk: &mut Desk<'_>, now: Mono) {
+        self.queued.get_or_insert_default().sent_on = Some(cause);
+        match exit {
+            Some(step) => self.walk(step, desk, now),
+            None => self.refuse(cause, None, desk, now),
+        }
+    }
+
+    pub(super) fn waiting(&mut self, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        self.state = State::Waiting;
+        match event {
+            Event::Queue(Told::Offer { agent }) => self.offer(agent, desk, now),
+            Event::Queue(Told::Relaxed { step }) => self.note(Fact::Relaxed { step }, now),
+            Event::Queue(Told::Empty) => self.emptied(desk, now),
+            Event::Rang { leg } if self.offers(leg) => self.offer_rang(leg, now),
+            Event::LegAnswered { leg } if self.offers(leg) => self.agent_answered(leg, desk, now),
+            Event::LegFailed { leg, outcome, status, q850 } if self.offers(leg) => {
+                let rang = self.leg(leg).state == LegState::Ringing;
+                self.disarm(Timer::Ring(leg));
+                self.leg_lost(leg, outcome, status, q850, desk, now);
+                self.offer_over(leg, refusal(outcome, q850, rang), desk, now);
+            }
+            Event::LegHungUp { leg } if self.offers(leg) => {
+                self.disarm(Timer::Ring(leg));
+                self.leg_lost(leg, LegOutcome::Rejected, 0, None, desk, now);
+                self.offer_over(leg, Refusal::Rejected, desk, now);
+            }
+            Event::NoCommonCodec { leg } if leg != CALLER && self.offers(leg) => {
+                // The phone answered without a codec of ours: it is ended, and the caller waits on.
+                self.disarm(Timer::Ring(leg));
+                self.actions.push_back(Action::Bye { leg });
+                self.late_answer(leg, desk, now);
+                self.offer_over(leg, Refusal::Failed, desk, now);
+            }
+            Event::Played { play } if self.waits().is_some_and(|waits| waits.play == Some(play)) => {
+                self.music_again(desk);
+            }
+            other => self.take_ending(other, desk, now),
+        }
+    }
+
+    fn offers(&mut self, leg: LegNo) -> bool {
+        self.waits().is_some_and(|waits| waits.offers.iter().any(|offer| offer.leg == leg))
+    }
+
+    /// Rings the phone of an agent to whom the floor offers the call.
+    fn offer(&mut self, agent: AgentNo, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let floor = desk.tenant.floor_mut();
+        let queue = self.waits().map(|waits| waits.queue.clone()).unwrap_or_else(|| "".into());
+        let ring_ms = floor.queue_rules(&queue).map_or(0, |rules| rules.ring_ms);
+        let Some((rules, _)) = floor.agent(agent) else { return };
+        let (number, phone, name) = (rules.number.clone(), rules.phone.clone(), rules.name.clone());
+        if self.legs.len() >= OFFERS_MAX {
+            floor.refused(self.id, agent, Refusal::Failed, both);
+            return self.patience_over(desk, now);
+        }
+        if desk.tenant.lines_in_use(&phone) > 0 {
+            // A rule of the enterprise rings the same phone.
+            desk.tenant.floor_mut().refused(self.id, agent, Refusal::Busy, both);
+            return;
+        }
+        let leg = self.dial_agent(phone, name, ring_ms, desk, now);
+        self.note(Fact::Offered { leg, agent: number.clone() }, now);
+        if let Some(waits) = self.waits() {
+            waits.offers.push(Offer { leg, agent, number });
+        }
+    }
+
+    fn dial_agent(
+        &mut self,
+        phone: Arc<str>,
+        name: Arc<str>,
+        ring_ms: u64,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) -> LegNo {
+        let leg = self.legs.len() as LegNo + 1;
+        let nothing: Arc<str> = "".into();
+        let destination = Destination {
+            name: name.clone(),
+            kind: DestinationKind::Extension,
+            number: phone.clone(),
+            area_code: nothing.clone(),
+            enabled: true,
+            lines: 1,
+            ring_ms,
+            duty: None,
+        };
+        self.legs.push(super::Leg {
+            place: 0,
+            agent: Some(Box::new(destination)),
+            state: LegState::Trying,
+            line: true,
+            trunk: None,
+            answered: None,
+        });
+        desk.tenant.take_line(&phone);
+        let dialled = Dialled {
+            leg,
+            destination: name,
+            number: phone,
+            area_code: nothing.clone(),
+            trunk: nothing,
+            cost_plan: None,
+            kind: AttemptKind::Target,
+        };
+        self.note(Fact::Dialled(Box::new(dialled)), now);
+        self.actions.push_back(Action::Dial { leg, place: 0, way: None });
+        self.arm(Timer::Ring(leg), now + ring_ms + RING_GRACE_MS);
+        leg
+    }
+
+    /// The first 18x: the ring time counts from here. The caller goes on hearing the music.
+    fn offer_rang(&mut self, leg: LegNo, now: Mono) {
+        if self.leg(leg).state != LegState::Trying {
+            return;
+        }
+        self.leg_mut(leg).state = LegState::Ringing;
+        self.note(Fact::Rang { leg }, now);
+        let soft = now + self.destination_of(leg).ring_ms;
+        let hard = self.timers.iter().find(|(_, timer)| *timer == Timer::Ring(leg)).map(|(at, _)| *at);
+        self.arm(Timer::Ring(leg), hard.map_or(soft, |hard| hard.min(soft)));
+    }
+
+    /// An offer rang for its time.
+    pub(super) fn offer_rang_out(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        if !self.offers(leg) {
+            return;
+        }
+        let rang = self.leg(leg).state == LegState::Ringing;
+        self.give_up(leg, LegOutcome::NoAnswer, now);
+        self.offer_over(leg, if rang { Refusal::Missed } else { Refusal::Failed }, desk, now);
+    }
+
+    /// An offer came to nothing: the floor finds another.
+    fn offer_over(&mut self, leg: LegNo, how: Refusal, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let Some(waits) = self.waits() else { return };
+        let Some(place) = waits.offers.iter().position(|offer| offer.leg == leg) else { return };
+        let Offer { agent, number, .. } = waits.offers.swap_remove(place);
+        let rests = desk.tenant.floor_mut().refused(self.id, agent, how, both).is_some();
+        self.note(Fact::OfferOver { leg, agent: number.clone(), how, rests }, now);
+        self.keep_agent(&number, desk, now);
+    }
+
+    /// What is kept of an agent over a restart.
+    fn keep_agent(&mut self, number: &Arc<str>, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let Some(value) = desk.tenant.floor_mut().written(number, both) else { return };
+        let turn = desk.tenant.next_turn();
+        self.note(Fact::AgentKept { agent: number.clone(), value, turn }, now);
+    }
+
+    /// An agent answered: the others' phones are given up, and the two are joined as with any target.
+    fn agent_answered(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let Some(waits) = self.queued.as_mut().and_then(|queued| queued.waits.take()) else { return };
+        let Some(mine) = waits.offers.iter().find(|offer| offer.leg == leg) else { return };
+        let (agent, number) = (mine.agent, mine.number.clone());
+        desk.tenant.floor_mut().answered(self.id, agent, both);
+        self.disarm(Timer::Patience);
+        self.disarm(Timer::Announce);
+        for offer in waits.offers.iter().filter(|offer| offer.leg != leg) {
+            self.disarm(Timer::Ring(offer.leg));
+            self.give_up(offer.leg, LegOutcome::Cancelled, now);
+        }
+        self.unqueued(&waits, Unqueued::Answered, now);
+        if let Some(queued) = &mut self.queued {
+            queued.served_by = Some(number);
+        }
+        self.target_answered(leg, desk, now);
+    }
+
+    fn unqueued(&mut self, waits: &Waiting, why: Unqueued, now: Mono) {
+        let waited_ms = now.since_ms(waits.since);
+        self.note(Fact::Unqueued { queue: waits.queue.clone(), why, waited_ms }, now);
+    }
+
+    /// It has waited as long as may be.
+    pub(super) fn patience_over(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        if !matches!(self.state, State::Waiting) {
+            return;
+        }
+        let both = self.both(now);
+        desk.tenant.floor_mut().leave(self.id, Left::SentOn, both);
+        self.sent_away(Unqueued::TimedOut, desk, now);
+    }
+
+    fn emptied(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        self.sent_away(Unqueued::Empty, desk, now);
+    }
+
+    /// The floor knows the call no more; its phones are given up and the flow goes on.
+    fn sent_away(&mut self, why: Unqueued, desk: &mut Desk<'_>, now: Mono) {
+        let Some(waits) = self.queued.as_mut().and_then(|queued| queued.waits.take()) else { return };
+        for offer in &waits.offers {
+            self.disarm(Timer::Ring(offer.leg));
+            self.give_up(offer.leg, LegOutcome::Cancelled, now);
+        }
+        self.disarm(Timer::Patience);
+        self.disarm(Timer::Announce);
+        self.unqueued(&waits, why, now);
+        self.actions.push_back(Action::StopPlay { leg: CALLER });
+        match why {
+            Unqueued::TimedOut => self.go_on(Cause::QueueTimeout, waits.exits.timeout, desk, now),
+            Unqueued::Empty | Unqueued::Answered | Unqueued::Gone => {
+                self.go_on(Cause::QueueEmpty, waits.exits.empty, desk, now);
+            }
+        }
+    }
+
+    /// The call ends: whoever was asked is free again, and whoever talked has after-work.
+    pub(super) fn leave_floor(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let Some(queued) = &mut self.queued else { return };
+        let (waits, served_by) = (queued.waits.take(), queued.served_by.take());
+        let floor = desk.tenant.floor_mut();
+        if let Some(waits) = waits {
+            floor.leave(self.id, Left::Gone, both);
+            self.unqueued(&waits, Unqueued::Gone, now);
+        }
+        if let Some(number) = served_by {
+            desk.tenant.floor_mut().over(self.id, both);
+            self.keep_agent(&number, desk, now);
+        }
+    }
+
+    /// It is time to say how long the wait may be (row Q21).
+    pub(super) fn announce(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let (id, floor) = (self.id, desk.tenant.floor_mut());
+        let Some(waits) = self.waits() else { return };
+        let every_ms =
+            floor.queue_rules(&waits.queue).and_then(|rules| rules.wait_told).map(|told| told.every_ms);
+        let place = floor.place(id, both);
+        let (Some(every_ms), Some(place)) = (every_ms, place) else { return };
+        self.arm(Timer::Announce, now + every_ms);
+        let position = place.position.map(Announcement::Position);
+        let wait = place.minutes.map(|minutes| Announcement::Wait { minutes });
+        let said = position.into_iter().chain(wait);
+        let pieces: Arc<[&'static str]> = said.flat_map(|said| said.prompts(Language::Zh)).collect();
+        if pieces.is_empty() {
+            return;
+        }
+        self.note(Fact::PlaceTold { position: place.position, minutes: place.minutes }, now);
+        let play = self.play(CALLER, Sound::Pieces(pieces), false);
+        if let Some(waits) = self.waits() {
+            waits.play = Some(play);
+        }
+    }
+
+    /// What was said is over: the music goes on.
+    fn music_again(&mut self, desk: &mut Desk<'_>) {
+        let Some(waits) = self.waits() else { return };
+        waits.play = None;
+        let queue = waits.queue.clone();
+        let rules = desk.tenant.floor_mut().queue_rules(&queue);
+        let music = rules.and_then(|rules| rules.music.clone());
+        self.play_music(music);
+    }
+}
+
+/// What a failed leg says of its agent. A phone that rang and is busy then was declined by hand (row R31).
+fn refusal(outcome: LegOutcome, q850: Option<u16>, rang: bool) -> Refusal {
+    match outcome {
+        LegOutcome::Rejected => Refusal::Rejected,
+        LegOutcome::Busy if rang => Refusal::Rejected,
+        LegOutcome::Busy => Refusal::Busy,
+        LegOutcome::NoAnswer if !rang && q850 == Some(ABSENT) => Refusal::Unreachable,
+        LegOutcome::NoAnswer => Refusal::Missed,
+        LegOutcome::NotFound => Refusal::Unreachable,
+        LegOutcome::TrunkFailed
+        | LegOutcome::Cancelled
+        | LegOutcome::LateAnswer
+        | LegOutcome::Answered
+        | LegOutcome::NodeLost => Refusal::Failed,
+    }
+}

@@ -1,0 +1,228 @@
+//! The agents and queues of a document (rows Q02, Q10, Q11, Q17, Q18, Q21, R27, R28).
+
+use std::collections::BTreeMap;
+
+use super::fields::{AGENT, ANNOUNCE, NEEDS, QUEUE, WRAP_UP};
+use super::numbers::{RING_ALL_MAX, STRATEGIES};
+use super::problem::{Counted, Fault, Named, Wanted};
+use super::reader::{At, Names, Object, Reader, is_name};
+use super::tree::Value;
+use crate::agent::{State, WrapUp};
+use crate::enterprise::staff::{
+    JOIN_EMPTY, LEAVE_EMPTY, MISSES_MAX, OFFER_RING_S, PATIENCE_S, SIZE_MAX, TALK_S,
+};
+use crate::enterprise::{Agent, Announce, DestinationKind, Needs, Queue, Strategy};
+use crate::number::DestinationPolicy;
+
+/// Agents of one enterprise; queues name them by two bytes.
+const AGENTS_MAX: usize = 10_000;
+const QUEUES_MAX: usize = 1_000;
+/// Agents of one queue.
+const MEMBERS_MAX: usize = 1_000;
+const SKILLS_MAX: usize = 50;
+const LEVEL_MAX: u64 = 10;
+/// A member has a bit for each step, the one behind the last included.
+const NEEDS_MAX: usize = 15;
+const STATES_MAX: usize = 6;
+/// A wait of four hours is as long as a talk may be.
+const PATIENCE_S_MAX: u64 = 14_400;
+const POSITION_MAX: u16 = 50;
+const MINUTES_MAX: u16 = 30;
+
+pub(in crate::enterprise) const STATES: [(&str, State); 5] = [
+    ("off", State::Off),
+    ("rest", State::Rest),
+    ("ringing", State::Ringing),
+    ("talking", State::Talking),
+    ("after_work", State::AfterWork),
+];
+
+/// How the wrap-up is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::enterprise) enum WrapUpMode {
+    None,
+    Optional,
+    Forced,
+}
+
+pub(in crate::enterprise) const WRAP_UPS: [(&str, WrapUpMode); 3] =
+    [("none", WrapUpMode::None), ("optional", WrapUpMode::Optional), ("forced", WrapUpMode::Forced)];
+
+impl Reader<'_> {
+    pub(super) fn agents(&mut self, object: &Object<'_>, extensions: &Names) -> Option<(Vec<Agent>, Names)> {
+        let mut numbers = Names::new();
+        let items = self.items(object.field("agents"), Counted::Entries, AGENTS_MAX);
+        let agents: Vec<_> = items.iter().map(|at| self.agent(at, extensions, &mut numbers)).collect();
+        Some((agents.into_iter().collect::<Option<_>>()?, numbers))
+    }
+
+    fn agent(&mut self, at: &At<'_>, extensions: &Names, numbers: &mut Names) -> Option<Agent> {
+        let object = self.object(at, &AGENT)?;
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let number = object.field("number").and_then(|at| {
+            let written = self.text(&at)?;
+            let checked =
+                super::destination::check(DestinationKind::Extension, written, DestinationPolicy::default());
+            match checked {
+                Ok((number, _)) => {
+                    self.declare(numbers, &at, &number, Named::Agent);
+                    Some(number)
+                }
+                Err(fault) => {
+                    self.wrong(&at, fault);
+                    None
+                }
+            }
+        });
+        let is_known = |number: &str| extensions.contains_key(number);
+        let extension = object.field("extension").and_then(|at| self.known(&at, Named::Extension, is_known));
+        let skills = object.field("skills").map_or(Some(BTreeMap::new()), |at| self.levels(&at));
+        Some(Agent { number: number?, name: name?, extension: extension?, skills: skills? })
+    }
+
+    /// `{粤语: 4}`: levels by skill.
+    fn levels(&mut self, at: &At<'_>) -> Option<BTreeMap<String, u8>> {
+        let Value::Map(fields) = &at.tree.value else {
+            self.wrong(at, Fault::WrongType { wanted: Wanted::Map });
+            return None;
+        };
+        if fields.len() > SKILLS_MAX {
+            self.wrong(at, Fault::TooMany { counted: Counted::Entries, max: SKILLS_MAX });
+        }
+        let mut levels = BTreeMap::new();
+        for (key, at) in at.entries() {
+            if !is_name(&key.text) {
+                self.wrong_key(key, &at, Fault::BadName);
+            } else if levels.contains_key(&key.text) {
+                self.wrong_key(key, &at, Fault::DuplicateField { field: key.text.clone() });
+            }
+            if let Some(level) = self.whole(&at, 1, LEVEL_MAX) {
+                levels.insert(key.text.clone(), level as u8);
+            }
+        }
+        Some(levels)
+    }
+
+    pub(super) fn queues(&mut self, object: &Object<'_>, agents: &Names) -> Option<Vec<Queue>> {
+        let items = self.items(object.field("queues"), Counted::Entries, QUEUES_MAX);
+        let queues: Vec<_> = items.iter().map(|at| self.queue(at, agents)).collect();
+        queues.into_iter().collect()
+    }
+
+    fn queue(&mut self, at: &At<'_>, agents: &Names) -> Option<Queue> {
+        let object = self.object(at, &QUEUE)?;
+        let name = object.field("name").and_then(|at| self.name(&at));
+        let strategy = self.choice_or(object.field("strategy"), &STRATEGIES, Strategy::LongestIdle);
+        let most = if strategy == Strategy::RingAll { RING_ALL_MAX } else { MEMBERS_MAX };
+        let items = self.some_items(object.field("members"), Counted::Members, most);
+        let members = self.agent_numbers(&items, agents);
+        let weights =
+            object.field("weights").map(|at| self.weights(&at, Some(strategy), &members, Named::Agent));
+        let mut whole = |field: &str, usual: u64, min, max| match object.field(field) {
+            Some(at) => self.whole(&at, min, max),
+            None => Some(usual),
+        };
+        let patience_s = whole("patience_seconds", PATIENCE_S.into(), 1, PATIENCE_S_MAX);
+        let size_max = whole("size_max", SIZE_MAX.into(), 1, 20_000);
+        let ring_s = whole("ring_seconds", OFFER_RING_S.into(), 5, 120);
+        let misses_max = whole("misses_max", MISSES_MAX.into(), 0, 100);
+        let talk_s = whole("talk_seconds", TALK_S.into(), 1, 14_400);
+        let wrap_up = object.field("wrap_up").map_or(Some(WrapUp::None), |at| self.wrap_up(&at));
+        let join_empty = self.states(object.field("join_empty"), &JOIN_EMPTY);
+        let leave_empty = self.states(object.field("leave_empty"), &LEAVE_EMPTY);
+        let needs = self.items(object.field("needs"), Counted::Entries, NEEDS_MAX);
+        let needs: Vec<_> = needs.iter().map(|at| self.needs(at)).collect();
+        let announce = object.field("announce").map(|at| self.announce(&at));
+        let music = object.field("music").map(|at| self.prompt(&at));
+        let answer = self.flag(object.field("answer"), true);
+        Some(Queue {
+            name: name?,
+            strategy,
+            members,
+            weights: weights.unwrap_or_default(),
+            patience_s: patience_s? as u16,
+            size_max: size_max? as u16,
+            ring_s: ring_s? as u16,
+            wrap_up: wrap_up?,
+            misses_max: misses_max? as u8,
+            join_empty: join_empty?,
+            leave_empty: leave_empty?,
+            needs: needs.into_iter().collect::<Option<_>>()?,
+            talk_s: talk_s? as u16,
+            announce: announce.map_or(Some(None), |read| read.map(Some))?,
+            music: music.map_or(Some(None), |read| read.map(Some))?,
+            answer,
+        })
+    }
+
+    /// Numbers of agents, each once.
+    fn agent_numbers(&mut self, items: &[At<'_>], agents: &Names) -> Vec<String> {
+        let mut seen = Names::new();
+        let mut numbers = Vec::new();
+        for at in items {
+            if let Some(number) = self.known(at, Named::Agent, |number| agents.contains_key(number)) {
+                self.declare(&mut seen, at, &number, Named::Agent);
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+
+    /// `{mode: optional, seconds: 30}`; forced has seconds, optional may, none has not.
+    fn wrap_up(&mut self, at: &At<'_>) -> Option<WrapUp> {
+        let object = self.object(at, &WRAP_UP)?;
+        let mode = object.field("mode").and_then(|at| self.choice(&at, &WRAP_UPS, &[]))?;
+        let seconds = object.field("seconds");
+        let ms = match &seconds {
+            Some(at) => Some(self.whole(at, 1, 3_600)? * 1_000),
+            None => None,
+        };
+        match (mode, seconds, ms) {
+            (WrapUpMode::None, Some(at), _) => {
+                self.wrong(&at, Fault::Conflict { field: "seconds", with: "mode" });
+                None
+            }
+            (WrapUpMode::None, None, _) => Some(WrapUp::None),
+            (WrapUpMode::Optional, _, ms_max) => Some(WrapUp::Optional { ms_max }),
+            (WrapUpMode::Forced, _, Some(ms)) => Some(WrapUp::Forced { ms }),
+            (WrapUpMode::Forced, _, None) => {
+                self.wrong(at, Fault::Missing { field: "seconds" });
+                None
+            }
+        }
+    }
+
+    /// A list of states of agents, each once.
+    fn states(&mut self, at: Option<At<'_>>, usual: &[State]) -> Option<Vec<State>> {
+        let Some(at) = at else { return Some(usual.to_vec()) };
+        let items = self.items(Some(at), Counted::Entries, STATES_MAX);
+        let states: Vec<_> = items.iter().map(|at| self.choice(at, &STATES, &["unreachable"])).collect();
+        states.into_iter().collect()
+    }
+
+    /// `{skills: {粤语: 3}, seconds: 30}`.
+    fn needs(&mut self, at: &At<'_>) -> Option<Needs> {
+        let object = self.object(at, &NEEDS)?;
+        let skills = object.field("skills").and_then(|at| self.levels(&at));
+        let s = object.field("seconds").map(|at| self.whole(&at, 1, PATIENCE_S_MAX));
+        Some(Needs { skills: skills?, s: s.map_or(Some(None), |read| read.map(|s| Some(s as u16)))? })
+    }
+
+    fn announce(&mut self, at: &At<'_>) -> Option<Announce> {
+        let object = self.object(at, &ANNOUNCE)?;
+        let mut whole = |field: &str, usual: u16, min, max| match object.field(field) {
+            Some(at) => self.whole(&at, min, max).map(|found| found as u16),
+            None => Some(usual),
+        };
+        let every_s = whole("every_seconds", 0, 10, 3_600);
+        let position_max = whole("position_max", POSITION_MAX, 0, 10_000);
+        let minutes_max = whole("minutes_max", MINUTES_MAX, 0, 240);
+        object.field("every_seconds")?;
+        Some(Announce { every_s: every_s?, position_max: position_max?, minutes_max: minutes_max? })
+    }
+}
+
+/// What is not written of an announcement.
+pub(in crate::enterprise) fn usual_announce(every_s: u16) -> Announce {
+    Announce { every_s, position_max: POSITION_MAX, minutes_max: MINUTES_MAX }
+}

@@ -1,0 +1,181 @@
+//! Agents and queues of an enterprise's document, and what calls make of them (issue "queue and agents").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Enterprise, Strategy, phone_user};
+use crate::agent::{State, WrapUp};
+use crate::queue::{AgentRules, Member, Need, QueueRules, Staff, States, Step, WaitTold};
+
+/// Somebody who takes calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// 2 to 10 digits, such as 8001: what callers are told and queues name.
+    pub number: String,
+    /// The agent's name.
+    pub name: String,
+    /// The number of the SIP phone that rings, one of `extensions`.
+    pub extension: String,
+    /// Levels of skills by name, 1 to 10.
+    #[serde(default)]
+    pub skills: BTreeMap<String, u8>,
+}
+
+/// Where callers wait for agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Its name in this document.
+    pub name: String,
+    /// Who is offered a call first.
+    pub strategy: Strategy,
+    /// Numbers of agents, in order.
+    pub members: Vec<String>,
+    /// Weights of members by number, 1 to 100, for [`Strategy::Weighted`]; who is not named weighs 1.
+    pub weights: BTreeMap<String, u8>,
+    /// The longest wait, seconds.
+    pub patience_s: u16,
+    /// The most who wait at once.
+    pub size_max: u16,
+    /// How long a phone rings for an offer, seconds.
+    pub ring_s: u16,
+    /// What follows a talk (row Q11).
+    pub wrap_up: WrapUp,
+    /// After so many misses in a row an agent rests; 0 never (row Q17).
+    pub misses_max: u8,
+    /// Nobody joins while all agents are in these states (row Q18).
+    pub join_empty: Vec<State>,
+    /// Who waits is sent on once all agents are in these states (row Q18).
+    pub leave_empty: Vec<State>,
+    /// What is asked of agents while a call waits; behind the last one nothing (row R28).
+    pub needs: Vec<Needs>,
+    /// How long a talk and its after-work take until calls have shown it, seconds.
+    pub talk_s: u16,
+    /// What callers are told of their wait (row Q21).
+    pub announce: Option<Announce>,
+    /// The prompt of its music; the platform's own unless said.
+    pub music: Option<String>,
+    /// Whether our 200 goes out before the music.
+    pub answer: bool,
+}
+
+/// What is asked of agents for a part of the wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// The least levels, by skill.
+    pub skills: BTreeMap<String, u8>,
+    /// How long, seconds; without it to the end of the wait.
+    pub s: Option<u16>,
+}
+
+/// What callers are told of their wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announce {
+    /// How often, seconds.
+    pub every_s: u16,
+    /// Positions above it are not told.
+    pub position_max: u16,
+    /// Waits above it are not told, minutes.
+    pub minutes_max: u16,
+}
+
+impl Queue {
+    /// A queue as a document describes it that says no more than its name and members.
+    pub fn new(name: &str, members: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            strategy: Strategy::LongestIdle,
+            members: members.iter().map(|number| (*number).to_owned()).collect(),
+            weights: BTreeMap::new(),
+            patience_s: PATIENCE_S,
+            size_max: SIZE_MAX,
+            ring_s: OFFER_RING_S,
+            wrap_up: WrapUp::None,
+            misses_max: MISSES_MAX,
+            join_empty: JOIN_EMPTY.to_vec(),
+            leave_empty: LEAVE_EMPTY.to_vec(),
+            needs: Vec::new(),
+            talk_s: TALK_S,
+            announce: None,
+            music: None,
+            answer: true,
+        }
+    }
+}
+
+/// The longest wait unless said, seconds.
+pub(super) const PATIENCE_S: u16 = 300;
+/// The most who wait unless said.
+pub(super) const SIZE_MAX: u16 = 100;
+/// How long an offer rings unless said, seconds.
+pub(super) const OFFER_RING_S: u16 = 20;
+/// Misses in a row until an agent rests, unless said.
+pub(super) const MISSES_MAX: u8 = 3;
+/// A talk with its after-work until calls have shown it, seconds.
+pub(super) const TALK_S: u16 = 180;
+/// States in which agents count as absent unless said.
+pub(super) const JOIN_EMPTY: [State; 2] = [State::Off, State::Rest];
+/// The same for those who wait already.
+pub(super) const LEAVE_EMPTY: [State; 1] = [State::Off];
+
+/// The agents and queues of a document, compiled at one version. A name that nothing carries stands for nothing.
+pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
+    let place = |number: &String| enterprise.agents.iter().position(|agent| agent.number == *number);
+    let queue = |written: &Queue| {
+        let member = |number: &String| {
+            let agent = u16::try_from(place(number)?).ok()?;
+            Some(Member { agent, weight: written.weights.get(number).copied().unwrap_or(1) })
+        };
+        QueueRules { members: written.members.iter().filter_map(member).collect(), ..rules(written) }
+    };
+    let agent = |written: &Agent| AgentRules {
+        number: written.number.as_str().into(),
+        name: written.name.as_str().into(),
+        phone: phone_user(&enterprise.id, &written.extension).into(),
+        skills: written.skills.iter().map(|(skill, level)| (skill.as_str().into(), *level)).collect(),
+    };
+    Staff {
+        version,
+        agents: enterprise.agents.iter().map(agent).collect(),
+        queues: enterprise.queues.iter().map(queue).collect(),
+    }
+}
+
+/// A queue without its members.
+fn rules(written: &Queue) -> QueueRules {
+    let seconds = |s: u16| u64::from(s) * 1_000;
+    let told = |announce: Announce| WaitTold {
+        every_ms: seconds(announce.every_s),
+        position_max: announce.position_max.into(),
+        minutes_max: announce.minutes_max.into(),
+    };
+    QueueRules {
+        name: written.name.as_str().into(),
+        strategy: written.strategy,
+        members: Box::default(),
+        patience_ms: seconds(written.patience_s),
+        size_max: written.size_max,
+        ring_ms: seconds(written.ring_s),
+        wrap_up: written.wrap_up,
+        misses_max: (written.misses_max > 0).then_some(written.misses_max),
+        join_empty: States::of(&written.join_empty),
+        leave_empty: States::of(&written.leave_empty),
+        steps: steps(&written.needs),
+        expected_talk_ms: seconds(written.talk_s),
+        wait_told: written.announce.map(told),
+        music: written.music.as_deref().map(Arc::from),
+        answer: written.answer,
+    }
+}
+
+/// The needs step by step; a last one that ends is followed by none at all.
+fn steps(needs: &[Needs]) -> Box<[Step]> {
+    let step = |needs: &Needs| {
+        let need = |(skill, level): (&String, &u8)| Need { skill: skill.as_str().into(), level: *level };
+        let ms = needs.s.map_or(u64::MAX, |s| u64::from(s) * 1_000);
+        Step { needs: needs.skills.iter().map(need).collect(), ms }
+    };
+    let ends = needs.last().is_some_and(|last| last.s.is_some());
+    needs.iter().map(step).chain(ends.then(Step::default)).collect()
+}

@@ -1,0 +1,72 @@
+//! Agents and queues as a document writes them.
+
+use std::collections::BTreeMap;
+
+use super::super::read::{STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce};
+use super::super::{Agent, Announce, Needs, Queue, Tree};
+use super::{Fields, flag, list, number, text, texts, word};
+use crate::agent::{State, WrapUp};
+
+pub(super) fn agent(written: &Agent) -> Tree {
+    Fields::new()
+        .with("number", text(&written.number))
+        .with("name", text(&written.name))
+        .with("extension", text(&written.extension))
+        .unless(written.skills.is_empty(), "skills", || numbers(&written.skills))
+        .map()
+}
+
+pub(super) fn queue(written: &Queue) -> Tree {
+    let usual = Queue::new("", &[]);
+    let count = |same: bool, value: u16| (!same).then(|| number(value));
+    Fields::new()
+        .with("name", text(&written.name))
+        .unless(written.strategy == usual.strategy, "strategy", || word(&STRATEGIES, written.strategy))
+        .with("members", texts(&written.members))
+        .unless(written.weights.is_empty(), "weights", || numbers(&written.weights))
+        .maybe("patience_seconds", count(written.patience_s == usual.patience_s, written.patience_s))
+        .maybe("size_max", count(written.size_max == usual.size_max, written.size_max))
+        .maybe("ring_seconds", count(written.ring_s == usual.ring_s, written.ring_s))
+        .unless(written.wrap_up == usual.wrap_up, "wrap_up", || wrap_up(written.wrap_up))
+        .maybe("misses_max", count(written.misses_max == usual.misses_max, written.misses_max.into()))
+        .unless(written.join_empty == usual.join_empty, "join_empty", || states(&written.join_empty))
+        .unless(written.leave_empty == usual.leave_empty, "leave_empty", || states(&written.leave_empty))
+        .items("needs", &written.needs, needs)
+        .maybe("talk_seconds", count(written.talk_s == usual.talk_s, written.talk_s))
+        .maybe("announce", written.announce.map(announce))
+        .maybe("music", written.music.as_deref().map(text))
+        .unless(written.answer, "answer", || flag(false))
+        .map()
+}
+
+fn numbers(values: &BTreeMap<String, u8>) -> Tree {
+    values.iter().fold(Fields::new(), |map, (name, value)| map.with(name, number(value))).map()
+}
+
+fn wrap_up(written: WrapUp) -> Tree {
+    let (mode, ms) = match written {
+        WrapUp::None => (WrapUpMode::None, None),
+        WrapUp::Optional { ms_max } => (WrapUpMode::Optional, ms_max),
+        WrapUp::Forced { ms } => (WrapUpMode::Forced, Some(ms)),
+    };
+    Fields::new().with("mode", word(&WRAP_UPS, mode)).maybe("seconds", ms.map(|ms| number(ms / 1_000))).map()
+}
+
+fn states(written: &[State]) -> Tree {
+    list(written.iter().map(|state| word(&STATES, *state)))
+}
+
+fn needs(written: &Needs) -> Tree {
+    let fields = Fields::new().with("skills", numbers(&written.skills));
+    fields.maybe("seconds", written.s.map(number)).map()
+}
+
+fn announce(written: Announce) -> Tree {
+    let usual = usual_announce(written.every_s);
+    let count = |same: bool, value: u16| (!same).then(|| number(value));
+    Fields::new()
+        .with("every_seconds", number(written.every_s))
+        .maybe("position_max", count(written.position_max == usual.position_max, written.position_max))
+        .maybe("minutes_max", count(written.minutes_max == usual.minutes_max, written.minutes_max))
+        .map()
+}

@@ -1,0 +1,106 @@
+//! Queues and agents of the tenants in memory: what their floors tell is carried to the calls that wait, and their
+//! deadlines are kept. Who is offered what is decided in `hotline::queue`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use hotline::call::Event;
+use hotline::queue::{Floor, Order, Staff, Told};
+use hotline::{CallId, Mono, TenantId};
+
+use crate::node::Node;
+
+/// What floors are still to be served with.
+#[derive(Debug, Default)]
+pub(crate) struct Floors {
+    told: VecDeque<(CallId, Told)>,
+    due: BTreeSet<(Mono, TenantId)>,
+    wakes: BTreeMap<TenantId, Mono>,
+}
+
+/// An agent's order. Of an enterprise that nobody called lately nothing is in memory: there the store's word counts.
+#[derive(Clone, Debug)]
+pub struct AgentOrder {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Its agents and queues as its document says now.
+    pub staff: Arc<Staff>,
+    /// The agent's number.
+    pub number: String,
+    /// What the agent wants.
+    pub order: Order,
+}
+
+impl Floors {
+    /// Takes what a floor has to tell, and when it is to be asked again.
+    pub fn hear(&mut self, tenant: &TenantId, floor: &mut Floor) {
+        while let Some(told) = floor.poll() {
+            self.told.push_back(told);
+        }
+        let next = floor.next_timeout();
+        let before = self.wakes.get(tenant).copied();
+        if before == next {
+            return;
+        }
+        if let Some(at) = before {
+            self.due.remove(&(at, tenant.clone()));
+            self.wakes.remove(tenant);
+        }
+        if let Some(at) = next {
+            self.due.insert((at, tenant.clone()));
+            self.wakes.insert(tenant.clone(), at);
+        }
+    }
+
+    fn next_due(&mut self, now: Mono) -> Option<TenantId> {
+        let (at, tenant) = self.due.first().cloned()?;
+        if at > now {
+            return None;
+        }
+        self.due.pop_first();
+        self.wakes.remove(&tenant);
+        Some(tenant)
+    }
+
+    /// Whether something is still to be told.
+    pub fn is_waiting(&self) -> bool {
+        !self.told.is_empty()
+    }
+
+    pub fn next_told(&mut self) -> Option<(CallId, Told)> {
+        self.told.pop_front()
+    }
+
+    pub fn next_timeout(&self) -> Option<Mono> {
+        self.due.first().map(|(at, _)| *at)
+    }
+}
+
+impl Node {
+    /// Ends after-work and pauses whose time has come, then tells calls what floors say, until they say no more.
+    pub(crate) fn serve_floors(&mut self) {
+        let now = self.now;
+        while let Some(tenant) = self.floors.next_due(now.mono) {
+            if let Some(floor) = self.books.tenant(&tenant).and_then(|tenant| tenant.known_floor_mut()) {
+                floor.handle_timeout(now);
+                self.floors.hear(&tenant, floor);
+            }
+        }
+        while let Some((call, told)) = self.floors.next_told() {
+            if let Some(slot) = self.by_call.get(&call).copied() {
+                self.tell(slot, Event::Queue(told));
+            }
+        }
+    }
+
+    /// Obeys an agent. What cannot be was refused before it came here.
+    pub(crate) fn obey_agent(&mut self, asked: &AgentOrder) {
+        let now = self.now;
+        let Some(tenant) = self.books.tenant(&asked.tenant) else { return };
+        tenant.next_turn();
+        let floor = tenant.floor_mut();
+        floor.take_staff(&asked.staff, now);
+        _ = floor.obey(&asked.number, &asked.order, now);
+        self.floors.hear(&asked.tenant, floor);
+    }
+}

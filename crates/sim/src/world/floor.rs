@@ -1,0 +1,116 @@
+//! Agents of a world: where their phones are, what they want, and what must hold of those who wait for them.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hotline::agent::State;
+use hotline::call::{Call, Fact};
+use hotline::enterprise::{phone_user, staff};
+use hotline::queue::{AgentView, Floor, Order};
+use hotline::tenant::{Tenant, agent_state};
+use hotline::{CallId, TenantId};
+use node::phones::Way;
+use node::{AgentOrder, Change, Input, Node};
+use sip::Hop;
+use sip::location::Binding;
+
+use super::World;
+
+/// Where the phone at a place among an enterprise's extensions listens.
+pub(super) fn home_of(enterprise: usize, place: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 8 + enterprise as u8, place as u8 + 1], 5060))
+}
+
+impl World {
+    /// Every SIP phone of the world is registered by datagrams and stays so: registering has tests of its own.
+    pub(super) fn register_phones(&self, node: &mut Node) {
+        let now = self.now();
+        for (place, (enterprise, _)) in self.enterprises.iter().enumerate() {
+            for (at, extension) in enterprise.extensions.iter().enumerate() {
+                let (home, user) = (home_of(place, at), phone_user(&enterprise.id, &extension.number));
+                let binding = Binding {
+                    contact: format!("sip:{}@{home}", extension.number),
+                    flow: Hop::udp(home),
+                    path: Vec::new(),
+                    instance: None,
+                    reg_id: None,
+                    call_id: user.clone(),
+                    cseq: 1,
+                    expires_at_ms: 0,
+                };
+                let until = hotline::Wall(now.wall.0 + 7 * 86_400_000);
+                if let Some(kept) = node.phones().kept_at(&user, vec![Way { binding, until }]) {
+                    node.phones().recall(kept, now);
+                }
+            }
+        }
+    }
+
+    /// As the command does it: in the running node, and in the store, from which the next life learns of it.
+    pub(super) fn agent_orders(&mut self, place: usize, number: &str, order: &Order) -> Result<(), String> {
+        let (enterprise, version) = &self.enterprises[place];
+        let (tenant, staff) = (enterprise.id.clone(), Arc::new(staff(enterprise, *version)));
+        let now = self.now();
+        let change = Change::Agent(Box::new(AgentOrder {
+            tenant: tenant.clone(),
+            staff: staff.clone(),
+            number: number.to_owned(),
+            order: order.clone(),
+        }));
+        self.hear(Input::Change(change));
+        let live = self.node.as_ref().and_then(|node| node.tenant(&tenant));
+        let kept = match live.and_then(|tenant| Some((tenant.turn(), tenant.floor()?.written(number, now)?)))
+        {
+            Some((turn, value)) => agent_state(number, &value, turn),
+            None => {
+                let account = self.store.account(&tenant);
+                let mut cold = Tenant::default();
+                account.states.iter().for_each(|state| cold.remember(state));
+                let turn = cold.next_turn();
+                let floor = cold.floor_mut();
+                floor.take_staff(&staff, now);
+                _ = floor.obey(number, order, now);
+                agent_state(number, &floor.written(number, now).ok_or(format!("no agent {number}"))?, turn)
+            }
+        };
+        self.store.keep(&tenant, &[kept]);
+        Ok(())
+    }
+
+    /// An agent as the node sees it.
+    pub(super) fn agent(&self, place: usize, number: &str) -> Option<AgentView> {
+        let tenant = self.node.as_ref()?.tenant(&self.enterprises[place].0.id)?;
+        tenant.floor()?.agents(self.now()).into_iter().find(|view| *view.number == *number)
+    }
+
+    /// Whether queues and agents are as they must be, and agree with the calls that are up (row Q24).
+    pub(super) fn check_floor(&self, id: &TenantId, floor: &Floor, node: &Node) -> Result<(), String> {
+        let now = self.now();
+        let fail = |what: String| Err(format!("{id}: {what}"));
+        floor.check(now).or_else(fail)?;
+        let mine = |call: &&Call| call.hotline().tenant == *id && !call.is_ending();
+        let up: BTreeSet<CallId> = node.calls().filter(mine).map(Call::id).collect();
+        for view in floor.agents(now) {
+            let busy = matches!(view.state, State::Ringing | State::Talking);
+            if busy != view.call.is_some() || view.call.is_some_and(|call| !up.contains(&call)) {
+                return fail(format!("agent {} is {} with {:?}", view.number, view.state, view.call));
+            }
+        }
+        for queue in floor.queues(now) {
+            let dead = queue.waiting.iter().find(|(call, _)| !up.contains(call));
+            if let Some((call, _)) = dead {
+                return fail(format!("{call} waits in {} and is not up", queue.name));
+            }
+            let patience_ms = floor.queue_rules(&queue.name).map_or(0, |rules| rules.patience_ms);
+            for call in node.calls().filter(|call| queue.waiting.iter().any(|(known, _)| *known == call.id()))
+            {
+                let joined = call.log().iter().rev().find(|dated| matches!(dated.fact, Fact::Queued { .. }));
+                if joined.is_none_or(|joined| now.mono.since_ms(joined.at) > patience_ms) {
+                    return fail(format!("{} waits past all patience", call.id()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
