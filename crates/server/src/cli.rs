@@ -11,6 +11,7 @@ use crate::ops::Outcome;
 use crate::ops::prompts::decoding;
 
 mod account;
+mod agents;
 mod alerts;
 mod barring;
 mod calendar;
@@ -129,6 +130,12 @@ enum Command {
     /// 节假日和调休年表 / the yearly table of holidays and make-up workdays
     #[command(subcommand)]
     Calendar(calendar::Calendar),
+    /// 坐席：签入、签出、小休、就绪，按状态列出 / agents: log in and out, rest, ready, list by state
+    #[command(subcommand)]
+    Agent(agents::Agent),
+    /// 队列：等待的来电和坐席状态 / queues: who waits, and agents by state
+    #[command(subcommand)]
+    Queue(agents::Queue),
     /// 忘记一个主叫：谁接听过、输错的密码、骚扰评分都不再记得 / forgets a caller: who answered, wrong passwords, nuisance score
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
@@ -209,6 +216,8 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Limit(words) => provider::limit(context, &words),
         Command::Crisis(words) => crisis::run(context, &words),
         Command::Flow(words) => flow::run(context, &words),
+        Command::Agent(words) => agents::agent(context, &words),
+        Command::Queue(words) => agents::queue(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),

@@ -15,6 +15,7 @@ use crate::running::Running;
 use crate::speech::Speaker;
 
 pub mod accounts;
+pub mod agents;
 pub mod alarms;
 pub mod alerts;
 pub mod backup;
@@ -94,6 +95,9 @@ pub enum Request {
     TariffImport(provider::TariffImport),
     Segments,
     Forget(callers::Forget),
+    Agent(agents::Steer),
+    Agents(agents::Of),
+    Queues(agents::Of),
     Crisis(crisis::Crisis),
     CrisisConfirm(crisis::Confirm),
     CrisisShow(crisis::Show),
@@ -191,6 +195,9 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Crisis(asked) => told(crisis::switch(desk, &asked).await),
         Request::CrisisConfirm(asked) => told(crisis::confirm(desk, &asked).await),
         Request::CrisisShow(asked) => told(crisis::show(desk, &asked).await),
+        Request::Agent(asked) => told(agents::steer(desk, &asked).await),
+        Request::Agents(asked) => told(agents::agents(desk, &asked).await),
+        Request::Queues(asked) => told(agents::queues(desk, &asked).await),
         Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),
         Request::PromptAdd(asked) => told(prompts::add(desk, &asked).await),

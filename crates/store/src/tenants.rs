@@ -22,6 +22,31 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Keeps what a tenant remembers at some keys by a person's order, unless something newer is there, and audits it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_states(
+        &self,
+        tenant: &TenantId,
+        states: &[TenantState],
+        subject: &str,
+        change: &Change,
+    ) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let sql = "insert into tenant_state (tenant_id, key, value, position) values ($1, $2, $3, $4) \
+                   on conflict (tenant_id, key) do update set value = excluded.value, position = excluded.position \
+                   where excluded.position > tenant_state.position";
+        for state in states {
+            let query = sqlx::query(sql).bind(tenant.to_string()).bind(state.key.clone());
+            let query = query.bind(state.value.clone()).bind(crate::rows::int(state.position));
+            query.execute(&mut *transaction).await?;
+        }
+        write_audit(&mut transaction, tenant, change, "agent_order", subject, None, None).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Empties what a tenant remembered at some keys, unless something newer is there, and audits it. `subject` tells
     /// for whom, masked: the audit must not remember what was to be forgotten.
     ///

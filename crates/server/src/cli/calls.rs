@@ -269,6 +269,14 @@ fn show_whole(context: &Context, whole: &Whole) {
             record.tenant
         ),
     );
+    if !record.queue.is_empty() {
+        let (queue, wait, offers) = (&record.queue, length(record.wait_ms), record.offers);
+        let agent = if record.agent.is_empty() { "–" } else { &record.agent };
+        context.say(
+            format!("队列“{queue}”，等待 {wait}，分配 {offers} 次，坐席 {agent}"),
+            format!("queue {queue:?}, waited {wait}, offered {offers} times, agent {agent}"),
+        );
+    }
     heading(context, "经过", "what happened");
     for line in say::facts(context, &whole.facts, whole.wall_offset_ms) {
         print(&format!("  {line}"));

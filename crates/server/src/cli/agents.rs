@@ -1,0 +1,123 @@
+//! Agents and queues on the command line.
+
+use clap::{Args, Subcommand};
+use hotline::TenantId;
+use hotline::queue::{AgentView, QueueView};
+
+use super::show::print;
+use super::{Context, Need, Ran, say};
+use crate::ops::Request;
+use crate::ops::agents::{Of, Steer, Wish};
+
+/// The words of `agent`.
+#[derive(Subcommand)]
+pub enum Agent {
+    /// 签入，可以接听 / logs in, ready
+    #[command(after_help = "例 / example: sibai agent login huaxin 8001")]
+    Login(Who),
+    /// 签出；进行中的通话不受影响 / logs out; a call goes on
+    #[command(after_help = "例 / example: sibai agent logout huaxin 8001")]
+    Logout(Who),
+    /// 小休，写明原因；通话中则在通话后开始 / rests, with a reason; from the end of a call
+    #[command(after_help = "例 / example: sibai agent rest huaxin 8001 --reason 午餐")]
+    Rest {
+        #[command(flatten)]
+        who: Who,
+        /// 原因 / the reason
+        #[arg(long)]
+        reason: String,
+    },
+    /// 恢复接听，结束可以提前结束的话后整理 / takes calls again; ends after-work that may be ended
+    #[command(after_help = "例 / example: sibai agent ready huaxin 8001")]
+    Ready(Who),
+    /// 全部坐席：状态、时长、今日接听 / all agents: state, since when, today's calls
+    #[command(after_help = "例 / example: sibai agent list huaxin")]
+    List {
+        /// 企业 / the enterprise
+        tenant: String,
+    },
+}
+
+/// The words of `queue`.
+#[derive(Subcommand)]
+pub enum Queue {
+    /// 全部队列：等待的来电、坐席状态 / all queues: who waits, agents by state
+    #[command(after_help = "例 / example: sibai queue list huaxin")]
+    List {
+        /// 企业 / the enterprise
+        tenant: String,
+    },
+}
+
+/// Which agent.
+#[derive(Args)]
+pub struct Who {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 工号 / the agent's number
+    agent: String,
+}
+
+/// `sibai agent …`
+pub fn agent(context: &Context, words: &Agent) -> Ran {
+    match words {
+        Agent::Login(who) => steer(context, who, Wish::LogIn),
+        Agent::Logout(who) => steer(context, who, Wish::LogOut),
+        Agent::Ready(who) => steer(context, who, Wish::Ready),
+        Agent::Rest { who, reason } => steer(context, who, Wish::Rest(reason.clone())),
+        Agent::List { tenant } => {
+            let request = Request::Agents(Of { tenant: TenantId::new(tenant) });
+            let agents: Vec<AgentView> = context.ask(Need::Data, &request)?;
+            context.show(&agents, |agents| agents.iter().for_each(|view| print(&line(context, view))))?;
+            Ok(0)
+        }
+    }
+}
+
+/// `sibai queue …`
+pub fn queue(context: &Context, words: &Queue) -> Ran {
+    let Queue::List { tenant } = words;
+    let request = Request::Queues(Of { tenant: TenantId::new(tenant) });
+    let queues: Vec<QueueView> = context.ask(Need::Data, &request)?;
+    context.show(&queues, |queues| queues.iter().for_each(|view| queue_lines(context, view)))?;
+    Ok(0)
+}
+
+fn steer(context: &Context, who: &Who, wish: Wish) -> Ran {
+    let (tenant, agent) = (TenantId::new(&who.tenant), who.agent.clone());
+    let request = Request::Agent(Steer { tenant, agent, wish, by: context.by.clone() });
+    let view: AgentView = context.ask(Need::Data, &request)?;
+    context.show(&view, |view| print(&line(context, view)))?;
+    Ok(0)
+}
+
+fn line(context: &Context, view: &AgentView) -> String {
+    let state = say::queue::state(context, view.state);
+    let reason = if view.reason.is_empty() { String::new() } else { format!(" ({})", view.reason) };
+    let (since_s, logged_in_s) = (view.since_ms / 1_000, view.logged_in_ms / 1_000);
+    let (number, name, tally) = (&view.number, &view.name, view.tally);
+    let zh = format!(
+        "{number} {name}  {state}{reason} {since_s} 秒，签入 {logged_in_s} 秒，今日接听 {}，未接 {}，拒接 {}",
+        tally.answered, tally.missed, tally.rejected
+    );
+    let en = format!(
+        "{number} {name}  {state}{reason} for {since_s} s, logged in for {logged_in_s} s; today {} answered, {} missed, {} rejected",
+        tally.answered, tally.missed, tally.rejected
+    );
+    context.pick(&zh, &en).to_owned()
+}
+
+fn queue_lines(context: &Context, view: &QueueView) {
+    let longest_s = view.waiting.iter().map(|(_, ms)| ms / 1_000).max().unwrap_or(0);
+    let agents = view.agents.iter().filter(|(_, count)| *count > 0);
+    let agents: Vec<String> =
+        agents.map(|(state, count)| format!("{} {count}", say::queue::state(context, *state))).collect();
+    let (name, count, agents) = (&view.name, view.waiting.len(), agents.join(", "));
+    context.say(
+        format!("{name}：等待 {count}，最长 {longest_s} 秒；坐席 {agents}"),
+        format!("{name}: {count} waiting, the longest for {longest_s} s; agents {agents}"),
+    );
+    for (call, ms) in &view.waiting {
+        context.say(format!("  {call}  {} 秒", ms / 1_000), format!("  {call}  {} s", ms / 1_000));
+    }
+}

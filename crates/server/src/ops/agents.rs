@@ -1,0 +1,200 @@
+//! Agents and queues as people see and steer them (rows Q02, Q10, Q11): who is on duty, who waits, and an agent's orders.
+//! The running node obeys; the store keeps what an agent is, so that a restart finds it so.
+
+use std::sync::Arc;
+
+use hotline::agent::Rest;
+use hotline::enterprise::staff;
+use hotline::queue::{AgentView, Floor, NotObeyed, Order, QueueView, Staff};
+use hotline::settlement::TenantState;
+use hotline::tenant::{Tenant, agent_state};
+use hotline::{Mono, Now, TenantId};
+use node::{AgentOrder, Node};
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, Outcome, Refusal};
+
+/// What an agent wants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Steer {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The agent's number.
+    pub agent: String,
+    /// What it wants.
+    pub wish: Wish,
+    /// Who asks.
+    pub by: String,
+}
+
+/// An agent's order, as it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// Log in, ready.
+    LogIn,
+    /// Log out; a call goes on.
+    LogOut,
+    /// Take calls again; ends after-work that may be ended.
+    Ready,
+    /// Take no calls from now on, or from the end of the call, for this reason.
+    Rest(String),
+}
+
+impl Wish {
+    fn order(&self) -> Order {
+        match self {
+            Wish::LogIn => Order::LogIn,
+            Wish::LogOut => Order::LogOut,
+            Wish::Ready => Order::Ready,
+            Wish::Rest(reason) => Order::Rest(Rest::Own(reason.as_str().into())),
+        }
+    }
+}
+
+/// Which enterprise is asked about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Of {
+    /// The enterprise.
+    pub tenant: TenantId,
+}
+
+/// The longest reason of a rest, in characters.
+const REASON_MAX: usize = 64;
+
+/// Obeys an agent, in the running node and in the database, and shows what the agent is then.
+///
+/// # Errors
+/// There is no such enterprise or agent, or the agent's state does not allow it.
+pub async fn steer(desk: &Desk, asked: &Steer) -> Outcome<AgentView> {
+    let staff = staff_of(desk, &asked.tenant).await?;
+    let order = asked.wish.order();
+    if let Order::Rest(rest) = &order {
+        check_reason(rest.reason())?;
+    }
+    let (mut floor, turn) = floor_of(desk, &asked.tenant, &staff).await?;
+    let now = now_of(desk).await?;
+    floor.obey(&asked.agent, &order, now).map_err(|why| refused(&asked.agent, why))?;
+    let change = AgentOrder {
+        tenant: asked.tenant.clone(),
+        staff: staff.clone(),
+        number: asked.agent.clone(),
+        order: order.clone(),
+    };
+    if let Some(live) = &desk.live {
+        live.apply(node::Change::Agent(Box::new(change.clone()))).await?;
+    }
+    // Of an enterprise that nobody called lately the node holds nothing: there the database's word counts.
+    let known = in_memory(desk, &asked.tenant).await?;
+    let is_known = known.is_some();
+    let (mut floor, turn) = known.unwrap_or((floor, turn + 1));
+    floor.take_staff(&staff, now);
+    let value = floor.written(&asked.agent, now).unwrap_or_default();
+    let states = [agent_state(&asked.agent, &value, turn)];
+    desk.store.keep_states(&asked.tenant, &states, &asked.agent, &desk.change(&asked.by)).await?;
+    if let Some(live) = desk.live.as_ref().filter(|_| !is_known) {
+        // It may have come into memory meanwhile, as it was before.
+        live.apply(node::Change::Agent(Box::new(change))).await?;
+    }
+    let shown = floor.agents(now).into_iter().find(|view| *view.number == *asked.agent);
+    shown.ok_or_else(|| refused(&asked.agent, NotObeyed::Unknown))
+}
+
+/// Every agent of an enterprise.
+///
+/// # Errors
+/// There is no such enterprise.
+pub async fn agents(desk: &Desk, asked: &Of) -> Outcome<Vec<AgentView>> {
+    let (floor, now) = look(desk, &asked.tenant).await?;
+    Ok(floor.agents(now))
+}
+
+/// Every queue of an enterprise, with who waits and its agents by state.
+///
+/// # Errors
+/// There is no such enterprise.
+pub async fn queues(desk: &Desk, asked: &Of) -> Outcome<Vec<QueueView>> {
+    let (floor, now) = look(desk, &asked.tenant).await?;
+    Ok(floor.queues(now))
+}
+
+async fn look(desk: &Desk, tenant: &TenantId) -> Outcome<(Floor, Now)> {
+    let staff = staff_of(desk, tenant).await?;
+    let (mut floor, _) = floor_of(desk, tenant, &staff).await?;
+    let now = now_of(desk).await?;
+    floor.take_staff(&staff, now);
+    floor.handle_timeout(now);
+    Ok((floor, now))
+}
+
+/// The agents and queues of the enterprise's document as it stands.
+async fn staff_of(desk: &Desk, tenant: &TenantId) -> Outcome<Arc<Staff>> {
+    let stored = desk.enterprise(tenant).await?;
+    Ok(Arc::new(staff(&stored.enterprise, stored.version)))
+}
+
+/// A copy of the floor as it is now, with the tenant's turn: in the running node, or as it was kept.
+async fn floor_of(desk: &Desk, tenant: &TenantId, staff: &Staff) -> Outcome<(Floor, u64)> {
+    let known = in_memory(desk, tenant).await?;
+    let (mut floor, turn) = match known {
+        Some(known) => known,
+        None => {
+            let mut cold = Tenant::default();
+            let states: Vec<TenantState> = desk.store.tenant_state(tenant).await?;
+            states.iter().for_each(|state| cold.remember(state));
+            (cold.floor_mut().clone(), cold.turn())
+        }
+    };
+    floor.take_staff(staff, now_of(desk).await?);
+    Ok((floor, turn))
+}
+
+async fn in_memory(desk: &Desk, tenant: &TenantId) -> Outcome<Option<(Floor, u64)>> {
+    let Some(live) = &desk.live else { return Ok(None) };
+    let tenant = tenant.clone();
+    let look = move |node: &Node, _| {
+        let tenant = node.tenant(&tenant)?;
+        Some((tenant.floor().cloned().unwrap_or_default(), tenant.turn()))
+    };
+    Ok(live.ask(look).await?)
+}
+
+/// The node's instant; without a node one that begins late enough for all that was kept.
+async fn now_of(desk: &Desk) -> Outcome<Now> {
+    match &desk.live {
+        Some(live) => Ok(live.ask(|_, now| now).await?),
+        None => {
+            let wall = crate::clock::wall();
+            Ok(Now { mono: Mono(wall.0.max(0) as u64), wall })
+        }
+    }
+}
+
+fn check_reason(reason: &str) -> Outcome<()> {
+    let fits = (1..=REASON_MAX).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
+    let is_own = !matches!(reason, "no_answer" | "unreachable");
+    if fits && is_own {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        format!("小休原因应为 1 至 {REASON_MAX} 个可见字符，且不能是 no_answer 或 unreachable"),
+        format!(
+            "a reason has 1 to {REASON_MAX} characters that show, and is neither no_answer nor unreachable"
+        ),
+    ))
+}
+
+fn refused(agent: &str, why: NotObeyed) -> Refusal {
+    match why {
+        NotObeyed::Unknown => {
+            Refusal::not_found(format!("没有坐席 {agent}"), format!("there is no agent {agent}"))
+        }
+        NotObeyed::NotNow(hotline::agent::NotNow::LoggedOut) => {
+            Refusal::invalid(format!("坐席 {agent} 没有签入"), format!("the agent {agent} is not logged in"))
+        }
+        NotObeyed::NotNow(hotline::agent::NotNow::AfterWork) => Refusal::invalid(
+            format!("坐席 {agent} 的话后整理时间由队列规定，不能提前结束"),
+            format!("the after-work time of the agent {agent} lasts as long as its queue says"),
+        ),
+    }
+}

@@ -1,0 +1,120 @@
+//! A caller waits in a queue, hears music, and talks with an agent on a registered phone; the record and the command line
+//! tell the same, and a node that dies leaves nobody stuck (rows Q01, Q02, Q10, Q24).
+
+use std::thread;
+use std::time::Duration;
+
+use e2e::{Account, Platform, Setup, Softphone, acme_with, block_on, carrier, eventually, extension, number};
+use farend::Says;
+use farend::call::place;
+use hotline::agent::State;
+use hotline::cdr::AnswerStatus;
+use hotline::enterprise::{Agent, Enterprise, Queue, Then};
+use media::measure::tone;
+use media::wav::Wav;
+
+const PASSWORD: &str = "a long word of no meaning";
+const AGENT_HZ: u16 = 600;
+const CALLER_HZ: u16 = 1_000;
+
+/// One agent, 8001, whose phone is the extension 801, and a queue that waits for whoever rests.
+fn with_a_queue() -> Enterprise {
+    let (_, extension) = extension("801", PASSWORD);
+    let mut acme = acme_with(Vec::new());
+    acme.extensions.push(extension);
+    let skills = Default::default();
+    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
+    acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
+    let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
+    (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
+    acme.numbers[0].groups = Vec::new();
+    acme
+}
+
+fn phone(platform: &Platform) -> Softphone {
+    let registrar = platform.sip;
+    let account = Account { registrar, user: "acme-801", password: PASSWORD, hz: AGENT_HZ, behind: None };
+    let phone = Softphone::start(&account);
+    phone.await_news("registered");
+    phone
+}
+
+/// What an agent is seen to be doing, by the command line.
+fn state(platform: &Platform) -> String {
+    let (code, agents) = platform.run(&["agent", "list", "acme"]);
+    assert_eq!(code, Some(0), "{agents}");
+    agents[0]["state"].as_str().expect("a state").to_owned()
+}
+
+fn loudness(samples: &[i16]) -> f64 {
+    let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    (sum / samples.len().max(1) as f64).sqrt()
+}
+
+#[test]
+fn q01_q02_q10_a_caller_waits_with_music_and_talks_with_an_agent() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("queues-talk", world.local(), vec![with_a_queue()]));
+    let phone = phone(&platform);
+    assert_eq!(state(&platform), "off");
+    let ordered = |words: &[&str]| {
+        let (code, view) = platform.run(&[&["agent"], words].concat());
+        assert_eq!(code, Some(0), "{view}");
+        view["state"].as_str().expect("a state").to_owned()
+    };
+    assert_eq!(ordered(&["login", "acme", "8001"]), "free");
+    assert_eq!(ordered(&["rest", "acme", "8001", "--reason", "lunch"]), "rest");
+    let heard = platform.data_dir().join("heard.wav");
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(9));
+    call.record = Some(heard.clone());
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    eventually("somebody waits for three seconds", || {
+        let (_, queues) = platform.run(&["queue", "list", "acme"]);
+        queues[0]["waiting"][0][1].as_u64().filter(|waited_ms| *waited_ms >= 3_000)
+    });
+    assert_eq!(ordered(&["ready", "acme", "8001"]), "ringing");
+    assert_eq!(phone.await_news("ringing")["from"], "13800138000");
+    phone.await_tone(CALLER_HZ);
+    assert_eq!(state(&platform), "talking");
+    let outcome = caller.join().expect("a caller");
+    assert_eq!(outcome.status, 200, "{outcome:?}");
+    let wav = Wav::parse(&std::fs::read(&heard).expect("it was written"), 16 << 20).expect("a WAV");
+    let samples = &wav.channels[0];
+    // Music first, without the agent's tone; the tone in the end, at least for a fifth of a second.
+    let (music, talk) = (&samples[4_000..20_000], &samples[samples.len() - 16_000..]);
+    assert!(loudness(music) > 300.0, "{} while it waited", loudness(music));
+    let level = |part: &[i16]| tone(part, wav.rate, f32::from(AGENT_HZ));
+    let most = |part: &[i16]| part.chunks_exact(1_600).map(level).fold(0.0, f32::max);
+    assert!(most(talk) > 4_000.0 && most(music) < 2_000.0, "{} and {}", most(talk), most(music));
+    let record = platform.await_calls(1).remove(0).record;
+    assert_eq!((record.status, record.agent.as_str()), (AnswerStatus::Answered, "8001"));
+    assert_eq!((record.queue.as_str(), record.offers), ("sales", 1));
+    assert!((3_000..9_000).contains(&record.wait_ms), "{} ms", record.wait_ms);
+    eventually("the agent is free", || (state(&platform) == "free").then_some(()));
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn q24_after_kill_9_no_agent_is_in_a_dead_call() {
+    let (world, _told) = carrier(&[]);
+    let mut platform = Platform::start(Setup::new("queues-kill", world.local(), vec![with_a_queue()]));
+    let phone = phone(&platform);
+    let (code, view) = platform.run(&["agent", "login", "acme", "8001"]);
+    assert_eq!(code, Some(0), "{view}");
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(600));
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())));
+    phone.await_tone(CALLER_HZ);
+    assert_eq!(state(&platform), "talking");
+    platform.kill();
+    platform.restart();
+    assert_eq!(state(&platform), "free");
+    caller.join().expect("a caller").expect("a call");
+    let mut call = platform.call(number(), "13900139000");
+    call.hold_for = Duration::from_secs(2);
+    assert_eq!(platform.place(call).status, 200);
+    let calls = platform.await_calls(2);
+    assert!(calls.iter().all(|call| call.record.agent == "8001"), "{calls:?}");
+    assert_eq!(platform.findings(), []);
+}
