@@ -73,7 +73,9 @@ pub fn is_good(bytes: &[u8]) -> bool {
         policy: DestinationPolicy::default(),
         carrier: CarrierProfile::default(),
         prompts: &["welcome", "after_hours", "recording_notice", "enter_password", "wrong_password"],
+        unreviewed: &[],
         plans: &["T1", "T2"],
+        flows: &[],
     };
     match read(&tree, &allowed) {
         Ok((enterprise, _)) => {
