@@ -11,7 +11,7 @@ use hotline::TenantId;
 use hotline::enterprise::Enterprise;
 use serde_json::{Value, json};
 
-const PHONE: &str = "13800138000";
+const PHONE: &str = "01062345601";
 const PASSWORD: &str = "k7#Lq0-vTz9";
 const ROLES: [&str; 10] = [
     "owner",
