@@ -92,6 +92,9 @@ fn q01_q02_q10_a_caller_waits_with_music_and_talks_with_an_agent() {
     assert_eq!((record.queue.as_str(), record.offers), ("sales", 1));
     assert!((3_000..9_000).contains(&record.wait_ms), "{} ms", record.wait_ms);
     eventually("the agent is free", || (state(&platform) == "free").then_some(()));
+    // The file becomes one, and its row, a little later than the record.
+    let recording = platform.recording(record.recording.expect("it was recorded"));
+    assert_eq!(recording.channels.len(), 2);
     assert_eq!(platform.findings(), []);
 }
 
