@@ -263,9 +263,9 @@ fn q08_d01_a_call_is_seen_while_it_is_up_and_read_afterwards_and_its_rules_are_c
     let foreign = put(&yaml.replace("id: acme", "id: other"), true);
     assert_ne!(foreign.status, 200, "another enterprise's document");
 
-    let trial = json!({"number": number, "from": "13510001000", "at_ms": 1_790_000_000_000_i64});
+    let trial = json!({"number": number, "from": "13510001000", "at": 1_790_000_000_000_i64});
     let explained = admin.ask("POST", "/api/v1/enterprises/acme/explain", Some(&trial)).body;
     assert!(explained["facts"].as_array().is_some_and(|facts| facts.len() > 3), "{explained}");
-    let other = json!({"number": "4006010115", "from": "13510001000", "at_ms": 1_790_000_000_000_i64});
+    let other = json!({"number": "4006010115", "from": "13510001000", "at": 1_790_000_000_000_i64});
     assert_eq!(admin.ask("POST", "/api/v1/enterprises/acme/explain", Some(&other)).status, 404);
 }

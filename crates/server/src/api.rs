@@ -264,6 +264,11 @@ async fn dress(request: Request, next: Next) -> Response {
     response
 }
 
+/// How long a page is unless it is said.
+fn page_usual() -> u32 {
+    100
+}
+
 /// A refusal as it leaves, in the language that was asked for.
 pub(crate) struct Refused(Refusal, Language);
 

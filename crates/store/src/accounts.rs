@@ -203,15 +203,6 @@ impl Store {
         Ok(())
     }
 
-    /// The sessions of a person, the newest first.
-    pub async fn sessions(&self, tenant: &TenantId, login: &str) -> Result<Vec<Session>> {
-        let sql = format!(
-            "select {SESSION} from session where tenant_id = $1 and login = $2 order by began_at desc"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.to_string()).bind(login.to_owned());
-        query.fetch_all(self.readers()).await?.iter().map(read_session).collect()
-    }
-
     /// Ends a session and says so in the audit; `false` if there is none.
     pub async fn end_session(&self, tenant: &TenantId, token_hash: &str, change: &Change) -> Result<bool> {
         let mut transaction = self.begin().await?;

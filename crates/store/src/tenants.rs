@@ -33,18 +33,8 @@ impl Store {
         subject: &str,
         change: &Change,
     ) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        let sql = "insert into tenant_state (tenant_id, key, value, position) values ($1, $2, $3, $4) \
-                   on conflict (tenant_id, key) do update set value = excluded.value, position = excluded.position \
-                   where excluded.position > tenant_state.position";
-        for state in states {
-            let query = sqlx::query(sql).bind(tenant.to_string()).bind(state.key.clone());
-            let query = query.bind(state.value.clone()).bind(crate::rows::int(state.position));
-            query.execute(&mut *transaction).await?;
-        }
-        write_audit(&mut transaction, tenant, change, "agent_order", subject, None, None).await?;
-        transaction.commit().await?;
-        Ok(())
+        let kept = states.iter().map(|state| (state, state.value.as_str()));
+        self.write_states(tenant, kept, ("agent_order", subject), change).await
     }
 
     /// Empties what a tenant remembered at some keys, unless something newer is there, and audits it. `subject` tells
@@ -59,15 +49,27 @@ impl Store {
         subject: &str,
         change: &Change,
     ) -> Result<()> {
+        let emptied = states.iter().map(|state| (state, ""));
+        self.write_states(tenant, emptied, ("forget_caller", subject), change).await
+    }
+
+    async fn write_states<'s>(
+        &self,
+        tenant: &TenantId,
+        states: impl Iterator<Item = (&'s TenantState, &'s str)>,
+        (action, subject): (&str, &str),
+        change: &Change,
+    ) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let sql = "insert into tenant_state (tenant_id, key, value, position) values ($1, $2, '', $3) \
-                   on conflict (tenant_id, key) do update set value = '', position = excluded.position \
+        let sql = "insert into tenant_state (tenant_id, key, value, position) values ($1, $2, $3, $4) \
+                   on conflict (tenant_id, key) do update set value = excluded.value, position = excluded.position \
                    where excluded.position > tenant_state.position";
-        for state in states {
+        for (state, value) in states {
             let query = sqlx::query(sql).bind(tenant.to_string()).bind(state.key.clone());
-            query.bind(crate::rows::int(state.position)).execute(&mut *transaction).await?;
+            let query = query.bind(value.to_owned()).bind(crate::rows::int(state.position));
+            query.execute(&mut *transaction).await?;
         }
-        write_audit(&mut transaction, tenant, change, "forget_caller", subject, None, None).await?;
+        write_audit(&mut transaction, tenant, change, action, subject, None, None).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Calls of an enterprise: a page of them, one whole, and one that is only tried.
 
 use axum::extract::Path;
-use hotline::{CallId, HotlineNumber, TenantId, Wall};
+use hotline::{CallId, TenantId, Wall};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{Asked, Body, Problem, Refused, Words};
 use crate::ops::calls::{self, List, One, Range, Row};
@@ -29,12 +29,8 @@ pub struct Page {
     /// Older than this call: where the page before ended.
     older_than: Option<String>,
     /// At most; 100 unless said, 1000 at most.
-    #[serde(default = "hundred")]
+    #[serde(default = "super::page_usual")]
     limit: u32,
-}
-
-fn hundred() -> u32 {
-    100
 }
 
 impl Page {
@@ -109,37 +105,10 @@ async fn read_one(asked: &Asked, enterprise: &str, call: String) -> Outcome<call
     Ok(whole)
 }
 
-/// A call that is only tried.
-#[derive(Deserialize, ToSchema)]
-pub struct Trial {
-    /// The 400 number.
-    #[schema(value_type = String, example = "4006010114")]
-    number: HotlineNumber,
-    /// The caller, as a trunk would write it.
-    from: String,
-    /// When: milliseconds since 1970-01-01 UTC.
-    at_ms: i64,
-    /// Bound numbers that are busy, by name or digits.
-    #[serde(default)]
-    busy: Vec<String>,
-    /// Bound numbers that ring and do not answer.
-    #[serde(default)]
-    no_answer: Vec<String>,
-    /// Bound numbers that reject.
-    #[serde(default)]
-    rejects: Vec<String>,
-    /// What the caller presses, one text for each question in turn.
-    #[serde(default)]
-    keys: Vec<String>,
-    /// The seed of random choices.
-    #[serde(default)]
-    seed: u64,
-}
-
 /// 不打电话，说明会怎样处理 / what would happen to a call, and why (rows R25, R26).
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/explain", tag = "calls",
-    params(("enterprise" = String, Path)), request_body = Trial, security(("session" = ["read_setup"])),
+    params(("enterprise" = String, Path)), request_body = Explain, security(("session" = ["read_setup"])),
     responses(
         (status = 200, description = "facts, record and charges of the call that was not made", body = Object),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
@@ -148,20 +117,10 @@ pub struct Trial {
 pub async fn explain(
     asked: Asked,
     Path(enterprise): Path<String>,
-    Body(trial): Body<Trial>,
+    Body(tried): Body<Explain>,
 ) -> Result<axum::Json<explain::Explained>, Refused> {
-    let number = trial.number;
-    let explain = Explain {
-        number,
-        from: trial.from,
-        at: Wall(trial.at_ms),
-        busy: trial.busy,
-        no_answer: trial.no_answer,
-        rejects: trial.rejects,
-        keys: trial.keys,
-        seed: trial.seed,
-    };
-    let done = explain::explain(&asked.desk, &explain).await;
+    let number = tried.number;
+    let done = explain::explain(&asked.desk, &tried).await;
     asked.tell(done.and_then(|explained| match explained.tenant.as_str() == enterprise {
         true => Ok(explained),
         false => Err(Refusal::not_found(

@@ -17,12 +17,8 @@ pub struct Page {
     /// Behind this enterprise: where the page before ended.
     after: Option<String>,
     /// At most; 100 unless said, 500 at most.
-    #[serde(default = "hundred")]
+    #[serde(default = "super::page_usual")]
     limit: u32,
-}
-
-fn hundred() -> u32 {
-    100
 }
 
 /// 企业列表 / enterprises, by id.
@@ -117,7 +113,7 @@ pub struct AuditPage {
     /// Older than this number: where the page before ended.
     before: Option<u64>,
     /// At most; 100 unless said, 500 at most.
-    #[serde(default = "hundred")]
+    #[serde(default = "super::page_usual")]
     limit: u32,
 }
 

@@ -2,13 +2,13 @@
 
 use axum::extract::Path;
 use hotline::TenantId;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Asked, Body, Problem, Refused, Words, forbidden};
 use crate::access::Role;
 use crate::ops::Refusal;
-use crate::ops::accounts::{self, Add, Deed, FirstPassword, List, Mend, Row};
+use crate::ops::accounts::{self, Add, Deed, FirstPassword, List, Mend, Mended, Row};
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]
@@ -18,12 +18,8 @@ pub struct Page {
     #[serde(default)]
     after: String,
     /// At most; 100 unless said, 500 at most.
-    #[serde(default = "hundred")]
+    #[serde(default = "super::page_usual")]
     limit: u32,
-}
-
-fn hundred() -> u32 {
-    100
 }
 
 /// A person to be let in.
@@ -35,27 +31,6 @@ pub struct NewAccount {
     name: String,
     /// What the person is.
     role: Role,
-}
-
-/// What is to be done with an account.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// A new first password; sessions end.
-    Reset,
-    /// Nobody signs in by it; sessions end.
-    Disable,
-    /// It is as before.
-    Enable,
-}
-
-/// What was done.
-#[derive(Serialize, ToSchema)]
-pub struct Done {
-    /// Whose account.
-    login: String,
-    /// The new first password, told once.
-    password: Option<String>,
 }
 
 /// 账号列表 / accounts, by login.
@@ -101,23 +76,18 @@ pub async fn add(
 /// 重置密码、停用、启用 / a new first password, or closed, or opened again.
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/accounts/{login}/{action}", tag = "accounts",
-    params(("enterprise" = String, Path), ("login" = String, Path), ("action" = Action, Path)),
+    params(("enterprise" = String, Path), ("login" = String, Path), ("action" = Deed, Path)),
     security(("session" = ["manage_accounts"])),
     responses(
-        (status = 200, description = "done", body = Done),
+        (status = 200, description = "done", body = Mended),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn mend(
     asked: Asked,
-    Path((enterprise, login, action)): Path<(String, String, Action)>,
-) -> Result<axum::Json<Done>, Refused> {
+    Path((enterprise, login, deed)): Path<(String, String, Deed)>,
+) -> Result<axum::Json<Mended>, Refused> {
     let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
-    let deed = match action {
-        Action::Reset => Deed::Reset,
-        Action::Disable => Deed::Disable,
-        Action::Enable => Deed::Enable,
-    };
     if login == by && tenant == asked.person.tenant {
         let refusal = Refusal::invalid("不能对自己的账号这样做", "not with one's own account");
         return Err(asked.refuse(refusal));
@@ -127,6 +97,5 @@ pub async fn mend(
     if !asked.person.role.may_appoint(found.role) {
         return Err(asked.refuse(forbidden()));
     }
-    let done = accounts::mend(&asked.desk, &Mend { tenant, login, deed, by }).await;
-    asked.tell(done.map(|done| Done { login: done.login, password: done.password }))
+    asked.tell(accounts::mend(&asked.desk, &Mend { tenant, login, deed, by }).await)
 }

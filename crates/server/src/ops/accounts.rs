@@ -94,7 +94,7 @@ pub struct Mend {
 }
 
 /// See [`Mend`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// A new first password; sessions end.
@@ -106,7 +106,7 @@ pub enum Deed {
 }
 
 /// What [`mend`] did.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Mended {
     /// Whose.
     pub login: String,

@@ -20,13 +20,15 @@ use super::calls::Priced;
 use super::{Desk, Outcome, Refusal, calendar, provider, regions};
 
 /// What would happen to a call.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Explain {
     /// The number called.
+    #[schema(value_type = String, example = "4006010114")]
     pub number: HotlineNumber,
     /// The caller, as a trunk would write it.
     pub from: String,
-    /// When.
+    /// When: milliseconds since 1970-01-01 UTC.
+    #[schema(value_type = i64)]
     pub at: Wall,
     /// Bound numbers that are busy, by name or digits.
     #[serde(default)]

