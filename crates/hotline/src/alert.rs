@@ -20,6 +20,8 @@ pub enum AlertKind {
     HourCost,
     /// Bound numbers changed within some minutes (row B11).
     BindingChanges,
+    /// Recordings that are deleted from a day in Beijing on, such as 20270110 (row V03): how many.
+    RecordingsEnd,
 }
 
 /// The levels that a use of a cap has reached; a cap of nothing is always full.

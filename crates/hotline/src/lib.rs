@@ -18,6 +18,7 @@ pub mod priority;
 pub mod queue;
 pub mod rating;
 pub mod region;
+pub mod retention;
 pub mod routing;
 pub mod settlement;
 pub mod speech;

@@ -717,6 +717,11 @@ impl Node {
         self.slots.iter().map(|(_, slot)| &slot.call)
     }
 
+    /// A live call by its id.
+    pub fn call(&self, id: CallId) -> Option<&Call> {
+        self.calls().find(|call| call.id() == id)
+    }
+
     /// The trunks as calls see them.
     pub fn trunks(&self) -> &hotline::routing::Trunks {
         &self.carriers.view

@@ -29,6 +29,7 @@ mod place;
 mod prompt;
 mod provider;
 mod pure;
+mod recording;
 mod say;
 mod show;
 mod trial;
@@ -118,6 +119,9 @@ enum Command {
     /// 危机模式：全部号码前的公告或改呼 / crisis mode: a notice or one phone in front of all numbers
     #[command(subcommand)]
     Crisis(crisis::Crisis),
+    /// 录音：期限、法律保留、清理 / recordings: how long they are kept, holds, deletion
+    #[command(subcommand)]
+    Recording(recording::Recording),
     /// 提示音：上传、审核、试听 / prompts: taken in, reviewed, listened to
     #[command(subcommand)]
     Prompt(prompt::Prompt),
@@ -208,6 +212,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Block(words) => barring::mark(context, crate::ops::barring::List::Block, &words),
         Command::Allow(words) => barring::mark(context, crate::ops::barring::List::Allow, &words),
         Command::TopUp(words) => provider::top_up(context, &words),
+        Command::Recording(words) => recording::run(context, &words),
         Command::Prompt(words) => prompt::run(context, &words),
         Command::DecodePrompt => Ok(0),
         Command::Calendar(words) => calendar::calendar(context, &words),

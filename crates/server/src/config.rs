@@ -12,6 +12,7 @@ use node::guard::{Limits, Role};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::archive::{Archive, Key};
 use crate::journal::SEGMENTS_MAX;
 use crate::log::{Format, Mask};
 use crate::speech::{self, Speaker};
@@ -149,8 +150,10 @@ pub struct Recording {
     pub enabled: bool,
     /// Where; `None` is `recordings` in the data directory.
     pub dir: Option<PathBuf>,
-    /// How long they are kept, days: three months (seed 002:6).
+    /// How long they are kept at least, days.
     pub retention_days: u32,
+    /// The provider's key, by which those of enterprises are wrapped; without one recordings are plain files.
+    pub key: Option<Key>,
 }
 
 /// Log lines.
@@ -284,6 +287,11 @@ impl Config {
         }
     }
 
+    /// Where recordings lie, and the key to sealed ones.
+    pub fn archive(&self) -> Archive {
+        Archive { dir: self.recordings_dir(), master: self.recording.key.clone() }
+    }
+
     /// Where recordings lie.
     pub fn recordings_dir(&self) -> PathBuf {
         self.recording.dir.clone().unwrap_or_else(|| self.data_dir.join("recordings"))
@@ -313,6 +321,7 @@ impl Checker<'_> {
         let sip = self.sip(&written.sip);
         let keep_alive_s = self.keep_alive(&written.registrar);
         let media = self.media(&written.media);
+        let recording = self.recording(written.recording);
         let speech = self.speech(written.speech);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
@@ -333,11 +342,7 @@ impl Checker<'_> {
             sip: sip?,
             keep_alive_s: keep_alive_s?,
             media: media?,
-            recording: Recording {
-                enabled: written.recording.enabled.unwrap_or(true),
-                dir: written.recording.dir,
-                retention_days: written.recording.retention_days.unwrap_or(92),
-            },
+            recording: recording?,
             speech: speech?,
             http: http?,
             log: Log {
@@ -384,6 +389,23 @@ impl Checker<'_> {
             self.say(at, format!("{name}: {text:?} is not an address and port such as 192.0.2.1:5060"));
         }
         address
+    }
+
+    fn recording(&mut self, written: written::Recording) -> Option<Recording> {
+        let written::Recording { enabled, dir, retention_days, key_file } = written;
+        let key = match key_file {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(path.get_ref());
+                let key = text.map_err(|error| error.to_string()).and_then(|text| {
+                    Key::parse(&text).ok_or_else(|| "64 hexadecimal digits are wanted in it".to_owned())
+                });
+                let told = |error| format!("recording.key_file: {}: {error}", path.get_ref().display());
+                Some(key.map_err(|error| self.say(path.span().start, told(error))).ok()?)
+            }
+        };
+        let (enabled, retention_days) = (enabled.unwrap_or(true), retention_days.unwrap_or(92));
+        Some(Recording { enabled, dir, retention_days, key })
     }
 
     fn speech(&mut self, written: written::Speech) -> Option<Speaker> {
@@ -637,6 +659,21 @@ mod tests {
         assert_eq!(config.database_url, "sqlite:data/sibai.db");
         assert_eq!(config.journal, Journal { segment_bytes: 16 << 20, segments: 16 });
         assert_eq!(config.recordings_dir(), Path::new("data/recordings"));
+    }
+
+    #[test]
+    fn v12_a_recording_key_is_64_digits_in_a_file_or_the_start_says_why_not() {
+        let path = std::env::temp_dir().join(format!("sibai-config-key-{}", std::process::id()));
+        let text = format!("[recording]\nkey_file = {path:?}\n");
+        let wrong = |text: &str| parse(text).expect_err("no key").to_string();
+        assert!(wrong(&text).contains("sibai.toml:2: recording.key_file"), "there is no file");
+        std::fs::write(&path, "abc").expect("written");
+        assert!(wrong(&text).contains("64 hexadecimal digits"));
+        std::fs::write(&path, "0f".repeat(32) + "\n").expect("written");
+        let config = parse(&text).expect("a key");
+        assert_eq!(config.recording.key, Key::parse(&"0f".repeat(32)));
+        assert!(!format!("{config:?}").contains("0f0f"), "a key is in no log");
+        let _ = std::fs::remove_file(path);
     }
 
     #[test]

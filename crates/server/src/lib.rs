@@ -7,6 +7,7 @@ pub mod bridge;
 pub mod inbox;
 pub mod signalling;
 
+pub mod archive;
 pub mod copies;
 pub mod journal;
 pub mod net;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Change, Store};
 
+use crate::archive::Archive;
 use crate::running::Running;
 use crate::speech::Speaker;
 
@@ -36,6 +37,7 @@ pub mod money;
 pub mod prompts;
 pub mod provider;
 pub mod re_rate;
+pub mod recordings;
 pub mod refusal;
 pub mod regions;
 pub mod status;
@@ -56,8 +58,8 @@ pub struct Desk {
     pub store: Store,
     /// The data directory.
     pub data: PathBuf,
-    /// Where recordings lie.
-    pub recordings: PathBuf,
+    /// Where recordings lie, and how they are read.
+    pub recordings: Archive,
     /// Who says the texts of prompts.
     pub speaker: Speaker,
     /// The running process; `None` while nobody serves.
@@ -108,6 +110,13 @@ pub enum Request {
     PromptSubmit(prompts::Submit),
     PromptReview(prompts::Review),
     PromptFile(prompts::One),
+    Recordings(recordings::List),
+    RecordingHold(recordings::HoldOn),
+    RecordingRelease(recordings::Release),
+    RecordingRetain(recordings::Retain),
+    RecordingPlan(recordings::Plan),
+    RecordingSave(recordings::Save),
+    RecordingKeysDestroy(recordings::DestroyKeys),
     CalendarImport(calendar::Import),
     CalendarShow(calendar::Show),
     Calls(calls::List),
@@ -206,6 +215,13 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::PromptSubmit(asked) => told(prompts::submit(desk, &asked).await),
         Request::PromptReview(asked) => told(prompts::review(desk, &asked).await),
         Request::PromptFile(asked) => told(prompts::file(desk, &asked).await),
+        Request::Recordings(asked) => told(recordings::list(desk, &asked).await),
+        Request::RecordingHold(asked) => told(recordings::hold(desk, &asked).await),
+        Request::RecordingRelease(asked) => told(recordings::release(desk, &asked).await),
+        Request::RecordingRetain(asked) => told(recordings::retain(desk, &asked).await),
+        Request::RecordingPlan(asked) => told(recordings::plan(desk, &asked).await),
+        Request::RecordingSave(asked) => told(recordings::save(desk, &asked).await),
+        Request::RecordingKeysDestroy(asked) => told(recordings::destroy_keys(desk, &asked).await),
         Request::CalendarImport(asked) => told(calendar::import(desk, &asked).await),
         Request::CalendarShow(asked) => told(calendar::show(desk, &asked).await),
         Request::Calls(asked) => told(calls::list(desk, &asked).await),
@@ -240,7 +256,7 @@ impl Desk {
         Self {
             store: running.store().clone(),
             data: config.data_dir.clone(),
-            recordings: config.recordings_dir(),
+            recordings: config.archive(),
             speaker: config.speech.clone(),
             author: Author::Provider,
             live: Some(running),

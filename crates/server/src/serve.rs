@@ -338,6 +338,7 @@ impl Process {
         }
         store.runtime().spawn(ops::calendar::watch(meters.clone(), running.store().clone()));
         store.runtime().spawn(ops::alarms::watch(running.clone()));
+        store.runtime().spawn(ops::recordings::watch(running.clone()));
         meters.started.set(true);
         let (ms, http) = (began.elapsed().as_millis() as u64, web.address);
         tracing::info!(%sip, %http, numbers, recovered, ms, "calls are taken");
@@ -580,9 +581,9 @@ fn open_data(
             inbox,
             meters,
             accounts: Arc::new(RwLock::new(())),
-            recordings_dir: config.recordings_dir(),
+            archive: config.archive(),
             aside: Arc::new(Aside::in_data(&config.data_dir)),
-            retention_ms: i64::from(config.recording.retention_days) * 86_400_000,
+            retention_days: config.recording.retention_days,
             copies,
             mask: config.log.mask,
         })

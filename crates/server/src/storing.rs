@@ -111,12 +111,12 @@ pub struct Work {
     /// Read-locked while an account is read and told to the node, write-locked by whoever changes one and tells the
     /// node: so no change is counted twice.
     pub accounts: Arc<tokio::sync::RwLock<()>>,
-    /// The recordings' directory; rows hold paths below it.
-    pub recordings_dir: std::path::PathBuf,
+    /// Where recordings lie and how they are sealed; rows hold paths below its folder.
+    pub archive: crate::archive::Archive,
     /// Where calls go that the database refuses for good.
     pub aside: Arc<aside::Aside>,
-    /// How long recordings are kept.
-    pub retention_ms: i64,
+    /// How long recordings are kept at least.
+    pub retention_days: u32,
     /// Where a start without the database finds how far the journal is committed.
     pub copies: Option<crate::copies::Copies>,
     /// Whether numbers are masked in log lines.

@@ -27,6 +27,8 @@ pub struct Account {
     pub created_at: Wall,
     /// Since when nobody signs in by it.
     pub disabled_at: Option<Wall>,
+    /// The agent that the person is, by its number in the enterprise's document; empty for none.
+    pub agent: String,
 }
 
 /// One session of a person.
@@ -50,7 +52,7 @@ pub struct Session {
     pub agent: String,
 }
 
-const ACCOUNT: &str = "tenant_id, login, name, role, password, must_change, created_at, disabled_at";
+const ACCOUNT: &str = "tenant_id, login, name, role, password, must_change, created_at, disabled_at, agent";
 const SESSION: &str = "tenant_id, token_hash, login, began_at, seen_at, ends_at, address, agent";
 
 fn read_account(row: &AnyRow) -> Result<Account> {
@@ -63,6 +65,7 @@ fn read_account(row: &AnyRow) -> Result<Account> {
         must_change: row.int("must_change")? != 0,
         created_at: Wall(row.int("created_at")?),
         disabled_at: row.int_or_none("disabled_at")?.map(Wall),
+        agent: row.text("agent")?,
     })
 }
 
@@ -80,16 +83,19 @@ fn read_session(row: &AnyRow) -> Result<Session> {
 }
 
 impl Store {
-    /// Makes an account; `false` if the enterprise has one by that name.
+    /// Makes an account; `false` if the enterprise has one by that name, or of that agent.
     pub async fn add_account(&self, account: &Account, change: &Change) -> Result<bool> {
         let mut transaction = self.begin().await?;
         let sql = format!(
-            "insert into account ({ACCOUNT}) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"
+            "insert into account ({ACCOUNT}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(account.tenant.to_string());
         let query = query.bind(account.login.clone()).bind(account.name.clone()).bind(account.role.clone());
         let query = query.bind(account.password.clone()).bind(i64::from(account.must_change));
-        let query = query.bind(account.created_at.0).bind(account.disabled_at.map(|at| at.0));
+        let query = query
+            .bind(account.created_at.0)
+            .bind(account.disabled_at.map(|at| at.0))
+            .bind(account.agent.clone());
         if query.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Ok(false);
         }

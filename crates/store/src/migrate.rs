@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 16] = [
+pub const MIGRATIONS: [(i64, &str, &str); 18] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -23,6 +23,8 @@ pub const MIGRATIONS: [(i64, &str, &str); 16] = [
     (14, "flow", include_str!("../../../migrations/0014_flow.sql")),
     (15, "account", include_str!("../../../migrations/0015_account.sql")),
     (16, "call_queue", include_str!("../../../migrations/0016_call_queue.sql")),
+    (17, "recording_term", include_str!("../../../migrations/0017_recording_term.sql")),
+    (18, "account_agent", include_str!("../../../migrations/0018_account_agent.sql")),
 ];
 
 impl Store {

@@ -3,20 +3,35 @@
 
 use std::sync::LazyLock;
 
-use hotline::{CallId, RecordingId, TenantId, Wall};
+use hotline::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::database::{Result, Store};
-use crate::rows::{Read, Rows, Value};
+use crate::retention::STANDING;
+use crate::rows::{Read, Rows, Value, arguments};
 
 static RECORDING: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
         "insert into recording (tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
-         retention_until)",
+         retention_until, kept_by, key_no, wrapped_key)",
         "on conflict (tenant_id, recording_id) do update set path = excluded.path, bytes = excluded.bytes, \
-         duration_ms = excluded.duration_ms, checksum = excluded.checksum, interrupted = excluded.interrupted",
+         duration_ms = excluded.duration_ms, checksum = excluded.checksum, interrupted = excluded.interrupted, \
+         key_no = excluded.key_no, wrapped_key = excluded.wrapped_key",
     )
 });
+
+pub(crate) const COLUMNS: &str = "recording.tenant_id, recording.recording_id, recording.call_id, path, bytes, \
+                                  duration_ms, checksum, interrupted, retention_until, kept_by, key_no, wrapped_key";
+
+/// Which key of its enterprise a recording is sealed by (row V12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedBy {
+    /// The number of the enterprise's key.
+    pub key: u32,
+    /// The recording's own key, wrapped by that one.
+    pub wrapped: String,
+}
 
 /// One finished recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +54,45 @@ pub struct Recording {
     pub interrupted: bool,
     /// When it may be deleted.
     pub retention_until: Wall,
+    /// Each policy that keeps it, with its last day, the longest first (row V04); empty where it was written before that
+    /// was told.
+    pub kept_by: String,
+    /// By what it is sealed; `None` where the file is a plain WAV.
+    pub sealed: Option<SealedBy>,
+}
+
+/// Which recordings are listed. `None` is no condition.
+#[derive(Clone, Debug, Default)]
+pub struct RecordingFilter {
+    /// Of calls to this number.
+    pub number: Option<HotlineNumber>,
+    /// Of calls from this caller, in national form.
+    pub caller: Option<String>,
+    /// Of calls that began at or after.
+    pub since: Option<Wall>,
+    /// Of calls that began before.
+    pub until: Option<Wall>,
+    /// Only those that are held.
+    pub held_at: Option<Wall>,
+    /// Older than this one: the last of the page before.
+    pub older_than: Option<RecordingId>,
+}
+
+/// A recording with what its call's record says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingRow {
+    /// The recording.
+    pub recording: Recording,
+    /// The 400 number.
+    pub number: HotlineNumber,
+    /// The caller, in national form.
+    pub caller: String,
+    /// Who answered.
+    pub answered_by: String,
+    /// The agent's number; empty without one.
+    pub agent: String,
+    /// When the call began.
+    pub started_at: Wall,
 }
 
 impl Store {
@@ -51,11 +105,13 @@ impl Store {
         Ok(())
     }
 
-    /// One recording.
+    /// One recording; none if its time was over and its file is gone.
     pub async fn recording(&self, recording: RecordingId) -> Result<Option<Recording>> {
-        let sql = "select tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
-                   retention_until from recording where recording_id = $1";
-        let row = sqlx::query(sql).bind(recording.to_string()).fetch_optional(self.readers()).await?;
+        let sql = format!("select {COLUMNS} from recording where recording_id = $1 and deleted_at is null");
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(recording.to_string())
+            .fetch_optional(self.readers())
+            .await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -66,25 +122,62 @@ impl Store {
         after: Option<RecordingId>,
         limit: u32,
     ) -> Result<Vec<Recording>> {
-        let sql = match tenant {
-            Some(_) => {
-                "select tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
-                 retention_until from recording where tenant_id = $1 and recording_id > $2 order by recording_id \
-                 limit $3"
-            }
-            None => {
-                "select tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
-                 retention_until from recording where $1 = '' and recording_id > $2 order by recording_id limit \
-                 $3"
-            }
+        let of = match tenant {
+            Some(_) => "tenant_id = $1",
+            None => "$1 = ''",
         };
-        let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());
+        let sql = format!(
+            "select {COLUMNS} from recording where {of} and deleted_at is null and recording_id > $2 \
+             order by recording_id limit $3"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.map_or("", TenantId::as_str).to_owned());
         let query = query.bind(after.map_or(String::new(), |id| id.to_string())).bind(i64::from(limit));
         query.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
+
+    /// A page of an enterprise's recordings, the latest first; give the last one as `older_than` for the next page.
+    pub async fn recording_rows(
+        &self,
+        tenant: &TenantId,
+        filter: &RecordingFilter,
+        limit: u32,
+    ) -> Result<Vec<RecordingRow>> {
+        let mut sql = format!(
+            "select {COLUMNS}, number, caller, answered_by, agent, started_at from recording join call \
+             on call.tenant_id = recording.tenant_id and call.call_id = recording.call_id \
+             where deleted_at is null and recording.tenant_id = $1"
+        );
+        let mut values: Vec<Value> = vec![tenant.as_str().into()];
+        let mut add = |condition: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                values.push(value);
+                sql += &format!(" and {}", condition.replace('$', &format!("${}", values.len())));
+            }
+        };
+        add("number = $", filter.number.map(|number| number.to_string().into()));
+        add("caller = $", filter.caller.as_deref().map(Value::from));
+        add("started_at >= $", filter.since.map(|at| at.0.into()));
+        add("started_at < $", filter.until.map(|at| at.0.into()));
+        add(STANDING, filter.held_at.map(|at| at.0.into()));
+        add("recording.recording_id < $", filter.older_than.map(|id| id.to_string().into()));
+        values.push(limit.into());
+        sql += &format!(" order by recording.recording_id desc limit ${}", values.len());
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values));
+        let row = |row: &AnyRow| {
+            Ok(RecordingRow {
+                recording: read(row)?,
+                number: row.parsed("number")?,
+                caller: row.text("caller")?,
+                answered_by: row.text("answered_by")?,
+                agent: row.text("agent")?,
+                started_at: Wall(row.int("started_at")?),
+            })
+        };
+        query.fetch_all(self.readers()).await?.iter().map(row).collect()
+    }
 }
 
-fn values(one: &Recording) -> [Value; 9] {
+fn values(one: &Recording) -> [Value; 12] {
     [
         one.tenant.as_str().into(),
         one.recording.to_string().into(),
@@ -95,10 +188,13 @@ fn values(one: &Recording) -> [Value; 9] {
         one.checksum.as_str().into(),
         one.interrupted.into(),
         one.retention_until.0.into(),
+        one.kept_by.as_str().into(),
+        one.sealed.as_ref().map_or(0, |by| by.key).into(),
+        one.sealed.as_ref().map_or("", |by| by.wrapped.as_str()).into(),
     ]
 }
 
-fn read(row: &AnyRow) -> Result<Recording> {
+pub(crate) fn read(row: &AnyRow) -> Result<Recording> {
     Ok(Recording {
         tenant: TenantId::new(&row.text("tenant_id")?),
         recording: row.parsed("recording_id")?,
@@ -109,5 +205,10 @@ fn read(row: &AnyRow) -> Result<Recording> {
         checksum: row.text("checksum")?,
         interrupted: row.flag("interrupted")?,
         retention_until: Wall(row.int("retention_until")?),
+        kept_by: row.text("kept_by")?,
+        sealed: match row.count("key_no")? {
+            0 => None,
+            key => Some(SealedBy { key, wrapped: row.text("wrapped_key")? }),
+        },
     })
 }

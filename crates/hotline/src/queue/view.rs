@@ -47,27 +47,33 @@ pub struct QueueView {
 impl Floor {
     /// The agents, by number.
     pub fn agents(&self, now: Now) -> Vec<AgentView> {
-        let view = |place: &u16| {
-            let post = &self.posts[usize::from(*place)];
-            let (rules, agent) = (&post.rules, &post.agent);
-            let name = |queue: &u16| self.queues[usize::from(*queue)].rules.name.clone();
-            AgentView {
-                number: rules.number.clone(),
-                name: rules.name.clone(),
-                state: agent.state(),
-                reason: match agent.duty() {
-                    Duty::Rest(rest) => rest.reason().to_owned(),
-                    Duty::Off | Duty::Ready => String::new(),
-                },
-                since_ms: now.mono.since_ms(agent.since()),
-                call: agent.call(),
-                logged_in_ms: agent.logged_in_ms(now.mono).unwrap_or(0),
-                times: agent.times(now.mono),
-                tally: agent.tally(now.wall),
-                queues: post.queues.iter().map(name).collect(),
-            }
-        };
-        self.by_number.values().map(view).collect()
+        self.by_number.values().map(|place| self.seen(*place, now)).collect()
+    }
+
+    /// One agent, by its number.
+    pub fn agent_view(&self, number: &str, now: Now) -> Option<AgentView> {
+        self.by_number.get(number).map(|place| self.seen(*place, now))
+    }
+
+    fn seen(&self, place: u16, now: Now) -> AgentView {
+        let post = &self.posts[usize::from(place)];
+        let (rules, agent) = (&post.rules, &post.agent);
+        let name = |queue: &u16| self.queues[usize::from(*queue)].rules.name.clone();
+        AgentView {
+            number: rules.number.clone(),
+            name: rules.name.clone(),
+            state: agent.state(),
+            reason: match agent.duty() {
+                Duty::Rest(rest) => rest.reason().to_owned(),
+                Duty::Off | Duty::Ready => String::new(),
+            },
+            since_ms: now.mono.since_ms(agent.since()),
+            call: agent.call(),
+            logged_in_ms: agent.logged_in_ms(now.mono).unwrap_or(0),
+            times: agent.times(now.mono),
+            tally: agent.tally(now.wall),
+            queues: post.queues.iter().map(name).collect(),
+        }
     }
 
     /// The queues, by name.

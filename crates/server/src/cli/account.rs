@@ -12,6 +12,7 @@ use crate::ops::accounts::{Add, Deed, FirstPassword, List, Mend, Mended, Row};
 #[derive(Subcommand)]
 #[command(after_help = "例 / examples:
   sibai account add huaxin li --name 李工 --role admin
+  sibai account add huaxin zhao --name 赵工 --role agent --agent 8001
   sibai account add provider wang --name 王工 --role system
   sibai account list huaxin
   sibai account reset huaxin li      (新的初始密码，只显示一次 / a new first password, shown once)")]
@@ -28,6 +29,9 @@ pub enum Account {
         /// 角色 / the role
         #[arg(long)]
         role: Role,
+        /// 工号：此人即企业文件里的这位坐席 / the agent that the person is, by its number in the document
+        #[arg(long)]
+        agent: Option<String>,
     },
     /// 账号列表 / lists accounts
     List {
@@ -60,9 +64,10 @@ pub enum Account {
 /// `sibai account …`
 pub fn run(context: &Context, words: &Account) -> Ran {
     match words {
-        Account::Add { tenant, login, name, role } => {
+        Account::Add { tenant, login, name, role, agent } => {
             let (login, name, by) = (login.clone(), name.clone(), context.by.clone());
-            let add = Add { tenant: TenantId::new(tenant), login, name, role: *role, by };
+            let (tenant, agent) = (TenantId::new(tenant), agent.clone());
+            let add = Add { tenant, login, name, role: *role, agent, by };
             let made: FirstPassword = context.ask(Need::Data, &Request::AccountAdd(add))?;
             context.show(&made, |made| show_password(context, &made.login, &made.password))?;
             Ok(0)

@@ -105,6 +105,10 @@ fn show(context: &Context, alert: &Alert) {
             format!("批量更改绑定号码：{used} 个，超过 {allowed} 个"),
             format!("{used} bound numbers changed, more than {allowed}"),
         ),
+        AlertKind::RecordingsEnd => (
+            format!("{used} 个录音将于 {period} 到期删除，需要的请先下载"),
+            format!("{used} recordings are deleted on {period}; save what is needed before"),
+        ),
     };
     context.say(
         format!("{raised_at} {whose} {zh}（确认 {by}）"),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use clap::Args;
 use farend::Says;
 use farend::world::{Behaviour, CallerPlan, World, WorldConfig, WorldEvent};
-use hotline::enterprise::Author;
 use hotline::{CallId, Money, TenantId};
 
 use super::place::Local;
@@ -280,14 +279,7 @@ async fn signalled() {
 }
 
 async fn tell_calls(context: &Context, running: &Running) {
-    let desk = Desk {
-        store: running.store().clone(),
-        data: running.config().data_dir.clone(),
-        recordings: running.config().recordings_dir(),
-        speaker: running.config().speech.clone(),
-        live: Some(running.clone()),
-        author: Author::Provider,
-    };
+    let desk = Desk::of(running.clone());
     let mut seen: std::collections::BTreeSet<CallId> =
         recent(&desk).await.iter().map(|row| row.call).collect();
     let mut looks = tokio::time::interval(LOOK_EVERY);

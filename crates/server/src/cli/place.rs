@@ -170,7 +170,7 @@ impl Local {
         let desk = Desk {
             store,
             data: place.data().to_owned(),
-            recordings: place.config.recordings_dir(),
+            recordings: place.config.archive(),
             speaker: place.config.speech.clone(),
             live: None,
             author: Author::Provider,

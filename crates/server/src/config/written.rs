@@ -117,6 +117,7 @@ pub struct Recording {
     pub enabled: Option<bool>,
     pub dir: Option<PathBuf>,
     pub retention_days: Option<u32>,
+    pub key_file: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -40,6 +40,9 @@ pub struct Add {
     pub name: String,
     /// What the person is.
     pub role: Role,
+    /// The agent that the person is, by its number in the enterprise's document.
+    #[serde(default)]
+    pub agent: Option<String>,
     /// Who makes it.
     pub by: String,
 }
@@ -74,6 +77,8 @@ pub struct Row {
     pub name: String,
     /// What the person is.
     pub role: Role,
+    /// The agent that the person is, by its number.
+    pub agent: Option<String>,
     /// Whether nobody signs in by it.
     pub disabled: bool,
     /// Whether the first password was not changed yet.
@@ -119,9 +124,20 @@ pub struct Mended {
 /// # Errors
 /// The enterprise is not there, a name is none, the role is not of that house, or the name is taken.
 pub async fn add(desk: &Desk, asked: &Add) -> Outcome<FirstPassword> {
-    let Add { tenant, login, name, role, by } = asked;
-    if *tenant != TenantId::provider() {
-        desk.enterprise(tenant).await?;
+    let Add { tenant, login, name, role, agent, by } = asked;
+    let agent = agent.as_deref().unwrap_or_default();
+    match *tenant == TenantId::provider() {
+        true if agent.is_empty() => {}
+        true => return Err(no_agent(agent)),
+        false => {
+            let enterprise = desk.enterprise(tenant).await?.enterprise;
+            if !agent.is_empty() && !enterprise.agents.iter().any(|one| one.number == agent) {
+                return Err(no_agent(agent));
+            }
+        }
+    }
+    if *role == Role::Agent && agent.is_empty() {
+        return Err(Refusal::invalid("坐席账号须写明工号", "an agent's account names the agent's number"));
     }
     if role.is_staff() != (*tenant == TenantId::provider()) {
         return Err(Refusal::invalid(
@@ -142,15 +158,20 @@ pub async fn add(desk: &Desk, asked: &Add) -> Outcome<FirstPassword> {
         must_change: true,
         created_at: change.at,
         disabled_at: None,
+        agent: agent.to_owned(),
     };
     match desk.store.add_account(&account, &change).await? {
         true => Ok(FirstPassword { login: login.clone(), password }),
         false => Err(Refusal::new(
             Code::AlreadyThere,
-            format!("已有账号 {login}"),
-            format!("there is an account {login} already"),
+            format!("已有账号 {login}，或坐席 {agent} 已有账号"),
+            format!("there is an account {login} already, or one of the agent {agent}"),
         )),
     }
+}
+
+fn no_agent(agent: &str) -> Refusal {
+    Refusal::not_found(format!("没有坐席 {agent}"), format!("there is no agent {agent}"))
 }
 
 fn check_names(login: &str, name: &str) -> Outcome<()> {
@@ -194,9 +215,14 @@ fn row(account: &Account) -> Outcome<Row> {
         login: account.login.clone(),
         name: account.name.clone(),
         role: role_of(account)?,
+        agent: agent_of(account),
         disabled: account.disabled_at.is_some(),
         must_change: account.must_change,
     })
+}
+
+fn agent_of(account: &Account) -> Option<String> {
+    Some(account.agent.clone()).filter(|agent| !agent.is_empty())
 }
 
 /// What the person of an account is; a newer program may have known more roles.
@@ -247,6 +273,8 @@ pub struct Person {
     pub name: String,
     /// What the person is.
     pub role: Role,
+    /// The agent that the person is, by its number.
+    pub agent: Option<String>,
     /// Whether the first password has to be changed before anything else.
     pub must_change: bool,
     /// SHA-256 of the session's token.
@@ -304,6 +332,7 @@ fn person(session: &Session, account: &Account) -> Outcome<Person> {
         login: account.login.clone(),
         name: account.name.clone(),
         role: role_of(account)?,
+        agent: agent_of(account),
         must_change: account.must_change,
         token_hash: session.token_hash.clone(),
     })
@@ -397,7 +426,7 @@ fn is_weak(password: &str, login: &str) -> bool {
 }
 
 /// A word of Crockford's base 32 letters, five bits each.
-fn random_word(letters: usize) -> Outcome<String> {
+pub(crate) fn random_word(letters: usize) -> Outcome<String> {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut bytes = vec![0; letters];
     SystemRandom::new().fill(&mut bytes).map_err(|_| {

@@ -63,7 +63,7 @@ pub async fn backup(desk: &Desk, asked: &Backup) -> Outcome<Made> {
     let database = to.join(DATABASE);
     let copied = desk.store.backup(&database.to_string_lossy()).await?;
     let rows = recordings(desk).await?;
-    let files = asked.recordings.then(|| desk.recordings.clone());
+    let files = asked.recordings.then(|| desk.recordings.dir.clone());
     let (data, target, count) = (desk.data.clone(), to.clone(), rows.len());
     let copy = tokio::task::spawn_blocking(move || copy_files(&data, files.as_deref(), &target, &rows));
     let database_crc32c = copy.await.map_err(Refusal::bad_request)?.map_err(failed)?;

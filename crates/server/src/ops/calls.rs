@@ -320,7 +320,7 @@ pub async fn one(desk: &Desk, asked: &One) -> Outcome<Whole> {
     };
     let recording = recording.map(|row| RecordingFile {
         recording: row.recording,
-        path: desk.recordings.join(&row.path).display().to_string(),
+        path: desk.recordings.dir.join(&row.path).display().to_string(),
         duration_ms: row.duration_ms,
         bytes: row.bytes,
         interrupted: row.interrupted,

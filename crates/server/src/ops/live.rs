@@ -75,6 +75,11 @@ fn place(region: &Region) -> String {
     }
 }
 
+/// One call of an enterprise that is up, in a look at the node.
+pub(super) fn call(node: &node::Node, id: CallId, tenant: &TenantId) -> Option<LiveCall> {
+    node.call(id).and_then(|call| seen(call, tenant))
+}
+
 /// A call as its log tells it; `None` if it is another enterprise's.
 fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
     let Some(Fact::Arrived(arrived)) = call.log().first().map(|dated| &dated.fact) else { return None };

@@ -198,6 +198,6 @@ pub async fn audit(desk: &Desk, asked: &Audit) -> Outcome<Vec<Audited>> {
 }
 
 /// Beijing time to the second.
-pub(super) fn time(at: Wall) -> String {
+pub(crate) fn time(at: Wall) -> String {
     at.beijing().to_string()
 }

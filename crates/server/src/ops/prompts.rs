@@ -12,6 +12,7 @@ use media::import::Limits;
 use media::wav::Label;
 use serde::{Deserialize, Serialize};
 use store::{HeardPrompt, NewPrompt, PromptState, PromptStep};
+use utoipa::ToSchema;
 
 use super::{Code, Desk, Outcome, Refusal};
 use crate::prompts::{self as shelf, FileId};
@@ -111,15 +112,17 @@ pub struct List {
 }
 
 /// A version after a step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Made {
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// The name.
     pub name: String,
     /// The version.
     pub version: u32,
     /// How far it is.
+    #[schema(value_type = String)]
     pub state: PromptState,
     /// Its length.
     pub duration_ms: u64,
@@ -128,7 +131,7 @@ pub struct Made {
 }
 
 /// A word that a text is stopped for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct BannedWord {
     pub word: String,
@@ -138,12 +141,15 @@ pub struct BannedWord {
 }
 
 /// A version in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct Listed {
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     pub name: String,
     pub version: u32,
+    /// `draft`, `submitted`, `approved`, `rejected`.
+    #[schema(value_type = String)]
     pub state: PromptState,
     /// Whether it is what calls hear now.
     pub heard: bool,

@@ -77,6 +77,10 @@ pub enum Code {
     Forbidden,
     /// A page of another site asks.
     ForeignOrigin,
+    /// A recording that cannot be read: its key was destroyed, or the provider's is not there.
+    RecordingSealed,
+    /// Something that is held by law.
+    Held,
 }
 
 impl Code {
@@ -104,6 +108,7 @@ impl Code {
             | Code::TooManyTries
             | Code::Forbidden
             | Code::ForeignOrigin
+            | Code::RecordingSealed
             | Code::File => 1,
             Code::BadRequest | Code::InvalidValue => 2,
             Code::NoData | Code::NoServer | Code::NoSpeaker => 3,
@@ -115,6 +120,7 @@ impl Code {
             | Code::CalendarVersion
             | Code::PromptState
             | Code::AlreadyThere
+            | Code::Held
             | Code::Locked => 5,
         }
     }

@@ -1,8 +1,7 @@
 //! Everything that is kept, checked against itself: books, records, recordings' files, the journal. It repairs nothing.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::Recording;
 
 use super::{Desk, Outcome, Refusal};
+use crate::archive::{Archive, Sound, TenantKey, Unreadable};
 use crate::storing::aside::Aside;
 
 /// Check everything.
@@ -95,8 +95,10 @@ async fn look(desk: &Desk, asked: &Verify, tell: &mut (impl FnMut(u64) + Send)) 
     }
     let rows = recordings(desk).await?;
     verified.recordings = rows.len();
-    let (dir, journal) = (desk.recordings.clone(), desk.data.join("journal"));
-    let files = tokio::task::spawn_blocking(move || (check_files(&dir, &rows), check_journal(&journal)));
+    let (archive, journal) = (desk.recordings.clone(), desk.data.join("journal"));
+    let keys = keys(desk, &rows).await?;
+    let files =
+        tokio::task::spawn_blocking(move || (check_files(&archive, &rows, &keys), check_journal(&journal)));
     let (recordings, journal) = files.await.map_err(Refusal::bad_request)?;
     verified.findings.extend(recordings);
     verified.findings.extend(set_aside(&desk.data));
@@ -130,10 +132,32 @@ async fn recordings(desk: &Desk) -> Outcome<Vec<Recording>> {
     }
 }
 
-fn check_files(dir: &Path, rows: &[Recording]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = rows.iter().filter_map(|row| check_file(dir, row)).collect();
-    let known: BTreeSet<PathBuf> = rows.iter().map(|row| dir.join(&row.path)).collect();
-    for file in wav_files(dir) {
+/// Keys of enterprises by their number.
+type Keys = BTreeMap<(TenantId, u32), Option<TenantKey>>;
+
+/// The keys that sealed recordings need; `None` where one is gone.
+async fn keys(desk: &Desk, rows: &[Recording]) -> Outcome<Keys> {
+    let mut keys = Keys::new();
+    for row in rows {
+        let Some(sealed) = &row.sealed else { continue };
+        let of = (row.tenant.clone(), sealed.key);
+        if keys.contains_key(&of) {
+            continue;
+        }
+        let key = match desk.recordings.key_of(&desk.store, row).await {
+            Ok(key) => key,
+            Err(Unreadable::Database(error)) => return Err(error.into()),
+            Err(Unreadable::Key | Unreadable::NoMaster | Unreadable::File(_)) => None,
+        };
+        keys.insert(of, key);
+    }
+    Ok(keys)
+}
+
+fn check_files(archive: &Archive, rows: &[Recording], keys: &Keys) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = rows.iter().filter_map(|row| check_file(archive, row, keys)).collect();
+    let known: BTreeSet<PathBuf> = rows.iter().map(|row| archive.dir.join(&row.path)).collect();
+    for file in sound_files(&archive.dir) {
         if !known.contains(&file) {
             findings.push(finding(
                 "recording_without_row",
@@ -149,16 +173,27 @@ fn finding(check: &str, tenant: TenantId, subject: &str) -> Finding {
     Finding { check: check.to_owned(), tenant, subject: subject.to_owned() }
 }
 
-/// What is wrong with a recording's file, if anything.
-fn check_file(dir: &Path, row: &Recording) -> Option<Finding> {
-    let fault = match read_sums(&dir.join(&row.path)) {
-        Err(_) => "recording_missing",
-        Ok(file) if file.bytes != row.bytes => "recording_length",
-        Ok(file) if !file.is_wav => "recording_header",
-        Ok(file) if format!("crc32c:{:08x}", file.crc32c) != row.checksum => "recording_checksum",
-        Ok(_) => return None,
+/// What is wrong with a recording's file, if anything. One whose enterprise's key was destroyed is unreadable by intent.
+fn check_file(archive: &Archive, row: &Recording, keys: &Keys) -> Option<Finding> {
+    let key = row.sealed.as_ref().map(|sealed| keys.get(&(row.tenant.clone(), sealed.key)));
+    let fault = match key {
+        Some(Some(None) | None) if archive.master.is_none() => "recording_key_missing",
+        Some(Some(None) | None) => return None,
+        Some(Some(Some(key))) => fault(archive, row, Some(key))?,
+        None => fault(archive, row, None)?,
     };
     Some(finding(fault, row.tenant.clone(), &row.path))
+}
+
+fn fault(archive: &Archive, row: &Recording, key: Option<&TenantKey>) -> Option<&'static str> {
+    match archive.open_with(row, key).and_then(|sound| Ok(read_sums(&sound)?)) {
+        Err(Unreadable::File(error)) if error.kind() == ErrorKind::InvalidData => Some("recording_checksum"),
+        Err(_) => Some("recording_missing"),
+        Ok(file) if file.bytes != row.bytes => Some("recording_length"),
+        Ok(file) if !file.is_wav => Some("recording_header"),
+        Ok(file) if format!("crc32c:{:08x}", file.crc32c) != row.checksum => Some("recording_checksum"),
+        Ok(_) => None,
+    }
 }
 
 struct Sums {
@@ -167,30 +202,28 @@ struct Sums {
     crc32c: u32,
 }
 
-fn read_sums(path: &Path) -> std::io::Result<Sums> {
-    let mut file = File::open(path)?;
-    let mut block = vec![0; 1 << 16];
+fn read_sums(sound: &Sound) -> std::io::Result<Sums> {
     let mut sums = Sums { bytes: 0, is_wav: false, crc32c: 0 };
     loop {
-        let read = file.read(&mut block)?;
-        if read == 0 {
+        let block = sound.read(sums.bytes)?;
+        if block.is_empty() {
             return Ok(sums);
         }
         if sums.bytes == 0 {
-            sums.is_wav = read > 12 && block.starts_with(b"RIFF") && &block[8..12] == b"WAVE";
+            sums.is_wav = block.len() > 12 && block.starts_with(b"RIFF") && &block[8..12] == b"WAVE";
         }
-        sums.bytes += read as u64;
-        sums.crc32c = media::segment::crc32c(sums.crc32c, &block[..read]);
+        sums.bytes += block.len() as u64;
+        sums.crc32c = media::segment::crc32c(sums.crc32c, &block);
     }
 }
 
-fn wav_files(dir: &Path) -> Vec<PathBuf> {
+fn sound_files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in dir.read_dir().into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            found.extend(wav_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "wav") {
+            found.extend(sound_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "wav" || extension == "sealed") {
             found.push(path);
         }
     }

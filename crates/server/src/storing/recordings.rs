@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use hotline::calendar::HolidayYears;
 use hotline::cdr::CallRecord;
-use hotline::{CallId, TenantId, Wall};
+use hotline::retention::{self, Policy};
+use hotline::{CallId, TenantId};
 use store::Recording;
 
 use super::Work;
+use crate::archive::Unreadable;
 use crate::bridge::RecordingFile;
+use crate::clock;
+use crate::ops::recordings::{born, policies};
 
 /// Calls remembered whose recording is not a file yet, and files whose call is not a row yet. Beyond it the database
 /// is asked, or the file is left to `sibai verify`.
@@ -18,17 +23,11 @@ pub(super) struct Recordings {
     tenants: BTreeMap<CallId, TenantId>,
     files: Vec<RecordingFile>,
     dir: std::path::PathBuf,
-    retention_ms: i64,
 }
 
 impl Recordings {
     pub(super) fn new(work: &Work) -> Recordings {
-        Recordings {
-            tenants: BTreeMap::new(),
-            files: Vec::new(),
-            dir: work.recordings_dir.clone(),
-            retention_ms: work.retention_ms,
-        }
+        Recordings { tenants: BTreeMap::new(), files: Vec::new(), dir: work.archive.dir.clone() }
     }
 
     /// A settled call says whose its recording is.
@@ -53,33 +52,76 @@ impl Recordings {
         !self.files.is_empty()
     }
 
-    /// Writes the rows whose calls are known; `false` if the database did not take them.
+    /// Writes the rows whose calls are known; `false` if the database did not take them, or a file could not be sealed.
     pub(super) async fn write(&mut self, work: &Work) -> bool {
-        let (mut rows, mut kept) = (Vec::new(), Vec::new());
+        let (mut by_tenant, mut kept) = (BTreeMap::<TenantId, Vec<RecordingFile>>::new(), Vec::new());
         for file in std::mem::take(&mut self.files) {
             match self.tenant_of(&file, work).await {
-                Some(tenant) => rows.push((self.row(&file, tenant), file)),
+                Some(tenant) => by_tenant.entry(tenant).or_default().push(file),
                 None => kept.push(file),
             }
         }
         self.files = kept;
-        if rows.is_empty() {
-            return true;
-        }
-        let (rows, files): (Vec<Recording>, Vec<RecordingFile>) = rows.into_iter().unzip();
-        match work.store.put_recordings(&rows).await {
-            Ok(()) => {
-                for file in &files {
-                    self.tenants.remove(&file.call);
+        let mut written = true;
+        for (tenant, files) in by_tenant {
+            match self.write_tenants(work, &tenant, &files).await {
+                Ok(()) => files.iter().for_each(|file| drop(self.tenants.remove(&file.call))),
+                Err(error) => {
+                    tracing::warn!(%error, rows = files.len(), "rows of recordings wait");
+                    self.files.extend(files);
+                    written = false;
                 }
-                true
-            }
-            Err(error) => {
-                tracing::warn!(%error, rows = rows.len(), "rows of recordings wait");
-                self.files.extend(files);
-                false
             }
         }
+        written
+    }
+
+    /// Seals the files of one enterprise where they are to be sealed, and writes their rows. A plain file goes once its
+    /// row leads to the sealed one; a crash in between leaves both, and `sibai verify` names the plain one.
+    async fn write_tenants(
+        &self,
+        work: &Work,
+        tenant: &TenantId,
+        files: &[RecordingFile],
+    ) -> Result<(), Unreadable> {
+        let years = crate::ops::calendar::years(&work.store)
+            .await
+            .unwrap_or_else(|_| HolidayYears::shipped().clone());
+        let policies = policies(work.retention_days, work.store.recording_plan(tenant).await?);
+        let mut rows: Vec<Recording> =
+            files.iter().map(|file| self.row(file, tenant, &policies, &years)).collect();
+        let key = work.archive.sealing_key(&work.store, tenant, clock::wall()).await?;
+        if let Some(key) = &key {
+            for (row, file) in rows.iter_mut().zip(files) {
+                let (key, plain, recording) = (key.clone(), file.path.clone(), file.recording);
+                let sealed = tokio::task::spawn_blocking(move || match plain.exists() {
+                    true => key.seal(&plain, recording).map(Some),
+                    // Told once more after a crash, and sealed before it.
+                    false => Ok(None),
+                });
+                let sealed = sealed.await.map_err(std::io::Error::other)??;
+                let Some((path, by)) = sealed else { continue };
+                row.path = self.below(&path);
+                row.sealed = Some(by);
+            }
+            rows.retain(|row| row.sealed.is_some());
+        }
+        work.store.put_recordings(&rows).await?;
+        if key.is_some() {
+            for file in files {
+                match std::fs::remove_file(&file.path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        tracing::error!(path = %file.path.display(), %error, "a plain recording stays beside its sealed one");
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn below(&self, path: &std::path::Path) -> String {
+        path.strip_prefix(&self.dir).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     async fn tenant_of(&self, file: &RecordingFile, work: &Work) -> Option<TenantId> {
@@ -90,19 +132,26 @@ impl Recordings {
         stored.map(|call| call.record.tenant)
     }
 
-    fn row(&self, file: &RecordingFile, tenant: TenantId) -> Recording {
-        let path = file.path.strip_prefix(&self.dir).unwrap_or(&file.path);
-        let born = Wall((file.call.0 >> 80) as i64);
+    fn row(
+        &self,
+        file: &RecordingFile,
+        tenant: &TenantId,
+        policies: &[Policy],
+        years: &HolidayYears,
+    ) -> Recording {
+        let kept = retention::kept(born(file.call), policies, years);
         Recording {
-            tenant,
+            tenant: tenant.clone(),
             recording: file.recording,
             call: file.call,
-            path: path.to_string_lossy().into_owned(),
+            path: self.below(&file.path),
             bytes: file.bytes,
             duration_ms: file.duration_ms,
             checksum: format!("crc32c:{:08x}", file.crc32c),
             interrupted: file.interrupted,
-            retention_until: Wall(born.0 + self.retention_ms),
+            retention_until: kept.until,
+            kept_by: kept.named(),
+            sealed: None,
         }
     }
 }

@@ -25,6 +25,7 @@ fn account(tenant: TenantId, login: &str) -> Account {
         must_change: true,
         created_at: morning(),
         disabled_at: None,
+        agent: String::new(),
     }
 }
 
@@ -50,6 +51,10 @@ async fn p04_accounts_are_made_once_listed_by_page_and_closed(case: Case) {
     }
     let again = Account { name: "另一人".to_owned(), ..all[1].clone() };
     assert!(!store.add_account(&again, &by("owner", 1)).await.unwrap(), "the first one stays");
+    let agent = |login: &str| Account { agent: "8001".to_owned(), ..account(tenant(1), login) };
+    assert!(store.add_account(&agent("sun"), &by("owner", 1)).await.unwrap());
+    assert_eq!(store.account(&tenant(1), "sun").await.unwrap(), Some(agent("sun")));
+    assert!(!store.add_account(&agent("qian"), &by("owner", 1)).await.unwrap(), "one account an agent");
     let elsewhere = account(tenant(1), "li");
     assert!(store.add_account(&elsewhere, &by("owner", 1)).await.unwrap(), "another house's name is another");
     assert_eq!(store.accounts(&tenant(0), "", 2).await.unwrap(), all[..2]);

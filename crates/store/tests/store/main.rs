@@ -10,6 +10,7 @@ mod postgres;
 mod prompts;
 mod provider;
 mod reading;
+mod retention;
 mod sample;
 mod settling;
 mod verifying;

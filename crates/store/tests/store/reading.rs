@@ -153,6 +153,8 @@ pub fn recording_of(one: &store::Settlement) -> Option<Recording> {
         checksum: "crc32c:1c291ca3".into(),
         interrupted: false,
         retention_until: Wall(one.record.ended_at.0 + 90 * 86_400_000),
+        kept_by: "three_months_free 2027-01-10".into(),
+        sealed: None,
     })
 }
 

@@ -1,0 +1,239 @@
+//! `sibai recording`: what is kept and why, who hears it, legal holds, keys, and the run that deletes what nobody keeps (rows
+//! V02 to V04, V12, V13).
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use hotline::{HotlineNumber, RecordingId, TenantId};
+
+use super::{Context, Need, Ran};
+use crate::ops::Request;
+use crate::ops::recordings::{self, Destroyed, Listed, Planned, Retained};
+
+/// The words of `recording`.
+#[derive(Subcommand)]
+pub enum Recording {
+    /// 列出录音、保存期限及依据 / lists recordings, how long they are kept and why
+    List(List),
+    /// 另存为文件（写入审计）/ writes one into a file, with a line in the audit
+    Save(Save),
+    /// 法律保留：到期也不删除 / a legal hold: it outlives its time
+    Hold(Hold),
+    /// 解除保留 / lets go
+    Release(Release),
+    /// 套餐的保存天数 / for how many days the enterprise's plan keeps them
+    Plan(Plan),
+    /// 销毁企业的录音密钥，所有加密录音从此不可读 / destroys an enterprise's keys: what they sealed is never read again
+    DestroyKeys(DestroyKeys),
+    /// 立即删除已到期的录音（每小时自动执行）/ deletes now what nobody keeps (done each hour by itself)
+    #[command(after_help = "例 / example: sibai recording retain")]
+    Retain,
+}
+
+/// The words of `recording list`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording list huaxin --number 4006010114 --held")]
+pub struct List {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 只看此号码 / of calls to this number
+    #[arg(long)]
+    number: Option<HotlineNumber>,
+    /// 只看此主叫 / of calls from this caller
+    #[arg(long)]
+    caller: Option<String>,
+    /// 只看被保留的 / only what is held
+    #[arg(long)]
+    held: bool,
+    /// 比此录音更早的 / older than this recording
+    #[arg(long, value_name = "ID")]
+    older_than: Option<RecordingId>,
+    /// 最多几条 / at most
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
+/// The words of `recording save`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording save huaxin 0190… call.wav")]
+pub struct Save {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 录音 / the recording
+    recording: RecordingId,
+    /// 文件，不能已存在 / the file, which must not be there
+    to: PathBuf,
+}
+
+/// The words of `recording hold`.
+#[derive(Args)]
+#[command(
+    after_help = "例 / example: sibai recording hold huaxin 0190… --reason \"诉讼 2026-017\" --until 2027-06-30"
+)]
+pub struct Hold {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 录音 / the recording
+    recording: RecordingId,
+    /// 理由 / why
+    #[arg(long)]
+    reason: String,
+    /// 截止时间；省略为直到解除 / until when; until somebody lets go without
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+/// The words of `recording release`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording release huaxin 0190…")]
+pub struct Release {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 录音 / the recording
+    recording: RecordingId,
+}
+
+/// The words of `recording plan`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording plan huaxin --days 365")]
+pub struct Plan {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 天数；0 为取消 / days; 0 takes it away
+    #[arg(long)]
+    days: u32,
+}
+
+/// The words of `recording destroy-keys`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording destroy-keys huaxin --yes")]
+pub struct DestroyKeys {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 确认：不可恢复 / sure: nothing brings them back
+    #[arg(long, required = true)]
+    yes: bool,
+}
+
+/// `sibai recording`
+pub fn run(context: &Context, words: &Recording) -> Ran {
+    let (by, tenant) = (context.by.clone(), |name: &str| TenantId::new(name));
+    let request = match words {
+        Recording::List(words) => return list(context, words),
+        Recording::Retain => return retain(context),
+        Recording::Plan(words) => return plan(context, words),
+        Recording::DestroyKeys(words) => return destroy_keys(context, words),
+        Recording::Save(words) => Request::RecordingSave(recordings::Save {
+            tenant: tenant(&words.tenant),
+            recording: words.recording,
+            to: std::path::absolute(&words.to).unwrap_or_else(|_| words.to.clone()),
+            by,
+        }),
+        Recording::Hold(words) => Request::RecordingHold(recordings::HoldOn {
+            tenant: tenant(&words.tenant),
+            recording: words.recording,
+            reason: words.reason.clone(),
+            until: words.until.as_deref().map(|until| context.instant(until)).transpose()?,
+            by,
+        }),
+        Recording::Release(words) => Request::RecordingRelease(recordings::Release {
+            tenant: tenant(&words.tenant),
+            recording: words.recording,
+            by,
+        }),
+    };
+    let listed: Listed = context.ask(Need::Data, &request)?;
+    context.show(&listed, |listed| table(context, std::slice::from_ref(listed)))?;
+    Ok(0)
+}
+
+fn plan(context: &Context, words: &Plan) -> Ran {
+    let (tenant, days, by) = (TenantId::new(&words.tenant), words.days, context.by.clone());
+    let request = Request::RecordingPlan(recordings::Plan { tenant, days, by });
+    let done: Planned = context.ask(Need::Data, &request)?;
+    context.show(&done, |Planned { prolonged }| {
+        context.say(
+            format!("新录音按套餐保存 {days} 天，已有的 {prolonged} 个随之延长"),
+            format!(
+                "new recordings are kept for {days} days by the plan, {prolonged} that are there as long"
+            ),
+        );
+    })?;
+    Ok(0)
+}
+
+fn destroy_keys(context: &Context, words: &DestroyKeys) -> Ran {
+    let (tenant, by) = (TenantId::new(&words.tenant), context.by.clone());
+    let request = Request::RecordingKeysDestroy(recordings::DestroyKeys { tenant, by });
+    let done: Destroyed = context.ask(Need::Data, &request)?;
+    context.show(&done, |Destroyed { keys }| {
+        context.say(
+            format!("销毁了 {keys} 个密钥，用它加密的录音不可恢复"),
+            format!("{keys} keys are destroyed; what they sealed is gone for good"),
+        );
+    })?;
+    Ok(0)
+}
+
+fn list(context: &Context, words: &List) -> Ran {
+    let request = Request::Recordings(recordings::List {
+        tenant: TenantId::new(&words.tenant),
+        number: words.number,
+        caller: words.caller.clone(),
+        since: None,
+        until: None,
+        held: words.held,
+        older_than: words.older_than,
+        limit: words.limit,
+    });
+    let all: Vec<Listed> = context.ask(Need::Data, &request)?;
+    context.show(&all, |all| table(context, all))?;
+    Ok(0)
+}
+
+fn table(context: &Context, all: &[Listed]) {
+    let row = |one: &Listed| {
+        let held = one.held.iter().map(|hold| {
+            let until = hold.until.as_deref().map_or(String::new(), |until| format!(" → {until}"));
+            format!("{} ({}{until})", hold.reason, hold.by)
+        });
+        vec![
+            crate::ops::money::time(one.started_at),
+            one.number.grouped(),
+            one.caller.clone(),
+            super::show::length(one.duration_ms),
+            one.recording.to_string(),
+            one.kept_until.clone(),
+            one.kept_by.clone(),
+            held.collect::<Vec<_>>().join("; "),
+        ]
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    context.table(
+        &[
+            ("起始时间", "began"),
+            ("号码", "number"),
+            ("主叫", "caller"),
+            ("时长", "length"),
+            ("录音", "recording"),
+            ("保存至", "kept until"),
+            ("依据", "by"),
+            ("法律保留", "held"),
+        ],
+        &rows,
+    );
+}
+
+fn retain(context: &Context) -> Ran {
+    let request = Request::RecordingRetain(recordings::Retain::default());
+    let done: Retained = context.ask(Need::Data, &request)?;
+    context.show(&done, |done| {
+        let (deleted, failed) = (done.deleted, done.failed.len());
+        context.say(
+            format!("删除了 {deleted} 个到期录音，{failed} 个未能删除"),
+            format!("{deleted} recordings are gone, {failed} could not be deleted"),
+        );
+        done.failed.iter().for_each(|path| super::show::print(path));
+    })?;
+    Ok(if done.failed.is_empty() { 0 } else { 1 })
+}
