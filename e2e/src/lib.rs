@@ -19,7 +19,7 @@ pub use platform::{Platform, Setup};
 pub use proxy::Wire;
 pub use sample::{acme, acme_with, answers, carrier, carrier_at, extension, number, sip_phone};
 pub use softphone::{Account, Softphone};
-pub use visitor::{Answer, Visitor};
+pub use visitor::{Answer, PASSWORD, Visitor, first_password, signed_in, signed_in_agent};
 
 use std::time::{Duration, Instant};
 

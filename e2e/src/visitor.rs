@@ -6,7 +6,49 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::PATIENCE;
+use crate::{PATIENCE, Platform};
+
+/// The password of whoever [`signed_in`].
+pub const PASSWORD: &str = "k7#Lq0-vTz9";
+
+/// Lets a person in, by the command line as an operator does, and gives its first password.
+///
+/// # Panics
+/// It is refused.
+pub fn first_password(platform: &Platform, tenant: &str, login: &str, role: &str) -> String {
+    made(platform, &["account", "add", tenant, login, "--name", "王工", "--role", role])
+}
+
+fn made(platform: &Platform, words: &[&str]) -> String {
+    let (code, made) = platform.run(words);
+    assert_eq!(code, Some(0), "{made}");
+    made["password"].as_str().expect("told once").to_owned()
+}
+
+/// Somebody who is signed in and has changed the first password.
+///
+/// # Panics
+/// Any of it is refused.
+pub fn signed_in(platform: &Platform, tenant: &str, login: &str, role: &str) -> Visitor {
+    let first = first_password(platform, tenant, login, role);
+    let mut visitor = Visitor::new(platform.http);
+    assert_eq!(visitor.sign_in(tenant, login, &first).status, 200);
+    visitor.change_password(&first);
+    visitor
+}
+
+/// An agent who is signed in and has changed the first password.
+///
+/// # Panics
+/// Any of it is refused.
+pub fn signed_in_agent(platform: &Platform, tenant: &str, login: &str, agent: &str) -> Visitor {
+    let words = ["account", "add", tenant, login, "--name", "王工", "--role", "agent", "--agent", agent];
+    let first = made(platform, &words);
+    let mut visitor = Visitor::new(platform.http);
+    assert_eq!(visitor.sign_in(tenant, login, &first).status, 200);
+    visitor.change_password(&first);
+    visitor
+}
 
 /// Somebody at the door, signed in or not.
 #[derive(Clone)]
@@ -52,9 +94,23 @@ impl Visitor {
         answer
     }
 
+    fn change_password(&self, first: &str) {
+        let change = json!({"old": first, "new": PASSWORD});
+        assert_eq!(self.ask("PUT", "/api/v1/session/password", Some(&change)).status, 204);
+    }
+
     /// Leaves the word of changes out, as a page of another site would.
     pub fn forget_token(&mut self) {
         self.token = None;
+    }
+
+    /// Fetches octets, with further headers, each with its line's end: the status, the head and the body.
+    ///
+    /// # Panics
+    /// Nobody answers.
+    pub fn fetch(&self, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
+        let asking = Visitor { headers: format!("{}{headers}", self.headers), ..self.clone() };
+        read_answer(asking.send("GET", path, None))
     }
 
     /// Asks.
@@ -62,13 +118,8 @@ impl Visitor {
     /// # Panics
     /// Nobody answers.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        let mut stream = self.send(method, path, body);
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("an answer");
-        let text = String::from_utf8_lossy(&bytes);
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or_default() }
+        let (status, head, body) = read_answer(self.send(method, path, body));
+        Answer { status, head, body: serde_json::from_slice(&body).unwrap_or_default() }
     }
 
     /// Reads a stream of events; each is handed over as its name and data until `enough` says so.
@@ -109,4 +160,14 @@ impl Visitor {
         stream.write_all(head.as_bytes()).expect("sent");
         stream
     }
+}
+
+fn read_answer(mut stream: TcpStream) -> (u16, String, Vec<u8>) {
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).expect("an answer");
+    let end = octets.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    let body = octets.split_off(end + 4);
+    let head = String::from_utf8_lossy(&octets).trim_end().to_owned();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, head, body)
 }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Answer, Platform, Setup, Visitor, acme, answers, block_on, carrier, number};
+use e2e::{
+    Answer, PASSWORD, Platform, Setup, Visitor, acme, answers, block_on, carrier, extension, first_password,
+    number, signed_in, signed_in_agent,
+};
 use farend::call::HangUp;
 use farend::world::World;
 use hotline::TenantId;
-use hotline::enterprise::Enterprise;
+use hotline::enterprise::{Agent, Enterprise};
 use serde_json::{Value, json};
 
 const PHONE: &str = "01062345601";
-const PASSWORD: &str = "k7#Lq0-vTz9";
 const ROLES: [&str; 10] = [
     "owner",
     "admin",
@@ -28,30 +30,18 @@ const ROLES: [&str; 10] = [
 const STAFF: [&str; 4] = ["intake", "reviewer", "billing", "system"];
 
 fn started(name: &'static str) -> (World, Platform) {
-    let acme = acme(&[PHONE]);
+    let mut acme = acme(&[PHONE]);
+    let (_, phone) = extension("801", "a long word of no meaning");
+    acme.extensions.push(phone);
+    let skills = Default::default();
+    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
     let number = "4006010115".parse().expect("a number");
     let mut other = Enterprise { id: TenantId::new("other"), ..acme.clone() };
+    (other.extensions, other.agents) = (Vec::new(), Vec::new());
     other.numbers.iter_mut().for_each(|one| one.number = number);
     let (world, _) = carrier(&[(PHONE, answers(880))]);
     let setup = Setup::new(name, world.local(), vec![acme, other]);
     (world, Platform::start(setup))
-}
-
-/// Lets a person in, by the command line as an operator does, and gives its first password.
-fn first_password(platform: &Platform, tenant: &str, login: &str, role: &str) -> String {
-    let (code, made) = platform.run(&["account", "add", tenant, login, "--name", "王工", "--role", role]);
-    assert_eq!(code, Some(0), "{made}");
-    made["password"].as_str().expect("told once").to_owned()
-}
-
-/// Somebody who is signed in and has changed the first password.
-fn signed_in(platform: &Platform, tenant: &str, login: &str, role: &str) -> Visitor {
-    let first = first_password(platform, tenant, login, role);
-    let mut visitor = Visitor::new(platform.http);
-    assert_eq!(visitor.sign_in(tenant, login, &first).status, 200);
-    let change = json!({"old": first, "new": PASSWORD});
-    assert_eq!(visitor.ask("PUT", "/api/v1/session/password", Some(&change)).status, 204);
-    visitor
 }
 
 fn code(answer: &Answer) -> (u16, &str) {
@@ -118,6 +108,10 @@ fn filled(path: &str, enterprise: &str) -> String {
     path.replace("{enterprise}", enterprise)
         .replace("{call}", "01m4pzyw4p19bahctak06fwb22")
         .replace("{login}", "nobody")
+        .replace("{recording}", "01m4pzyw4p19bahctak06fwb22")
+        .replace("{agent}", "8001")
+        .replace("{prompt}", "greeting")
+        .replace("{version}", "1")
         .replace("{action}", "disable")
 }
 
@@ -129,9 +123,13 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
     let permitted: BTreeMap<&str, &[&str]> = [
         ("own", &ROLES[..]),
         ("read_calls", &["owner", "admin", "supervisor", "finance", "auditor", "billing"]),
+        ("hear_recordings", &["owner", "admin", "supervisor", "auditor"]),
+        ("hold_recordings", &["owner", "admin", "auditor"]),
+        ("take_calls", &["owner", "admin", "supervisor", "agent"]),
         ("watch_live", &["owner", "admin", "supervisor", "system"]),
         ("read_setup", &["owner", "admin", "supervisor", "auditor", "intake", "reviewer", "system"]),
         ("change_setup", &["owner", "admin", "intake"]),
+        ("review_content", &["reviewer"]),
         ("manage_accounts", &["owner", "admin", "intake"]),
         ("read_audit", &["owner", "auditor", "system"]),
         ("read_money", &["owner", "finance", "billing"]),
@@ -142,7 +140,10 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
     let mut asked = 0;
     for role in ROLES {
         let is_staff = STAFF.contains(&role);
-        let visitor = signed_in(&platform, if is_staff { "provider" } else { "acme" }, role, role);
+        let visitor = match role {
+            "agent" => signed_in_agent(&platform, "acme", role, "8001"),
+            _ => signed_in(&platform, if is_staff { "provider" } else { "acme" }, role, role),
+        };
         for (path, operations) in description["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
                 let scope = operation["security"][0]["session"][0].as_str();
@@ -177,14 +178,18 @@ fn fault_p7_changes_need_the_word_of_the_session_and_the_sites_own_origin() {
     let owner = signed_in(&platform, "acme", "li", "owner");
     let accounts = "/api/v1/enterprises/acme/accounts";
     let person = |login: &str, role: &str| json!({"login": login, "name": "赵工", "role": role});
-    assert_eq!(owner.ask("POST", accounts, Some(&person("zhao", "agent"))).status, 200);
-    assert_eq!(code(&owner.ask("POST", accounts, Some(&person("zhao", "agent")))), (409, "already_there"));
+    assert_eq!(owner.ask("POST", accounts, Some(&person("zhao", "finance"))).status, 200);
+    assert_eq!(code(&owner.ask("POST", accounts, Some(&person("zhao", "finance")))), (409, "already_there"));
     assert_eq!(code(&owner.ask("POST", accounts, Some(&person("qian", "system")))), (403, "forbidden"));
-    assert_eq!(code(&owner.ask("POST", accounts, Some(&person("a b", "agent")))), (422, "invalid_value"));
+    assert_eq!(code(&owner.ask("POST", accounts, Some(&person("qian", "agent")))), (422, "invalid_value"));
+    let agent = |number: &str| json!({"login": "wu", "name": "吴工", "role": "agent", "agent": number});
+    assert_eq!(code(&owner.ask("POST", accounts, Some(&agent("8009")))), (404, "not_found"));
+    assert_eq!(owner.ask("POST", accounts, Some(&agent("8001"))).status, 200);
+    assert_eq!(code(&owner.ask("POST", accounts, Some(&person("a b", "finance")))), (422, "invalid_value"));
     assert_eq!(code(&owner.ask("POST", accounts, Some(&json!([1])))), (400, "bad_request"));
     let mut page = owner.clone();
     page.forget_token();
-    assert_eq!(code(&page.ask("POST", accounts, Some(&person("qian", "agent")))), (403, "forbidden"));
+    assert_eq!(code(&page.ask("POST", accounts, Some(&person("qian", "finance")))), (403, "forbidden"));
     assert_eq!(page.ask("GET", accounts, None).status, 200, "reading needs none");
     for (origin, wanted) in
         [("https://evil.example".to_owned(), 403), (format!("http://{}", platform.http), 200)]
@@ -192,7 +197,11 @@ fn fault_p7_changes_need_the_word_of_the_session_and_the_sites_own_origin() {
         let mut visitor = owner.clone();
         visitor.headers = format!("Origin: {origin}\r\n");
         let login = format!("sun{wanted}");
-        assert_eq!(visitor.ask("POST", accounts, Some(&person(&login, "agent"))).status, wanted, "{origin}");
+        assert_eq!(
+            visitor.ask("POST", accounts, Some(&person(&login, "finance"))).status,
+            wanted,
+            "{origin}"
+        );
     }
     let mut english = owner.clone();
     english.headers = "Accept-Language: en\r\n".into();
@@ -202,7 +211,7 @@ fn fault_p7_changes_need_the_word_of_the_session_and_the_sites_own_origin() {
     assert_eq!(owner.ask("POST", &format!("{accounts}/zhao/disable"), None).status, 200);
     let listed = owner.ask("GET", accounts, None).body;
     let zhao = listed.as_array().expect("rows").iter().find(|row| row["login"] == "zhao").expect("listed");
-    assert_eq!((&zhao["role"], &zhao["disabled"]), (&json!("agent"), &json!(true)));
+    assert_eq!((&zhao["role"], &zhao["disabled"]), (&json!("finance"), &json!(true)));
     assert!(!listed.to_string().contains("argon2"), "{listed}");
 }
 

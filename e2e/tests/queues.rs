@@ -4,7 +4,10 @@
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Account, Platform, Setup, Softphone, acme_with, block_on, carrier, eventually, extension, number};
+use e2e::{
+    Account, Platform, Setup, Softphone, Visitor, acme_with, block_on, carrier, eventually, extension,
+    number, signed_in, signed_in_agent,
+};
 use farend::Says;
 use farend::call::place;
 use hotline::agent::State;
@@ -12,6 +15,7 @@ use hotline::cdr::AnswerStatus;
 use hotline::enterprise::{Agent, Enterprise, Queue, Then};
 use media::measure::tone;
 use media::wav::Wav;
+use serde_json::{Value, json};
 
 const PASSWORD: &str = "a long word of no meaning";
 const AGENT_HZ: u16 = 600;
@@ -96,6 +100,69 @@ fn q01_q02_q10_a_caller_waits_with_music_and_talks_with_an_agent() {
     let recording = platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(recording.channels.len(), 2);
     assert_eq!(platform.findings(), []);
+}
+
+/// An agent's page reads and steers its own agent and no other; who leads agents sees all.
+#[test]
+fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings() {
+    let (world, _told) = carrier(&[]);
+    let mut acme = with_a_queue();
+    let other = Agent { number: "8002".into(), name: "Zhao".into(), ..acme.agents[0].clone() };
+    acme.agents.push(Agent { extension: "802".into(), ..other });
+    let (_, second) = extension("802", PASSWORD);
+    acme.extensions.push(second);
+    let platform = Platform::start(Setup::new("queues-api", world.local(), vec![acme]));
+    let phone = phone(&platform);
+    let agent = signed_in_agent(&platform, "acme", "wang", "8001");
+    let leader = signed_in(&platform, "acme", "ma", "supervisor");
+    let path = |agent: &str| format!("/api/v1/enterprises/acme/agents/{agent}");
+    let state = |agent: &str| format!("{}/state", path(agent));
+    let order = |visitor: &Visitor, agent: &str, wish: Value| visitor.ask("PUT", &state(agent), Some(&wish));
+    assert_eq!(agent.ask("GET", &path("8001"), None).body["state"], "off");
+    assert_eq!(agent.ask("GET", &path("8002"), None).status, 404, "somebody else");
+    assert_eq!(order(&agent, "8002", json!("log_in")).status, 404);
+    assert_eq!(agent.ask("GET", "/api/v1/enterprises/acme/agents", None).status, 403);
+    assert_eq!(order(&leader, "8002", json!("log_in")).body["state"], "free", "who leads may");
+    assert_eq!(order(&leader, "8002", json!("log_out")).body["state"], "off");
+    assert_eq!(order(&agent, "8001", json!("ready")).status, 422, "not logged in");
+    assert_eq!(order(&agent, "8001", json!({"rest": ""})).status, 422);
+    assert_eq!(order(&agent, "8001", json!({"coffee": 1})).status, 400);
+    assert_eq!(order(&agent, "8001", json!("log_in")).body["state"], "free");
+    let rest = order(&agent, "8001", json!({"rest": "lunch"})).body;
+    assert_eq!((&rest["state"], &rest["reason"]), (&json!("rest"), &json!("lunch")));
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(6));
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    eventually("somebody waits", || {
+        let queues = leader.ask("GET", "/api/v1/enterprises/acme/queues", None).body;
+        queues[0]["waiting"][0]["call"].as_str().map(str::to_owned)
+    });
+    let watched = thread::scope(|scope| {
+        let watched = scope.spawn(|| {
+            let mut states = Vec::new();
+            agent.watch(&format!("{}/events", path("8001")), |name, data| {
+                assert_eq!(name, "agent");
+                if data["state"] == "talking" {
+                    assert_eq!(data["call"]["caller"], "13800138000", "{data}");
+                }
+                states.push(data["state"].as_str().expect("a state").to_owned());
+                states.contains(&"talking".to_owned()) && states.last().is_some_and(|last| last == "free")
+            });
+            states
+        });
+        assert_eq!(order(&agent, "8001", json!("ready")).status, 200);
+        phone.await_tone(CALLER_HZ);
+        watched.join().expect("a thread")
+    });
+    assert!(watched.contains(&"talking".to_owned()), "{watched:?}");
+    assert_eq!(caller.join().expect("a caller").status, 200);
+    let listed = leader.ask("GET", "/api/v1/enterprises/acme/agents", None).body;
+    assert_eq!(
+        (&listed[0]["agent"], &listed[0]["today"]["answered"]),
+        (&json!("8001"), &json!(1)),
+        "{listed}"
+    );
+    assert!(listed[0]["times_ms"]["talking"].as_u64().is_some_and(|ms| ms > 0), "{listed}");
 }
 
 #[test]

@@ -40,12 +40,20 @@ pub enum Permission {
     Own,
     /// The list of calls and what is kept of one.
     ReadCalls,
+    /// An agent's states and calls: an agent its own, who leads agents those of all.
+    TakeCalls,
+    /// What was said in calls.
+    HearRecordings,
+    /// Recordings that must outlive their time.
+    HoldRecordings,
     /// Calls and people as they are now.
     WatchLive,
     /// The document of the enterprise.
     ReadSetup,
     /// Changes of the document.
     ChangeSetup,
+    /// What may be heard of an enterprise's prompts.
+    ReviewContent,
     /// People who sign in.
     ManageAccounts,
     /// Who changed what.
@@ -58,12 +66,16 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Permission; 9] = [
+    pub const ALL: [Permission; 13] = [
         Permission::Own,
         Permission::ReadCalls,
+        Permission::TakeCalls,
+        Permission::HearRecordings,
+        Permission::HoldRecordings,
         Permission::WatchLive,
         Permission::ReadSetup,
         Permission::ChangeSetup,
+        Permission::ReviewContent,
         Permission::ManageAccounts,
         Permission::ReadAudit,
         Permission::ReadMoney,
@@ -75,9 +87,13 @@ impl Permission {
         match self {
             Permission::Own => "own",
             Permission::ReadCalls => "read_calls",
+            Permission::TakeCalls => "take_calls",
+            Permission::HearRecordings => "hear_recordings",
+            Permission::HoldRecordings => "hold_recordings",
             Permission::WatchLive => "watch_live",
             Permission::ReadSetup => "read_setup",
             Permission::ChangeSetup => "change_setup",
+            Permission::ReviewContent => "review_content",
             Permission::ManageAccounts => "manage_accounts",
             Permission::ReadAudit => "read_audit",
             Permission::ReadMoney => "read_money",
@@ -140,24 +156,56 @@ impl Role {
     /// Whether the role has a permission.
     pub fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ChangeSetup, ListEnterprises, ManageAccounts, Own, ReadAudit, ReadCalls, ReadMoney, ReadSetup,
-            WatchLive,
+            ChangeSetup, HearRecordings, HoldRecordings, ListEnterprises, ManageAccounts, Own, ReadAudit,
+            ReadCalls, ReadMoney, ReadSetup, ReviewContent, TakeCalls, WatchLive,
         };
         let has: &[Permission] = match self {
-            Role::Owner => {
-                &[ReadCalls, WatchLive, ReadSetup, ChangeSetup, ManageAccounts, ReadAudit, ReadMoney]
-            }
-            Role::Admin => &[ReadCalls, WatchLive, ReadSetup, ChangeSetup, ManageAccounts],
-            Role::Supervisor => &[ReadCalls, WatchLive, ReadSetup],
-            Role::Agent => &[],
+            Role::Owner => &[
+                ReadCalls,
+                TakeCalls,
+                HearRecordings,
+                HoldRecordings,
+                WatchLive,
+                ReadSetup,
+                ChangeSetup,
+                ManageAccounts,
+                ReadAudit,
+                ReadMoney,
+            ],
+            Role::Admin => &[
+                ReadCalls,
+                TakeCalls,
+                HearRecordings,
+                HoldRecordings,
+                WatchLive,
+                ReadSetup,
+                ChangeSetup,
+                ManageAccounts,
+            ],
+            Role::Supervisor => &[ReadCalls, TakeCalls, HearRecordings, WatchLive, ReadSetup],
+            Role::Agent => &[TakeCalls],
             Role::Finance => &[ReadCalls, ReadMoney],
-            Role::Auditor => &[ReadCalls, ReadSetup, ReadAudit],
+            Role::Auditor => &[ReadCalls, HearRecordings, HoldRecordings, ReadSetup, ReadAudit],
             Role::Intake => &[ListEnterprises, ReadSetup, ChangeSetup, ManageAccounts],
-            Role::Reviewer => &[ListEnterprises, ReadSetup],
+            Role::Reviewer => &[ListEnterprises, ReadSetup, ReviewContent],
             Role::Billing => &[ListEnterprises, ReadCalls, ReadMoney],
             Role::System => &[ListEnterprises, WatchLive, ReadSetup, ReadAudit],
         };
         permission == Own || has.contains(&permission)
+    }
+
+    /// Whether it leads agents: their states and calls are its business as well as theirs.
+    pub fn leads(self) -> bool {
+        match self {
+            Role::Owner | Role::Admin | Role::Supervisor => true,
+            Role::Agent
+            | Role::Finance
+            | Role::Auditor
+            | Role::Intake
+            | Role::Reviewer
+            | Role::Billing
+            | Role::System => false,
+        }
     }
 
     /// Whether it may give an account this role: nobody makes somebody above them, and only staff make staff.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hotline::TenantId;
 use hotline::enterprise::Language;
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::path::Operation;
@@ -24,11 +25,14 @@ use crate::ops::accounts::{self, Person};
 use crate::ops::{Code, Desk, Refusal};
 use crate::running::Running;
 
+mod agents;
 mod calls;
 mod enterprises;
 mod live;
 mod people;
 mod problem;
+mod prompts;
+mod recordings;
 mod session;
 mod throttle;
 
@@ -39,15 +43,31 @@ use throttle::Throttle;
 #[derive(Clone, Default)]
 pub struct Api(Arc<Parts>);
 
-#[derive(Default)]
 struct Parts {
     /// Not there before calls are taken.
     running: OnceLock<Running>,
     gates: OnceLock<Gates>,
     throttle: Throttle,
     watchers: live::Watchers,
+    tickets: recordings::Tickets,
+    /// Places of files that are taken in.
+    uploads: Semaphore,
     /// Whether cookies go over TLS alone.
     is_secure: OnceLock<bool>,
+}
+
+impl Default for Parts {
+    fn default() -> Parts {
+        Parts {
+            running: OnceLock::new(),
+            gates: OnceLock::new(),
+            throttle: Throttle::default(),
+            watchers: live::Watchers::default(),
+            tickets: recordings::Tickets::default(),
+            uploads: Semaphore::new(prompts::UPLOADS_MAX),
+            is_secure: OnceLock::new(),
+        }
+    }
 }
 
 /// What each route asks for; `None` lets everybody in.
@@ -112,6 +132,21 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(calls::list))
         .routes(routes!(calls::one))
         .routes(routes!(calls::explain))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::one))
+        .routes(routes!(agents::steer))
+        .routes(routes!(agents::events))
+        .routes(routes!(agents::queues))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::ticket))
+        .routes(routes!(recordings::audio))
+        .routes(routes!(recordings::hold, recordings::release))
+        .routes(routes!(prompts::list))
+        .routes(routes!(prompts::upload))
+        .routes(routes!(prompts::say))
+        .routes(routes!(prompts::submit))
+        .routes(routes!(prompts::review))
+        .routes(routes!(prompts::audio))
         .routes(routes!(live::live))
         .routes(routes!(live::events))
         .routes(routes!(people::list, people::add))
@@ -174,20 +209,22 @@ async fn gate(
     next: Next,
 ) -> Response {
     let language = language(request.headers());
-    let enterprise =
-        params.iter().find(|(name, _)| *name == "enterprise").map(|(_, value)| TenantId::new(value));
-    match pass(&api, path.as_str(), enterprise, &mut request).await {
+    let named = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+    let of =
+        Of { enterprise: named("enterprise").map(TenantId::new), agent: named("agent").map(str::to_owned) };
+    match pass(&api, path.as_str(), of, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(refusal) => Problem::answer(&refusal, language),
     }
 }
 
-async fn pass(
-    api: &Api,
-    path: &str,
+/// Whose a path is.
+struct Of {
     enterprise: Option<TenantId>,
-    request: &mut Request,
-) -> Result<(), Refusal> {
+    agent: Option<String>,
+}
+
+async fn pass(api: &Api, path: &str, of: Of, request: &mut Request) -> Result<(), Refusal> {
     if !request.method().is_safe() {
         same_origin(request.headers())?;
     }
@@ -210,10 +247,14 @@ async fn pass(
             "change the first password before anything else",
         ));
     }
-    let foreign = enterprise.is_some_and(|asked| asked != person.tenant && !person.role.is_staff());
+    let foreign = of.enterprise.is_some_and(|asked| asked != person.tenant && !person.role.is_staff());
     if foreign {
         // Whether it exists is nobody else's business.
         return Err(Refusal::not_found("没有这个企业", "there is no such enterprise"));
+    }
+    if wanted == Permission::TakeCalls && !person.role.leads() && of.agent != person.agent {
+        let agent = of.agent.unwrap_or_default();
+        return Err(Refusal::not_found(format!("没有坐席 {agent}"), format!("there is no agent {agent}")));
     }
     request.extensions_mut().insert(person);
     Ok(())

@@ -47,7 +47,7 @@ impl Page {
 }
 
 /// Reads a value as JSON has it.
-fn value<T: DeserializeOwned>(name: &str, text: Option<String>) -> Outcome<Option<T>> {
+pub(super) fn value<T: DeserializeOwned>(name: &str, text: Option<String>) -> Outcome<Option<T>> {
     let Some(text) = text else { return Ok(None) };
     let read = serde_json::from_value(Value::String(text.clone()));
     read.map(Some).map_err(|_| {

@@ -31,6 +31,8 @@ pub struct NewAccount {
     name: String,
     /// What the person is.
     role: Role,
+    /// The agent that the person is, by its number in the enterprise's document.
+    agent: Option<String>,
 }
 
 /// 账号列表 / accounts, by login.
@@ -67,9 +69,9 @@ pub async fn add(
     if !asked.person.role.may_appoint(new.role) {
         return Err(asked.refuse(forbidden()));
     }
-    let NewAccount { login, name, role } = new;
+    let NewAccount { login, name, role, agent } = new;
     let by = asked.person.login.clone();
-    let add = Add { tenant: TenantId::new(&enterprise), login, name, role, by };
+    let add = Add { tenant: TenantId::new(&enterprise), login, name, role, agent, by };
     asked.tell(accounts::add(&asked.desk, &add).await)
 }
 

@@ -87,6 +87,7 @@ fn status(code: Code) -> StatusCode {
         | Code::TariffDiffers
         | Code::AlreadyThere
         | Code::PromptState
+        | Code::Held
         | Code::CalendarVersion => StatusCode::CONFLICT,
         Code::InvalidDocument
         | Code::BindingLimit
@@ -102,6 +103,7 @@ fn status(code: Code) -> StatusCode {
         Code::Locked | Code::NoData | Code::NoServer | Code::NoSpeaker | Code::Database | Code::NodeBusy => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        Code::RecordingSealed => StatusCode::GONE,
         Code::File => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

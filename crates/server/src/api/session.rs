@@ -34,6 +34,8 @@ pub struct SessionOf {
     name: String,
     /// What the person is.
     role: Role,
+    /// The agent that the person is, by its number.
+    agent: Option<String>,
     /// What the role is permitted, by code.
     #[schema(value_type = Vec<String>)]
     permissions: Vec<Permission>,
@@ -49,6 +51,7 @@ fn session_of(person: &Person, token: String) -> SessionOf {
         login: person.login.clone(),
         name: person.name.clone(),
         role: person.role,
+        agent: person.agent.clone(),
         permissions: Permission::ALL.into_iter().filter(|one| person.role.may(*one)).collect(),
         must_change: person.must_change,
         token,

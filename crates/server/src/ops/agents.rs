@@ -8,10 +8,11 @@ use hotline::enterprise::staff;
 use hotline::queue::{AgentView, Floor, NotObeyed, Order, QueueView, Staff};
 use hotline::settlement::TenantState;
 use hotline::tenant::{Tenant, agent_state};
-use hotline::{Mono, Now, TenantId};
+use hotline::{Mono, Now, TenantId, Wall};
 use node::{AgentOrder, Node};
 use serde::{Deserialize, Serialize};
 
+use super::live::{self, LiveCall};
 use super::{Desk, Outcome, Refusal};
 
 /// What an agent wants.
@@ -28,7 +29,7 @@ pub struct Steer {
 }
 
 /// An agent's order, as it is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wish {
     /// Log in, ready.
@@ -107,6 +108,63 @@ pub async fn steer(desk: &Desk, asked: &Steer) -> Outcome<AgentView> {
 pub async fn agents(desk: &Desk, asked: &Of) -> Outcome<Vec<AgentView>> {
     let (floor, now) = look(desk, &asked.tenant).await?;
     Ok(floor.agents(now))
+}
+
+/// An agent at one instant, with the call that keeps it as far as that is up.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The agent.
+    pub view: AgentView,
+    /// The call.
+    pub call: Option<LiveCall>,
+    /// The instant.
+    pub at: Wall,
+}
+
+/// Every agent of an enterprise with its call.
+///
+/// # Errors
+/// There is no such enterprise.
+pub async fn seen(desk: &Desk, asked: &Of) -> Outcome<Vec<Seen>> {
+    let (floor, now) = look(desk, &asked.tenant).await?;
+    with_calls(desk, &asked.tenant, floor.agents(now), now).await
+}
+
+/// One agent with its call. Whoever watches it asks each second: an enterprise in memory is not read from the database.
+///
+/// # Errors
+/// There is no such enterprise or agent.
+pub async fn one(desk: &Desk, tenant: &TenantId, agent: &str) -> Outcome<Seen> {
+    if let Some(live) = &desk.live {
+        let (of, number) = (tenant.clone(), agent.to_owned());
+        let found = live.ask(move |node, now| {
+            let view = node.tenant(&of)?.floor()?.agent_view(&number, now)?;
+            let call = view.call.and_then(|call| live::call(node, call, &of));
+            Some(Seen { view, call, at: now.wall })
+        });
+        if let Some(found) = found.await? {
+            return Ok(found);
+        }
+    }
+    let (floor, now) = look(desk, tenant).await?;
+    let view = floor.agent_view(agent, now).ok_or_else(|| refused(agent, NotObeyed::Unknown))?;
+    let mut all = with_calls(desk, tenant, vec![view], now).await?;
+    all.pop().ok_or_else(|| refused(agent, NotObeyed::Unknown))
+}
+
+async fn with_calls(desk: &Desk, tenant: &TenantId, views: Vec<AgentView>, now: Now) -> Outcome<Vec<Seen>> {
+    let at = now.wall;
+    let alone = |view| Seen { view, call: None, at };
+    let Some(live) = &desk.live else { return Ok(views.into_iter().map(alone).collect()) };
+    let tenant = tenant.clone();
+    let look = move |node: &Node, _| {
+        let seen = |view: AgentView| {
+            let call = view.call.and_then(|call| live::call(node, call, &tenant));
+            Seen { view, call, at }
+        };
+        views.into_iter().map(seen).collect()
+    };
+    Ok(live.ask(look).await?)
 }
 
 /// Every queue of an enterprise, with who waits and its agents by state.

@@ -1,0 +1,224 @@
+//! Agents and queues: how they are, as it happens too, and an agent's orders (rows Q02, Q10, Q11).
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use hotline::TenantId;
+use hotline::queue::QueueView;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::live::Watch;
+use super::{Api, Asked, Body, Problem, Refused};
+use crate::ops::agents::{self, Of, Seen, Steer, Wish};
+use crate::ops::live::LiveCall;
+
+/// An agent as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AgentNow {
+    /// The agent's number.
+    agent: String,
+    /// The agent's name.
+    name: String,
+    /// `off`, `free`, `ringing`, `talking`, `after_work`, `rest`.
+    state: &'static str,
+    /// The reason of a rest, of the present one or of the one to come; else empty.
+    reason: String,
+    /// Since when: milliseconds since 1970-01-01 UTC.
+    since: i64,
+    /// Since when the agent is logged in; absent while off.
+    logged_in_at: Option<i64>,
+    /// What rings or is talked in.
+    call: Option<LiveCall>,
+    /// The queues the agent serves.
+    queues: Vec<String>,
+    /// What the agent did today.
+    today: Today,
+}
+
+/// What an agent did on a day in Beijing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Today {
+    /// Calls answered.
+    answered: u32,
+    /// Offers not answered in time.
+    missed: u32,
+    /// Offers refused by hand (row Q25).
+    rejected: u32,
+    /// Talk of calls that ended today.
+    talk_ms: u64,
+}
+
+/// An agent in a list: as it is now, and how long each state lasted since it logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AgentRow {
+    /// As it is now.
+    #[serde(flatten)]
+    now: AgentNow,
+    /// Milliseconds by state; together they are the time since the login (row Q10).
+    times_ms: BTreeMap<&'static str, u64>,
+}
+
+impl From<Seen> for AgentNow {
+    fn from(Seen { view, call, at }: Seen) -> AgentNow {
+        let ago = |ms: u64| at.0 - i64::try_from(ms).unwrap_or(i64::MAX);
+        AgentNow {
+            agent: view.number.to_string(),
+            name: view.name.to_string(),
+            state: view.state.code(),
+            reason: view.reason,
+            since: ago(view.since_ms),
+            logged_in_at: (view.logged_in_ms > 0).then(|| ago(view.logged_in_ms)),
+            call,
+            queues: view.queues.iter().map(ToString::to_string).collect(),
+            today: Today {
+                answered: view.tally.answered,
+                missed: view.tally.missed,
+                rejected: view.tally.rejected,
+                talk_ms: view.tally.talk_ms,
+            },
+        }
+    }
+}
+
+impl From<Seen> for AgentRow {
+    fn from(seen: Seen) -> AgentRow {
+        let times = seen.view.times;
+        let times_ms = [
+            ("free", times.free),
+            ("ringing", times.ringing),
+            ("talking", times.talking),
+            ("after_work", times.after_work),
+            ("rest", times.rest),
+        ];
+        AgentRow { now: seen.into(), times_ms: times_ms.into() }
+    }
+}
+
+/// 坐席列表 / the agents, by number.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/agents", tag = "agents",
+    params(("enterprise" = String, Path)), security(("session" = ["watch_live"])),
+    responses((status = 200, description = "the agents", body = Vec<AgentRow>))
+)]
+pub async fn list(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+) -> Result<axum::Json<Vec<AgentRow>>, Refused> {
+    let seen = agents::seen(&asked.desk, &Of { tenant: TenantId::new(&enterprise) }).await;
+    asked.tell(seen.map(|all| all.into_iter().map(AgentRow::from).collect()))
+}
+
+/// 坐席当前状态 / one agent; an agent itself, or who leads agents.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/agents/{agent}", tag = "agents",
+    params(("enterprise" = String, Path), ("agent" = String, Path)), security(("session" = ["take_calls"])),
+    responses(
+        (status = 200, description = "the agent", body = AgentRow),
+        (status = 404, description = "`not_found`: none, or another agent", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn one(
+    asked: Asked,
+    Path((enterprise, agent)): Path<(String, String)>,
+) -> Result<axum::Json<AgentRow>, Refused> {
+    let seen = agents::one(&asked.desk, &TenantId::new(&enterprise), &agent).await;
+    asked.tell(seen.map(AgentRow::from))
+}
+
+/// 签入、签出、示闲、小休 / an agent's order: `"log_in"`, `"log_out"`, `"ready"`, or `{"rest": "lunch"}`.
+#[utoipa::path(
+    put, path = "/api/v1/enterprises/{enterprise}/agents/{agent}/state", tag = "agents",
+    params(("enterprise" = String, Path), ("agent" = String, Path)), request_body = Wish,
+    security(("session" = ["take_calls"])),
+    responses(
+        (status = 200, description = "the agent as it is then", body = AgentNow),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_value`: the state does not allow it, or the reason is none", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn steer(
+    asked: Asked,
+    Path((enterprise, agent)): Path<(String, String)>,
+    Body(wish): Body<Wish>,
+) -> Result<axum::Json<AgentNow>, Refused> {
+    let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
+    let done =
+        agents::steer(&asked.desk, &Steer { tenant: tenant.clone(), agent: agent.clone(), wish, by }).await;
+    done.map_err(|refusal| asked.refuse(refusal))?;
+    asked.tell(agents::one(&asked.desk, &tenant, &agent).await.map(AgentNow::from))
+}
+
+/// 坐席实时推送 / server-sent events of one agent: `agent` whenever it is another than before, looked at twice a second; `end`
+/// with a stable code when there will be no more.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/agents/{agent}/events", tag = "agents",
+    params(("enterprise" = String, Path), ("agent" = String, Path)), security(("session" = ["take_calls"])),
+    responses(
+        (status = 200, description = "events, each an `AgentNow`", body = String, content_type = "text/event-stream"),
+        (status = 429, description = "`too_many_tries`: too many watch", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn events(
+    State(api): State<Api>,
+    asked: Asked,
+    Path((enterprise, agent)): Path<(String, String)>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
+    let place = api.place_to_watch().map_err(|refusal| asked.refuse(refusal))?;
+    let tenant = TenantId::new(&enterprise);
+    let watch =
+        Watch::new("agent", Duration::from_millis(500), asked.person.clone(), asked.desk.clone(), place);
+    let look =
+        async move |desk: &crate::ops::Desk| agents::one(desk, &tenant, &agent).await.map(AgentNow::from);
+    Ok(Sse::new(watch.stream(look)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+/// A queue as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct QueueNow {
+    /// Its name.
+    queue: String,
+    /// Calls that wait, the next first.
+    waiting: Vec<Waiting>,
+    /// How many agents are in each state.
+    agents: BTreeMap<&'static str, u32>,
+}
+
+/// A call that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Waiting {
+    /// The call.
+    call: String,
+    /// For how long.
+    waited_ms: u64,
+}
+
+impl From<QueueView> for QueueNow {
+    fn from(view: QueueView) -> QueueNow {
+        let waiting =
+            |(call, waited_ms): (hotline::CallId, u64)| Waiting { call: call.to_string(), waited_ms };
+        QueueNow {
+            queue: view.name.to_string(),
+            waiting: view.waiting.into_iter().map(waiting).collect(),
+            agents: view.agents.into_iter().map(|(state, count)| (state.code(), count)).collect(),
+        }
+    }
+}
+
+/// 队列列表 / the queues, by name, with who waits.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/queues", tag = "agents",
+    params(("enterprise" = String, Path)), security(("session" = ["watch_live"])),
+    responses((status = 200, description = "the queues", body = Vec<QueueNow>))
+)]
+pub async fn queues(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+) -> Result<axum::Json<Vec<QueueNow>>, Refused> {
+    let queues = agents::queues(&asked.desk, &Of { tenant: TenantId::new(&enterprise) }).await;
+    asked.tell(queues.map(|all| all.into_iter().map(QueueNow::from).collect()))
+}

@@ -1,0 +1,166 @@
+//! Recordings of the real process: heard over the API with ranges and a line in the audit, held, and sealed so that neither the disk
+//! alone nor anybody without the enterprise's key reads them (rows V02, V12, V13; FAULTS P4).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use e2e::{Platform, Setup, Visitor, acme, answers, carrier, eventually, number, signed_in};
+use farend::Says;
+use farend::world::World;
+use media::measure::tone;
+use media::wav::Wav;
+use serde_json::json;
+
+const PHONE: &str = "01062345601";
+
+/// A platform on which one call was recorded: the caller said 440 Hz, the phone 880. It is up for `s` seconds. Gives the recording's id.
+fn recorded(name: &'static str, more: String, s: u64) -> (World, Platform, String) {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let setup = Setup { more, ..Setup::new(name, world.local(), vec![acme(&[PHONE])]) };
+    let platform = Platform::start(setup);
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: 440 }, Duration::from_secs(s));
+    let outcome = platform.place(call);
+    assert_eq!(outcome.status, 200, "{outcome:?}");
+    let recording = platform.await_calls(1)[0].record.recording.expect("it was recorded");
+    eventually("the recording's row", || {
+        platform.with_store(async |store| store.recording(recording).await.expect("read"))
+    });
+    (world, platform, recording.to_string())
+}
+
+fn assert_heard(sound: &[u8]) {
+    let wav = Wav::parse(sound, 16 << 20).expect("a WAV");
+    for (channel, theirs, others) in [(0, 440.0, 880.0), (1, 880.0, 440.0)] {
+        let samples = &wav.channels[channel];
+        let (said, leaked) = (tone(samples, wav.rate, theirs), tone(samples, wav.rate, others));
+        assert!(said > 1_000.0 && leaked < said / 30.0, "channel {channel}: {said} against {leaked}");
+    }
+}
+
+fn ticket(visitor: &Visitor, recording: &str, how: &str) -> e2e::Answer {
+    let path = format!("/api/v1/enterprises/acme/recordings/{recording}/ticket");
+    visitor.ask("POST", &path, Some(&json!({ "how": how })))
+}
+
+#[test]
+fn v02_v13_fault_p4_a_recording_is_heard_by_ranges_and_the_audit_knows() {
+    let (_world, platform, recording) = recorded("recordings-heard", String::new(), 8);
+    let supervisor = signed_in(&platform, "acme", "ma", "supervisor");
+    let listed = supervisor.ask("GET", "/api/v1/enterprises/acme/recordings?caller=13800138000", None).body;
+    assert_eq!((&listed[0]["recording"], &listed[1]), (&json!(recording), &json!(null)), "{listed}");
+    let kept_by = listed[0]["kept_by"].as_str().expect("policies");
+    for policy in ["provider ", "three_months_free ", "ten_working_days "] {
+        assert!(kept_by.contains(policy), "{kept_by}");
+    }
+    let none = supervisor.ask("GET", "/api/v1/enterprises/acme/recordings?caller=13900139000", None).body;
+    assert_eq!(none, json!([]));
+
+    let given = ticket(&supervisor, &recording, "listen").body;
+    let (path, bytes) = (given["path"].as_str().expect("a path"), given["bytes"].as_u64().expect("a size"));
+    let (status, head, whole) = supervisor.fetch(path, "");
+    assert_eq!((status, whole.len() as u64), (200, bytes));
+    assert_heard(&whole);
+    let head = head.to_lowercase();
+    assert!(head.contains("accept-ranges: bytes") && head.contains("content-type: audio/wav"), "{head}");
+    let name = given["name"].as_str().expect("a name");
+    assert!(head.contains(&format!("inline; filename=\"{name}\"")), "{head}");
+    assert!(name.ends_with(&format!("_{}_13800138000.wav", number())), "{name}");
+    let middle = bytes / 2;
+    let mut joined = Vec::new();
+    for range in [format!("bytes=0-{}", middle - 1), format!("bytes={middle}-")] {
+        let (status, head, part) = supervisor.fetch(path, &format!("Range: {range}\r\n"));
+        assert_eq!(status, 206, "{head}");
+        assert!(head.to_lowercase().contains(&format!("/{bytes}")), "{head}");
+        joined.extend(part);
+    }
+    assert_eq!(joined, whole);
+    let (status, head, _) = supervisor.fetch(path, &format!("Range: bytes={bytes}-\r\n"));
+    assert!(status == 416 && head.to_lowercase().contains(&format!("bytes */{bytes}")), "{head}");
+
+    let auditor = signed_in(&platform, "acme", "ren", "auditor");
+    assert_eq!(auditor.fetch(path, "").0, 404, "a ticket is its session's alone");
+    let (bare, _) = path.split_once('?').expect("a ticket");
+    for path in [
+        format!("{bare}?ticket=x"),
+        bare.replace(&recording, "..%2F..%2Fsibai.db"),
+        format!("{bare}?ticket="),
+    ] {
+        assert!([400, 404].contains(&supervisor.fetch(&path, "").0), "{path}");
+    }
+    let saved = platform.data_dir().join("saved.wav");
+    let words = ["recording", "save", "acme", &recording, saved.to_str().expect("a path")];
+    assert_eq!(platform.run(&words).0, Some(0));
+    assert_eq!(fs::read(&saved).expect("saved"), whole);
+    assert_ne!(platform.run(&words).0, Some(0), "what is there is not overwritten");
+    ticket(&supervisor, &recording, "download");
+    let audit = auditor.ask("GET", "/api/v1/enterprises/acme/audit", None).body.to_string();
+    assert_eq!(audit.matches("\"listen_recording\"").count(), 1, "{audit}");
+    assert_eq!(audit.matches("\"download_recording\"").count(), 3, "{audit}");
+
+    let hold = format!("/api/v1/enterprises/acme/recordings/{recording}/hold");
+    assert_eq!(auditor.ask("PUT", &hold, Some(&json!({"reason": " "}))).status, 422, "why?");
+    let held = auditor.ask("PUT", &hold, Some(&json!({"reason": "诉讼 2026-017"}))).body;
+    assert_eq!(
+        (&held["held"][0]["reason"], &held["held"][0]["by"]),
+        (&json!("诉讼 2026-017"), &json!("ren"))
+    );
+    let listed = supervisor.ask("GET", "/api/v1/enterprises/acme/recordings?held=true", None).body;
+    assert_eq!(listed[0]["recording"], json!(recording));
+    assert_eq!(auditor.ask("DELETE", &hold, None).body["held"], json!([]));
+    assert_eq!(auditor.ask("DELETE", &hold, None).status, 404, "once");
+    assert_eq!(platform.verify()["findings"], json!([]));
+}
+
+/// Every file below a folder.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn v12_a_sealed_recording_is_read_with_both_keys_and_never_again_without_the_enterprises() {
+    let key = std::env::temp_dir().join(format!("sibai-e2e-recording-key-{}", std::process::id()));
+    fs::write(&key, "5a".repeat(32)).expect("a key");
+    let (_world, platform, recording) =
+        recorded("recordings-sealed", format!("[recording]\nkey_file = {key:?}\n"), 14);
+    let dir = platform.data_dir().join("recordings");
+    let sealed = eventually("the sealed file alone", || {
+        let finished: Vec<PathBuf> =
+            files(&dir).into_iter().filter(|path| !path.starts_with(dir.join("segments"))).collect();
+        match finished.as_slice() {
+            [one] if one.to_string_lossy().ends_with(".wav.sealed") => Some(one.clone()),
+            _ => None,
+        }
+    });
+    let on_disk = fs::read(&sealed).expect("a file");
+    assert!(on_disk.starts_with(b"SBSEAL01") && !on_disk.windows(4).any(|part| part == b"RIFF"));
+    let owner = signed_in(&platform, "acme", "li", "owner");
+    let given = ticket(&owner, &recording, "download").body;
+    let path = given["path"].as_str().expect("a path");
+    let (status, _, whole) = owner.fetch(path, "");
+    assert_eq!(status, 200);
+    assert_heard(&whole);
+    let (status, _, part) = owner.fetch(path, "Range: bytes=60000-70000\r\n");
+    assert_eq!(
+        (status, part.as_slice()),
+        (206, &whole[60_000..=70_000]),
+        "across two sealed pieces and back"
+    );
+    assert_eq!(platform.verify()["findings"], json!([]));
+
+    let destroy = ["recording", "destroy-keys", "acme", "--yes"];
+    assert_eq!(platform.run(&["recording", "hold", "acme", &recording, "--reason", "诉讼"]).0, Some(0));
+    let (code, refused) = platform.run(&destroy);
+    assert_eq!((code, &refused["error"]["code"]), (Some(5), &json!("held")), "{refused}");
+    assert_eq!(platform.run(&["recording", "release", "acme", &recording]).0, Some(0));
+    let (code, done) = platform.run(&destroy);
+    assert_eq!((code, &done["keys"]), (Some(0), &json!(1)));
+    let refused = ticket(&owner, &recording, "listen");
+    assert_eq!((refused.status, &refused.body["code"]), (410, &json!("recording_sealed")));
+    assert_eq!(owner.fetch(path, "").0, 410, "whoever began to listen does not go on");
+    assert_eq!(fs::read(&sealed).expect("still there"), on_disk);
+    assert_eq!(platform.verify()["findings"], json!([]));
+    let _ = fs::remove_file(key);
+}
