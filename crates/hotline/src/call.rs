@@ -523,6 +523,7 @@ impl Call {
         match event {
             Event::Played { play: ended } if ended == play => {
                 self.disarm(Timer::Prompt);
+                self.notice_heard(play, now);
                 self.walk(next, desk, now);
             }
             other => {
@@ -587,7 +588,15 @@ impl Call {
                 self.dial_group(group, desk, now);
             }
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
-            Stop::Queue { queue, exits } => self.join_queue(&queue, exits, desk, now),
+            Stop::Queue { queue, exits, step } => self.join_queue(&queue, exits, step, desk, now),
+            Stop::Notice { prompt, what, answer, next } => {
+                if answer || !self.early.media {
+                    self.answer_caller(desk, now);
+                }
+                let play = self.prompt(Arc::from(&prompt), now);
+                self.flowing.begin_notice(what, play, Arc::from(&prompt));
+                self.state = State::Playing { play, next };
+            }
         }
     }
 

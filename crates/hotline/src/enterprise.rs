@@ -20,8 +20,8 @@ pub use carrier::{Author, CarrierProfile, DESK_LINES_MAX};
 pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
 pub use extension::{Extension, Phone, REALM, Secret, phone_user, phones};
 pub use flow::{
-    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowShare, FlowStep,
-    FlowStepKind, FlowTest, Operand, RETURN,
+    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowQueue, FlowShare,
+    FlowStep, FlowStepKind, FlowTest, NoticeOf, Operand, RETURN,
 };
 pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, FLOW_SHAPES, Fault, Field, Key, Language, Named, Problem,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::barring::{CallerPatterns, Standing};
 use crate::calendar::{HolidayYears, Schedule};
-use crate::enterprise::{AskKind, ShareMode};
+use crate::enterprise::{AskKind, NoticeOf, ShareMode};
 use crate::region::{Region, RegionSet};
 use crate::tenant::Deals;
 use crate::{Hotline, Short, Span, Wall, Word};
@@ -59,7 +59,8 @@ impl Step {
             | StepKind::Challenge { .. }
             | StepKind::Set { .. }
             | StepKind::SubFlow { .. }
-            | StepKind::Queue { .. } => 0,
+            | StepKind::Notice { .. } => 0,
+            StepKind::Queue { exits, .. } => exits.keys.len(),
             StepKind::Ask { ask } => ask.choices.len(),
             StepKind::Compare { matching, .. } => matching.is.len(),
             StepKind::Reach { group, .. } => usize::from(*group),
@@ -103,10 +104,12 @@ pub enum StepKind {
     SubFlow { name: Span, next: StepNo },
     /// Wait for an agent (row Q02).
     Queue { queue: Span, exits: QueueExits },
+    /// Play a notice to its end; `what` says which, and when.
+    Notice { prompt: Span, what: NoticeOf, answer: bool, next: StepNo },
 }
 
 /// Where a call goes on that no agent of a queue took; where nothing is said it is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueExits {
     /// As many wait as may.
     pub full: Option<StepNo>,
@@ -114,12 +117,21 @@ pub struct QueueExits {
     pub empty: Option<StepNo>,
     /// The longest wait is over.
     pub timeout: Option<StepNo>,
+    /// Nobody who counts was left while it waited.
+    pub left_empty: Option<StepNo>,
+    /// Keys that lead out of the queue; its place is kept (row I16).
+    pub keys: Box<[(u8, StepNo)]>,
 }
 
 impl QueueExits {
     /// In the order full, empty, time-out.
     pub(crate) fn new([full, empty, timeout]: [Option<StepNo>; 3]) -> Self {
-        Self { full, empty, timeout }
+        Self { full, empty, timeout, left_empty: empty, keys: Box::default() }
+    }
+
+    /// Where a key leads.
+    pub(crate) fn by_key(&self, key: u8) -> Option<StepNo> {
+        self.keys.iter().find(|(known, _)| *known == key).map(|(_, step)| *step)
     }
 }
 
@@ -158,6 +170,8 @@ pub enum StepWhy {
     SubFlow { flow: Word },
     /// A queue is joined.
     Queue { queue: Word },
+    /// A notice is played, or not because there is no crisis.
+    Notice { prompt: Word, played: bool },
 }
 
 /// One step as walked.
@@ -193,8 +207,10 @@ pub enum Stop {
     Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
-    /// Wait in this queue.
-    Queue { queue: Word, exits: QueueExits },
+    /// Wait in this queue; the step at this place says so.
+    Queue { queue: Word, exits: QueueExits, step: StepNo },
+    /// Play this notice to its end, then walk on from `next`.
+    Notice { prompt: Word, what: NoticeOf, answer: bool, next: StepNo },
 }
 
 /// What a walk may look at.
@@ -326,7 +342,18 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
         StepKind::SubFlow { name, next } => (StepWhy::SubFlow { flow: word(name) }, Turn::Next(*next)),
         StepKind::Queue { queue, exits } => {
             let queue = word(queue);
-            (StepWhy::Queue { queue: queue.clone() }, Turn::Stop(Stop::Queue { queue, exits: *exits }))
+            let why = StepWhy::Queue { queue: queue.clone() };
+            (why, Turn::Stop(Stop::Queue { queue, exits: exits.clone(), step: place }))
+        }
+        StepKind::Notice { prompt, what, answer, next } => {
+            let prompt = word(prompt);
+            let played = match what {
+                NoticeOf::Recording => true,
+                NoticeOf::Crisis => inputs.hotline.is_in_crisis(inputs.at),
+            };
+            let why = StepWhy::Notice { prompt: prompt.clone(), played };
+            let stop = Stop::Notice { prompt, what: *what, answer: *answer, next: *next };
+            (why, if played { Turn::Stop(stop) } else { Turn::Next(*next) })
         }
     }
 }

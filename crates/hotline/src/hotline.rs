@@ -158,6 +158,11 @@ impl Hotline {
         self.crisis.filter(|crisis| at < crisis.until).map_or(0, |crisis| crisis.step)
     }
 
+    /// Whether a crisis holds for a call that comes at an instant (row R22).
+    pub fn is_in_crisis(&self, at: Wall) -> bool {
+        self.crisis.is_some_and(|crisis| at < crisis.until)
+    }
+
     /// Whether the bound number at a place is switched on and on duty at an instant (row R17).
     pub fn is_on_duty(&self, place: u8, at: Wall, years: &HolidayYears) -> bool {
         let destination = self.destination(place);

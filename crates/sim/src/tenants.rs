@@ -119,6 +119,9 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
         answer: dice.chance(600),
         ..Queue::new("wait", &[])
     });
+    if let Some(like) = enterprise.queues.last().cloned() {
+        flows::wait_in(&mut enterprise, &like);
+    }
     for number in &mut enterprise.numbers {
         let exit = |dice: &mut Dice| match dice.within(0, 3) {
             0 => Some(Box::new(Then::Dial("all".into()))),

@@ -95,10 +95,12 @@ scenarios! {
     i03_colour_ring
     i07_the_notice_before_the_recording
     i07_the_notice_on_every_path
+    i07_a_notice_of_the_flow_is_told_once
     i08_a_call_finishes_on_its_version
     i11_never_silence
     i14_keys_of_menus_and_no_secret
     i15_the_ring_is_cut_by_the_answer
+    i16_out_of_the_queue_and_back
     n6_a_flood_of_keys
     n17_the_trunk_changes_in_mid_call
     q01_a_free_agent_has_the_call
@@ -108,6 +110,7 @@ scenarios! {
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected
     q18_who_waits_leaves_with_the_last_agent
+    q18_a_flow_goes_on_where_nobody_is_left
     q24_the_node_dies_and_nobody_is_stuck
     q21_position_and_wait_are_told
     r04_an_edit_touches_the_next_call

@@ -562,6 +562,7 @@ impl Call {
         self.answer_caller(desk, now);
         self.zone_is_known(leg, desk, now);
         match self.hotline.recording_notice.clone() {
+            Some(_) if self.flowing.is_noticed => self.join_recorded(leg, desk, now),
             Some(notice) => self.give_notice(leg, notice.as_str().into(), now),
             None => self.join(leg, desk, now),
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::asking::{Asking, Key, Question};
 use super::{Call, Desk, Fact};
 use crate::cdr::Cause;
-use crate::enterprise::AskKind;
+use crate::enterprise::{AskKind, NoticeOf};
 use crate::flow::{Ask, Slots, StepKind, StepNo};
 use crate::{Mono, Span};
 
-/// Questions of one call: whoever walks in circles for longer is cut off.
+/// Questions of one call and waits in queues: whoever walks in circles for longer is cut off.
 const QUESTIONS_MAX: u16 = 200;
 /// Menus that `*` leads back through.
 const BACK_MAX: usize = 32;
@@ -23,10 +23,30 @@ pub(super) struct Flowing {
     pub(super) slots: Slots,
     /// The menus it came through, the last one behind.
     menus: Vec<StepNo>,
-    /// Questions asked so far.
+    /// Questions asked and queues joined so far.
     asked: u16,
     /// Where to go on when nobody is found: after busy, after no answer.
     pub(super) unless_found: (Option<StepNo>, Option<StepNo>),
+    /// The recording notice that is being played, and by which playback.
+    notice: Option<(u32, Arc<str>)>,
+    /// Whether the recording notice was heard to its end; it is told once a call (row I07).
+    pub(super) is_noticed: bool,
+}
+
+impl Flowing {
+    /// A notice of the flow begins; that of a crisis tells nothing of a recording.
+    pub(super) fn begin_notice(&mut self, what: NoticeOf, play: u32, prompt: Arc<str>) {
+        self.notice = match what {
+            NoticeOf::Recording => Some((play, prompt)),
+            NoticeOf::Crisis => None,
+        };
+    }
+
+    /// One more question, or wait in a queue; whether there were too many.
+    pub(super) fn is_endless(&mut self) -> bool {
+        self.asked += 1;
+        self.asked > QUESTIONS_MAX
+    }
 }
 
 /// What became of the keys pressed.
@@ -46,10 +66,8 @@ enum Verdict {
 impl Call {
     /// Asks what a step asks.
     pub(super) fn ask_step(&mut self, step: StepNo, desk: &mut Desk<'_>, now: Mono) {
-        self.flowing.asked += 1;
-        let hotline = self.hotline.clone();
-        let Some(ask) = question(&hotline.flow.steps, step).filter(|_| self.flowing.asked <= QUESTIONS_MAX)
-        else {
+        let (endless, hotline) = (self.flowing.is_endless(), self.hotline.clone());
+        let Some(ask) = question(&hotline.flow.steps, step).filter(|_| !endless) else {
             return self.refuse(Cause::FlowLoop, None, desk, now);
         };
         let prompt = Arc::from(hotline.words.text(ask.prompt));
@@ -187,6 +205,14 @@ impl Call {
         match first {
             Some(first) => self.ask_again(asking, words.text(first).into(), Some(prompt), now),
             None => self.ask_again(asking, prompt, None, now),
+        }
+    }
+
+    /// A prompt of the flow was heard to its end: if it was the recording notice, it is not told again.
+    pub(super) fn notice_heard(&mut self, play: u32, now: Mono) {
+        if let Some((_, prompt)) = self.flowing.notice.take_if(|(playing, _)| *playing == play) {
+            self.flowing.is_noticed = true;
+            self.note(Fact::Noticed { prompt }, now);
         }
     }
 

@@ -22,8 +22,8 @@ impl Call {
                 self.disarm(Timer::Prompt);
                 let prompt = self.hotline.recording_notice.as_deref().unwrap_or_default().into();
                 self.note(Fact::Noticed { prompt }, now);
-                self.join(leg, desk, now);
-                self.record(leg, now);
+                self.flowing.is_noticed = true;
+                self.join_recorded(leg, desk, now);
             }
             other => {
                 self.state = State::Noticing { leg, play };
@@ -40,6 +40,12 @@ impl Call {
             ChargingFrom::TwoParty => self.start_meter(desk, now),
             ChargingFrom::Answer => {}
         }
+    }
+
+    /// The join of two parties of whom the caller heard the notice.
+    pub(super) fn join_recorded(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        self.join(leg, desk, now);
+        self.record(leg, now);
     }
 
     fn record(&mut self, leg: LegNo, now: Mono) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, CALLER, Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer};
+use super::{Action, CALLER, Call, Desk, Dialled, Event, Fact, Key, LegNo, LegState, Sound, State, Timer};
 use crate::agent::Refusal;
 use crate::cdr::{AttemptKind, Cause, LegOutcome};
 use crate::enterprise::{DestinationKind, Language};
@@ -39,6 +39,8 @@ pub(super) struct Queued {
 struct Waiting {
     queue: Arc<str>,
     exits: QueueExits,
+    /// The step that led here, by name.
+    step: Word,
     since: Mono,
     offers: Vec<Offer>,
     /// What is being said in place of the music.
@@ -64,6 +66,8 @@ pub enum Unqueued {
     Empty,
     /// It ended: the caller gave up, or was cut off.
     Gone,
+    /// A key of the caller led it on; its place is kept (row I16).
+    ByKey,
 }
 
 impl Call {
@@ -80,8 +84,18 @@ impl Call {
         self.queued.as_mut().and_then(|queued| queued.waits.as_mut())
     }
 
-    pub(super) fn join_queue(&mut self, queue: &Word, exits: QueueExits, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn join_queue(
+        &mut self,
+        queue: &Word,
+        exits: QueueExits,
+        step: StepNo,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) {
         let (hotline, both, queue) = (self.hotline.clone(), self.both(now), Arc::<str>::from(queue));
+        if self.flowing.is_endless() {
+            return self.refuse(Cause::FlowLoop, None, desk, now);
+        }
         let floor = desk.tenant.floor_mut();
         if let Some(staff) = &hotline.staff {
             floor.take_staff(staff, both);
@@ -98,20 +112,23 @@ impl Call {
         };
         let rules = floor.queue_rules(&queue).cloned();
         if before.is_none() {
-            queued.before.push((queue.clone(), now));
+            // What an earlier call left to it stays its own when it comes back (rows Q16, I16).
+            queued.before.push((queue.clone(), now - joined.credited_ms));
         }
-        let waits = Waiting { queue: queue.clone(), exits, since: now, offers: Vec::new(), play: None };
+        let has_keys = !exits.keys.is_empty();
+        let step = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
+        let waits = Waiting { queue: queue.clone(), exits, step, since: now, offers: Vec::new(), play: None };
         queued.waits = Some(waits);
         self.state = State::Waiting;
         let (position, credited_ms) = (joined.position, joined.credited_ms);
         self.note(Fact::Queued { queue, position, credited_ms }, now);
         if let Some(rules) = rules {
-            self.begin_wait(&rules, desk, now);
+            self.begin_wait(&rules, has_keys, desk, now);
         }
     }
 
-    fn begin_wait(&mut self, rules: &QueueRules, desk: &mut Desk<'_>, now: Mono) {
-        if rules.answer || !self.early.media {
+    fn begin_wait(&mut self, rules: &QueueRules, has_keys: bool, desk: &mut Desk<'_>, now: Mono) {
+        if rules.answer || !self.early.media || (has_keys && !self.early.keys) {
             self.answer_caller(desk, now);
         }
         self.open_early_media();
@@ -180,6 +197,7 @@ impl Call {
             Event::Played { play } if self.waits().is_some_and(|waits| waits.play == Some(play)) => {
                 self.music_again(desk);
             }
+            Event::Digit { leg: CALLER, digit } => self.pressed_while_waiting(digit, desk, now),
             other => self.take_ending(other, desk, now),
         }
     }
@@ -349,10 +367,24 @@ impl Call {
         self.actions.push_back(Action::StopPlay { leg: CALLER });
         match why {
             Unqueued::TimedOut => self.go_on(Cause::QueueTimeout, waits.exits.timeout, desk, now),
+            // Whoever leaves by a key is where the caller wants to be: no queue sent it on.
+            Unqueued::ByKey => {}
             Unqueued::Empty | Unqueued::Answered | Unqueued::Gone => {
-                self.go_on(Cause::QueueEmpty, waits.exits.empty, desk, now);
+                self.go_on(Cause::QueueEmpty, waits.exits.left_empty, desk, now);
             }
         }
+    }
+
+    /// A key that leads out of the queue does so at once, whoever's phone rings; others change nothing (row I16).
+    fn pressed_while_waiting(&mut self, key: Key, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let Some(waits) = self.waits() else { return };
+        let Some(next) = waits.exits.by_key(key.0) else { return };
+        let step = waits.step.clone();
+        desk.tenant.floor_mut().leave(self.id, Left::SentOn, both);
+        self.note(Fact::KeyPressed { step, keys: char::from(key.0).to_string().into() }, now);
+        self.sent_away(Unqueued::ByKey, desk, now);
+        self.walk(next, desk, now);
     }
 
     /// The call ends: whoever was asked is free again, and whoever talked has after-work.

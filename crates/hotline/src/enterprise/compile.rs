@@ -432,7 +432,7 @@ mod tests {
         let (mut deals, mut walked, mut from, mut prompts) = (Deals::default(), Vec::new(), 0, String::new());
         let end = loop {
             match walk(&mut inputs, &mut deals, from, &mut walked) {
-                Stop::Play { prompt, next, .. } => {
+                Stop::Play { prompt, next, .. } | Stop::Notice { prompt, next, .. } => {
                     prompts += &format!("{prompt}, ");
                     from = next;
                 }

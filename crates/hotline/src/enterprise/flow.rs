@@ -77,6 +77,10 @@ pub enum FlowStepKind {
     HangUp { prompt: Option<String> },
     /// End the call with a bare busy tone.
     Busy,
+    /// Wait for an agent (row Q02).
+    Queue(Box<FlowQueue>),
+    /// Play a notice to its end (row I07).
+    Notice { prompt: String, what: NoticeOf, answer: bool, next: Exit },
 }
 
 impl FlowStepKind {
@@ -95,13 +99,17 @@ impl FlowStepKind {
             FlowStepKind::Flow { .. } => "flow",
             FlowStepKind::HangUp { .. } => "hang_up",
             FlowStepKind::Busy => "busy",
+            FlowStepKind::Queue(_) => "queue",
+            FlowStepKind::Notice { .. } => "notice",
         }
     }
 
     /// Every exit, with whether the caller's own keys lead there.
     pub fn exits(&self) -> Vec<(&str, bool)> {
         match self {
-            FlowStepKind::Play { next, .. } | FlowStepKind::Set { next, .. } => vec![(next, false)],
+            FlowStepKind::Play { next, .. }
+            | FlowStepKind::Set { next, .. }
+            | FlowStepKind::Notice { next, .. } => vec![(next, false)],
             FlowStepKind::Ask(ask) => ask.exits(),
             FlowStepKind::Condition { yes, no, .. } => vec![(yes, false), (no, false)],
             FlowStepKind::Hours { open, closed, .. } => vec![(open, false), (closed, false)],
@@ -112,6 +120,7 @@ impl FlowStepKind {
             }
             FlowStepKind::Dial { busy, no_answer, .. } => some(&[busy, no_answer]),
             FlowStepKind::Flow { next, .. } => some(&[next]),
+            FlowStepKind::Queue(queue) => queue.exits(),
             FlowStepKind::HangUp { .. } | FlowStepKind::Busy => Vec::new(),
         }
     }
@@ -120,6 +129,43 @@ impl FlowStepKind {
 /// Those exits that are there, none of them by a key.
 fn some<'e>(exits: &[&'e Option<Exit>]) -> Vec<(&'e str, bool)> {
     exits.iter().filter_map(|exit| Some((exit.as_deref()?, false))).collect()
+}
+
+/// Of what a notice tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeOf {
+    /// That the call is recorded: it counts as the notice before the recording, once a call.
+    Recording,
+    /// Of a crisis: played only while one holds (row R22).
+    Crisis,
+}
+
+/// A wait for an agent with its ways out (rows Q02, Q18, I16).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowQueue {
+    /// The queue.
+    pub queue: String,
+    /// Whether it is served day and night, so that no step has to ask for the hours before it.
+    pub around_the_clock: bool,
+    /// As many wait as may.
+    pub full: Exit,
+    /// Nobody who counts is there; also where nobody is left, unless `left_empty` is named.
+    pub empty: Exit,
+    /// Nobody who counts was left while it waited.
+    pub left_empty: Option<Exit>,
+    /// The longest wait is over.
+    pub timeout: Exit,
+    /// Keys of who waits and where they lead, in the document's order.
+    pub keys: Vec<(String, Exit)>,
+}
+
+impl FlowQueue {
+    fn exits(&self) -> Vec<(&str, bool)> {
+        let quiet = [&self.full, &self.empty, &self.timeout].into_iter().chain(&self.left_empty);
+        let keys = self.keys.iter().map(|(_, exit)| (exit.as_str(), true));
+        quiet.map(|exit| (exit.as_str(), false)).chain(keys).collect()
+    }
 }
 
 /// One share of a deal.

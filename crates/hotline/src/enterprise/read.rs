@@ -24,6 +24,7 @@ pub use tree::{Key, Tree, Value};
 pub(super) use barring::{REGION_MODES, UNKNOWNS, usual_password};
 pub(super) use destination::infer_kind;
 pub(super) use extensions::SRTP;
+pub(super) use flow::NOTICES;
 pub(super) use hours::DAYS;
 pub(super) use numbers::{
     KINDS, LINES, MEMORY_HOURS, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,

@@ -460,6 +460,11 @@ impl Teller<'_> {
                 self.pick("不需要按键验证".into(), "no key has to be pressed".into())
             }
             StepWhy::Queue { queue } => self.pick(format!("排队 {queue}"), format!("queue {queue}")),
+            StepWhy::Notice { prompt, played: true } => {
+                self.pick(format!("播放告知 {prompt}"), format!("play the notice {prompt}"))
+            }
+            StepWhy::Notice { prompt, played: false } => self
+                .pick(format!("不在危机模式，不播放 {prompt}"), format!("no crisis: {prompt} is not played")),
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
             StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),
             StepWhy::Ask { kind } => {

@@ -1,8 +1,8 @@
 //! A flow with menus, digits, an extension number and a sub-flow, such as people draw them; and what they change of it.
 
 use hotline::enterprise::{
-    AskKind, Enterprise, Exit, FlowAsk, FlowDocument, FlowShare, FlowStep, FlowStepKind, Operand, RETURN,
-    ShareMode,
+    AskKind, Enterprise, Exit, FlowAsk, FlowDocument, FlowQueue, FlowShare, FlowStep, FlowStepKind, NoticeOf,
+    Operand, Queue, RETURN, ShareMode,
 };
 
 use crate::dice::Dice;
@@ -11,7 +11,10 @@ use crate::dice::Dice;
 pub const MAIN: &str = "main";
 
 /// The prompts behind which callers press keys.
-pub const ASKED: [&str; 4] = ["main_menu", "second_menu", "enter_extension", "enter_card"];
+pub const ASKED: [&str; 5] = ["main_menu", "second_menu", "enter_extension", "enter_card", MUSIC];
+
+/// The music of the queue that a flow leads to: keys lead out of it.
+const MUSIC: &str = "queue_music";
 
 /// The flows of an enterprise.
 pub fn flows(dice: &mut Dice) -> Vec<FlowDocument> {
@@ -68,6 +71,42 @@ fn main(dice: &mut Dice) -> Vec<FlowStep> {
         step("all", dial("all", None)),
         step("last", dial("last", None)),
     ]
+}
+
+/// Lets the flow of an enterprise lead into a queue of its own, out of which keys lead, and tell the recording notice on one
+/// of its ways.
+pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
+    let Some(main) = enterprise.flows.first_mut() else { return };
+    let queue = Queue { name: "line".into(), music: Some(MUSIC.into()), ..like.clone() };
+    let keys = [("1", "menu2"), ("3", "wait"), ("9", "last"), ("0", "menu"), ("#", "told")];
+    let wait = FlowQueue {
+        queue: queue.name.clone(),
+        around_the_clock: true,
+        full: "last".into(),
+        empty: "told".into(),
+        left_empty: Some("menu2".into()),
+        timeout: "menu2".into(),
+        keys: keys.iter().map(|(key, exit)| ((*key).into(), (*exit).into())).collect(),
+    };
+    let told = FlowStepKind::Notice {
+        prompt: "recording_notice".into(),
+        what: NoticeOf::Recording,
+        answer: false,
+        next: "all".into(),
+    };
+    main.steps.extend([step("wait", FlowStepKind::Queue(Box::new(wait))), step("told", told)]);
+    for step in &mut main.steps {
+        if let FlowStepKind::Ask(ask) = &mut step.kind
+            && step.id == "menu"
+        {
+            ask.keys
+                .iter_mut()
+                .filter(|(key, _)| key == "9" || key == "2")
+                .for_each(|(_, to)| *to = "wait".into());
+            (ask.wrong, ask.timeout) = ("wait".into(), "told".into());
+        }
+    }
+    enterprise.queues.push(queue);
 }
 
 fn ask(kind: AskKind, prompt: &str, keys: &[(&str, &str)], default: &str, dice: &mut Dice) -> FlowStepKind {

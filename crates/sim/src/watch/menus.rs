@@ -2,9 +2,9 @@
 //! asked more often than it says, and after the last try the call goes on.
 
 use hotline::Hotline;
-use hotline::call::{Dated, Fact};
+use hotline::call::{Dated, Fact, Unqueued};
 use hotline::enterprise::AskKind;
-use hotline::flow::{Ask, StepKind, StepNo};
+use hotline::flow::{Ask, QueueExits, StepKind, StepNo};
 
 /// Looks at one log.
 ///
@@ -14,6 +14,14 @@ pub(super) fn check_menus(hotline: &Hotline, log: &[Dated]) -> Result<(), String
     for (place, dated) in log.iter().enumerate() {
         let next = log[place + 1..].iter().map(|dated| &dated.fact);
         match &dated.fact {
+            Fact::KeyPressed { step, keys } if queue(hotline, step).is_some() => {
+                let to = queue(hotline, step).and_then(|exits| {
+                    let mine = exits.keys.iter().find(|(key, _)| keys.as_bytes() == [*key]);
+                    mine.map(|(_, to)| *to)
+                });
+                check_left(to, next)
+                    .map_err(|what| format!("{keys} while waiting at {step}: {what} (I16)"))?;
+            }
             Fact::KeyPressed { step, keys } => {
                 let ask =
                     question(hotline, step).ok_or(format!("{step} took keys and asks nothing (I14)"))?;
@@ -38,6 +46,29 @@ fn question<'h>(hotline: &'h Hotline, name: &str) -> Option<&'h Ask> {
         StepKind::Ask { ask } => Some(&**ask),
         _ => None,
     })
+}
+
+/// The ways out of the queue that a step waits in.
+fn queue<'h>(hotline: &'h Hotline, name: &str) -> Option<&'h QueueExits> {
+    let named = hotline.flow.steps.iter().filter(|step| hotline.words.text(step.rule) == name);
+    named.into_iter().find_map(|step| match &step.kind {
+        StepKind::Queue { exits, .. } => Some(exits),
+        _ => None,
+    })
+}
+
+/// A key that leads out of a queue does so at once: offers are taken back, the wait is noted, the walk goes on.
+fn check_left<'l>(to: Option<StepNo>, next: impl Iterator<Item = &'l Fact>) -> Result<(), String> {
+    let to = to.ok_or("no such key leads out")?;
+    let mut rest = next.skip_while(|fact| matches!(fact, Fact::LegFailed { .. }));
+    match (rest.next(), rest.next()) {
+        (Some(Fact::Unqueued { why: Unqueued::ByKey, .. }), Some(Fact::Walked(walked)))
+            if walked.step == to =>
+        {
+            Ok(())
+        }
+        other => Err(format!("{other:?} follows")),
+    }
 }
 
 fn check_pressed<'l>(

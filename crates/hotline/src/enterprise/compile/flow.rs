@@ -2,8 +2,8 @@
 //! each place it returns to.
 
 use super::Layout;
-use crate::enterprise::{Exit, FlowAsk, FlowDocument, FlowStepKind, Operand, RETURN};
-use crate::flow::{Ask, Match, Source, StepKind, StepNo};
+use crate::enterprise::{Exit, FlowAsk, FlowDocument, FlowQueue, FlowStepKind, Operand, RETURN};
+use crate::flow::{Ask, Match, QueueExits, Source, StepKind, StepNo};
 use crate::hotline::FlowOf;
 use crate::{Short, Span};
 
@@ -163,6 +163,13 @@ impl<'a> Layout<'a> {
                 StepKind::HangUp { prompt: prompt.as_deref().map(|prompt| self.words.place(prompt)) }
             }
             FlowStepKind::Busy => StepKind::Busy,
+            FlowStepKind::Queue(queue) => self.queue(queue, place),
+            FlowStepKind::Notice { prompt, what, answer, next } => StepKind::Notice {
+                prompt: self.words.place(prompt),
+                what: *what,
+                answer: *answer,
+                next: place.step(next),
+            },
         }
     }
 
@@ -189,6 +196,18 @@ impl<'a> Layout<'a> {
             timeout: place.step(&ask.timeout),
             wrong: place.step(&ask.wrong),
         }
+    }
+
+    fn queue(&mut self, written: &FlowQueue, place: &Place<'_>) -> StepKind {
+        let key = |(key, exit): &(String, Exit)| Some((*key.as_bytes().first()?, place.step(exit)));
+        let exits = QueueExits {
+            full: Some(place.step(&written.full)),
+            empty: Some(place.step(&written.empty)),
+            timeout: Some(place.step(&written.timeout)),
+            left_empty: Some(place.step(written.left_empty.as_ref().unwrap_or(&written.empty))),
+            keys: written.keys.iter().filter_map(key).collect(),
+        };
+        StepKind::Queue { queue: self.words.place(&written.queue), exits }
     }
 
     fn source(&mut self, operand: &Operand) -> Source {

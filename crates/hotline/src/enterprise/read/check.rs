@@ -10,6 +10,8 @@ use super::{Allowed, Tree};
 use crate::enterprise::compile::FLOWS_DEEP_MAX;
 use crate::enterprise::{Enterprise, FlowDocument, FlowStep, FlowStepKind, Number};
 
+mod ways;
+
 /// Steps that the flows of one number come to, those called from several places counted each time.
 const STEPS_MAX: usize = 10_000;
 
@@ -62,6 +64,8 @@ pub(super) fn flow_problems(read: &ReadFlow, enterprise: &Enterprise) -> Vec<Pro
             faults.push((place, Fault::FlowRecursion { step: step.id.clone(), flow: called.clone() }));
         }
     }
+    faults.extend(ways::queues_without_hours(flow, enterprise));
+    faults.extend(ways::recordings_before_notice(flow, enterprise));
     if faults.is_empty() && size(enterprise, flow, &mut 0) > STEPS_MAX {
         faults.push((0, Fault::TooMany { counted: super::Counted::FlowSteps, max: STEPS_MAX }));
     }
@@ -72,7 +76,7 @@ pub(super) fn flow_problems(read: &ReadFlow, enterprise: &Enterprise) -> Vec<Pro
     faults.into_iter().map(problem).collect()
 }
 
-fn place_of(flow: &FlowDocument, id: &str) -> Option<usize> {
+pub(super) fn place_of(flow: &FlowDocument, id: &str) -> Option<usize> {
     flow.steps.iter().position(|step| step.id == id)
 }
 
@@ -154,7 +158,11 @@ fn unknown_name(step: &FlowStep, enterprise: &Enterprise) -> Option<Fault> {
         FlowStepKind::Flow { flow, .. } => {
             (Named::Flow, flow, enterprise.flows.iter().any(|known| known.name == *flow))
         }
+        FlowStepKind::Queue(step) => {
+            (Named::Queue, &step.queue, enterprise.queues.iter().any(|known| known.name == step.queue))
+        }
         FlowStepKind::Play { .. }
+        | FlowStepKind::Notice { .. }
         | FlowStepKind::Ask(_)
         | FlowStepKind::Set { .. }
         | FlowStepKind::Condition { .. }

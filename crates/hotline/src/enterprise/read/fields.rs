@@ -469,8 +469,20 @@ pub(super) const STEP_HANG_UP: Shape =
 
 pub(super) const STEP_BUSY: Shape = Shape { name: "busy", fields: &[must("id"), must("kind")], later: &[] };
 
+pub(super) const STEP_QUEUE: Shape = Shape {
+    name: "queue_step",
+    fields: &[must("id"), must("kind"), must("queue"), may("around_the_clock"), must("exits")],
+    later: &["priority", "skills"],
+};
+
+pub(super) const STEP_NOTICE: Shape = Shape {
+    name: "notice",
+    fields: &[must("id"), must("kind"), must("prompt"), may("of"), may("answer"), must("exits")],
+    later: &["text"],
+};
+
 /// Every shape of a flow's document, by its name under `$defs` of its own schema (`flow` is that schema's root).
-pub const FLOW_SHAPES: [&Shape; 19] = [
+pub const FLOW_SHAPES: [&Shape; 21] = [
     &FLOW,
     &FLOW_TEST,
     &EXPECT,
@@ -490,6 +502,8 @@ pub const FLOW_SHAPES: [&Shape; 19] = [
     &STEP_FLOW,
     &STEP_HANG_UP,
     &STEP_BUSY,
+    &STEP_QUEUE,
+    &STEP_NOTICE,
 ];
 
 /// Every shape of a document.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::FORM;
 use super::fields::{
     EXPECT, FLOW, FLOW_TEST, STEP_ASK, STEP_BUSY, STEP_CALLERS, STEP_COLLECT, STEP_CONDITION, STEP_DIAL,
-    STEP_EXTENSION, STEP_FLOW, STEP_HANG_UP, STEP_HOURS, STEP_PASSWORD, STEP_PERCENTAGE, STEP_PLAY,
-    STEP_REGION, STEP_SET, Shape,
+    STEP_EXTENSION, STEP_FLOW, STEP_HANG_UP, STEP_HOURS, STEP_NOTICE, STEP_PASSWORD, STEP_PERCENTAGE,
+    STEP_PLAY, STEP_QUEUE, STEP_REGION, STEP_SET, Shape,
 };
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader};
@@ -16,8 +16,8 @@ use super::tree::Value;
 use crate::Beijing;
 use crate::cdr::Cause;
 use crate::enterprise::{
-    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowShare, FlowStep,
-    FlowStepKind, FlowTest, NamedCode, Operand, RETURN, ShareMode,
+    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowQueue, FlowShare,
+    FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, ShareMode,
 };
 
 /// Flows of one enterprise.
@@ -30,7 +30,7 @@ const EXTENSIONS_MAX: usize = 5_000;
 const VALUES_MAX: usize = 100;
 
 /// The kinds of step that this version knows, and those that a later one brings.
-const KINDS: [(&str, Kind); 15] = [
+const KINDS: [(&str, Kind); 17] = [
     ("play", Kind::Play),
     ("menu", Kind::Ask(AskKind::Menu)),
     ("collect", Kind::Ask(AskKind::Digits)),
@@ -46,9 +46,13 @@ const KINDS: [(&str, Kind); 15] = [
     ("flow", Kind::Flow),
     ("hang_up", Kind::HangUp),
     ("busy", Kind::Busy),
+    ("queue", Kind::Queue),
+    ("notice", Kind::Notice),
 ];
-const LATER_KINDS: [&str; 9] =
-    ["queue", "voicemail", "callback", "satisfaction", "sms", "http", "notice", "transfer", "say"];
+const LATER_KINDS: [&str; 7] = ["voicemail", "callback", "satisfaction", "sms", "http", "transfer", "say"];
+
+pub(in crate::enterprise) const NOTICES: [(&str, NoticeOf); 2] =
+    [("recording", NoticeOf::Recording), ("crisis", NoticeOf::Crisis)];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -64,6 +68,8 @@ enum Kind {
     Flow,
     HangUp,
     Busy,
+    Queue,
+    Notice,
 }
 
 impl Kind {
@@ -84,6 +90,8 @@ impl Kind {
             Kind::Flow => &STEP_FLOW,
             Kind::HangUp => &STEP_HANG_UP,
             Kind::Busy => &STEP_BUSY,
+            Kind::Queue => &STEP_QUEUE,
+            Kind::Notice => &STEP_NOTICE,
         }
     }
 }
@@ -236,6 +244,13 @@ impl Reader<'_> {
                 FlowStepKind::HangUp { prompt }
             }
             Kind::Busy => FlowStepKind::Busy,
+            Kind::Queue => FlowStepKind::Queue(Box::new(self.step_queue(object, exits)?)),
+            Kind::Notice => {
+                let prompt = self.step_prompt(object, "prompt", &exits.step);
+                let what = self.choice_or(object.field("of"), &NOTICES, NoticeOf::Recording);
+                let (answer, next) = (self.flag(object.field("answer"), false), self.exit(exits, "next"));
+                FlowStepKind::Notice { prompt: prompt?, what, answer, next: next? }
+            }
         })
     }
 
@@ -284,6 +299,30 @@ impl Reader<'_> {
             self.wrong(&exits.at, Fault::Unrouted { step: exits.step.clone(), exit: name });
         }
         default.cloned()
+    }
+
+    /// A queue's exits: what to do when nobody is there has to be said (row I09).
+    fn step_queue(&mut self, object: &Object<'_>, exits: &mut Exits<'_>) -> Option<FlowQueue> {
+        let queue = object.field("queue").and_then(|at| self.name(&at));
+        let around_the_clock = self.flag(object.field("around_the_clock"), false);
+        let default = exits.take("default");
+        let empty = exits.take("empty").or_else(|| default.clone());
+        if empty.is_none() {
+            self.wrong(&exits.at, Fault::QueueUnstaffed { step: exits.step.clone() });
+        }
+        let full = self.exit_or(exits, "full", default.as_ref());
+        let timeout = self.exit_or(exits, "timeout", default.as_ref());
+        let left_empty = exits.take("left_empty");
+        let keys = exits.menu_keys();
+        Some(FlowQueue {
+            queue: queue?,
+            around_the_clock,
+            full: full?,
+            empty: empty?,
+            left_empty,
+            timeout: timeout?,
+            keys,
+        })
     }
 
     fn step_ask(&mut self, kind: AskKind, object: &Object<'_>, exits: &mut Exits<'_>) -> Option<FlowAsk> {
@@ -352,15 +391,15 @@ impl Reader<'_> {
 
     /// The exits that keys or extension numbers lead by.
     fn keys(&mut self, kind: AskKind, exits: &mut Exits<'_>) -> Option<Vec<(String, Exit)>> {
-        let is_key = |name: &str| match kind {
-            AskKind::Menu => matches!(name.as_bytes(), [b'0'..=b'9' | b'*' | b'#']),
+        let leads = |name: &str| match kind {
+            AskKind::Menu => is_key(name),
             AskKind::Extension => {
                 (1..=10).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_digit())
             }
             AskKind::Digits | AskKind::Password => false,
         };
         let (keys, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut exits.all).into_iter().partition(|(name, _)| is_key(name));
+            std::mem::take(&mut exits.all).into_iter().partition(|(name, _)| leads(name));
         exits.all = others;
         let wants = matches!(kind, AskKind::Menu | AskKind::Extension);
         if wants && keys.is_empty() {
@@ -517,6 +556,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether it is one key of a telephone.
+fn is_key(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'0'..=b'9' | b'*' | b'#'])
+}
+
 /// A cause by its code.
 fn serde_cause(code: &str) -> Option<Cause> {
     use serde::Deserialize;
@@ -532,5 +576,13 @@ impl Exits<'_> {
         let place = self.all.iter().position(|(exit, _)| exit == name)?;
         let (_, at) = self.all.remove(place);
         at.plain().map(str::to_owned)
+    }
+
+    /// Takes out those that single keys lead by.
+    fn menu_keys(&mut self) -> Vec<(String, Exit)> {
+        let (keys, others) = std::mem::take(&mut self.all).into_iter().partition(|(name, _)| is_key(name));
+        self.all = others;
+        let keys: Vec<(String, At<'_>)> = keys;
+        keys.into_iter().filter_map(|(name, at)| Some((name, at.plain()?.to_owned()))).collect()
     }
 }

@@ -357,6 +357,23 @@ pub enum Fault {
         /// The flow it calls.
         flow: String,
     },
+    /// A queue's step does not say what follows where nobody serves it (row I09).
+    QueueUnstaffed {
+        /// The step.
+        step: String,
+    },
+    /// Some way leads into a queue without a step that asks for the hours (row I09).
+    QueueWithoutHours {
+        /// The step.
+        step: String,
+    },
+    /// Some way of a flow that gives the recording notice leads to a talk without it (row I07).
+    RecordingBeforeNotice {
+        /// The step.
+        step: String,
+        /// The number that records.
+        number: HotlineNumber,
+    },
     /// Warning: a retired cordless number (小灵通).
     PhsRetired,
     /// Warning: a number of a virtual operator, bound by the provider's leave.
@@ -447,6 +464,9 @@ impl Fault {
             Fault::UnknownTarget { .. } => "unknown_target",
             Fault::TargetClosed { .. } => "target_closed",
             Fault::FlowRecursion { .. } => "flow_recursion",
+            Fault::QueueUnstaffed { .. } => "queue_without_staffing",
+            Fault::QueueWithoutHours { .. } => "queue_without_hours",
+            Fault::RecordingBeforeNotice { .. } => "recording_before_notice",
             Fault::PhsRetired => "phs_retired",
             Fault::VirtualNumberBound => "virtual_number_bound",
             Fault::NeverReached { .. } => "never_reached",
@@ -559,6 +579,18 @@ impl Fault {
                     "the step {step:?} calls the flow {flow:?}, which comes back to itself or goes too deep"
                 )
             }
+            Fault::QueueUnstaffed { step } => {
+                format!(
+                    "the step {step:?} does not say what follows where nobody serves its queue: empty, or default"
+                )
+            }
+            Fault::QueueWithoutHours { step } => format!(
+                "some way leads to the queue of {step:?} without a step of the kind hours; a queue that is served \
+                 day and night says around_the_clock"
+            ),
+            Fault::RecordingBeforeNotice { step, number } => format!(
+                "{number} records, and some way leads to {step:?} without the notice that other ways have"
+            ),
             Fault::PhsRetired => "小灵通 was switched off; the number is kept, but nobody will answer".into(),
             Fault::VirtualNumberBound => {
                 "a number of a virtual operator, bound by the provider's leave".into()
@@ -649,6 +681,15 @@ impl Fault {
             }
             Fault::FlowRecursion { step, flow } => {
                 format!("步骤“{step}”调用的流程“{flow}”形成循环或嵌套过深")
+            }
+            Fault::QueueUnstaffed { step } => {
+                format!("步骤“{step}”没有说明无人在岗时的去向：需要出口 empty 或 default")
+            }
+            Fault::QueueWithoutHours { step } => {
+                format!("有的路径没有经过 hours 步骤就进入“{step}”的队列；全天有人的队列写 around_the_clock")
+            }
+            Fault::RecordingBeforeNotice { step, number } => {
+                format!("{number} 开启了录音，有的路径没有播放录音提示就到达步骤“{step}”")
             }
             Fault::PhsRetired => "小灵通已退网：号码保留，但无人能接听".into(),
             Fault::VirtualNumberBound => "虚拟运营商号码，经服务商同意绑定".into(),

@@ -712,7 +712,7 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
     let steps = &hotline.flow.steps;
     let exits_of = |name: &str| {
         steps.iter().find_map(|step| match &step.kind {
-            StepKind::Queue { queue, exits } if hotline.words.text(*queue) == name => Some(*exits),
+            StepKind::Queue { queue, exits } if hotline.words.text(*queue) == name => Some(exits.clone()),
             _ => None,
         })
     };

@@ -1,10 +1,10 @@
 //! A flow, written.
 
 use super::{Fields, flag, list, number, text, texts, word};
-use crate::enterprise::read::{FORM, MODES};
+use crate::enterprise::read::{FORM, MODES, NOTICES};
 use crate::enterprise::{
-    AskKind, Exit, Expectation, FlowAsk, FlowDocument, FlowStep, FlowStepKind, FlowTest, NamedCode, Operand,
-    ShareMode, Tree,
+    AskKind, Exit, Expectation, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, FlowTest,
+    NamedCode, NoticeOf, Operand, ShareMode, Tree,
 };
 
 /// A flow's document as a tree, all on line 0. Its version is not in it.
@@ -60,6 +60,12 @@ fn step(written: &FlowStep) -> Tree {
         }
         FlowStepKind::HangUp { prompt } => fields.maybe("prompt", prompt.as_deref().map(text)).map(),
         FlowStepKind::Busy => fields.map(),
+        FlowStepKind::Queue(queue) => queue_fields(fields, queue),
+        FlowStepKind::Notice { prompt, what, answer, next } => fields
+            .with("prompt", text(prompt))
+            .unless(*what == NoticeOf::Recording, "of", || word(&NOTICES, *what))
+            .unless(!*answer, "answer", || flag(true))
+            .exits(&[("next", Some(next))]),
     }
 }
 
@@ -96,6 +102,21 @@ fn ask_fields(fields: Fields, ask: &FlowAsk) -> Tree {
         }
     }
     fields.exits(&exits)
+}
+
+fn queue_fields(fields: Fields, queue: &FlowQueue) -> Tree {
+    let mut exits: Vec<(&str, Option<&Exit>)> =
+        queue.keys.iter().map(|(key, exit)| (key.as_str(), Some(exit))).collect();
+    exits.extend([
+        ("full", Some(&queue.full)),
+        ("empty", Some(&queue.empty)),
+        ("left_empty", queue.left_empty.as_ref()),
+        ("timeout", Some(&queue.timeout)),
+    ]);
+    fields
+        .with("queue", text(&queue.queue))
+        .unless(!queue.around_the_clock, "around_the_clock", || flag(true))
+        .exits(&exits)
 }
 
 fn test(written: &FlowTest) -> Tree {

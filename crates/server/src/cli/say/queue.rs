@@ -54,6 +54,7 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
                 Unqueued::TimedOut => ("等待超时", "it waited as long as may be"),
                 Unqueued::Empty => ("坐席都已离开", "nobody was left"),
                 Unqueued::Gone => ("通话结束", "the call ended"),
+                Unqueued::ByKey => ("主叫按键离开", "the caller pressed a key"),
             };
             let waited_s = waited_ms / 1_000;
             pick(

@@ -1,8 +1,8 @@
 //! A flow in a scenario: `flow NAME STEP` and a line for each step. Ids are single words.
 
 use hotline::enterprise::{
-    AskKind, CallerFact, Enterprise, FlowAsk, FlowDocument, FlowShare, FlowStep, FlowStepKind, NamedCode,
-    Operand, ShareMode,
+    AskKind, CallerFact, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowShare, FlowStep, FlowStepKind,
+    NamedCode, NoticeOf, Operand, ShareMode,
 };
 
 use super::milliseconds;
@@ -77,6 +77,24 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
         "flow" => FlowStepKind::Flow { flow: first()?, next: exit("next") },
         "hang_up" => FlowStepKind::HangUp { prompt: first() },
         "busy" => FlowStepKind::Busy,
+        "queue" => {
+            let is_key = |key: &str| key.len() == 1;
+            FlowStepKind::Queue(Box::new(FlowQueue {
+                queue: first()?,
+                around_the_clock: true,
+                full: exit("full").or(exit("default"))?,
+                empty: exit("empty").or(exit("default"))?,
+                left_empty: exit("left_empty"),
+                timeout: exit("timeout").or(exit("default"))?,
+                keys: pairs.iter().filter(|(key, _)| is_key(key)).cloned().collect(),
+            }))
+        }
+        "notice" => FlowStepKind::Notice {
+            prompt: first()?,
+            what: if words.contains(&"crisis") { NoticeOf::Crisis } else { NoticeOf::Recording },
+            answer: words.contains(&"answer"),
+            next: exit("next")?,
+        },
         _ => return None,
     })
 }

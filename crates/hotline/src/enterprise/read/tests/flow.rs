@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::{RIGHT, allowed, yaml};
 use crate::enterprise::read::fields::FLOW_SHAPES;
 use crate::enterprise::{
-    Allowed, AskKind, Enterprise, FlowDocument, FlowStepKind, Language, Problem, compile, read, read_flow,
-    to_yaml, write_flow,
+    Agent, Allowed, AskKind, Enterprise, Extension, FlowDocument, FlowStepKind, Language, Problem, Queue,
+    Secret, compile, phone_user, read, read_flow, to_yaml, write_flow,
 };
 use crate::flow::StepKind;
+use crate::trunk::Srtp;
 
 const PROMPTS: [&str; 3] = ["welcome", "closed", "wrong"];
 
@@ -18,7 +19,7 @@ const FLOW: &str = r#"{
   "steps": [
     {"id": "hello", "kind": "play", "prompt": "welcome", "exits": {"next": "menu"}},
     {"id": "menu", "kind": "menu", "prompt": "welcome", "wrong_prompt": "wrong", "tries": 2, "timeout_seconds": 5,
-     "exits": {"1": "open", "2": "card", "3": "partner", "9": "vip", "default": "bye"}},
+     "exits": {"1": "open", "2": "card", "3": "partner", "8": "hours", "9": "vip", "default": "bye"}},
     {"id": "open", "kind": "hours", "schedule": "office", "exits": {"open": "where", "closed": "bye"}},
     {"id": "where", "kind": "region", "regions": "north", "exits": {"inside": "deal", "outside": "sales"}},
     {"id": "deal", "kind": "percentage", "shares": {"a": 60, "b": 40}, "exits": {"a": "sales", "b": "desk"}},
@@ -35,7 +36,11 @@ const FLOW: &str = r#"{
     {"id": "sub", "kind": "flow", "flow": "inner", "exits": {"next": "bye"}},
     {"id": "vip", "kind": "callers", "callers": "vip", "exits": {"listed": "desk", "other": "bye"}},
     {"id": "busy", "kind": "busy"},
-    {"id": "bye", "kind": "hang_up", "prompt": "closed"}
+    {"id": "bye", "kind": "hang_up", "prompt": "closed"},
+    {"id": "hours", "kind": "hours", "schedule": "office", "exits": {"open": "told", "closed": "bye"}},
+    {"id": "told", "kind": "notice", "prompt": "welcome", "of": "crisis", "exits": {"next": "wait"}},
+    {"id": "wait", "kind": "queue", "queue": "sales line",
+     "exits": {"1": "menu", "full": "desk", "empty": "bye", "left_empty": "desk", "timeout": "bye"}}
   ],
   "tests": [{"name": "key 9", "from": "13800138000", "at": "2026-10-12 10:00", "keys": ["9"],
              "expect": {"path": ["hello", "menu", "vip", "desk"], "answered_by": "desk"}}]
@@ -47,6 +52,12 @@ const INNER: &str = r#"{"sibai_flow": 1, "name": "inner", "start": "say",
 /// An enterprise whose number walks the flow.
 fn enterprise() -> Enterprise {
     let (mut enterprise, _) = read(&yaml(RIGHT), &allowed()).expect("it is right");
+    let number = "801".to_owned();
+    let secret = Secret::of(&phone_user(&enterprise.id, &number), "correct horse");
+    enterprise.extensions.push(Extension { name: "phone".into(), number, secret, srtp: Srtp::Off });
+    let (number, extension) = ("8001".into(), "801".into());
+    enterprise.agents.push(Agent { number, name: "Wang".into(), extension, skills: Default::default() });
+    enterprise.queues.push(Queue::new("sales line", &["8001"]));
     let inner = read_flow(&yaml(INNER), &enterprise, &PROMPTS, &[]).expect("it is right");
     enterprise.flows.push(inner);
     enterprise.numbers[0].flow = Some("main".into());
@@ -71,10 +82,10 @@ fn found(piece: &str, by: &str) -> Vec<String> {
 #[test]
 fn i08_a_flow_is_read_as_it_says_and_reads_back() {
     let read = flow(FLOW).expect("it is right");
-    assert_eq!((read.steps.len(), read.version, read.tests.len()), (17, 0, 1));
+    assert_eq!((read.steps.len(), read.version, read.tests.len()), (20, 0, 1));
     let FlowStepKind::Ask(menu) = &read.steps[1].kind else { panic!("a menu") };
     assert_eq!((menu.kind, menu.tries, menu.timeout_s, menu.barge_in), (AskKind::Menu, 2, 5, true));
-    assert_eq!((menu.keys[3].clone(), menu.wrong.as_str()), (("9".into(), "vip".into()), "bye"));
+    assert_eq!((menu.keys[4].clone(), menu.wrong.as_str()), (("9".into(), "vip".into()), "bye"));
     let again = read_flow(&write_flow(&read), &enterprise(), &PROMPTS, &[]);
     assert_eq!(again.as_ref(), Ok(&read));
 }
@@ -148,7 +159,11 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         &["steps[6] loop_without_input"],
     ),
     (r#""target": "desk""#, r#""target": "nobody""#, &["steps[7] unknown_target"]),
-    (r#""schedule": "office""#, r#""schedule": "offices""#, &["steps[2] unknown_name"]),
+    (
+        r#""office", "exits": {"open": "where""#,
+        r#""offices", "exits": {"open": "where""#,
+        &["steps[2] unknown_name"],
+    ),
     (r#""flow": "inner""#, r#""flow": "outer""#, &["steps[13] unknown_name"]),
     (r#""flow": "inner""#, r#""flow": "main""#, &["steps[13] flow_recursion"]),
     (
@@ -159,7 +174,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (r#""a": 60"#, r#""a": 50"#, &["steps[4].shares percent_sum"]),
     (
         r#"{"id": "busy", "kind": "busy"}"#,
-        r#"{"id": "busy", "kind": "queue"}"#,
+        r#"{"id": "busy", "kind": "transfer"}"#,
         &["steps[15].kind not_available"],
     ),
     (
@@ -172,6 +187,17 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         r#"{"id": "bye", "kind""#,
         &["steps[11].exits.failed exit_to_nowhere", "steps[16].id duplicate_name"],
     ),
+    (r#""queue": "sales line""#, r#""queue": "sales""#, &["steps[19] unknown_name"]),
+    (r#""empty": "bye", "left_empty""#, r#""left_empty""#, &["steps[19].exits queue_without_staffing"]),
+    (r#""desk", "timeout": "bye"}}"#, r#""desk"}}"#, &["steps[19].exits timeout_unrouted"]),
+    (r#""1": "menu", "full""#, r#""12": "menu", "full""#, &["steps[19].exits.12 unknown_exit"]),
+    (r#""full": "desk""#, r#""full": "hours""#, &["steps[17] loop_without_input"]),
+    (
+        r#""3": "partner", "8": "hours""#,
+        r#""3": "partner", "7": "wait", "8": "hours""#,
+        &["steps[19] queue_without_hours"],
+    ),
+    (r#""of": "crisis""#, r#""of": "fire""#, &["steps[18].of unknown_value"]),
     (r#""code": "1234""#, r#""code": "12""#, &["steps[11].passwords[0].code bad_password"]),
     (r#""exits": {"8012": "sub", "8013": "desk", "#, r#""exits": {"#, &["steps[12].exits empty"]),
     (r#""start": "hello""#, r#""start": "hallo""#, &["start unknown_name"]),
@@ -225,7 +251,7 @@ fn i09_a_target_that_is_switched_off_is_closed() {
     let problems = problems.expect_err("desk is off");
     assert_eq!(
         problems.iter().map(|one| format!("{} {}", one.path, one.code())).collect::<Vec<_>>(),
-        ["flows[main].desk target_closed"]
+        ["flows[main].desk target_closed", "flows[main].wait unknown_name"]
     );
 }
 
@@ -252,4 +278,65 @@ fn the_schema_of_flows_and_the_reader_know_the_same_fields() {
     for (name, of) in defs {
         assert!(of.get("properties").is_none() || shapes.contains(name.as_str()), "{name} is a shape");
     }
+}
+
+/// What is found in the right flow for a number that records.
+fn found_recording(text: &str) -> Vec<String> {
+    let mut enterprise = enterprise();
+    enterprise.numbers[0].recording.enabled = true;
+    match read_flow(&yaml(text), &enterprise, &PROMPTS, &[]) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(|one| format!("{} {}", one.path, one.code())).collect(),
+    }
+}
+
+#[test]
+fn i07_a_flow_that_gives_the_notice_gives_it_on_every_way_to_a_talk() {
+    assert_eq!(
+        found_recording(FLOW),
+        Vec::<String>::new(),
+        "without a notice of its own the platform gives one"
+    );
+    let some = FLOW.replace(r#""of": "crisis", "#, "");
+    let found = found_recording(&some);
+    let ways = ["steps[5]", "steps[7]"].map(|step| format!("{step} recording_before_notice"));
+    assert_eq!(found, ways, "the queue alone is behind it");
+    let first = r#""prompt": "welcome", "exits": {"next": "menu"}"#;
+    assert!(FLOW.contains(&format!(r#""kind": "play", {first}"#)));
+    let all =
+        FLOW.replacen(&format!(r#""kind": "play", {first}"#), &format!(r#""kind": "notice", {first}"#), 1);
+    assert_eq!(found_recording(&all), Vec::<String>::new());
+}
+
+#[test]
+fn i09_hours_before_a_queue_may_be_asked_in_the_flow_that_calls() {
+    let flow = |name: &str, steps: &str, start: &str| {
+        format!(r#"{{"sibai_flow": 1, "name": "{name}", "start": "{start}", "steps": [{steps}]}}"#)
+    };
+    let line = |more: &str| {
+        let wait = r#"{"id": "wait", "kind": "queue", "queue": "sales line", "exits": {"default": "bye"}"#;
+        flow("line", &format!(r#"{wait}{more}}}, {{"id": "bye", "kind": "hang_up"}}"#), "wait")
+    };
+    let mut enterprise = enterprise();
+    let codes = |text: &str, enterprise: &Enterprise| -> Vec<&str> {
+        let read = read_flow(&yaml(text), enterprise, &PROMPTS, &[]);
+        read.err().unwrap_or_default().iter().map(Problem::code).collect()
+    };
+    assert_eq!(codes(&line(""), &enterprise), ["queue_without_hours"]);
+    assert_eq!(codes(&line(r#", "around_the_clock": true"#), &enterprise), Vec::<&str>::new());
+    let asks = r#"{"id": "when", "kind": "hours", "schedule": "office", "exits": {"open": "line", "closed": "end"}},
+        {"id": "line", "kind": "flow", "flow": "line"}, {"id": "end", "kind": "hang_up"}"#;
+    let (line, line_flow) = (line(""), line(r#", "around_the_clock": true"#));
+    enterprise.flows.push(read_flow(&yaml(&line_flow), &enterprise, &PROMPTS, &[]).expect("it is right"));
+    enterprise
+        .flows
+        .push(read_flow(&yaml(&flow("main", asks, "when")), &enterprise, &PROMPTS, &[]).expect("right"));
+    assert_eq!(codes(&line, &enterprise), Vec::<&str>::new(), "whoever calls it has asked");
+    let unasked = flow("main", asks, "line").replace(
+        r#"{"id": "line""#,
+        r#"{"id": "x", "kind": "play", "prompt": "welcome", "exits": {"next": "when"}}, {"id": "line""#,
+    );
+    let main = enterprise.flows.iter_mut().find(|flow| flow.name == "main").expect("main");
+    main.start = "line".into();
+    assert_eq!(codes(&line, &enterprise), ["queue_without_hours"], "one way has not: {unasked}");
 }

@@ -1,0 +1,106 @@
+//! What a flow does with a caller, heard: out of a queue by a key and back into it (row I16).
+
+use std::thread;
+use std::time::Duration;
+
+use e2e::{Account, Platform, Setup, Softphone, acme_with, block_on, carrier, eventually, extension, number};
+use farend::Says;
+use farend::call::{Press, place};
+use hotline::agent::State;
+use hotline::enterprise::{
+    Agent, AskKind, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, Queue,
+};
+use media::measure::tone;
+use media::wav::Wav;
+
+const PASSWORD: &str = "a long word of no meaning";
+const AGENT_HZ: u16 = 600;
+const CALLER_HZ: u16 = 1_000;
+
+fn step(id: &str, kind: FlowStepKind) -> FlowStep {
+    FlowStep { id: id.into(), kind }
+}
+
+/// The sample, whose number walks a flow of these steps, the first one first.
+fn walking(steps: Vec<FlowStep>) -> Enterprise {
+    let mut acme = acme_with(Vec::new());
+    let start = steps[0].id.clone();
+    acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
+    acme.numbers[0].flow = Some("main".into());
+    (acme.numbers[0].rules, acme.numbers[0].groups) = (Vec::new(), Vec::new());
+    acme
+}
+
+/// A queue whose one agent, 8001 at the extension 801, may rest while callers wait; key 1 leads to a menu and back.
+fn with_a_way_out() -> Enterprise {
+    let wait = FlowQueue {
+        queue: "sales".into(),
+        around_the_clock: true,
+        full: "bye".into(),
+        empty: "bye".into(),
+        left_empty: None,
+        timeout: "bye".into(),
+        keys: vec![("1".into(), "menu".into())],
+    };
+    let menu =
+        FlowAsk { keys: vec![("1".into(), "wait".into())], ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") };
+    let mut acme = walking(vec![
+        step("wait", FlowStepKind::Queue(Box::new(wait))),
+        step("menu", FlowStepKind::Ask(Box::new(menu))),
+        step("bye", FlowStepKind::HangUp { prompt: None }),
+    ]);
+    acme.extensions.push(extension("801", PASSWORD).1);
+    let skills = Default::default();
+    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
+    acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
+    acme
+}
+
+fn loudness(samples: &[i16]) -> f64 {
+    let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    (sum / samples.len().max(1) as f64).sqrt()
+}
+
+#[test]
+fn i16_a_key_leads_out_of_the_queue_and_whoever_comes_back_has_waited_all_along() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("flows-queue", world.local(), vec![with_a_way_out()]));
+    let account =
+        Account { registrar: platform.sip, user: "acme-801", password: PASSWORD, hz: AGENT_HZ, behind: None };
+    let phone = Softphone::start(&account);
+    phone.await_news("registered");
+    let ordered = |words: &[&str]| {
+        let (code, view) = platform.run(&[&["agent"], words].concat());
+        assert_eq!(code, Some(0), "{view}");
+    };
+    ordered(&["login", "acme", "8001"]);
+    ordered(&["rest", "acme", "8001", "--reason", "lunch"]);
+    let heard = platform.data_dir().join("heard.wav");
+    let mut call = platform.call(number(), "13800138000");
+    call.press = vec![Press::Key(b'1'), Press::Pause(Duration::from_secs(3)), Press::Key(b'1')];
+    (call.press_after, call.hold_for) = (Duration::from_secs(3), Duration::from_secs(17));
+    (call.says, call.record) = (Says::Tone { hz: CALLER_HZ }, Some(heard.clone()));
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    eventually("somebody has waited for nine and a half seconds in all", || {
+        let (_, queues) = platform.run(&["queue", "list", "acme"]);
+        queues[0]["waiting"][0][1].as_u64().filter(|waited_ms| *waited_ms >= 9_500)
+    });
+    ordered(&["ready", "acme", "8001"]);
+    phone.await_tone(CALLER_HZ);
+    assert_eq!(caller.join().expect("a caller").status, 200);
+    let wav = Wav::parse(&std::fs::read(&heard).expect("it was written"), 16 << 20).expect("a WAV");
+    let part = |from_ms: usize, to_ms: usize| &wav.channels[0][from_ms * 8..to_ms * 8];
+    // Music, the menu's word and silence behind it, music again.
+    let [music, menu, again] = [part(500, 2_500), part(4_800, 5_800), part(7_500, 9_000)].map(loudness);
+    assert!(music > 300.0 && again > 300.0 && menu < 50.0, "{music}, {menu}, {again}");
+    let talk = &wav.channels[0][wav.channels[0].len() - 12_000..];
+    let level = |part: &[i16]| tone(part, wav.rate, f32::from(AGENT_HZ));
+    assert!(talk.chunks_exact(1_600).map(level).fold(0.0, f32::max) > 4_000.0, "the agent is heard");
+    let record = platform.await_calls(1).remove(0).record;
+    let keys: Vec<_> = record.keys.iter().map(|key| (key.step.as_str(), key.keys.as_str())).collect();
+    assert_eq!((keys, record.agent.as_str()), (vec![("wait", "1"), ("menu", "1")], "8001"));
+    assert!((5_500..12_000).contains(&record.wait_ms), "{} ms in the queue", record.wait_ms);
+    let recording = platform.recording(record.recording.expect("it was recorded"));
+    assert_eq!(recording.channels.len(), 2);
+    assert_eq!(platform.findings(), []);
+}
