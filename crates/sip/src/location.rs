@@ -89,6 +89,24 @@ impl Location {
         Location { limits, users: BTreeMap::new() }
     }
 
+    /// Forgets what was reached by a connection that is gone; gives the users it concerned.
+    pub fn forget_flow(&mut self, flow: Hop) -> Vec<String> {
+        let reached = |bindings: &Vec<Binding>| bindings.iter().any(|binding| binding.flow == flow);
+        let users: Vec<String> = self
+            .users
+            .iter()
+            .filter(|(_, bindings)| reached(bindings))
+            .map(|(user, _)| user.clone())
+            .collect();
+        for user in &users {
+            if let Some(bindings) = self.users.get_mut(user) {
+                bindings.retain(|binding| binding.flow != flow);
+            }
+        }
+        self.users.retain(|_, bindings| !bindings.is_empty());
+        users
+    }
+
     /// Does what a REGISTER asks, all of it or nothing. The user is one that may.
     pub fn update(&mut self, register: &Registering, now_ms: u64) -> Result<(), Unchanged> {
         let mut bindings: Vec<Binding> = self.of(&register.user, now_ms).cloned().collect();

@@ -46,7 +46,18 @@ impl Registrar {
         ha1: Option<&Ha1>,
         now_ms: u64,
     ) -> Registered {
-        let verdict = self.judge(register.claim.as_deref(), &register.user, "REGISTER", ha1, now_ms);
+        self.hear_from(endpoint, register, (&register.user, ha1), now_ms)
+    }
+
+    /// As [`Registrar::hear`], but proven by `whose` name and hash, which may register for the user it is about.
+    pub fn hear_from(
+        &mut self,
+        endpoint: &mut Endpoint,
+        register: &Registering,
+        (whose, ha1): (&str, Option<&Ha1>),
+        now_ms: u64,
+    ) -> Registered {
+        let verdict = self.judge(register.claim.as_deref(), whose, "REGISTER", ha1, now_ms);
         match verdict {
             None => self.ask(endpoint, register, false, now_ms, Registered::Asked),
             Some(Verdict::Stale) => self.ask(endpoint, register, true, now_ms, Registered::Asked),

@@ -1,15 +1,17 @@
 //! Session descriptions (RFC 8866) as far as one plain audio stream needs them, and offer and answer (RFC 3264).
-//! It refuses to know video and ICE, and of encryption all but its keys' lines; what it does not understand it leaves
-//! out of the answer.
+//! It refuses to know video, and of encryption and ICE all but their lines; what it does not understand it leaves out of
+//! the answer.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 mod crypto;
 mod reading;
+mod web;
 
 pub use crypto::{Crypto, Suite};
 use reading::Reader;
+pub use web::{Setup, Web};
 
 /// More than this is not read.
 const SIZE_MAX_BYTES: usize = 16 * 1024;
@@ -39,6 +41,8 @@ pub struct Sdp {
     pub profile: Profile,
     /// Keys of SRTP (RFC 4568) that can be used here, in order of preference; in an answer the one chosen.
     pub crypto: Vec<Crypto>,
+    /// What a stream of a browser says of ways and keys; others have none of it.
+    pub web: Option<Box<Web>>,
     /// The number of the session in `o=`.
     pub session_id: u64,
     /// The version of the session in `o=`; grows with each change.
@@ -82,10 +86,12 @@ pub enum Profile {
     Savp,
     /// `RTP/SAVPF`: SRTP.
     Savpf,
+    /// `UDP/TLS/RTP/SAVPF`: SRTP with keys by DTLS (RFC 5764), as browsers have it.
+    TlsSavpf,
 }
 
 impl Profile {
-    const ALL: [Profile; 4] = [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf];
+    const ALL: [Profile; 5] = [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf, Profile::TlsSavpf];
 
     /// As `m=` writes it.
     pub fn name(self) -> &'static str {
@@ -94,12 +100,13 @@ impl Profile {
             Profile::Avpf => "RTP/AVPF",
             Profile::Savp => "RTP/SAVP",
             Profile::Savpf => "RTP/SAVPF",
+            Profile::TlsSavpf => "UDP/TLS/RTP/SAVPF",
         }
     }
 
     /// Whether packets are SRTP.
     pub fn is_secure(self) -> bool {
-        matches!(self, Profile::Savp | Profile::Savpf)
+        matches!(self, Profile::Savp | Profile::Savpf | Profile::TlsSavpf)
     }
 
     fn of_name(name: &str) -> Option<Profile> {
@@ -346,6 +353,7 @@ impl Sdp {
             rtcp: None,
             profile: Profile::Avp,
             crypto: Vec::new(),
+            web: None,
             session_id,
             session_version,
             others: Vec::new(),
@@ -381,6 +389,7 @@ impl Sdp {
             rtcp: None,
             profile: offer.profile,
             crypto: Vec::new(),
+            web: None,
             session_id,
             session_version,
             others: offer.others.clone(),
@@ -434,8 +443,13 @@ impl Sdp {
 
     /// Whether the writer asks us to be quiet: on hold by direction, or by RFC 2543's address 0.0.0.0.
     pub fn on_hold(&self) -> bool {
-        matches!(self.direction, Direction::SendOnly | Direction::Inactive)
-            || self.audio.ip().is_unspecified()
+        matches!(self.direction, Direction::SendOnly | Direction::Inactive) || self.is_nowhere()
+    }
+
+    /// Whether the writer is not to be sent anything: a refused stream, or RFC 2543's address 0.0.0.0, which in a
+    /// browser's description only says that its ways are found by ICE.
+    pub fn is_nowhere(&self) -> bool {
+        self.audio.port() == 0 || self.web.is_none() && self.audio.ip().is_unspecified()
     }
 
     /// The text, lines ended by CRLF.
@@ -449,6 +463,9 @@ impl Sdp {
             "v=0\r\no=- {} {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n",
             self.session_id, self.session_version
         );
+        if let Some(web) = &self.web {
+            web.write_session(&mut text);
+        }
         let split = self.others_before.min(self.others.len());
         self.others[..split].iter().for_each(|other| other.write_refused(&mut text));
         self.write_audio(&mut text);
@@ -466,6 +483,9 @@ impl Sdp {
             format.write(text);
         }
         self.crypto.iter().for_each(|crypto| crypto.write(text));
+        if let Some(web) = &self.web {
+            web.write(self.audio, text);
+        }
         if let Some(ptime_ms) = self.ptime_ms {
             let _ = write!(text, "a=ptime:{ptime_ms}\r\n");
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{
     Codec, Crypto, Direction, FORMATS_MAX, Format, OtherStream, Profile, STREAMS_MAX, Sdp, SdpError,
+    web::Lines,
 };
 
 /// One `m=` section while it is read.
@@ -20,6 +21,7 @@ struct Section {
     rtcp_mux: bool,
     rtcp: Option<u16>,
     crypto: Vec<Crypto>,
+    web: Lines,
 }
 
 /// A description while it is read, line by line.
@@ -30,6 +32,7 @@ pub(super) struct Reader {
     session_version: u64,
     address: Option<IpAddr>,
     direction: Option<Direction>,
+    web: Lines,
     sections: Vec<Section>,
 }
 
@@ -73,8 +76,10 @@ impl Reader {
         let (name, rest) = value.split_once(':').unwrap_or((value, ""));
         let Some(section) = self.sections.last_mut() else {
             self.direction = Direction::of_word(name).or(self.direction);
+            self.web.take(name, rest);
             return;
         };
+        section.web.take(name, rest);
         match name {
             "rtpmap" if section.rtpmaps.len() < FORMATS_MAX => section.rtpmaps.extend(rtpmap(rest)),
             "ptime" => section.ptime_ms = rest.trim().parse().ok().filter(|ms| (1..=200).contains(ms)),
@@ -115,6 +120,11 @@ impl Reader {
             rtcp: section.rtcp,
             profile,
             crypto: section.crypto,
+            web: if profile == Profile::TlsSavpf {
+                section.web.of_stream(&self.web).map(Box::new)
+            } else {
+                None
+            },
             session_id: self.session_id,
             session_version: self.session_version,
             others: self.sections.into_iter().map(Section::into_other).collect(),
@@ -148,6 +158,7 @@ impl Section {
             rtcp_mux: false,
             rtcp: None,
             crypto: Vec::new(),
+            web: Lines::default(),
         })
     }
 
