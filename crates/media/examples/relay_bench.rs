@@ -106,6 +106,7 @@ impl Relay {
             silence_ms: 60_000,
             quarantine_ms: 30_000,
             seed: 1,
+            web: None,
         };
         let mut shard = Shard::new(config, &[]).expect("a shard");
         let (mut records, mut suite) = (false, None);

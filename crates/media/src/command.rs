@@ -8,6 +8,7 @@ use std::path::PathBuf;
 pub use crate::codec::Codec;
 pub use crate::g711::Law;
 pub use crate::srtp::{Keyring, Secret};
+pub use crate::webrtc::{Access, Fingerprint};
 
 /// One leg of a call, named by the user of the engine; never used twice while open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +72,11 @@ pub struct Config {
     pub pool_per_shard: usize,
     /// How long a port rests after its leg closed, so that late packets reach nobody.
     pub quarantine_ms: u64,
+    /// The one UDP port that all legs of browsers of the first shard share; each further shard has the next. `None` takes
+    /// the last free odd ones of `ports`.
+    pub web_port: Option<u16>,
+    /// Legs of browsers that a shard may have; 0 for none, and no port then.
+    pub web_legs: usize,
     /// Where recordings go; `None` switches recording off.
     pub recording: Option<RecordingConfig>,
     /// How often a leg reports by RTCP what it sent and received.
@@ -88,6 +94,8 @@ impl Config {
             ports: 20_000..=39_998,
             pool_per_shard: 256,
             quarantine_ms: 30_000,
+            web_port: None,
+            web_legs: 0,
             recording: None,
             report_ms: 5_000,
             silence_ms: 60_000,
@@ -131,6 +139,9 @@ pub struct Port {
     pub address: SocketAddr,
     /// What the leg's own keys are made of; another each time the port is told.
     pub secret: Secret,
+    /// What a browser needs to reach it, if it is a browser's: a place on the port that all of them share. Such a leg has
+    /// keys by DTLS ([`Agreed::dtls`]), any other has none of that.
+    pub web: Option<Access>,
 }
 
 /// How a peer is spoken to, as its description and ours agreed.
@@ -150,8 +161,11 @@ pub struct Agreed {
     pub rtcp: Rtcp,
     /// How keys come and go.
     pub keys: Keys,
-    /// Keys of SRTP; without them packets are in the clear.
+    /// Keys of SRTP; without them packets are in the clear, but on a browser's leg.
     pub srtp: Option<Box<Keyring>>,
+    /// The certificate that a browser's description names. Its leg waits for the handshake with whoever has that, and
+    /// for a way proven by ICE: until then nothing is sent and nothing heard.
+    pub dtls: Option<Fingerprint>,
 }
 
 impl Agreed {
@@ -166,6 +180,7 @@ impl Agreed {
             rtcp: Rtcp::NextPort,
             keys: Keys::Auto,
             srtp: None,
+            dtls: None,
         }
     }
 }
@@ -405,8 +420,10 @@ pub enum Refusal {
     OtherShard,
     /// No such prompt is loaded.
     PromptUnknown,
-    /// A key of SRTP has not the length of its suite.
+    /// A key of SRTP has not the length of its suite, or the leg wants keys in another way than its port has them.
     KeyUnusable,
+    /// Who shook hands has another certificate than the description names.
+    Impostor,
     /// Recording is not configured, or the call is being recorded already.
     RecordingRefused,
 }

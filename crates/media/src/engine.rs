@@ -12,9 +12,11 @@ use std::sync::{Arc, mpsc};
 use crate::command::{CallId, Command, Config, Event, LegId, PromptId};
 use crate::prompt::Prompt;
 use crate::recorder::writer::{self, WriterThread};
-use crate::shard::{Shard, ShardConfig};
+use crate::shard::{Shard, ShardConfig, WebConfig};
 use crate::sys::epoll::Waker;
 use crate::sys::socket;
+use crate::webrtc::Shaken;
+use crate::webrtc::dtls::{Handshakes, Identity};
 
 /// Commands a shard may have waiting.
 const QUEUE_MAX: usize = 16_384;
@@ -28,6 +30,7 @@ pub struct Engine {
     legs: HashMap<LegId, (u16, CallId)>,
     calls: HashMap<CallId, (u16, u32)>,
     writer: Option<WriterThread>,
+    handshakes: Option<Handshakes>,
 }
 
 struct Handle {
@@ -44,6 +47,7 @@ enum Message {
     Obey(Command),
     Load(PromptId, Arc<Prompt>),
     Unload(PromptId),
+    Shaken(LegId, Shaken),
     End,
 }
 
@@ -63,6 +67,16 @@ pub enum StartError {
     /// A pool of more than 65,536 ports, or no shard at all.
     #[error("shards must be 1 to 65,536, ports of each 1 to 65,536")]
     Sizes,
+    /// The port that browsers share is in use, or the next for another shard.
+    #[error("the port of browsers' media {port} on {address}: {error}")]
+    WebPort {
+        /// The port.
+        port: u16,
+        /// The local address.
+        address: std::net::IpAddr,
+        /// Why it cannot be had.
+        error: io::Error,
+    },
     /// The recordings' directory cannot be used.
     #[error("the recordings' directory: {0}")]
     Recording(#[source] io::Error),
@@ -99,12 +113,16 @@ impl Engine {
         config: Config,
         events: impl Fn(Vec<Event>) + Send + Sync + 'static,
     ) -> Result<Engine, StartError> {
-        if !(1..=65_536).contains(&config.shards) || !(1..=65_536).contains(&config.pool_per_shard) {
+        let places = config.pool_per_shard + config.web_legs;
+        if !(1..=65_536).contains(&config.shards) || config.pool_per_shard == 0 || places > 65_536 {
             return Err(StartError::Sizes);
         }
         // Socket and guard of each leg, and room for the rest of the process.
-        socket::raise_file_limit((config.shards * config.pool_per_shard * 2 + 4096) as u64);
+        socket::raise_file_limit(
+            (config.shards * (config.pool_per_shard * 2 + config.web_legs) + 4096) as u64,
+        );
         let pools = bind_pools(&config)?;
+        let (doors, mut web) = WebDoors::open(&config)?;
         let events: EventSink = Arc::new(events);
         let (writer, links) = match config.recording {
             Some(recording) => writer::start(recording, config.shards, Arc::clone(&events))
@@ -113,7 +131,13 @@ impl Engine {
             None => (None, Vec::new()),
         };
         let prompts = crate::prompts::shipped();
-        let mut engine = Engine { shards: Vec::new(), legs: HashMap::new(), calls: HashMap::new(), writer };
+        let mut engine = Engine {
+            shards: Vec::new(),
+            legs: HashMap::new(),
+            calls: HashMap::new(),
+            writer,
+            handshakes: None,
+        };
         let mut links = links.into_iter();
         for (index, sockets) in pools.into_iter().enumerate() {
             let shard_config = ShardConfig {
@@ -123,6 +147,7 @@ impl Engine {
                 silence_ms: config.silence_ms,
                 quarantine_ms: config.quarantine_ms,
                 seed: RandomState::new().hash_one(index),
+                web: web.next(),
             };
             let mut shard = Shard::new(shard_config, &prompts)?;
             if let Some(link) = links.next() {
@@ -130,6 +155,7 @@ impl Engine {
             }
             engine.shards.push(start_shard(index, shard, Arc::clone(&events))?);
         }
+        engine.handshakes = doors.map(|doors| doors.start(&engine.shards)).transpose()?;
         Ok(engine)
     }
 
@@ -207,6 +233,10 @@ impl Engine {
             {
                 eprintln!("media: a shard ended by a panic");
             }
+        }
+        // It ends with the last shard.
+        if let Some(handshakes) = self.handshakes.take() {
+            handshakes.join();
         }
         if let Some(writer) = self.writer.take() {
             writer.stop();
@@ -317,6 +347,58 @@ fn bind_pools(config: &Config) -> Result<Vec<Vec<UdpSocket>>, StartError> {
     Ok(pools)
 }
 
+/// The ports that browsers share, and what their handshakes need.
+struct WebDoors {
+    identity: Identity,
+    sockets: Vec<UdpSocket>,
+    orders: mpsc::Receiver<crate::webrtc::dtls::Order>,
+}
+
+impl WebDoors {
+    /// Binds them; nothing, where no browser is to be spoken to.
+    fn open(config: &Config) -> Result<(Option<WebDoors>, std::vec::IntoIter<WebConfig>), StartError> {
+        if config.web_legs == 0 {
+            return Ok((None, Vec::new().into_iter()));
+        }
+        let (identity, (handshakes, orders)) = (Identity::draw()?, Handshakes::queue());
+        let (mut sockets, mut doors) = (Vec::new(), Vec::new());
+        for shard in 0..config.shards {
+            let socket = bind_web(config, shard as u16)?;
+            sockets.push(socket.try_clone()?);
+            let (legs, fingerprint) = (config.web_legs, identity.fingerprint);
+            doors.push(WebConfig { socket, legs, fingerprint, handshakes: handshakes.clone() });
+        }
+        Ok((Some(WebDoors { identity, sockets, orders }), doors.into_iter()))
+    }
+
+    /// Starts the thread, which tells each shard what its legs' handshakes came to.
+    fn start(self, shards: &[Handle]) -> io::Result<Handshakes> {
+        let ways: Vec<_> =
+            shards.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
+        let tell = move |shard: u16, leg, shaken| {
+            let (queue, waker) = &ways[usize::from(shard)];
+            // A shard that is gone needs no keys.
+            if queue.send(Message::Shaken(leg, shaken)).is_ok() {
+                waker.wake();
+            }
+        };
+        Handshakes::start(self.identity, self.sockets, self.orders, tell)
+    }
+}
+
+/// The port that browsers share on one shard.
+fn bind_web(config: &Config, shard: u16) -> Result<UdpSocket, StartError> {
+    let bind = |port| socket::bind(SocketAddr::new(config.address, port));
+    let Some(first) = config.web_port else {
+        // Legs of trunks and phones have the even ones.
+        let free = config.ports.clone().rev().filter(|port| port % 2 == 1).find_map(|port| bind(port).ok());
+        let (from, to) = (*config.ports.start(), *config.ports.end());
+        return free.ok_or(StartError::NoPorts { from, to, address: config.address });
+    };
+    let port = first.saturating_add(shard);
+    bind(port).map_err(|error| StartError::WebPort { port, address: config.address, error })
+}
+
 fn start_shard(index: usize, mut shard: Shard, events: EventSink) -> Result<Handle, StartError> {
     let (queue, inbox) = mpsc::sync_channel(QUEUE_MAX);
     let waker = Arc::new(Waker::new()?);
@@ -363,6 +445,7 @@ fn obey_all(shard: &mut Shard, inbox: &mpsc::Receiver<Message>) -> bool {
             Ok(Message::Obey(command)) => shard.obey(command),
             Ok(Message::Load(id, prompt)) => shard.load(id, prompt),
             Ok(Message::Unload(id)) => shard.unload(id),
+            Ok(Message::Shaken(leg, shaken)) => shard.shaken(leg, shaken),
             Err(mpsc::TryRecvError::Empty) => return true,
             Ok(Message::End) | Err(mpsc::TryRecvError::Disconnected) => return false,
         }

@@ -30,6 +30,7 @@ pub mod stream;
 pub mod tone;
 pub mod trace;
 pub mod wav;
+pub mod webrtc;
 
 pub mod sys;
 

@@ -10,7 +10,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::codec::{Codec, SAMPLES_MAX};
 use crate::command::{
-    CallId, Command, Event, LegId, Port, PromptId, RecordingConfig, Refusal, Sound, StopReason, ToneId,
+    Access, CallId, Command, Event, LegId, Port, PromptId, RecordingConfig, Refusal, Sound, StopReason,
+    ToneId,
 };
 use crate::latch::Verdict;
 use crate::leg::{Channel, Content, Frame, Leg, Peer, Playing, Turn};
@@ -28,8 +29,11 @@ use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES}
 mod coded;
 mod obey;
 mod reports;
+mod web;
 
 use coded::EventWay;
+pub use web::WebConfig;
+use web::{Door, WebLeg};
 
 /// Time of one tick; a frame is four of them, and each playing leg has its own of the four.
 const TICK_MS: u64 = 5;
@@ -47,6 +51,8 @@ const DATAGRAM_BYTES_MAX: usize = 1600;
 const BATCH_MAX: usize = 64;
 /// The token of the shard's waker.
 const WAKER: u64 = u64::MAX;
+/// The token of the port that browsers share.
+const WEB: u64 = u64::MAX - 1;
 
 /// One thread's share of the engine. [`crate::Engine`] runs it; a benchmark may drive it by hand.
 pub struct Shard {
@@ -61,6 +67,7 @@ pub struct Shard {
     prompts: HashMap<PromptId, Arc<Prompt>>,
     tones: HashMap<ToneId, Arc<Prompt>>,
     tap: Option<Tap>,
+    door: Option<Door>,
     events: Vec<Event>,
     inbox: Box<[Inbound]>,
     /// Samples of the packet in hand, where its octets are not enough.
@@ -81,9 +88,27 @@ struct PortSlot {
     connected: bool,
     guard: Option<Guard>,
     leg: Option<Box<Leg>>,
+    /// What a browser's leg waits for; its socket is one of many on the shared port, never waited for and never
+    /// connected.
+    web: Option<Box<WebLeg>>,
     /// Listed in its playback slot.
     listed: bool,
     resting: bool,
+}
+
+impl PortSlot {
+    fn new(port: Port, socket: UdpSocket) -> PortSlot {
+        PortSlot {
+            port,
+            socket,
+            connected: false,
+            guard: None,
+            leg: None,
+            web: None,
+            listed: false,
+            resting: false,
+        }
+    }
 }
 
 /// A datagram read and not yet looked at.
@@ -115,6 +140,8 @@ pub struct ShardConfig {
     pub quarantine_ms: u64,
     /// Origin of SSRCs and first sequence numbers.
     pub seed: u64,
+    /// The port that browsers share.
+    pub web: Option<WebConfig>,
 }
 
 /// One reading of the clock, taken once for many packets.
@@ -134,17 +161,14 @@ impl Shard {
         for (n, socket) in config.sockets.into_iter().enumerate() {
             let id = u32::from(config.index) << 16 | n as u32;
             let secret = Secret::draw()?;
-            let port = Port { shard: config.index, id, address: socket.local_addr()?, secret };
+            let port = Port { shard: config.index, id, address: socket.local_addr()?, secret, web: None };
             socket::set_receive_buffer(&socket, PARKED_BUFFER_BYTES)?;
-            ports.push(PortSlot {
-                port,
-                socket,
-                connected: false,
-                guard: None,
-                leg: None,
-                listed: false,
-                resting: false,
-            });
+            ports.push(PortSlot::new(port, socket));
+        }
+        let (epoll, door) =
+            (Epoll::new()?, config.web.map(|web| Door::open(web, config.index, &mut ports)).transpose()?);
+        if let Some(door) = &door {
+            epoll.add(door.descriptor(), WEB)?;
         }
         let events = vec![Event::PortsReady(ports.iter().map(|slot| slot.port).collect())];
         let slots = std::array::from_fn(|_| Vec::with_capacity(ports.len() / SLOTS + 1));
@@ -155,7 +179,8 @@ impl Shard {
             .collect();
         Ok(Shard {
             index: config.index,
-            epoll: Epoll::new()?,
+            epoll,
+            door,
             ready: Ready::with_max(READY_MAX),
             legs: HashMap::with_capacity(ports.len()),
             ports,
@@ -238,6 +263,7 @@ impl Shard {
         for at in 0..self.ready.len() {
             match self.ready.token(at) {
                 WAKER => woken = true,
+                WEB => filled = self.read_web(filled, now),
                 token => filled += usize::from(self.read(token as u32, filled)),
             }
             if filled == BATCH_MAX {
@@ -341,6 +367,9 @@ impl Shard {
         }
         if let Some(peer) = &mut leg.peer {
             peer.remote = address;
+        }
+        if slot.web.is_some() {
+            return;
         }
         // Unconnected the latch itself keeps strangers away, at a little more cost.
         slot.connected = slot.socket.connect(address).is_ok();
@@ -526,10 +555,11 @@ impl Shard {
             && until_ms <= now.ms
         {
             // Without chance for new keys the port goes on resting.
-            let Ok(secret) = Secret::draw() else { break };
-            self.resting.pop_front();
             let slot = &mut self.ports[at as usize];
-            (slot.resting, slot.port.secret) = (false, secret);
+            let access = slot.port.web.map(|old| Access::draw(old.fingerprint)).transpose();
+            let (Ok(secret), Ok(access)) = (Secret::draw(), access) else { break };
+            self.resting.pop_front();
+            (slot.resting, slot.port.secret, slot.port.web) = (false, secret, access);
             ready.push(slot.port);
         }
         if !ready.is_empty() {

@@ -13,7 +13,7 @@ use sip::{Hop, Invite, Party, Reason};
 
 use crate::carriers::{self, DueRegister};
 use crate::describing;
-use crate::media::{self, Port, Speech};
+use crate::media::{self, Port, Speech, Srtp};
 use crate::node::{Node, Output};
 use crate::slot::{Side, SlotId, media_leg};
 
@@ -87,15 +87,16 @@ impl Node {
         }
     }
 
-    /// Opens a side's media on the call's shard; `None` when no port is free.
-    fn open_media(&mut self, id: SlotId, leg: LegNo) -> Option<Port> {
+    /// Opens a side's media on the call's shard, on a port of the kind that it speaks to; `None` when none is free.
+    fn open_media(&mut self, id: SlotId, leg: LegNo, srtp: Srtp) -> Option<Port> {
         let slot = self.slots.get_mut(id)?;
         if let Some(port) = slot.side(leg).and_then(Side::port) {
             return Some(port);
         }
         let roomiest = || (0..self.ports.len()).max_by_key(|shard| self.ports[*shard].len());
         let shard = slot.shard.map(usize::from).or_else(roomiest)?;
-        let port = self.ports.get_mut(shard)?.pop()?;
+        let free = if srtp == Srtp::Dtls { &mut self.web_ports } else { &mut self.ports };
+        let port = free.get_mut(shard)?.pop()?;
         slot.shard = Some(shard as u16);
         let (call, of) = (slot.id.0, Some(slot.call.hotline().tenant.clone()));
         let media = media_leg(id, leg);
@@ -108,7 +109,8 @@ impl Node {
 
     /// What we describe to the caller: an answer to its offer, made once, or our offer if it made none.
     fn describe_to_caller(&mut self, id: SlotId) -> Option<Vec<u8>> {
-        let port = self.open_media(id, CALLER)?;
+        let srtp = self.slots.get(id)?.side(CALLER)?.speech.srtp;
+        let port = self.open_media(id, CALLER, srtp)?;
         let slot = self.slots.get_mut(id)?;
         let session = slot.id.0 as u64 >> 1;
         let wanted = slot.joined.and_then(|leg| slot.side(leg)).and_then(Side::voice);
@@ -196,7 +198,7 @@ impl Node {
         let destination = self.slots.get(id)?.call.destination_of(leg).clone();
         let is_phone = destination.kind == DestinationKind::Extension;
         let bindings =
-            if is_phone { self.phones.reached(&destination.number, self.now.mono) } else { Vec::new() };
+            if is_phone { self.phones.rung(&destination.number, self.now.mono) } else { Vec::new() };
         let (to, request_uri, first_response_ms) = match (destination.kind, way) {
             (DestinationKind::SipUri, _) => {
                 let address = address_of(&destination.number)?;
@@ -215,7 +217,13 @@ impl Node {
             }
             (_, None) => return None,
         };
-        self.open_media(id, leg)?;
+        let trunk = way.and_then(|way| self.carriers.named(way));
+        let speech = match trunk {
+            Some(trunk) => Speech::of(&trunk.profile),
+            None if is_phone => self.phones.speech_of(&destination.number, &bindings),
+            None => Speech::default(),
+        };
+        self.open_media(id, leg, speech.srtp)?;
         let side = self.slots.get_mut(id)?.ensure_side(leg);
         side.tell(self.listeners.told_of_media(to.listener));
         let port = side.port()?;
@@ -223,11 +231,6 @@ impl Node {
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
         let live = slot.call.live()?;
         let trunk = way.and_then(|way| self.carriers.named(way));
-        let speech = match trunk {
-            Some(trunk) => Speech::of(&trunk.profile),
-            None if is_phone => self.phones.speech_of(&destination.number),
-            None => Speech::default(),
-        };
         let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
         let display = match trunk {
             Some(trunk) => Display::on_trunk(&trunk.profile, &live).ok()?,

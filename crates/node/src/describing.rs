@@ -1,9 +1,9 @@
 //! What is offered to a far end, what is answered, and what both then speak: the other leg's codecs first, so that
 //! nothing need be transcoded where both can do without.
 
-use sip::sdp::{self, Crypto, Format, Profile, Sdp};
+use sip::sdp::{self, Crypto, Format, Profile, Sdp, Setup, Web};
 
-use crate::media::{Agreed, Codec, Keyring, Keys, Port, Rtcp, Secret, Speech, Srtp, Suite};
+use crate::media::{Access, Agreed, Codec, Keyring, Keys, Port, Rtcp, Secret, Speech, Srtp, Suite};
 use crate::slot::Side;
 
 /// What far ends agree on most, and media relays at least cost.
@@ -16,10 +16,12 @@ fn voices() -> [Format; 5] {
     [Format::pcma(), Format::pcmu(), Format::g722(), Format::g729(), Format::opus()]
 }
 
-/// All formats we take.
+/// All formats we take. A browser that may leave silence out does, and is recorded with gaps.
 fn taken(speech: Speech) -> Vec<Format> {
     let mut formats = voices().to_vec();
-    formats.push(Format::comfort_noise());
+    if speech.srtp != Srtp::Dtls {
+        formats.push(Format::comfort_noise());
+    }
     if speech.keys == Keys::Auto {
         formats.push(Format::telephone_event());
     }
@@ -36,6 +38,9 @@ pub(crate) fn offer(
 ) -> Sdp {
     let spoken = caller.and_then(Side::spoken);
     let first = spoken.map(|sdp| sdp.formats.as_slice()).unwrap_or_default();
+    if let (Srtp::Dtls, Some(access)) = (speech.srtp, &port.web) {
+        return offer_to_browser(first, port, access, (session, version));
+    }
     let mut formats: Vec<Format> = Vec::with_capacity(8);
     for theirs in first {
         formats.extend(voices().into_iter().find(|ours| ours.same_codec(theirs)));
@@ -57,8 +62,35 @@ pub(crate) fn offer(
         Srtp::Off => {}
         Srtp::Offer => offer.crypto = our_keys(&port.secret),
         Srtp::Require => (offer.profile, offer.crypto) = (Profile::Savp, our_keys(&port.secret)),
+        // Without a browser's port it is one that no browser takes.
+        Srtp::Dtls => offer.profile = Profile::TlsSavpf,
     }
     offer
+}
+
+/// A browser is offered G.711, which all of them have (RFC 7874): nothing need be decoded for it here.
+fn offer_to_browser(first: &[Format], port: &Port, access: &Access, (session, version): (u64, u64)) -> Sdp {
+    let mut formats = vec![Format::pcma(), Format::pcmu(), Format::telephone_event()];
+    let law = first.iter().find(|format| G711.contains(&format.codec));
+    if law.is_some_and(|law| law.codec == sdp::Codec::Pcmu) {
+        formats.swap(0, 1);
+    }
+    let mut offer = Sdp::offer(port.address, &formats, session, version);
+    (offer.profile, offer.rtcp_mux) = (Profile::TlsSavpf, true);
+    offer.web = Some(Box::new(our_way(access, Setup::ActPass, Some("0".to_owned()))));
+    offer
+}
+
+fn our_way(access: &Access, setup: Setup, mid: Option<String>) -> Web {
+    let text = |octets: &[u8]| octets.iter().map(|octet| char::from(*octet)).collect();
+    let Access { ufrag, password, fingerprint } = access;
+    Web { ufrag: text(ufrag), password: text(password), fingerprint: *fingerprint, setup, mid }
+}
+
+/// Our way and certificate to answer a browser with; `None` for what is none, or will not begin the handshake.
+fn answered_way(offer: &Sdp, port: &Port) -> Option<Web> {
+    let theirs = offer.web.as_deref().filter(|theirs| theirs.setup != Setup::Passive && offer.rtcp_mux)?;
+    Some(our_way(port.web.as_ref()?, Setup::Passive, theirs.mid.clone()))
 }
 
 /// Our answer to an offer; `None` without a common codec. Of those in common the first is `wanted`, what the other leg
@@ -71,7 +103,12 @@ pub(crate) fn answer(
     (session, version): (u64, u64),
 ) -> Option<Sdp> {
     let mut answer = Sdp::answer(offer, port.address, &taken(speech), session, version).ok()?;
-    answer.crypto = answered_key(offer, &port.secret, speech.srtp)?.into_iter().collect();
+    match speech.srtp {
+        Srtp::Dtls => answer.web = Some(Box::new(answered_way(offer, port)?)),
+        Srtp::Off | Srtp::Offer | Srtp::Require => {
+            answer.crypto = answered_key(offer, &port.secret, speech.srtp)?.into_iter().collect();
+        }
+    }
     match wanted {
         Some(wanted) => answer.prefer(&[wanted.clone(), G711[0].clone(), G711[1].clone()]),
         None => answer.prefer(&in_order_of(offer)),
@@ -118,6 +155,7 @@ fn answered_key(offer: &Sdp, secret: &Secret, srtp: Srtp) -> Option<Option<Crypt
     let chosen = offer.crypto.first().map(|theirs| our_key(theirs.suite, theirs.tag, secret));
     match (srtp, offer.profile.is_secure(), chosen) {
         (Srtp::Off, true, _) | (Srtp::Offer, true, None) | (Srtp::Require, _, None) => None,
+        (Srtp::Dtls, _, _) => offer.web.is_some().then_some(None),
         (Srtp::Off, false, _) | (Srtp::Offer, false, None) => Some(None),
         (Srtp::Offer | Srtp::Require, _, Some(ours)) => Some(Some(ours)),
     }
@@ -126,6 +164,9 @@ fn answered_key(offer: &Sdp, secret: &Secret, srtp: Srtp) -> Option<Option<Crypt
 /// The keys of both directions; `None` where they do not fit each other, `Some(None)` for packets in the clear.
 fn keyring(side: &Side) -> Option<Option<Box<Keyring>>> {
     let (ours, theirs) = (side.ours.as_ref()?, side.theirs.as_ref()?);
+    if side.speech.srtp == Srtp::Dtls {
+        return Some(None);
+    }
     let answer = if side.ours_answers { ours } else { theirs };
     let Some(tag) = answer.crypto.first().map(|crypto| crypto.tag) else {
         let clear = !answer.profile.is_secure() && side.speech.srtp != Srtp::Require;
@@ -141,6 +182,16 @@ fn keyring(side: &Side) -> Option<Option<Box<Keyring>>> {
     };
     let keyring = Keyring { suite, ours: ours.key.into(), theirs: theirs.key.into() };
     (ours.suite == theirs.suite).then(|| Some(Box::new(keyring)))
+}
+
+/// A browser's certificate; `None` if it will not begin the handshake or shares no port with its reports, `Some(None)` for
+/// what is no browser.
+fn certificate(side: &Side) -> Option<Option<[u8; 32]>> {
+    if side.speech.srtp != Srtp::Dtls {
+        return Some(None);
+    }
+    let theirs = side.theirs.as_ref().filter(|theirs| theirs.rtcp_mux)?.web.as_deref()?;
+    (theirs.setup != Setup::Passive).then_some(Some(theirs.fingerprint))
 }
 
 /// The two laws as the offer has them.
@@ -209,6 +260,7 @@ pub(crate) fn agreed(side: &Side, other: Option<&sdp::Codec>) -> Option<Agreed> 
         },
         keys,
         srtp: keyring(side)?,
+        dtls: certificate(side)?,
     })
 }
 
@@ -246,7 +298,8 @@ mod tests {
 
     fn port() -> Port {
         let secret = Secret(std::array::from_fn(|n| n as u8));
-        Port { shard: 0, id: 1, address: "198.51.100.1:20000".parse().expect("an address"), secret }
+        let address = "198.51.100.1:20000".parse().expect("an address");
+        Port { shard: 0, id: 1, address, secret, web: None }
     }
 
     fn codecs(sdp: &Sdp) -> Vec<&str> {

@@ -292,11 +292,12 @@ impl Node {
         match event {
             media::Event::PortsReady(ports) => {
                 for port in ports {
+                    let free = if port.web.is_some() { &mut self.web_ports } else { &mut self.ports };
                     let shard = usize::from(port.shard);
-                    while self.ports.len() <= shard {
-                        self.ports.push(Vec::new());
+                    while free.len() <= shard {
+                        free.push(Vec::new());
                     }
-                    self.ports[shard].push(port);
+                    free[shard].push(port);
                 }
             }
             media::Event::Played { leg, play } => self.tell(of_media_leg(leg).0, Event::Played { play }),

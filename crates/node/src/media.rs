@@ -39,6 +39,23 @@ pub struct Port {
     pub address: SocketAddr,
     /// What the keys of its leg are made of, drawn by media anew each time the port is free: there is no chance in here.
     pub secret: Secret,
+    /// What a browser needs to reach it, if it is a browser's; drawn anew likewise. Others are everybody else's.
+    pub web: Option<Access>,
+}
+
+/// A browser's way to a port: name and password of ICE, and SHA-256 of our certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Access {
+    pub ufrag: [u8; 8],
+    pub password: [u8; 24],
+    pub fingerprint: [u8; 32],
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Access(..)")
+    }
 }
 
 impl Port {
@@ -116,6 +133,8 @@ pub struct Agreed {
     pub keys: Keys,
     /// Keys of SRTP, if agreed.
     pub srtp: Option<Box<Keyring>>,
+    /// SHA-256 of a browser's certificate: its keys come by DTLS, from whoever has that.
+    pub dtls: Option<[u8; 32]>,
 }
 
 /// Where a far end takes RTCP.
@@ -173,6 +192,9 @@ pub enum Srtp {
     Offer,
     /// Always: no call without.
     Require,
+    /// As a browser has it: always, with keys by DTLS and ways by ICE. No setting of a trunk or a phone: what it is that
+    /// registered says so.
+    Dtls,
 }
 
 /// How keys come from a far end and go to it.

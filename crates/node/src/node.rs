@@ -219,6 +219,8 @@ pub struct Node {
     pub(crate) writer: Writer,
     pub(crate) chance: Chance,
     pub(crate) ports: Vec<Vec<Port>>,
+    /// Those of browsers, by shard.
+    pub(crate) web_ports: Vec<Vec<Port>>,
     pub(crate) totals: Totals,
     doing: VecDeque<(SlotId, Action)>,
     pub(crate) parked: BTreeMap<HotlineNumber, Vec<Parked>>,
@@ -271,6 +273,7 @@ impl Node {
             writer: Writer::new(config.segment_bytes, config.position),
             chance: Chance::new(config.seed),
             ports: Vec::new(),
+            web_ports: Vec::new(),
             totals: Totals::default(),
             doing: VecDeque::new(),
             parked: BTreeMap::new(),
@@ -301,7 +304,10 @@ impl Node {
         self.inputs += 1;
         match input {
             Input::Datagram { from, bytes } => self.hear(from, bytes),
-            Input::Unreachable { to } => self.endpoint.send_failed(to, now.mono.0),
+            Input::Unreachable { to } => {
+                self.endpoint.send_failed(to, now.mono.0);
+                self.phones.hung_up(to);
+            }
             Input::Media(event) => self.heard_media(event),
             Input::Loaded(loaded) => self.loaded(loaded),
             Input::Committed { up_to } => self.books.committed(up_to),

@@ -14,6 +14,7 @@ use crate::carriers::TrunkConfig;
 use crate::directory::Entry;
 use crate::floors::AgentOrder;
 use crate::node::Node;
+use crate::phones::Lend;
 
 /// A committed change.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub enum Change {
     Holidays(Arc<HolidayYears>),
     /// A newer table of regions.
     Regions(Arc<RegionTable>),
+    /// A page may register as a phone, for a while (row Q22).
+    Lend(Box<Lend>),
 }
 
 /// The answer to a request for a cold number or tenant.
@@ -89,6 +92,7 @@ impl Node {
             Change::Tariffs(tariffs) => self.tariffs = Arc::new(tariffs),
             Change::Holidays(years) => self.take_holidays(years),
             Change::Regions(regions) => self.regions = regions,
+            Change::Lend(lend) => self.phones.lend(*lend, self.now.mono),
         }
     }
 }

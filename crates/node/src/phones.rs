@@ -12,7 +12,7 @@ use sip::location::{Binding, Limits};
 use sip::registrar::{Registered, Registrar};
 use sip::{Hop, Registering, Transport};
 
-use crate::media::Speech;
+use crate::media::{self, Speech};
 use crate::node::{Node, Notice, Output};
 
 /// A phone behind NAT is asked this often whether it is there: a NAT forgets a way that is not used, the quickest
@@ -31,7 +31,32 @@ pub struct Phones {
     due: VecDeque<(Mono, String)>,
     /// Who is in it.
     kept: BTreeSet<String>,
+    /// Names that pages prove themselves by, in place of their phone's own.
+    lent: BTreeMap<String, Lent>,
 }
+
+/// A name and a password for one page and a while, so that no page has a phone's own. Not kept over a restart: a page
+/// that is refused asks for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lend {
+    /// The phone it is for, as it logs in: `acme-8001`.
+    pub user: String,
+    /// The name that is proven.
+    pub name: String,
+    /// The hashes of its password by MD5 and SHA-256, in hex.
+    pub hashes: (String, String),
+    /// How long it may be used.
+    pub for_ms: u64,
+}
+
+struct Lent {
+    user: String,
+    ha1: Ha1,
+    until: Mono,
+}
+
+/// Pages of one phone at one time; a further one takes the place of the one that ends first.
+const LENT_MAX: usize = 8;
 
 /// Who may log in by a name.
 struct Known {
@@ -90,6 +115,7 @@ impl Phones {
             keep_alive_ms: KEEP_ALIVE_MS,
             due: VecDeque::new(),
             kept: BTreeSet::new(),
+            lent: BTreeMap::new(),
         }
     }
 
@@ -110,23 +136,58 @@ impl Phones {
         // Another password ends what the old one opened.
         let is_same = |user: &String, ha1: &Ha1| self.known.get(user).is_some_and(|now| now.ha1 == *ha1);
         for (user, _) in gone.into_iter().filter(|(user, known)| !is_same(user, &known.ha1)) {
+            self.lent.retain(|_, lent| lent.user != user);
             self.registrar.location.put(user, Vec::new());
         }
     }
 
+    /// Takes in a name and password for a page; for a phone that nobody knows there is none.
+    pub(crate) fn lend(&mut self, lend: Lend, now: Mono) {
+        let (md5, sha256) = &lend.hashes;
+        let (true, Some(ha1)) = (self.known.contains_key(&lend.user), Ha1::from_hex(md5, sha256)) else {
+            return;
+        };
+        self.lent.retain(|_, lent| lent.until > now);
+        let of_user = self.lent.iter().filter(|(_, lent)| lent.user == lend.user);
+        if of_user.clone().count() >= LENT_MAX {
+            let first = of_user.min_by_key(|(_, lent)| lent.until).map(|(name, _)| name.clone());
+            first.and_then(|name| self.lent.remove(&name));
+        }
+        self.lent.insert(lend.name, Lent { user: lend.user, ha1, until: now + lend.for_ms });
+    }
+
+    /// What a name is proven by: a phone's own, or one that is lent for it.
+    fn secret_of(&self, name: &str, now: Mono) -> Option<(&str, &Ha1)> {
+        let lent = || {
+            let lent = self.lent.get(name).filter(|lent| lent.until > now)?;
+            Some((lent.user.as_str(), &lent.ha1))
+        };
+        self.known.get_key_value(name).map(|(user, known)| (user.as_str(), &known.ha1)).or_else(lent)
+    }
+
+    /// The connection is gone, and whoever was reached by it with it.
+    pub(crate) fn hung_up(&mut self, flow: Hop) {
+        if flow.connection.is_some() {
+            self.registrar.location.forget_flow(flow);
+        }
+    }
+
     fn prove(&mut self, claim: &Claim, method: &str, looked_at: bool, now: Mono) -> Proof {
-        let known = self.known.get(&claim.user).filter(|_| looked_at);
-        let ha1 = known.map(|known| &known.ha1);
-        match self.registrar.judge(Some(claim), &claim.user, method, ha1, now.0) {
-            Some(Verdict::Proven) => known.map_or(Proof::Wrong, |Known { tenant, .. }| {
-                Proof::Of(Proven {
-                    tenant: tenant.clone(),
-                    extension: extension_of(tenant, &claim.user).to_owned(),
-                })
-            }),
+        let secret = self.secret_of(&claim.user, now).filter(|_| looked_at);
+        let (user, ha1) = secret.map(|(user, ha1)| (user.to_owned(), ha1.clone())).unzip();
+        match self.registrar.judge(Some(claim), &claim.user, method, ha1.as_ref(), now.0) {
+            Some(Verdict::Proven) => {
+                user.as_deref().and_then(|user| self.proven(user)).unwrap_or(Proof::Wrong)
+            }
             Some(Verdict::Stale) => Proof::Stale,
             Some(Verdict::Wrong) | None => Proof::Wrong,
         }
+    }
+
+    fn proven(&self, user: &str) -> Option<Proof> {
+        let tenant = self.known.get(user)?.tenant.clone();
+        let extension = extension_of(&tenant, user).to_owned();
+        Some(Proof::Of(Proven { tenant, extension }))
     }
 
     /// What the proof of a trunk's call is worth by the user and password agreed with its carrier; `None` without any.
@@ -219,10 +280,21 @@ impl Phones {
         Some(user)
     }
 
-    /// How a phone is spoken to when it is rung.
-    pub(crate) fn speech_of(&self, user: &str) -> Speech {
-        let srtp = self.known.get(user).map_or(Srtp::Off, |known| known.srtp);
-        Speech { srtp: srtp.into(), ..Speech::default() }
+    /// How a phone is spoken to when it is rung at these places.
+    pub(crate) fn speech_of(&self, user: &str, places: &[Binding]) -> Speech {
+        let written = || self.known.get(user).map_or(Srtp::Off, |known| known.srtp).into();
+        let srtp = if places.iter().any(is_browser) { media::Srtp::Dtls } else { written() };
+        Speech { srtp, ..Speech::default() }
+    }
+
+    /// Where a phone is rung: everywhere it is, but where it is in a browser there alone, since one description cannot be
+    /// a browser's and another phone's.
+    pub(crate) fn rung(&self, user: &str, now: Mono) -> Vec<Binding> {
+        let mut places = self.reached(user, now);
+        if places.iter().any(is_browser) {
+            places.retain(is_browser);
+        }
+        places
     }
 
     /// Where a phone is reached now.
@@ -240,9 +312,14 @@ impl Node {
     pub(crate) fn registering(&mut self, register: &Registering) {
         let now = self.now;
         let looked_at = self.is_looked_at(register.claim.as_deref(), register.from);
-        let Phones { known, registrar, .. } = &mut self.phones;
-        let ha1 = known.get(&register.user).map(|known| &known.ha1).filter(|_| looked_at);
-        match registrar.hear(&mut self.endpoint, register, ha1, now.mono.0) {
+        // Who has a name of its own that is lent for this phone proves that; all others prove to be the phone.
+        let claimed = register.claim.as_deref().map_or(register.user.as_str(), |claim| claim.user.as_str());
+        let secret =
+            self.phones.secret_of(claimed, now.mono).filter(|(user, _)| *user == register.user && looked_at);
+        let ha1 = secret.map(|(_, ha1)| ha1.clone());
+        let whose = if ha1.is_some() { claimed } else { &register.user };
+        let registrar = &mut self.phones.registrar;
+        match registrar.hear_from(&mut self.endpoint, register, (whose, ha1.as_ref()), now.mono.0) {
             Registered::Changed => {
                 self.guard.proven(register.from.remote, now.mono);
                 self.phones.look_after(&register.user, now.mono);
@@ -309,6 +386,14 @@ fn number_of(ha1: &Ha1) -> u32 {
 /// The number of a phone by the name it logs in by.
 fn extension_of<'u>(tenant: &TenantId, user: &'u str) -> &'u str {
     user.strip_prefix(tenant.as_str()).and_then(|rest| rest.strip_prefix('-')).unwrap_or(user)
+}
+
+/// Whether it is a page: it has no address of its own and says so (RFC 7118 appendix B.1), and speaks WebRTC alone.
+fn is_browser(binding: &Binding) -> bool {
+    let rest = binding.contact.split_once(':').map_or("", |(_, rest)| rest);
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split([':', ';', '?']).next().unwrap_or_default();
+    matches!(binding.flow.transport, Transport::Ws | Transport::Wss) && host.ends_with(".invalid")
 }
 
 /// Streams have their own way of staying open.

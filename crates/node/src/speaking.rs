@@ -34,7 +34,7 @@ impl Side {
         // Its media may be closing: the caller's ACK can be later than the end of its call.
         let open = self.media.filter(|_| !self.closing);
         let (Some((leg, _)), Some(theirs)) = (open, &self.theirs) else { return Vec::new() };
-        let silent = theirs.audio.ip().is_unspecified() || theirs.audio.port() == 0;
+        let silent = theirs.is_nowhere();
         let deaf = silent || theirs.on_hold();
         let on = deaf || theirs.direction == Direction::RecvOnly;
         if silent {

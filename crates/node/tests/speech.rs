@@ -30,6 +30,7 @@ impl Bench {
             id,
             address: SocketAddr::from(([10, 0, 0, 1], 30_000 + 2 * id as u16)),
             secret: Secret(std::array::from_fn(|n| n as u8)),
+            web: None,
         };
         bench.turn(Input::Media(Event::PortsReady((0..4).map(port).collect())));
         let phone = house::bound("alice", DestinationKind::Landline, "01062000001");

@@ -9,7 +9,9 @@ use hotline::TenantId;
 use hotline::call::{Sound, Tone};
 use hotline::cdr::Quality;
 use media::{Engine, LegId, LegStats, PlayId, Prompt, Repeat, SendError, ToneId};
-use node::media::{Agreed, Codec, Command, Event, Keyring, Keys, MediaLeg, Port, Rtcp, Secret, Suite};
+use node::media::{
+    Access, Agreed, Codec, Command, Event, Keyring, Keys, MediaLeg, Port, Rtcp, Secret, Suite,
+};
 
 use crate::inbox::{Inbox, Message};
 use crate::prompts::{FileId, Found, Names, Shelf};
@@ -264,11 +266,16 @@ fn tone_of(tone: ToneId) -> Option<Tone> {
 fn told(port: media::Port, advertised: Option<IpAddr>) -> Port {
     let ip = advertised.unwrap_or(port.address.ip());
     let address = SocketAddr::new(ip, port.address.port());
-    Port { shard: port.shard, id: port.id, address, secret: Secret(port.secret.0) }
+    let web = port.web.map(|media::Access { ufrag, password, fingerprint }| Access {
+        ufrag,
+        password,
+        fingerprint: fingerprint.0,
+    });
+    Port { shard: port.shard, id: port.id, address, secret: Secret(port.secret.0), web }
 }
 
 fn agreed_of(agreed: Agreed) -> media::Agreed {
-    let Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, rtcp, keys, srtp } = agreed;
+    let Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, rtcp, keys, srtp, dtls } = agreed;
     let codec = match codec {
         Codec::Pcma => media::Codec::Pcma,
         Codec::Pcmu => media::Codec::Pcmu,
@@ -288,7 +295,8 @@ fn agreed_of(agreed: Agreed) -> media::Agreed {
         Rtcp::Port(port) => media::Rtcp::Port(port),
     };
     let srtp = srtp.map(|keyring| Box::new(keyring_of(*keyring)));
-    media::Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, rtcp, keys, srtp }
+    let dtls = dtls.map(media::Fingerprint);
+    media::Agreed { codec, payload_type, events, noise_payload_type, ptime_ms, rtcp, keys, srtp, dtls }
 }
 
 fn keyring_of(keyring: Keyring) -> media::Keyring {
@@ -338,7 +346,13 @@ mod tests {
     #[test]
     fn ports_are_told_by_the_address_others_reach_us_at() {
         let secret = media::Secret([7; 102]);
-        let port = media::Port { shard: 1, id: 65_537, address: "10.0.0.7:20000".parse().unwrap(), secret };
+        let port = media::Port {
+            shard: 1,
+            id: 65_537,
+            address: "10.0.0.7:20000".parse().unwrap(),
+            secret,
+            web: None,
+        };
         let outside = "203.0.113.9".parse().unwrap();
         let Meaning::Node(Event::PortsReady(ports)) =
             meaning(media::Event::PortsReady(vec![port]), Some(outside))

@@ -32,6 +32,8 @@ pub struct Config {
     pub keep_alive_s: u64,
     /// RTP.
     pub media: Media,
+    /// Servers that pages are told, so that they reach us through firewalls.
+    pub ice_servers: Vec<IceServer>,
     /// Recordings.
     pub recording: Recording,
     /// Who says the texts of prompts.
@@ -125,6 +127,20 @@ pub struct Media {
     /// How long a port rests after its leg, milliseconds. A leg learns its source anew, so that late packets of the one
     /// before are strangers; a longer rest needs more ports: two for each call of so much time.
     pub rest_ms: u64,
+    /// The one UDP port that all browsers speak to on the first thread; each further thread has the next. `None` is the
+    /// last free odd ones of `ports`, of which all others are even.
+    pub web_port: Option<u16>,
+    /// Browsers that may talk on each thread at one time; 0 shuts them out.
+    pub web_legs: usize,
+}
+
+/// A server of STUN or TURN that pages are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:…`, `turn:…` or `turns:…`.
+    pub urls: Vec<String>,
+    /// The secret that a TURN server shares with us: by it each page is told a name and a password for an hour.
+    pub secret_file: Option<PathBuf>,
 }
 
 /// Where HTTP is served: `/metrics`, `/healthz`, `/readyz`, and SIP over WebSocket at `/sip`.
@@ -322,6 +338,7 @@ impl Checker<'_> {
         let keep_alive_s = self.keep_alive(&written.registrar);
         let media = self.media(&written.media);
         let recording = self.recording(written.recording);
+        let ice_servers: Vec<_> = written.ice_server.iter().map(|server| self.ice_server(server)).collect();
         let speech = self.speech(written.speech);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
@@ -343,6 +360,7 @@ impl Checker<'_> {
             keep_alive_s: keep_alive_s?,
             media: media?,
             recording: recording?,
+            ice_servers: ice_servers.into_iter().collect::<Option<_>>()?,
             speech: speech?,
             http: http?,
             log: Log {
@@ -574,6 +592,8 @@ impl Checker<'_> {
         let shards = self.count(written.shards.as_ref(), 1, 1..=256, "media.shards");
         let pool = self.count(written.pool_per_shard.as_ref(), 1_024, 2..=65_536, "media.pool_per_shard");
         let rest_ms = self.count(written.rest_ms.as_ref(), 5_000, 0..=600_000, "media.rest_ms");
+        let web_port = self.count(written.web_port.as_ref(), 0, 1..=65_535, "media.web_port");
+        let web_legs = self.count(written.web_legs.as_ref(), 1_024, 0..=16_384, "media.web_legs");
         Some(Media {
             address: address?,
             advertised: advertised?,
@@ -581,7 +601,21 @@ impl Checker<'_> {
             shards: shards?,
             pool_per_shard: pool?,
             rest_ms: rest_ms?,
+            web_port: Some(web_port?).filter(|port| *port > 0),
+            web_legs: web_legs?,
         })
+    }
+
+    fn ice_server(&mut self, written: &written::IceServer) -> Option<IceServer> {
+        let is_known = |url: &str| ["stun:", "turn:", "turns:"].iter().any(|scheme| url.starts_with(scheme));
+        let strange: Vec<_> = written.urls.iter().filter(|url| !is_known(url.get_ref())).collect();
+        for url in &strange {
+            let problem =
+                format!("ice_server.urls: {:?} begins with none of stun:, turn:, turns:", url.get_ref());
+            self.say(url.span().start, problem);
+        }
+        let urls = written.urls.iter().map(|url| url.get_ref().clone()).collect();
+        strange.is_empty().then_some(IceServer { urls, secret_file: written.secret_file.clone() })
     }
 
     fn count<T: Copy + PartialOrd + fmt::Display>(

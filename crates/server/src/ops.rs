@@ -34,6 +34,7 @@ pub mod fill;
 pub mod flows;
 pub mod live;
 pub mod money;
+pub mod phones;
 pub mod prompts;
 pub mod provider;
 pub mod re_rate;

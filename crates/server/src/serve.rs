@@ -705,6 +705,8 @@ fn start_media(config: &Config, inbox: &Arc<Inbox>, sip: SocketAddr) -> Result<m
         ports: first..=last,
         pool_per_shard: config.media.pool_per_shard,
         quarantine_ms: config.media.rest_ms,
+        web_port: config.media.web_port,
+        web_legs: config.media.web_legs,
         recording: config.recording.enabled.then_some(recordings),
         ..media::Config::local(address)
     };

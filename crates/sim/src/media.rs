@@ -60,6 +60,7 @@ impl Media {
             id: id as u32,
             address: SocketAddr::from(([10, 0, 0, 1], 30_000 + 2 * id as u16)),
             secret: Secret([id as u8; 102]),
+            web: None,
         };
         (0..PORTS).map(port).collect()
     }

@@ -73,6 +73,12 @@ impl Shard {
         let ours = port >> 16 == u32::from(self.index);
         let slot = self.ports.get_mut(at as usize).filter(|slot| ours && slot.leg.is_none() && !slot.resting);
         let slot = slot.ok_or((leg, Refusal::PortTaken))?;
+        if slot.port.web.is_some() {
+            slot.leg = Some(Box::new(Leg::new(leg, seed, now.ms)));
+            self.legs.insert(leg, at);
+            self.let_in(at);
+            return Ok(());
+        }
         drain(&slot.socket);
         // A small buffer loses packets only when the shard is very late; the leg works.
         let _ = socket::set_receive_buffer(&slot.socket, RECEIVE_BUFFER_BYTES);
@@ -94,6 +100,13 @@ impl Shard {
         let at = self.port_of(leg)?;
         if peer.agreed.srtp.as_ref().is_some_and(|keyring| !keyring.is_whole()) {
             return Err((leg, Refusal::KeyUnusable));
+        }
+        if self.ports[at as usize].web.is_some() != peer.agreed.dtls.is_some() {
+            return Err((leg, Refusal::KeyUnusable));
+        }
+        if peer.agreed.dtls.is_some() {
+            self.describe(at, peer, now);
+            return Ok(());
         }
         self.unlock(at);
         self.leg_mut(leg)?.connect(peer, now.ms);
@@ -200,10 +213,14 @@ impl Shard {
         self.legs.remove(&leg);
         let slot = &mut self.ports[at as usize];
         let Some(gone) = slot.leg.take() else { return Err((leg, Refusal::LegUnknown)) };
-        // It was added at Open; a descriptor that cannot be removed is one that is gone.
-        let _ = self.epoll.remove(slot.socket.as_raw_fd());
-        let _ = socket::set_receive_buffer(&slot.socket, PARKED_BUFFER_BYTES);
-        slot.resting = true;
+        if let Some(web) = slot.web.take() {
+            self.show_out(at, leg, &web);
+        } else {
+            // It was added at Open; a descriptor that cannot be removed is one that is gone.
+            let _ = self.epoll.remove(slot.socket.as_raw_fd());
+            let _ = socket::set_receive_buffer(&slot.socket, PARKED_BUFFER_BYTES);
+        }
+        self.ports[at as usize].resting = true;
         self.resting.push_back((now.ms + self.quarantine_ms, at));
         if let (Some((recording, _)), Some(tap)) = (gone.tap, &mut self.tap) {
             tap.leg_closed(recording, now.ms);

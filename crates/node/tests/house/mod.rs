@@ -84,6 +84,7 @@ pub fn ports_ready() -> Input<'static> {
         id: u32::from(at),
         address: SocketAddr::from(([203, 0, 113, 1], at)),
         secret: Secret([7; 102]),
+        web: None,
     };
     Input::Media(Event::PortsReady((0..8).map(|at| port(20_000 + 2 * at)).collect()))
 }

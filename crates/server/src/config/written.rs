@@ -21,6 +21,8 @@ pub struct File {
     #[serde(default)]
     pub media: Media,
     #[serde(default)]
+    pub ice_server: Vec<IceServer>,
+    #[serde(default)]
     pub recording: Recording,
     #[serde(default)]
     pub speech: Speech,
@@ -109,6 +111,15 @@ pub struct Media {
     pub shards: Option<Spanned<usize>>,
     pub pool_per_shard: Option<Spanned<usize>>,
     pub rest_ms: Option<Spanned<u64>>,
+    pub web_port: Option<Spanned<u16>>,
+    pub web_legs: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IceServer {
+    pub urls: Vec<Spanned<String>>,
+    pub secret_file: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
