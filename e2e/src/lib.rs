@@ -2,6 +2,7 @@
 //! answers; nothing is waited for by time alone.
 
 mod baresip;
+mod chromium;
 mod database;
 mod identity;
 mod nat;
@@ -12,6 +13,7 @@ mod softphone;
 mod visitor;
 
 pub use baresip::{Baresip, Pickup};
+pub use chromium::Chromium;
 pub use database::Postgres;
 pub use identity::Identity;
 pub use nat::{Namespaces, Nat, UserSpace};

@@ -3,7 +3,7 @@
 
 use crate::product::files_below;
 use crate::shell::{self, Failure, Outcome, failed};
-use crate::{walls, workspace};
+use crate::{walls, web, workspace};
 use std::path::Path;
 use std::process::Command;
 
@@ -47,7 +47,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         note(shell::step("lints", lints()));
         note(shell::step("documentation", documentation()));
         if workspace::root().join("web/package.json").is_file() {
-            note(web());
+            note(web_lints());
         }
     }
     if depth == Depth::Full {
@@ -70,17 +70,9 @@ fn documentation() -> Command {
     command
 }
 
-fn web() -> Outcome {
-    let folder = workspace::root().join("web");
-    let run = |title: &str, words: &[&str]| {
-        let mut command = shell::command("npm", words);
-        command.current_dir(&folder);
-        shell::step(title, command)
-    };
-    if !folder.join("node_modules").is_dir() {
-        run("web packages", &["ci", "--no-audit", "--no-fund"])?;
-    }
-    run("web lints", &["exec", "--", "biome", "ci", "."])
+fn web_lints() -> Outcome {
+    web::packages()?;
+    web::npm("web lints", &["run", "lint"])
 }
 
 fn licences() -> Outcome {

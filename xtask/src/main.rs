@@ -10,6 +10,7 @@ mod shell;
 mod sim;
 mod test;
 mod walls;
+mod web;
 mod workspace;
 
 use shell::{Failure, Outcome};
@@ -32,7 +33,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "build",
-        what: "build the release binary and print where it is",
+        what: "build the pages and the release binary, and print where it is",
         example: "cargo xtask build",
         run: product::build,
     },

@@ -25,6 +25,7 @@ pub const FOR_TESTS: &[Need] = &[
     program("baresip", "baresip-core"),
     program("svmap", "sipvicious"),
     program("espeak-ng", "espeak-ng"),
+    program("chromium", "chromium"),
     Need { program: "postgres", versions_in: Some("/usr/lib/postgresql"), package: "postgresql" },
 ];
 

@@ -1,7 +1,7 @@
 //! The product's binary: building it and starting it. What it does once started is its own affair.
 
 use crate::shell::{self, Outcome, failed};
-use crate::workspace;
+use crate::{web, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, SystemTime};
@@ -47,6 +47,7 @@ pub fn up(arguments: &[String]) -> Outcome {
 
 /// Builds the product's program and returns its path.
 pub fn binary(build: Build) -> Outcome<PathBuf> {
+    web::build()?;
     // The whole workspace is named so that features are those of the tests and their libraries are used again.
     let mut arguments = vec!["build", "--workspace", "--bin", PROGRAM];
     if build == Build::Release {
@@ -117,7 +118,7 @@ pub fn stop(mut child: Child) {
 
 fn newest_source() -> Option<SystemTime> {
     let root = workspace::root();
-    let folders = ["crates", "migrations", "assets", "data"].map(|name| root.join(name));
+    let folders = ["crates", "migrations", "assets", "data", "web/src"].map(|name| root.join(name));
     let files = folders.iter().flat_map(|folder| files_below(folder));
     files.filter_map(|file| file.metadata().ok()?.modified().ok()).max()
 }

@@ -5,12 +5,14 @@ use crate::needs;
 use crate::product::{self, Build};
 use crate::shell::{self, Outcome};
 use crate::sim;
+use crate::web;
 use std::path::Path;
 use std::process::Command;
 
 /// `cargo xtask test [ARGUMENTS OF THE RUNNER]`
 pub fn run(arguments: &[String]) -> Outcome {
     needs::install(needs::FOR_TESTS)?;
+    web::build()?;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // One profile and one choice of packages for all steps: libraries, programs and tests are compiled once.
     let build = ["build", "--workspace", "--lib", "--bins", "--tests", "--examples"];

@@ -30,6 +30,7 @@ mod calls;
 mod enterprises;
 mod live;
 mod people;
+mod phones;
 mod problem;
 mod prompts;
 mod recordings;
@@ -137,6 +138,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(agents::steer))
         .routes(routes!(agents::events))
         .routes(routes!(agents::queues))
+        .routes(routes!(phones::borrow))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::ticket))
         .routes(routes!(recordings::audio))

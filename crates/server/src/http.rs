@@ -1,7 +1,8 @@
-//! `/metrics`, `/healthz`, `/readyz`, the API below `/api/v1`, and `/sip`, where WebSockets come in (RFC 7118): the only
-//! HTTP server of the product, plain or under TLS.
+//! `/metrics`, `/healthz`, `/readyz`, the API below `/api/v1`, pages, and `/sip`, where WebSockets come in (RFC 7118): the
+//! only HTTP server of the product, plain or under TLS.
 
 mod figures;
+mod pages;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -112,6 +113,7 @@ pub fn router(shown: Shown) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/sip", get(sip_upgrade))
+        .merge(pages::router())
         .with_state(shown)
         .merge(api)
 }

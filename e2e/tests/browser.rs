@@ -1,0 +1,92 @@
+//! An agent in a real browser: signs in, is rung by a queue, answers, and both hear each other (row Q22).
+
+use std::thread;
+use std::time::Duration;
+
+use e2e::{Chromium, Platform, Setup, acme_with, block_on, carrier, eventually, extension, number};
+use farend::Says;
+use farend::call::place;
+use hotline::agent::State;
+use hotline::cdr::AnswerStatus;
+use hotline::enterprise::{Agent, Enterprise, Queue, Then};
+use media::measure::tone;
+use media::wav::Wav;
+
+const PASSWORD: &str = "k7#Lq0-vTz9";
+const AGENT_HZ: u16 = 600;
+const CALLER_HZ: u16 = 1_000;
+
+/// One agent, 8001, whose phone is the extension 801, and a queue that leads there. What the extension's password is
+/// nobody needs to know.
+fn with_a_queue() -> Enterprise {
+    let (_, extension) = extension("801", "a long word of no meaning");
+    let mut acme = acme_with(Vec::new());
+    acme.extensions.push(extension);
+    let skills = Default::default();
+    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
+    acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
+    let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
+    (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
+    acme.numbers[0].groups = Vec::new();
+    acme
+}
+
+/// An agent's account, by the command line as an operator makes it; then the agent at its desk, logged in and reached.
+fn at_the_desk(platform: &Platform) -> Chromium {
+    let words = ["account", "add", "acme", "wang", "--name", "王工", "--role", "agent", "--agent", "8001"];
+    let (code, made) = platform.run(&words);
+    assert_eq!(code, Some(0), "{made}");
+    let first = made["password"].as_str().expect("told once").to_owned();
+    let mut browser = Chromium::start(AGENT_HZ);
+    browser.open(&format!("http://{}/agent", platform.http));
+    let sign_in = |browser: &mut Chromium, password: &str| {
+        browser.await_true("!!document.querySelector('[name=enterprise]')");
+        browser.submit(&[("enterprise", "acme"), ("login", "wang"), ("password", password)]);
+    };
+    sign_in(&mut browser, &first);
+    browser.await_true("!!document.querySelector('[name=fresh]')");
+    browser.submit(&[("old", &first), ("fresh", PASSWORD)]);
+    sign_in(&mut browser, PASSWORD);
+    browser.await_true("document.querySelector('[data-line]')?.dataset.line === 'ready'");
+    browser.press("签入");
+    browser.await_true("document.querySelector('[data-state]')?.dataset.state === 'free'");
+    browser
+}
+
+fn most(samples: &[i16], rate: u32, hz: u16) -> f32 {
+    samples.chunks_exact(1_600).map(|part| tone(part, rate, f32::from(hz))).fold(0.0, f32::max)
+}
+
+#[test]
+fn q22_a_caller_and_an_agent_in_chromium_hear_each_other_and_keys_pass() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("browser-talk", world.local(), vec![with_a_queue()]));
+    let mut browser = at_the_desk(&platform);
+    let heard = platform.data_dir().join("heard.wav");
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(12));
+    call.record = Some(heard.clone());
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    browser.await_true("document.querySelector('[data-call]')?.dataset.call === 'ringing'");
+    browser.await_true("document.querySelector('.from strong').textContent === '13800138000'");
+    browser.press("接听");
+    browser.await_tone(CALLER_HZ);
+    browser.await_true("document.querySelector('[data-state]')?.dataset.state === 'talking'");
+    browser.value("document.querySelector('[data-key=\"7\"]').click()");
+    let outcome = caller.join().expect("a caller");
+    assert_eq!((outcome.status, outcome.media.digits.as_str()), (200, "7"), "{outcome:?}");
+    let wav = Wav::parse(&std::fs::read(&heard).expect("it was written"), 16 << 20).expect("a WAV");
+    let level = most(&wav.channels[0], wav.rate, AGENT_HZ);
+    assert!(level > 2_000.0, "the caller heard the agent's tone at {level}");
+    let record = platform.await_calls(1).remove(0).record;
+    assert_eq!((record.status, record.agent.as_str()), (AnswerStatus::Answered, "8001"));
+    assert_eq!(record.offers, 1);
+    let recording = platform.recording(record.recording.expect("it was recorded"));
+    let level = |channel: usize, hz| most(&recording.channels[channel], recording.rate, hz);
+    assert!(level(0, CALLER_HZ) > 2_000.0 && level(1, AGENT_HZ) > 2_000.0, "both sides are in the recording");
+    eventually("the page has no call", || {
+        let none = browser.value("!document.querySelector('[data-call]')");
+        (none == true).then_some(())
+    });
+    assert_eq!(platform.findings(), []);
+}

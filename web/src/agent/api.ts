@@ -1,0 +1,99 @@
+// What the page asks of the API: who is signed in, the agent's state, a phone. One word of the session goes with each
+// change; a refusal is a problem document, whose title is in the page's language.
+
+import type { Language } from "./words";
+
+export interface Session {
+  enterprise: string;
+  login: string;
+  name: string;
+  agent: string | null;
+  must_change: boolean;
+  token: string;
+}
+
+export type State = "off" | "free" | "ringing" | "talking" | "after_work" | "rest";
+
+export interface AgentNow {
+  agent: string;
+  name: string;
+  state: State;
+  reason: string;
+  since: number;
+  queues: string[];
+  today: { answered: number; missed: number; rejected: number; talk_ms: number };
+}
+
+export type Wish = "log_in" | "log_out" | "ready" | { rest: string };
+
+export interface LentPhone {
+  user: string;
+  name: string;
+  password: string;
+  realm: string;
+  for_s: number;
+  ice_servers: RTCIceServer[];
+}
+
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    title: string,
+  ) {
+    super(title);
+  }
+}
+
+interface Problem {
+  code?: string;
+  title?: string;
+}
+
+async function ask<T>(
+  language: Language,
+  method: string,
+  path: string,
+  body?: unknown,
+  token = "",
+): Promise<T> {
+  const answer = await fetch(`/api/v1${path}`, {
+    method,
+    headers: {
+      "Accept-Language": language,
+      "Content-Type": "application/json",
+      ...(token ? { "X-Sibai-Token": token } : {}),
+    },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (!answer.ok) {
+    const problem = (await answer.json().catch(() => ({}))) as Problem;
+    throw new Refused(answer.status, problem.code ?? "", problem.title ?? `${answer.status}`);
+  }
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+export interface Typed {
+  enterprise: string;
+  login: string;
+  password: string;
+}
+
+export function api(language: Language) {
+  const of = (session: Session) => {
+    const name = encodeURIComponent(session.agent ?? "");
+    return `/enterprises/${encodeURIComponent(session.enterprise)}/agents/${name}`;
+  };
+  return {
+    who: () => ask<Session>(language, "GET", "/session"),
+    signIn: (typed: Typed) => ask<Session>(language, "POST", "/session", typed),
+    signOut: (session: Session) => ask<void>(language, "DELETE", "/session", undefined, session.token),
+    changePassword: (session: Session, old: string, fresh: string) =>
+      ask<void>(language, "PUT", "/session/password", { old, new: fresh }, session.token),
+    steer: (session: Session, wish: Wish) =>
+      ask<AgentNow>(language, "PUT", `${of(session)}/state`, wish, session.token),
+    phone: (session: Session) =>
+      ask<LentPhone>(language, "POST", `${of(session)}/phone`, undefined, session.token),
+    events: (session: Session) => new EventSource(`/api/v1${of(session)}/events`),
+  };
+}
