@@ -170,6 +170,7 @@ fn staff(strategy: Strategy) -> Staff {
         wait_told: None,
         music: None,
         answer: true,
+        say_agent: Default::default(),
     };
     Staff { version: 1, agents: (0..AGENTS).map(agent).collect(), queues: (0..QUEUES).map(queue).collect() }
 }

@@ -88,6 +88,8 @@ fn answered_call(started_at: Wall) -> CallRecord {
         queue: String::new(),
         wait_ms: 0,
         offers: 0,
+        transfers: 0,
+        hold_ms: 0,
         agent: String::new(),
         recording_cut: false,
         quality: None,

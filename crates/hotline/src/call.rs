@@ -21,6 +21,9 @@ pub use asking::Key;
 pub use case::{Looked, Mismatch, flow_path};
 pub use explain::{Answers, explain};
 pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
+pub use holding::{HOLD_MUSIC, HeldBy};
+pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
+pub use transferring::Moved;
 pub use waiting::Unqueued;
 
 mod asking;
@@ -29,15 +32,20 @@ mod dialling;
 mod ending;
 mod explain;
 mod fact;
+mod holding;
 mod menu;
 mod meter;
+mod ordering;
+mod serving;
 mod talking;
+mod transferring;
 mod waiting;
 
 use asking::Asking;
 use dialling::Dialling;
 use menu::Flowing;
 use meter::Meter;
+use transferring::Transfer;
 use waiting::Queued;
 
 /// A prompt that does not end by itself is cut after this long.
@@ -177,6 +185,10 @@ pub enum Event {
     Timeout,
     /// The floor of its enterprise tells a call that waits.
     Queue(Told),
+    /// The far end of an outgoing leg puts us on hold, or comes back.
+    Held { leg: LegNo, on: bool },
+    /// Somebody orders something about the talk.
+    Ordered(Box<Ordered>),
 }
 
 /// What a call wants done.
@@ -207,6 +219,14 @@ pub enum Action {
     CloseMedia,
     /// The log is complete.
     Finish,
+    /// Part the caller from whom it is joined with; both legs stay.
+    Unbridge,
+    /// Join two outgoing legs; the caller hears neither.
+    BridgeLegs { a: LegNo, b: LegNo },
+    /// From now on this leg is the right channel of the call's recording; nobody without one.
+    RecordWith { leg: Option<LegNo> },
+    /// Close one leg's media: the leg is over, the call goes on.
+    CloseLeg { leg: LegNo },
 }
 
 /// What is played.
@@ -272,6 +292,10 @@ enum State {
     Over,
     /// In a queue, with music.
     Waiting,
+    /// The talk goes to somebody else, or comes back.
+    Transferring(Box<Transfer>),
+    /// The caller hears the number of the agent who answered.
+    Greeting { leg: LegNo, play: u32 },
 }
 
 /// What is known of an outgoing leg.
@@ -302,6 +326,8 @@ struct Leg {
     trunk: Option<Arc<str>>,
     /// When its 200 came, if it was joined or is about to be.
     answered: Option<Mono>,
+    /// Whether its far end has us on hold.
+    holds: bool,
 }
 
 /// One call.
@@ -339,6 +365,8 @@ pub struct Call {
     actions: VecDeque<Action>,
     /// Its way through queues, if there was one.
     queued: Option<Box<Queued>>,
+    /// Who has the caller on hold, while music plays.
+    parked: Option<HeldBy>,
 }
 
 impl Call {
@@ -372,6 +400,7 @@ impl Call {
             timers: Vec::new(),
             actions: VecDeque::new(),
             queued: None,
+            parked: None,
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
         if let Some(early_ms_max) = arrival.early.ms_max {
@@ -471,6 +500,10 @@ impl Call {
             Event::NoCapacity => self.end_or_refuse(Cause::NoCapacity, desk, now),
             Event::AnswerLost => self.answer_lost(desk, now),
             Event::Stopped => self.end_or_refuse(Cause::NodeStopped, desk, now),
+            Event::Held { leg, on } if leg != CALLER => {
+                self.leg_mut(leg).holds = on;
+                self.take(Event::Held { leg, on }, desk, now);
+            }
             other => self.take(other, desk, now),
         }
         self.finish_if_over(now);
@@ -487,6 +520,8 @@ impl Call {
             State::Ending => self.ending(event, desk, now),
             State::Over => {}
             State::Waiting => self.waiting(event, desk, now),
+            State::Transferring(transfer) => self.transferring(*transfer, event, desk, now),
+            State::Greeting { leg, play } => self.greeting(leg, play, event, desk, now),
         }
     }
 

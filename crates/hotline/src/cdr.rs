@@ -181,6 +181,12 @@ pub enum AttemptKind {
     ForwardBusy,
     /// A forward after no answer, counted (row R13).
     ForwardNoAnswer,
+    /// Whom an answered call is transferred to (row Q03).
+    Transfer,
+    /// Who is asked before a call is transferred (row Q03).
+    Consult,
+    /// Who transferred is rung again, since nobody took the call.
+    Return,
 }
 
 /// How one outgoing leg ended.
@@ -338,6 +344,12 @@ pub struct CallRecord {
     /// The number of the agent who answered, empty if none.
     #[serde(default)]
     pub agent: String,
+    /// How often it was sent on after it had been answered (row Q03).
+    #[serde(default)]
+    pub transfers: u16,
+    /// Milliseconds that the caller was on hold, with music.
+    #[serde(default)]
+    pub hold_ms: u64,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

@@ -27,7 +27,7 @@ pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, FLOW_SHAPES, Fault, Field, Key, Language, Named, Problem,
     SHAPES, Shape, Tree, Value, Wanted, read, read_flow,
 };
-pub use staff::{Agent, Announce, Needs, Queue, staff};
+pub use staff::{Agent, Announce, Needs, Queue, SayAgent, staff};
 pub use write::{to_yaml, write, write_flow};
 
 mod alarm;

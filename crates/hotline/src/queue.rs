@@ -16,6 +16,7 @@ pub use expect::Place;
 pub use rules::{AgentRules, Member, Need, QueueRules, STEPS_MAX, Staff, States, Step, WaitTold};
 
 mod choose;
+mod direct;
 mod expect;
 mod kept;
 mod rules;
@@ -40,7 +41,10 @@ pub struct Floor {
     queues: Vec<Queue>,
     by_name: BTreeMap<Arc<str>, QueueNo>,
     callers: BTreeMap<CallId, Caller>,
-    talks: BTreeMap<CallId, (AgentNo, QueueNo)>,
+    /// Who talks in which call, by the rules of which queue: a transfer has two at once.
+    talks: BTreeMap<(CallId, AgentNo), Option<QueueNo>>,
+    /// Agents whose phones ring for a call that waits in no queue.
+    rung: BTreeMap<AgentNo, CallId>,
     due: BTreeSet<(Mono, Due)>,
     told: VecDeque<(CallId, Told)>,
     kept: Kept,
@@ -401,7 +405,7 @@ impl Floor {
             self.due.remove(&(at, Due::Relax(call)));
         }
         self.told.retain(|(of, _)| *of != call);
-        self.talks.insert(call, (agent, caller.queue));
+        self.talks.insert((call, agent), Some(caller.queue));
         self.posts[usize::from(agent)].agent.answer(call, now);
         for other in caller.offered.into_iter().filter(|other| *other != agent) {
             self.withdraw(other, now);
@@ -412,13 +416,8 @@ impl Floor {
 
     /// The talk of a call is over; the agent who had it.
     pub fn over(&mut self, call: CallId, now: Now) -> Option<AgentNo> {
-        self.catch_up(now);
-        let (agent, queue) = self.talks.remove(&call)?;
-        let queue = &mut self.queues[usize::from(queue)];
-        let post = &mut self.posts[usize::from(agent)];
-        queue.pace.served(now.mono.since_ms(post.agent.since()), &queue.rules.wrap_up);
-        post.agent.hang_up(queue.rules.wrap_up, now);
-        self.agent_changed(agent, now);
+        let (_, agent) = *self.talks.range((call, 0)..=(call, AgentNo::MAX)).next()?.0;
+        self.over_of(call, agent, now);
         Some(agent)
     }
 
@@ -603,7 +602,7 @@ impl Floor {
     /// Whether nobody is logged in and nobody waits: the floor may be forgotten and made anew.
     pub fn is_idle(&self) -> bool {
         let off = |post: &Post| post.agent.state() == State::Off;
-        self.callers.is_empty() && self.talks.is_empty() && self.posts.iter().all(off)
+        self.callers.is_empty() && self.talks.is_empty() && self.rung.is_empty() && self.posts.iter().all(off)
     }
 
     /// Whether all that must hold does; the simulator asks after each step.
@@ -635,7 +634,8 @@ impl Floor {
     fn check_call_of(&self, agent: AgentNo) -> Result<(), String> {
         let post = &self.posts[usize::from(agent)];
         let offers = self.callers.values().filter(|caller| caller.offered.contains(&agent)).count();
-        let talks = self.talks.values().filter(|(of, _)| *of == agent).count();
+        let offers = offers + usize::from(self.rung.contains_key(&agent));
+        let talks = self.talks.keys().filter(|(_, of)| *of == agent).count();
         let wanted = match post.agent.state() {
             State::Ringing => (1, 0),
             State::Talking => (0, 1),

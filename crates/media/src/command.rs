@@ -277,6 +277,14 @@ pub enum Command {
         /// Either leg.
         leg: LegId,
     },
+    /// A leg hears the sum of others of its shard, in place of what is bridged to it; of none, the bridge again. What a leg hears
+    /// is said for it alone: nobody else hears more by it. Keys are not passed in a sum.
+    Mix {
+        /// The listener.
+        leg: LegId,
+        /// Whom it hears.
+        hears: Box<[LegId]>,
+    },
     /// While on, silence of the leg is no event.
     Hold {
         /// The leg.
@@ -312,6 +320,14 @@ pub enum Command {
         left: LegId,
         /// The right channel: the agent.
         right: LegId,
+    },
+    /// Gives the right channel of the call's recording to another leg, or to nobody for a while. A call that is not being
+    /// recorded stays so.
+    RecordRight {
+        /// The call.
+        call: CallId,
+        /// Who is heard there from now on.
+        right: Option<LegId>,
     },
     /// Ends the call's recording; its file follows with [`Event::RecordingReady`].
     StopRecord {

@@ -264,13 +264,14 @@ impl Engine {
             | Command::PlayAll { leg: id, .. }
             | Command::StopPlay { leg: id }
             | Command::Unbridge { leg: id }
+            | Command::Mix { leg: id, .. }
             | Command::Hold { leg: id, .. }
             | Command::SendKey { leg: id, .. }
             | Command::ListenTones { leg: id, .. }
             | Command::Close { leg: id } => leg(id),
             Command::Bridge { a, b } => both(a, b),
             Command::Record { left, right, .. } => both(left, right),
-            Command::StopRecord { call } => {
+            Command::RecordRight { call, .. } | Command::StopRecord { call } => {
                 self.calls.get(call).map(|&(shard, _)| shard).ok_or(SendError::Unknown)
             }
         }

@@ -10,6 +10,7 @@ use crate::dtmf::{KeyListener, KeyReceiver};
 use crate::g711::Law;
 use crate::keys::KeySender;
 use crate::latch::Latch;
+use crate::mixer::{Mix, Voice};
 use crate::prompt::Prompt;
 use crate::quality::Reception;
 use crate::rtcp::{self, Block, SentReport};
@@ -79,6 +80,10 @@ pub(crate) struct Leg {
     pub reports: Reports,
     /// Encryption of both directions, if agreed.
     pub secure: Option<Box<Secure>>,
+    /// What the peer says, as samples, where somebody hears it in a sum.
+    pub voice: Option<Box<Voice>>,
+    /// Whom the peer hears in a sum, in place of a bridge.
+    pub mix: Option<Box<Mix>>,
 }
 
 /// A channel of a recording.
@@ -127,6 +132,8 @@ impl Leg {
             unauthentic: 0,
             skipped: 0,
             secure: None,
+            voice: None,
+            mix: None,
             reports: Reports { next_ms: now_ms, ..Reports::default() },
         }
     }

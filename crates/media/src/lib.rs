@@ -9,6 +9,7 @@ pub mod shard;
 mod keys;
 mod latch;
 mod leg;
+mod mixer;
 mod quality;
 pub mod recorder;
 pub mod rtcp;

@@ -27,6 +27,7 @@ use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES};
 
 mod coded;
+mod mixing;
 mod obey;
 mod reports;
 mod web;
@@ -397,6 +398,9 @@ impl Shard {
                     let samples = payload.iter().map(|&octet| law.decode(octet));
                     listener.hear(samples, |digit| events.push(Event::Digit { leg: id, digit }));
                 }
+                if let Some(voice) = leg.voice.as_deref_mut().filter(|_| order == Order::Newest) {
+                    voice.push(payload.iter().map(|&octet| law.decode(octet)));
+                }
                 if leg.tones.is_some() && order == Order::Newest {
                     let samples = payload.iter().map(|&octet| law.decode(octet));
                     self.events.extend(tone_heard(leg, packet.timestamp, samples, now.ms));
@@ -429,7 +433,8 @@ impl Shard {
         let slot = &mut self.ports[to as usize];
         let Some(leg) = slot.leg.as_deref_mut() else { return };
         let (None, Some(Peer { agreed, remote })) = (&leg.play, &leg.peer) else { return };
-        if leg.deaf || leg.pressing.is_some() {
+        // Who hears a sum hears nothing else.
+        if leg.deaf || leg.pressing.is_some() || leg.mix.is_some() {
             return;
         }
         let payload_type = match content {
@@ -514,6 +519,10 @@ impl Shard {
     fn play_one(&mut self, at: u32, turn: u64, now: Now, frame: &mut Frame) -> bool {
         let slot = &mut self.ports[at as usize];
         let Some(leg) = slot.leg.as_deref_mut() else { return false };
+        if leg.mix.is_some() && leg.play.is_none() && leg.pressing.is_none() {
+            return self.mix_turn(at, turn, now, frame);
+        }
+        let mixed = leg.mix.is_some();
         match leg.play_turn(turn, now.ms, frame) {
             Turn::Frame(len) => {
                 if let Some(peer) = leg.peer.as_ref().filter(|_| !leg.deaf) {
@@ -525,9 +534,9 @@ impl Shard {
             }
             Turn::Over(play) => {
                 self.events.push(Event::Played { leg: leg.id, play });
-                leg.pressing.is_some()
+                leg.pressing.is_some() || mixed
             }
-            Turn::Nothing => leg.play.is_some() || self.press_turn(at, now, frame),
+            Turn::Nothing => leg.play.is_some() || self.press_turn(at, now, frame) || mixed,
         }
     }
 

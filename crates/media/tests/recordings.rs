@@ -240,3 +240,39 @@ fn fault_f1_after_kill_9_the_recording_is_completed_from_its_segments() {
     let old = left.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name() == "00000000.seg"));
     assert_eq!(old.count(), 0, "the killed process's segment is removed");
 }
+
+/// A transfer: nobody is on the right while the agent asks a colleague, then the colleague is.
+#[test]
+fn q03_the_right_channel_follows_a_transfer() {
+    let dir = Dir::new("transfer");
+    let mut rig = Rig::start(recording_config(&dir.0));
+    let mut talk = Talk::start(&mut rig, 1);
+    talk.record(&mut rig, 1, 0x7A);
+    talk.frames(50);
+    rig.send(Command::RecordRight { call: CallId(1), right: None });
+    rig.settle(talk.caller.leg);
+    talk.frames(50);
+    let mut colleague = rig.phone(1, Law::Pcma, Some(EVENTS));
+    colleague.say_tone(1_320.0);
+    rig.send(Command::Bridge { a: talk.caller.leg, b: colleague.leg });
+    rig.send(Command::RecordRight { call: CallId(1), right: Some(colleague.leg) });
+    rig.close(&talk.agent);
+    talk.agent = colleague;
+    talk.frames(50);
+    rig.close(&talk.caller);
+    rig.close(&talk.agent);
+    let ready = wait_ready(&mut rig, 0x7A);
+    assert!(!ready.interrupted, "it ended with the last of its legs");
+    let file = std::fs::read(&ready.path).expect("the file is there");
+    let wav = Wav::parse(&file, usize::MAX).expect("a WAV file");
+    let windows = |channel: usize| wav.channels[channel].chunks_exact(800);
+    let count = |channel: usize, hz: f32| {
+        windows(channel).filter(|window| measure::tone(window, 8000, hz) > 6_000.0).count()
+    };
+    assert!(count(0, 440.0) >= 24, "the caller is heard throughout: {}", count(0, 440.0));
+    let (agent, colleague) = (count(1, 880.0), count(1, 1_320.0));
+    assert!((7..=11).contains(&agent), "the agent for one second: {agent}");
+    assert!((7..=11).contains(&colleague), "the colleague for one second: {colleague}");
+    let quiet = windows(1).filter(|window| window.iter().all(|sample| sample.abs() < 100)).count();
+    assert!(quiet >= 7, "what was asked is in no recording: {quiet}");
+}

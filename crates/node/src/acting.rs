@@ -65,6 +65,10 @@ impl Node {
             }
             Action::CloseMedia => self.close_media(id),
             Action::Finish => self.finish(id),
+            Action::Unbridge => self.tell_media(id, CALLER, |leg| media::Command::Unbridge { leg }),
+            Action::BridgeLegs { a, b } => self.bridge_legs(id, a, b),
+            Action::RecordWith { leg } => self.record_with(id, leg),
+            Action::CloseLeg { leg } => self.close_side(id, leg),
         }
     }
 
@@ -72,7 +76,7 @@ impl Node {
         self.slots.get(id)?.side(leg)?.sip
     }
 
-    fn media_leg_of(&self, id: SlotId, leg: LegNo) -> Option<media::MediaLeg> {
+    pub(crate) fn media_leg_of(&self, id: SlotId, leg: LegNo) -> Option<media::MediaLeg> {
         self.slots.get(id)?.side(leg)?.media.map(|(leg, _)| leg)
     }
 

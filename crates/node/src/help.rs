@@ -228,6 +228,7 @@ impl Node {
             Sip::Ended { .. } => {
                 self.helps.by_leg.remove(&leg);
             }
+            Sip::Referred { .. } => self.endpoint.refuse_refer(leg, 603, self.now.mono.0),
             // Words of an attempt that was left, and of what is over; nothing of it concerns anybody.
             Sip::Progress { .. }
             | Sip::Answered { .. }

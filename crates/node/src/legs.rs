@@ -107,6 +107,9 @@ impl Node {
             Sip::Info { leg, content_type, body } => {
                 self.on_leg(leg, |node, slot, number| node.key_by_info(slot, number, &content_type, &body))
             }
+            Sip::Referred { leg, .. } => self.on_leg(leg, |node, _, _| {
+                node.endpoint.refuse_refer(leg, 603, node.now.mono.0);
+            }),
             Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => self.on_leg(leg, |_, _, _| {}),
             Sip::ReinviteAnswered { leg, .. } | Sip::ReinviteFailed { leg, .. } => {
                 self.on_leg(leg, |_, _, _| {})
@@ -277,12 +280,14 @@ impl Node {
         let Some(slot) = self.slots.get_mut(id) else { return };
         let other = slot.other(number).and_then(|other| slot.side(other)).and_then(Side::voice);
         let Some(side) = slot.side_mut(number) else { return };
+        let held = side.theirs.as_ref().is_some_and(sip::sdp::Sdp::on_hold);
         let Some(renewed) = side.renew(sdp.as_deref(), other.as_ref(), leg.0) else {
             return self.endpoint.refuse_reinvite(leg, 488, now);
         };
         self.endpoint.accept_reinvite(leg, renewed.bytes, now);
         if renewed.connects {
             self.connect(id, number);
+            self.tell_hold(id, number, held);
         }
     }
 

@@ -23,6 +23,7 @@ mod listeners;
 mod people;
 mod slot;
 mod speaking;
+mod talks;
 mod trial;
 
 pub use books::{Account, MonthOf};
@@ -32,6 +33,7 @@ pub use help::HelpStep;
 pub use listeners::Listener;
 pub use node::{Config, Input, Node, Notice, Output, Totals};
 pub use people::{Change, Loaded};
+pub use talks::CallOrder;
 pub use trial::{
     Ender, NotDialled, RING_MS_MAX, Spoken, TALK_MS_MAX, TrialDated, TrialFault, TrialOrder, TrialReport,
     TrialStep,

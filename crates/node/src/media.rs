@@ -234,6 +234,10 @@ pub enum Command {
     Record { call: u128, recording: RecordingId, left: MediaLeg, right: MediaLeg },
     /// Give the port back; [`Event::Closed`] follows.
     Close { leg: MediaLeg },
+    /// End a relay; both legs stay.
+    Unbridge { leg: MediaLeg },
+    /// From now on this leg is the right channel of a call's recording; nobody without one.
+    RecordRight { call: u128, right: Option<MediaLeg> },
 }
 
 /// What media tells.

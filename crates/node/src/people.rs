@@ -15,6 +15,7 @@ use crate::directory::Entry;
 use crate::floors::AgentOrder;
 use crate::node::Node;
 use crate::phones::Lend;
+use crate::talks::CallOrder;
 
 /// A committed change.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub enum Change {
     Regions(Arc<RegionTable>),
     /// A page may register as a phone, for a while (row Q22).
     Lend(Box<Lend>),
+    /// Somebody orders something about a talk (row Q03).
+    Talk(Box<CallOrder>),
 }
 
 /// The answer to a request for a cold number or tenant.
@@ -93,6 +96,7 @@ impl Node {
             Change::Holidays(years) => self.take_holidays(years),
             Change::Regions(regions) => self.regions = regions,
             Change::Lend(lend) => self.phones.lend(*lend, self.now.mono),
+            Change::Talk(order) => self.obey_about_call(*order),
         }
     }
 }

@@ -441,6 +441,7 @@ impl Node {
                 }
             }
             Sip::Ended { .. } => _ = self.trials.by_leg.remove(&leg),
+            Sip::Referred { .. } => self.endpoint.refuse_refer(leg, 603, self.now.mono.0),
             // Words of what was given up, and of what is over.
             Sip::Progress { .. }
             | Sip::Answered { .. }

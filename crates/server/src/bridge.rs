@@ -195,6 +195,11 @@ impl Bridge {
                 self.tenants.remove(&LegId(leg.0));
                 media::Command::Close { leg: LegId(leg.0) }
             }
+            Command::Unbridge { leg } => media::Command::Unbridge { leg: LegId(leg.0) },
+            Command::RecordRight { call, right } => media::Command::RecordRight {
+                call: media::CallId(call),
+                right: right.map(|right| LegId(right.0)),
+            },
         })
     }
 

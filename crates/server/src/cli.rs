@@ -24,6 +24,7 @@ mod explain;
 mod far;
 mod flow;
 mod keep;
+mod live;
 mod phone;
 mod place;
 mod prompt;
@@ -140,6 +141,9 @@ enum Command {
     /// 队列：等待的来电和坐席状态 / queues: who waits, and agents by state
     #[command(subcommand)]
     Queue(agents::Queue),
+    /// 进行中的通话：列出、保持、转接、咨询 / calls that are up: list, hold, transfer, consult
+    #[command(subcommand)]
+    Live(live::Live),
     /// 忘记一个主叫：谁接听过、输错的密码、骚扰评分都不再记得 / forgets a caller: who answered, wrong passwords, nuisance score
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
@@ -223,6 +227,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Flow(words) => flow::run(context, &words),
         Command::Agent(words) => agents::agent(context, &words),
         Command::Queue(words) => agents::queue(context, &words),
+        Command::Live(words) => live::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),

@@ -42,6 +42,7 @@ pub mod recordings;
 pub mod refusal;
 pub mod regions;
 pub mod status;
+pub mod talks;
 pub mod trial;
 pub mod verify;
 
@@ -137,6 +138,8 @@ pub enum Request {
     AccountAdd(accounts::Add),
     Accounts(accounts::List),
     AccountMend(accounts::Mend),
+    LiveCalls(agents::Of),
+    Talk(talks::Talk),
     Status,
 }
 
@@ -242,6 +245,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::AccountAdd(asked) => told(accounts::add(desk, &asked).await),
         Request::Accounts(asked) => told(accounts::list(desk, &asked).await),
         Request::AccountMend(asked) => told(accounts::mend(desk, &asked).await),
+        Request::LiveCalls(asked) => told(live::calls(desk, &asked.tenant).await),
+        Request::Talk(asked) => told(talks::order(desk, &asked).await),
         Request::Status => told(status::status(desk).await),
     }
 }

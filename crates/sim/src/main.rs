@@ -61,6 +61,7 @@ fn add(total: &mut Summary, one: &Summary) {
     }
     total.invites += one.invites;
     total.records += one.records;
+    total.transfers += one.transfers;
     total.answered += one.answered;
     total.steps += one.steps;
     total.crashes += one.crashes;
@@ -68,7 +69,7 @@ fn add(total: &mut Summary, one: &Summary) {
 
 fn close(asked: &Asked, failed: u32, total: &Summary, cpu_s: f64, elapsed_s: f64) {
     let passed = asked.seeds.len() as u32 - failed;
-    let Summary { invites, records, answered, steps, crashes, .. } = total;
+    let Summary { invites, records, answered, transfers, steps, crashes, .. } = total;
     let a_minute = *invites as f64 * 60.0 / cpu_s;
     if asked.json {
         println!(
@@ -82,7 +83,7 @@ fn close(asked: &Asked, failed: u32, total: &Summary, cpu_s: f64, elapsed_s: f64
     let causes: Vec<_> = causes.iter().map(|(cause, count)| format!("{count} {}", cause.code())).collect();
     println!("ended: {}", causes.join(", "));
     println!(
-        "{invites} calls, {answered} answered, {records} records, {crashes} deaths of the node, {steps} steps"
+        "{invites} calls, {answered} answered, {transfers} transfers, {records} records, {crashes} deaths of the node, {steps} steps"
     );
     println!("{elapsed_s:.1} s, {cpu_s:.1} s of CPU: {a_minute:.0} calls per minute of CPU");
     println!("{passed} passed, {failed} failed");

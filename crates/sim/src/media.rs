@@ -113,6 +113,12 @@ impl Media {
                 self.heard.push(Heard::Record);
             }
             Command::Close { leg } => self.close(leg, lag_ms),
+            Command::Unbridge { leg } => self.with(leg, "parting", |open| open.bridged = false),
+            Command::RecordRight { right, .. } => {
+                if let Some(right) = right {
+                    self.with(right, "record", |_| {});
+                }
+            }
         }
     }
 

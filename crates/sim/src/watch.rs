@@ -291,7 +291,12 @@ fn is_turned(order: &[Arc<str>], expected: &mut [Arc<str>]) -> bool {
 
 /// Who was tried until the next routing was next in the order, but for those passed over when their turn came.
 fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
-    let is_end = |fact: &Fact| matches!(fact, Fact::Routed { .. } | Fact::Finally { .. } | Fact::Walked(_));
+    let is_end = |fact: &Fact| {
+        matches!(
+            fact,
+            Fact::Routed { .. } | Fact::Finally { .. } | Fact::Walked(_) | Fact::TransferBegan { .. }
+        )
+    };
     let end = after.iter().position(|dated| is_end(&dated.fact));
     let (mut tried, mut passed): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for dated in &after[..end.unwrap_or(after.len())] {
@@ -313,10 +318,11 @@ fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
     Err(format!("{tried:?} were tried, the order was {order:?} (R05)"))
 }
 
-/// Row R27: one answers, and every other leg is given up.
+/// Row R27: one answers, and every other leg is given up; a further one answers by a transfer alone, or after one.
 fn check_one_answers(record: &CallRecord) -> Result<(), String> {
     let answered = record.legs.iter().filter(|leg| leg.outcome == LegOutcome::Answered).count();
-    if answered > 1 { Err(format!("{answered} legs answered (R27)")) } else { Ok(()) }
+    let most = if record.transfers == 0 { 1 } else { usize::MAX };
+    if answered > most { Err(format!("{answered} legs answered (R27)")) } else { Ok(()) }
 }
 
 fn counts_of(places: impl Iterator<Item = usize>, length: usize) -> Vec<usize> {

@@ -68,6 +68,8 @@ pub struct Summary {
     pub crashes: u32,
     pub fees: Money,
     pub causes: Vec<(hotline::cdr::Cause, u32)>,
+    /// Talks that were to go to somebody else.
+    pub transfers: u64,
 }
 
 /// What a world that did not hold left behind.
@@ -199,6 +201,8 @@ pub struct World {
     unturned: u32,
     /// What a scenario's people see, if this is one.
     words: Option<stage::Words>,
+    /// Chance of its own for orders about talks.
+    mover: Dice,
 }
 
 /// Lives a seed through.
@@ -276,6 +280,7 @@ impl World {
             asleep_until: 0,
             unturned: 0,
             words: None,
+            mover: Dice::new(seed ^ 0x7472_616e_7366_6572),
             dice,
         }
     }
@@ -410,6 +415,7 @@ impl World {
             steps: self.steps,
             crashes: self.life.number.saturating_sub(1),
             fees: self.store.records.values().flat_map(|s| &s.charges).map(|charge| charge.amount_e4).sum(),
+            transfers: self.store.records.values().map(|s| u64::from(s.record.transfers)).sum(),
             causes: self.watch.causes.iter().map(|(cause, count)| (*cause, *count)).collect(),
         }
     }

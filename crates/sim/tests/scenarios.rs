@@ -83,8 +83,11 @@ scenarios! {
     fault_f7_the_clock_jumps
     fault_f8_a_full_trunk_is_passed_over
     fault_f8_a_silent_trunk_is_passed_over
+    fault_f9_a_bye_crosses_a_transfer
     fault_f9_both_hang_up
+    fault_f9_both_of_a_consult_hang_up
     fault_f9_cancel_crosses_the_answer
+    fault_f9_cancel_crosses_the_answer_of_who_was_asked
     fault_f9_the_ack_is_lost
     fault_f9_two_forks_answer
     fault_f9_two_of_a_group_answer
@@ -105,6 +108,15 @@ scenarios! {
     n17_the_trunk_changes_in_mid_call
     q01_a_free_agent_has_the_call
     q02_full_empty_and_time_out_have_exits
+    q03_asked_and_not_transferred
+    q03_asked_before_transferred
+    q03_held_by_an_order
+    q03_no_queue_to_fall_back_to
+    q03_nobody_took_the_transfer
+    q03_q24_the_node_dies_in_a_consult
+    q03_sent_to_a_queue
+    q03_transferred_to_an_agent
+    q06_the_agents_number_is_told
     q10_states_have_reasons_and_add_up
     q11_after_work_is_forced_or_ends_early
     q16_a_caller_cut_off_keeps_the_place

@@ -13,7 +13,7 @@ use crate::hop::Hop;
 use crate::ids::hex;
 
 /// The methods a dialog of ours takes.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER";
 
 /// The extensions we understand.
 pub(crate) const SUPPORTED: &str = "timer, 100rel";
@@ -341,6 +341,7 @@ pub(crate) fn phrase(status: u16) -> &'static str {
         182 => "Queued",
         183 => "Session Progress",
         200 => "OK",
+        202 => "Accepted",
         302 => "Moved Temporarily",
         400 => "Bad Request",
         401 => "Unauthorized",

@@ -8,6 +8,7 @@
 mod ingress;
 mod inside;
 mod proving;
+mod referring;
 mod registering;
 mod reliable;
 mod session;

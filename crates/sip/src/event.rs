@@ -126,6 +126,13 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// The far end asks by REFER that the call goes elsewhere. Answer with `accept_refer` or `refuse_refer`.
+    Referred {
+        /// The leg.
+        leg: LegId,
+        /// Where to.
+        refer: Box<Referring>,
+    },
     /// Our INFO was answered.
     InfoDone {
         /// The leg.
@@ -199,6 +206,7 @@ impl Event {
             | Event::ReinviteFailed { leg, .. }
             | Event::SessionExpired { leg, .. }
             | Event::Info { leg, .. }
+            | Event::Referred { leg, .. }
             | Event::InfoDone { leg, .. }
             | Event::LateAnswer { leg }
             | Event::Ended { leg } => Some(*leg),
@@ -272,6 +280,17 @@ pub struct Arriving {
     pub claim: Option<Box<Claim>>,
     /// Whether the caller supports session timers.
     pub supports_timer: bool,
+}
+
+/// What a REFER asks for. Every text is hostile input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referring {
+    /// User of Refer-To, unescaped.
+    pub user: String,
+    /// Host of Refer-To.
+    pub host: String,
+    /// Whether a dialog is to be replaced (RFC 3891).
+    pub replaces: bool,
 }
 
 /// An arriving REGISTER. Every text is hostile input.

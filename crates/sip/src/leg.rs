@@ -164,6 +164,10 @@ pub(crate) struct Leg {
     pub(crate) reinvite_out: Option<u64>,
     /// Their re-INVITE or UPDATE that waits for our word.
     pub(crate) reinvite_in: Option<u64>,
+    /// Their REFER that waits for our word, with its CSeq.
+    pub(crate) refer_in: Option<(u64, u32)>,
+    /// The CSeq of their REFER that we took and have not told the end of.
+    pub(crate) referred: Option<u32>,
     /// What our next re-INVITE offers.
     pub(crate) reinvite_wanted: Option<Bytes>,
     /// Our BYE, held back until the ACK is there.
@@ -205,6 +209,8 @@ impl Leg {
             acked: Vec::new(),
             reinvite_out: None,
             reinvite_in: None,
+            refer_in: None,
+            referred: None,
             reinvite_wanted: None,
             bye_held: None,
             asked: Asked::default(),

@@ -23,5 +23,7 @@ pub use command::{Invite, LegId, Party, ProbeId, Reason, Refused, Register, Regi
 pub use config::{Config, Listener};
 pub use dialog::DialogState;
 pub use endpoint::Endpoint;
-pub use event::{Arriving, Counts, Event, Failure, FailureKind, Registering, Totals, Transmit, Wanted, Wish};
+pub use event::{
+    Arriving, Counts, Event, Failure, FailureKind, Referring, Registering, Totals, Transmit, Wanted, Wish,
+};
 pub use hop::{Hop, Transport};

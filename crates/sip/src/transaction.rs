@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     /// An UPDATE of the session timer.
     RefreshUpdate,
     Info,
+    /// NOTIFY of what comes of a REFER.
+    Notify,
     /// A REGISTER of ours.
     Register {
         registration: u64,
@@ -52,7 +54,8 @@ impl Purpose {
             | Purpose::Bye
             | Purpose::LoserBye
             | Purpose::Prack
-            | Purpose::Info => true,
+            | Purpose::Info
+            | Purpose::Notify => true,
             Purpose::Cancel | Purpose::Register { .. } | Purpose::Probe { .. } => false,
         }
     }

@@ -155,6 +155,7 @@ fn leg_of(event: &Event) -> Option<LegId> {
         | Event::ReinviteFailed { leg, .. }
         | Event::SessionExpired { leg, .. }
         | Event::Info { leg, .. }
+        | Event::Referred { leg, .. }
         | Event::InfoDone { leg, .. }
         | Event::LateAnswer { leg }
         | Event::Ended { leg } => Some(*leg),

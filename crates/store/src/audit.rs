@@ -52,6 +52,23 @@ pub(crate) async fn write_audit(
 }
 
 impl Store {
+    /// Notes what somebody did that changes no row of its own.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn note_deed(
+        &self,
+        tenant: &TenantId,
+        (action, subject): (&str, &str),
+        became: &str,
+        change: &Change,
+    ) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        write_audit(&mut transaction, tenant, change, action, subject, None, Some(became)).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// The changes of a tenant, the latest first, at most `limit`, older than number `before` if one is given.
     pub async fn audit(&self, tenant: &TenantId, before: Option<u64>, limit: u32) -> Result<Vec<Audited>> {
         let sql = "select tenant_id, audit_no, changed_at, changed_by, action, subject, was, became from audit where \

@@ -24,7 +24,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
-         priority, flow, flow_version, keys, queue, wait_ms, offers, agent)",
+         priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms)",
         "on conflict do nothing",
     )
 });
@@ -110,6 +110,8 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         record.wait_ms.into(),
         u32::from(record.offers).into(),
         record.agent.as_str().into(),
+        u32::from(record.transfers).into(),
+        record.hold_ms.into(),
     ]);
     values
 }
@@ -297,7 +299,8 @@ impl Store {
                    area_code, carrier, region_source, answered_by, destination, started_at, answered_at, \
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
-                   legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent \
+                   legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent, \
+                   transfers, hold_ms \
                    from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
@@ -373,6 +376,8 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         wait_ms: row.count("wait_ms")?,
         offers: row.count("offers")?,
         agent: row.text("agent")?,
+        transfers: row.count("transfers")?,
+        hold_ms: row.count("hold_ms")?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

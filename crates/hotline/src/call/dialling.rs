@@ -173,7 +173,13 @@ impl Call {
     }
 
     /// Nobody was found: the final treatment follows, once; after it, or without one, the call is refused (row R18).
-    fn found_nobody(&mut self, cause: Cause, last: Option<LegOutcome>, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn found_nobody(
+        &mut self,
+        cause: Cause,
+        last: Option<LegOutcome>,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) {
         let busy = matches!(last, Some(LegOutcome::Busy | LegOutcome::Rejected));
         if let Some(step) = self.unless_found(busy) {
             return self.walk(step, desk, now);
@@ -266,7 +272,7 @@ impl Call {
     }
 
     /// A place on a trunk that may show a number for this call.
-    fn take_trunk(&self, trunk: &str, desk: &mut Desk<'_>, now: Mono) -> Result<(), Pass> {
+    pub(super) fn take_trunk(&self, trunk: &str, desk: &mut Desk<'_>, now: Mono) -> Result<(), Pass> {
         let live = self.live().ok_or(Pass::NoDisplay)?;
         if let Some(row) = desk.trunks.named(trunk) {
             Display::on_trunk(&row.profile, &live).map_err(|_| Pass::NoDisplay)?;
@@ -310,6 +316,7 @@ impl Call {
             line: true,
             trunk: way.clone(),
             answered: None,
+            holds: false,
         });
         desk.tenant.take_line(&destination.number);
         let trunk = way.as_ref().and_then(|way| desk.trunks.named(way));
@@ -464,6 +471,7 @@ impl Call {
                 self.state = State::Waiting;
                 return self.offer_rang_out(leg, desk, now);
             }
+            State::Transferring(transfer) => return self.transfer_rang_out(*transfer, leg, desk, now),
             other => return self.state = other,
         };
         if !dialling.tries(leg) {
@@ -547,6 +555,18 @@ impl Call {
 
     /// The target's 200: our own 200 follows in the same turn, whatever happens after it.
     pub(super) fn target_answered(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        self.note_answer(leg, desk, now);
+        self.actions.push_back(super::Action::StopPlay { leg: super::CALLER });
+        self.answer_caller(desk, now);
+        if !self.has_talked() {
+            // The sale's zone is that of who answered first, whoever the call goes to later.
+            self.zone_is_known(leg, desk, now);
+        }
+        self.meet(leg, desk, now);
+    }
+
+    /// A leg's 200, and what is remembered of it.
+    pub(super) fn note_answer(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.disarm(Timer::Ring(leg));
         self.leg_mut(leg).state = LegState::Answered;
         self.leg_mut(leg).answered = Some(now);
@@ -557,14 +577,6 @@ impl Call {
             let used = desk.tenant.phone_answered(&phone, at);
             let turn = desk.tenant.next_turn();
             self.note(Fact::PhoneUsed { phone, used, turn }, now);
-        }
-        self.actions.push_back(super::Action::StopPlay { leg: super::CALLER });
-        self.answer_caller(desk, now);
-        self.zone_is_known(leg, desk, now);
-        match self.hotline.recording_notice.clone() {
-            Some(_) if self.flowing.is_noticed => self.join_recorded(leg, desk, now),
-            Some(notice) => self.give_notice(leg, notice.as_str().into(), now),
-            None => self.join(leg, desk, now),
         }
     }
 

@@ -60,7 +60,9 @@ impl Call {
             | Event::AnswerLost
             | Event::Stopped
             | Event::Timeout
-            | Event::Queue(_) => {}
+            | Event::Queue(_)
+            | Event::Held { .. }
+            | Event::Ordered(_) => {}
         }
     }
 

@@ -92,7 +92,11 @@ impl World<'_> {
             | Action::AnswerCaller
             | Action::RejectCaller { .. }
             | Action::Record { .. }
-            | Action::Finish => {}
+            | Action::Finish
+            | Action::Unbridge
+            | Action::BridgeLegs { .. }
+            | Action::RecordWith { .. }
+            | Action::CloseLeg { .. } => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! The log of a call: dated facts, in the order they became true. The record is a fold of it; the journal keeps it;
 //! `explain` prints it; the simulator asserts on it.
 
-use super::Unqueued;
+use super::{HeldBy, Moved, NotObeyed, Target, Unqueued};
 use crate::agent::Refusal;
 use crate::queue::NoPlace;
 use std::sync::Arc;
@@ -183,6 +183,22 @@ pub enum Fact {
     Unqueued { queue: Arc<str>, why: Unqueued, waited_ms: u64 },
     /// What is kept of an agent over a restart.
     AgentKept { agent: Arc<str>, value: String, turn: u64 },
+    /// The caller is on hold with music; this leg talked to it.
+    HoldBegan { leg: LegNo, by: HeldBy },
+    /// The music is over.
+    HoldEnded,
+    /// Who talked sends the caller to somebody else; `by` is whose order it was, `phone` for the phone's own REFER.
+    TransferBegan { from: LegNo, to: Target, attended: bool, by: Arc<str> },
+    /// The talk was not moved: it goes on as it was.
+    TransferRefused { to: Target, why: NotObeyed, by: Arc<str> },
+    /// Who transfers talks with who was asked, while the caller waits.
+    Consulted { leg: LegNo },
+    /// Who transfers talks with this leg now: the caller's, or that of who was asked.
+    Swapped { to: LegNo },
+    /// What came of a transfer.
+    TransferOver { how: Moved },
+    /// The caller hears the number of the agent who answered (row Q06).
+    AgentTold { agent: Arc<str> },
 }
 
 /// An attempt to reach a bound number.

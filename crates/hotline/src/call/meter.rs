@@ -218,7 +218,9 @@ impl Call {
         if let State::Talking { leg } = self.state {
             self.note(Fact::Warned, now);
             self.play(leg, Sound::Warning, false);
-            self.play(CALLER, Sound::Warning, false);
+            if self.parked.is_none() {
+                self.play(CALLER, Sound::Warning, false);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::serving::Serving;
 use super::{Action, CALLER, Call, Desk, Dialled, Event, Fact, Key, LegNo, LegState, Sound, State, Timer};
 use crate::agent::Refusal;
 use crate::cdr::{AttemptKind, Cause, LegOutcome};
@@ -29,8 +30,12 @@ pub(super) struct Queued {
     waits: Option<Waiting>,
     /// The queues it waited in, with when it began to (row I16).
     before: Vec<(Arc<str>, Mono)>,
-    /// The agent who answered.
-    served_by: Option<Arc<str>>,
+    /// Its agents: who talks in it, and whom a transfer rings.
+    pub(super) serving: Vec<Serving>,
+    /// The queue it joined last, with its ways out and the step that led there.
+    pub(super) last: Option<(Arc<str>, QueueExits, StepNo)>,
+    /// The music of that queue, where it has its own.
+    pub(super) music: Option<Arc<str>>,
     /// Why a queue sent it on, for a flow that ends behind it.
     sent_on: Option<Cause>,
 }
@@ -71,7 +76,7 @@ pub enum Unqueued {
 }
 
 impl Call {
-    fn both(&self, now: Mono) -> Now {
+    pub(super) fn both(&self, now: Mono) -> Now {
         Now { mono: now, wall: self.wall(now) }
     }
 
@@ -116,9 +121,11 @@ impl Call {
             queued.before.push((queue.clone(), now - joined.credited_ms));
         }
         let has_keys = !exits.keys.is_empty();
+        queued.last = Some((queue.clone(), exits.clone(), step));
         let step = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
         let waits = Waiting { queue: queue.clone(), exits, step, since: now, offers: Vec::new(), play: None };
         queued.waits = Some(waits);
+        queued.music = rules.as_ref().and_then(|rules| rules.music.clone());
         self.state = State::Waiting;
         let (position, credited_ms) = (joined.position, joined.credited_ms);
         self.note(Fact::Queued { queue, position, credited_ms }, now);
@@ -257,6 +264,7 @@ impl Call {
             line: true,
             trunk: None,
             answered: None,
+            holds: false,
         });
         desk.tenant.take_line(&phone);
         let dialled = Dialled {
@@ -308,7 +316,7 @@ impl Call {
     }
 
     /// What is kept of an agent over a restart.
-    fn keep_agent(&mut self, number: &Arc<str>, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn keep_agent(&mut self, number: &Arc<str>, desk: &mut Desk<'_>, now: Mono) {
         let both = self.both(now);
         let Some(value) = desk.tenant.floor_mut().written(number, both) else { return };
         let turn = desk.tenant.next_turn();
@@ -330,7 +338,7 @@ impl Call {
         }
         self.unqueued(&waits, Unqueued::Answered, now);
         if let Some(queued) = &mut self.queued {
-            queued.served_by = Some(number);
+            queued.serving.push(Serving::talking(leg, agent, number));
         }
         self.target_answered(leg, desk, now);
     }
@@ -391,16 +399,11 @@ impl Call {
     pub(super) fn leave_floor(&mut self, desk: &mut Desk<'_>, now: Mono) {
         let both = self.both(now);
         let Some(queued) = &mut self.queued else { return };
-        let (waits, served_by) = (queued.waits.take(), queued.served_by.take());
-        let floor = desk.tenant.floor_mut();
-        if let Some(waits) = waits {
-            floor.leave(self.id, Left::Gone, both);
+        if let Some(waits) = queued.waits.take() {
+            desk.tenant.floor_mut().leave(self.id, Left::Gone, both);
             self.unqueued(&waits, Unqueued::Gone, now);
         }
-        if let Some(number) = served_by {
-            desk.tenant.floor_mut().over(self.id, both);
-            self.keep_agent(&number, desk, now);
-        }
+        self.agents_leave(desk, now);
     }
 
     /// It is time to say how long the wait may be (row Q21).

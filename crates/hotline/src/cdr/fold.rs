@@ -44,6 +44,8 @@ struct Folding<'a> {
     ended: bool,
     /// Since when it waits in a queue.
     waits: Option<Mono>,
+    /// Since when it is on hold.
+    held: Option<Mono>,
     /// The agent that each leg rings, of those that ring one.
     agents: Vec<(LegNo, &'a str)>,
 }
@@ -82,6 +84,8 @@ impl<'a> Folding<'a> {
             wait_ms: 0,
             offers: 0,
             agent: String::new(),
+            transfers: 0,
+            hold_ms: 0,
             recording: None,
             recording_cut: false,
             quality: None,
@@ -100,6 +104,7 @@ impl<'a> Folding<'a> {
             leg_answers: Vec::new(),
             ended: false,
             waits: None,
+            held: None,
             agents: Vec::new(),
         }
     }
@@ -157,6 +162,9 @@ impl<'a> Folding<'a> {
                 self.waits = None;
                 self.record.wait_ms += waited_ms;
             }
+            Fact::HoldBegan { .. } => self.held = Some(at),
+            Fact::HoldEnded => self.hold_ended(at),
+            Fact::TransferBegan { .. } => self.record.transfers += 1,
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)
             | Fact::Barred { .. }
@@ -189,7 +197,12 @@ impl<'a> Folding<'a> {
             | Fact::OfferOver { .. }
             | Fact::Relaxed { .. }
             | Fact::PlaceTold { .. }
-            | Fact::AgentKept { .. } => {}
+            | Fact::AgentKept { .. }
+            | Fact::TransferRefused { .. }
+            | Fact::Consulted { .. }
+            | Fact::Swapped { .. }
+            | Fact::TransferOver { .. }
+            | Fact::AgentTold { .. } => {}
         }
     }
 
@@ -199,12 +212,10 @@ impl<'a> Folding<'a> {
 
     fn dialled(&mut self, dialled: &'a Dialled, at: Mono) {
         let invited_at = self.wall(at);
-        if dialled.kind != AttemptKind::Target {
+        if is_forward(dialled.kind) {
             // Several trunks may be tried for one forward: it is counted once.
-            let again = self.record.legs.last().is_some_and(|leg| {
-                leg.kind != AttemptKind::Target && leg.destination == *dialled.destination
-            });
-            self.record.forwards += u8::from(!again);
+            let again = |leg: &LegRecord| is_forward(leg.kind) && leg.destination == *dialled.destination;
+            self.record.forwards += u8::from(!self.record.legs.last().is_some_and(again));
         }
         self.areas.push(&dialled.area_code);
         self.leg_answers.push(None);
@@ -253,11 +264,16 @@ impl<'a> Folding<'a> {
         if let Some(slot) = self.leg_answers.get_mut(usize::from(number).wrapping_sub(1)) {
             *slot = Some(at);
         }
-        let area = self.areas.get(usize::from(number).wrapping_sub(1)).copied().unwrap_or_default();
-        self.zone = zone_of(&self.arrived.region.area_code, area);
         let Some(leg) = self.leg(number) else { return };
         (leg.outcome, leg.status, leg.answered_at, leg.ended_at) =
             (LegOutcome::Answered, 200, Some(wall), wall);
+        if self.joined.is_some() {
+            // A transfer: whose call it is, and what it costs, was said by who answered it.
+            return;
+        }
+        let area = self.areas.get(usize::from(number).wrapping_sub(1)).copied().unwrap_or_default();
+        self.zone = zone_of(&self.arrived.region.area_code, area);
+        let Some(leg) = self.leg(number) else { return };
         let (dialled, destination) = (leg.dialled.clone(), leg.destination.clone());
         (self.record.answered_by, self.record.destination) = (dialled, destination);
         let agent = self.agents.iter().find(|(known, _)| *known == number);
@@ -281,8 +297,14 @@ impl<'a> Folding<'a> {
     }
 
     fn joined(&mut self, at: Mono) {
-        self.joined = Some(at);
-        self.record.joined_at = Some(self.wall(at));
+        if self.joined.is_none() {
+            self.joined = Some(at);
+            self.record.joined_at = Some(self.wall(at));
+        }
+    }
+
+    fn hold_ended(&mut self, at: Mono) {
+        self.record.hold_ms += self.held.take().map_or(0, |since| at.since_ms(since));
     }
 
     fn hung_up(&mut self, cause: Cause, by: Party, until: Mono) {
@@ -301,6 +323,7 @@ impl<'a> Folding<'a> {
         (self.record.talk_ms, self.record.sale_ms) = (talk_ms, charged_ms);
         // Its node died while it waited: it did so to the end.
         self.record.wait_ms += span(self.waits);
+        self.record.hold_ms += span(self.held);
         self.record.ended_at = self.wall(self.until);
         self.record.status = status(&self.record);
         Folded {
@@ -309,6 +332,14 @@ impl<'a> Folding<'a> {
             zone: self.zone,
             admission: self.admission,
         }
+    }
+}
+
+/// Whether an attempt counts as a forward (row R14).
+fn is_forward(kind: AttemptKind) -> bool {
+    match kind {
+        AttemptKind::ForwardBusy | AttemptKind::ForwardNoAnswer => true,
+        AttemptKind::Target | AttemptKind::Transfer | AttemptKind::Consult | AttemptKind::Return => false,
     }
 }
 

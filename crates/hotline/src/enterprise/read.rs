@@ -29,7 +29,7 @@ pub(super) use hours::DAYS;
 pub(super) use numbers::{
     KINDS, LINES, MEMORY_HOURS, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,
 };
-pub(super) use queues::{STATES, WRAP_UPS, WrapUpMode, usual_announce};
+pub(super) use queues::{SAY_AGENT, STATES, WRAP_UPS, WrapUpMode, usual_announce};
 pub(super) use rules::MODES;
 
 use std::collections::BTreeMap;

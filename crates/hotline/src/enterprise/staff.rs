@@ -58,6 +58,22 @@ pub struct Queue {
     pub music: Option<String>,
     /// Whether our 200 goes out before the music.
     pub answer: bool,
+    /// Who hears the number of the agent who answers (row Q06).
+    #[serde(default)]
+    pub say_agent: SayAgent,
+}
+
+/// Who hears the number of the agent who answers, before they talk (row Q06).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SayAgent {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The caller; the agent waits meanwhile.
+    Caller,
+    /// The caller and the agent.
+    Both,
 }
 
 /// What is asked of agents for a part of the wait.
@@ -100,6 +116,7 @@ impl Queue {
             announce: None,
             music: None,
             answer: true,
+            say_agent: SayAgent::Nobody,
         }
     }
 }
@@ -166,6 +183,7 @@ fn rules(written: &Queue) -> QueueRules {
         wait_told: written.announce.map(told),
         music: written.music.as_deref().map(Arc::from),
         answer: written.answer,
+        say_agent: written.say_agent,
     }
 }
 

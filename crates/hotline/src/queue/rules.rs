@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{State, WrapUp};
-use crate::enterprise::Strategy;
+use crate::enterprise::{SayAgent, Strategy};
 
 /// Agents and queues of one enterprise at one version of its document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,8 @@ pub struct QueueRules {
     pub music: Option<Arc<str>>,
     /// Whether our 200 goes out before the music; else it is early media, uncharged.
     pub answer: bool,
+    /// Who hears the number of the agent who answers (row Q06).
+    pub say_agent: SayAgent,
 }
 
 /// An agent's membership.

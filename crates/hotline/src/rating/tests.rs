@@ -104,6 +104,8 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         queue: String::new(),
         wait_ms: 0,
         offers: 0,
+        transfers: 0,
+        hold_ms: 0,
         agent: String::new(),
         recording_cut: false,
         quality: None,

@@ -109,6 +109,7 @@ pub fn rules(strategy: Strategy, weights: &[u8]) -> QueueRules {
         wait_told: None,
         music: None,
         answer: true,
+        say_agent: Default::default(),
     }
 }
 

@@ -160,6 +160,21 @@ impl Tap {
         Ok(())
     }
 
+    /// The ports of a recording's legs, left and right.
+    pub fn ports_of(&self, slot: u32) -> [u32; 2] {
+        self.live.get(slot as usize).and_then(Option::as_ref).map_or([0; 2], |live| live.ports)
+    }
+
+    /// Another leg is the right channel, or none; `legs` of them are heard now. A recording that hears nobody ends.
+    pub fn set_right(&mut self, slot: u32, port: Option<u32>, legs: u8, now_ms: u64) {
+        let Some(live) = self.live.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        live.legs = legs;
+        live.ports[1] = port.unwrap_or(live.ports[0]);
+        if legs == 0 {
+            self.end(slot, now_ms);
+        }
+    }
+
     /// One of the two legs closed; with the second the recording ends.
     pub fn leg_closed(&mut self, slot: u32, now_ms: u64) {
         let Some(live) = self.live.get_mut(slot as usize).and_then(Option::as_mut) else { return };

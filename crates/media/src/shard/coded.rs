@@ -25,7 +25,8 @@ impl Shard {
     pub(super) fn accept_coded(&mut self, n: usize, packet: Packet, codec: Codec, order: Order, now: Now) {
         let at = self.inbox[n].port;
         let Some(leg) = self.ports[at as usize].leg.as_deref_mut() else { return };
-        let listened = leg.listener.is_some() || leg.tap.is_some() || leg.tones.is_some();
+        let listened =
+            leg.listener.is_some() || leg.tap.is_some() || leg.tones.is_some() || leg.voice.is_some();
         let to = leg.bridge;
         let wanted = to
             .and_then(|to| self.ports[to as usize].leg.as_deref())
@@ -61,6 +62,9 @@ impl Shard {
         let narrow = leg.narrow_timestamp(packet.timestamp, codec.clock_hz());
         let samples = &self.linear[..count];
         let mut heard = None;
+        if let Some(voice) = &mut leg.voice {
+            voice.push(samples.iter().copied());
+        }
         if let Some(listener) = &mut leg.listener {
             listener.hear(samples.iter().copied(), |digit| heard = Some(digit));
         }
@@ -92,6 +96,9 @@ impl Shard {
         let slot = &mut self.ports[to as usize];
         let Some(leg) = slot.leg.as_deref_mut() else { return };
         let (None, None, false, Some(peer)) = (&leg.play, &leg.pressing, leg.deaf, &leg.peer) else { return };
+        if leg.mix.is_some() {
+            return;
+        }
         let fits = leg.coder.as_ref().is_some_and(|coder| coder.codec() == peer.agreed.codec);
         if !fits {
             leg.coder = Some(Box::new(Coder::new(peer.agreed.codec, peer.agreed.ptime_ms)));

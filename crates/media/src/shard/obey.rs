@@ -44,6 +44,8 @@ impl Shard {
             Command::Record { call, recording, left, right } => {
                 self.record(call, recording, left, right, now)
             }
+            Command::Mix { leg, hears } => self.mix(leg, &hears),
+            Command::RecordRight { call, right } => self.record_right(call, right, now),
             Command::StopRecord { call } => {
                 self.stop_record(call, now);
                 Ok(())
@@ -55,7 +57,7 @@ impl Shard {
         }
     }
 
-    fn port_of(&self, leg: LegId) -> Result<u32, (LegId, Refusal)> {
+    pub(super) fn port_of(&self, leg: LegId) -> Result<u32, (LegId, Refusal)> {
         self.legs.get(&leg).copied().ok_or((leg, Refusal::LegUnknown))
     }
 
@@ -194,6 +196,26 @@ impl Shard {
         };
         self.leg_mut(left)?.tap = Some((slot, Channel::Left));
         self.leg_mut(right)?.tap = Some((slot, Channel::Right));
+        Ok(())
+    }
+
+    /// The right channel hears another leg, or nobody. The recording ends with the last leg that it hears.
+    fn record_right(&mut self, call: CallId, right: Option<LegId>, now: Now) -> Result<(), (LegId, Refusal)> {
+        let port = right.map(|right| self.port_of(right)).transpose()?;
+        let Some(slot) = self.tap.as_ref().and_then(|tap| tap.slot_of(call)) else { return Ok(()) };
+        let [left, before] = self.tap.as_ref().map_or([0; 2], |tap| tap.ports_of(slot));
+        let hears = |leg: Option<&Leg>, channel| leg.is_some_and(|leg| leg.tap == Some((slot, channel)));
+        if hears(self.ports[before as usize].leg.as_deref(), Channel::Right) {
+            self.untap([before; 2]);
+        }
+        if let Some(leg) = port.and_then(|at| self.ports[at as usize].leg.as_deref_mut()) {
+            leg.tap = Some((slot, Channel::Right));
+        }
+        let left = hears(self.ports[left as usize].leg.as_deref(), Channel::Left);
+        let legs = usize::from(left) + usize::from(port.is_some());
+        if let Some(tap) = &mut self.tap {
+            tap.set_right(slot, port, legs as u8, now.ms);
+        }
         Ok(())
     }
 

@@ -88,6 +88,7 @@ fn status(code: Code) -> StatusCode {
         | Code::AlreadyThere
         | Code::PromptState
         | Code::Held
+        | Code::TalkState
         | Code::CalendarVersion => StatusCode::CONFLICT,
         Code::InvalidDocument
         | Code::BindingLimit

@@ -1,6 +1,7 @@
 //! Facts of a call as sentences, and its SIP messages as a ladder. The same sentences tell a real call and a dry run.
 
 pub mod queue;
+mod talk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -258,6 +259,9 @@ impl Teller<'_> {
                     AttemptKind::Target => ("呼叫", "dial"),
                     AttemptKind::ForwardBusy => ("遇忙前转到", "forward after busy to"),
                     AttemptKind::ForwardNoAnswer => ("无应答前转到", "forward after no answer to"),
+                    AttemptKind::Transfer => ("转接到", "transfer to"),
+                    AttemptKind::Consult => ("咨询", "ask"),
+                    AttemptKind::Return => ("回呼", "ring again"),
                 };
                 let way = if dialled.trunk.is_empty() { "SIP" } else { &dialled.trunk };
                 self.pick(

@@ -20,6 +20,10 @@ pub enum LiveState {
     Ringing,
     /// Somebody answered: the recording notice, then the talk.
     Talking,
+    /// The caller is on hold with music.
+    OnHold,
+    /// The caller is on its way to somebody else, with music.
+    Moving,
     /// It is over but for the last word of its legs.
     Ending,
 }
@@ -54,10 +58,7 @@ pub struct LiveCall {
 /// # Errors
 /// Nobody serves, or the node does not answer.
 pub async fn calls(desk: &Desk, tenant: &TenantId) -> Outcome<Vec<LiveCall>> {
-    let live = desk
-        .live
-        .as_ref()
-        .ok_or_else(|| Refusal::new(Code::NoServer, "平台没有在运行", "no server is running"))?;
+    let live = desk.live.as_ref().ok_or_else(no_server)?;
     let tenant = tenant.clone();
     let look = move |node: &node::Node, _| -> Vec<LiveCall> {
         node.calls().filter_map(|call| seen(call, &tenant)).collect()
@@ -65,6 +66,11 @@ pub async fn calls(desk: &Desk, tenant: &TenantId) -> Outcome<Vec<LiveCall>> {
     let mut calls = live.ask(look).await?;
     calls.sort_by_key(|call| (call.began_at, call.call));
     Ok(calls)
+}
+
+/// What is asked of calls that are up while nobody serves.
+pub(super) fn no_server() -> Refusal {
+    Refusal::new(Code::NoServer, "平台没有在运行", "no server is running")
 }
 
 /// `广东深圳`; a municipality once.
@@ -98,24 +104,42 @@ fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
         began_at,
         since: began_at,
     };
-    let mut ringing: Vec<(LegNo, Arc<str>)> = Vec::new();
+    let mut legs: Vec<(LegNo, Arc<str>)> = Vec::new();
+    let mut moving = false;
+    let unless_moving = |moving, state| if moving { LiveState::Moving } else { state };
     for dated in call.log() {
         let fact = &dated.fact;
         let state = if let Fact::Dialled(one) = fact {
-            ringing.push((one.leg, one.destination.clone()));
-            LiveState::Ringing
-        } else if let Fact::LegFailed { leg: failed, .. } = fact {
-            ringing.retain(|(leg, _)| leg != failed);
-            if ringing.is_empty() { LiveState::InFlow } else { LiveState::Ringing }
+            legs.push((one.leg, one.destination.clone()));
+            unless_moving(moving, LiveState::Ringing)
+        } else if let Fact::LegFailed { leg: gone, .. } = fact {
+            legs.retain(|(leg, _)| leg != gone);
+            unless_moving(moving, if legs.is_empty() { LiveState::InFlow } else { LiveState::Ringing })
+        } else if let Fact::LegOver { leg: gone } = fact {
+            legs.retain(|(leg, _)| leg != gone);
+            live.state
         } else if let Fact::LegAnswered { leg: answered } = fact {
-            ringing.retain(|(leg, _)| leg == answered);
+            legs.retain(|(leg, _)| moving || leg == answered);
+            unless_moving(moving, LiveState::Talking)
+        } else if let Fact::HoldBegan { .. } = fact {
+            unless_moving(moving, LiveState::OnHold)
+        } else if let Fact::HoldEnded = fact {
+            unless_moving(moving, LiveState::Talking)
+        } else if let Fact::TransferBegan { .. } = fact {
+            moving = true;
+            LiveState::Moving
+        } else if let Fact::TransferOver { .. } = fact {
+            moving = false;
+            LiveState::InFlow
+        } else if let Fact::Joined { leg: joined } = fact {
+            legs.retain(|(leg, _)| leg == joined);
             LiveState::Talking
         } else if let Fact::HungUp { .. } = fact {
             LiveState::Ending
         } else {
             continue;
         };
-        live.destination = ringing.last().map(|(_, name)| name.to_string()).unwrap_or_default();
+        live.destination = legs.last().map(|(_, name)| name.to_string()).unwrap_or_default();
         if state != live.state {
             (live.state, live.since) = (state, wall(dated.at));
         }

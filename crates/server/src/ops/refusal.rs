@@ -81,6 +81,8 @@ pub enum Code {
     RecordingSealed,
     /// Something that is held by law.
     Held,
+    /// The call is not as far, or who is wanted is not free.
+    TalkState,
 }
 
 impl Code {
@@ -121,6 +123,7 @@ impl Code {
             | Code::PromptState
             | Code::AlreadyThere
             | Code::Held
+            | Code::TalkState
             | Code::Locked => 5,
         }
     }

@@ -9,8 +9,8 @@ use hotline::enterprise::{
     AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallerMemory, Condition,
     Crisis, CrisisThen, Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope,
     NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number, Password, Queue,
-    RegionBarring, RegionMode, Ringback, Rule, Secret, Share, ShareMode, Strategy, Then, UnknownRegion,
-    phone_user,
+    RegionBarring, RegionMode, Ringback, Rule, SayAgent, Secret, Share, ShareMode, Strategy, Then,
+    UnknownRegion, phone_user,
 };
 use hotline::queue::Order;
 use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown, Srtp};
@@ -557,6 +557,13 @@ fn queue(rest: &str) -> Option<Queue> {
             "leave_empty" => queue.leave_empty = value.split('+').map(state).collect::<Option<_>>()?,
             "needs" => queue.needs = value.split('+').map(needs).collect::<Option<_>>()?,
             "music" => queue.music = Some(value.to_owned()),
+            "say_agent" => {
+                queue.say_agent = match value {
+                    "caller" => SayAgent::Caller,
+                    "both" => SayAgent::Both,
+                    _ => return None,
+                }
+            }
             "announce" => {
                 let every_s = seconds_of(value)?;
                 queue.announce = Some(Announce { every_s, position_max: 50, minutes_max: 30 });

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::agent::Rest;
-use hotline::enterprise::compile;
+use hotline::call::{TalkOrder, Target};
+use hotline::enterprise::{Enterprise, compile};
 use hotline::queue::Order;
 use hotline::trunk::{Profile, Shown};
-use hotline::{Beijing, Money, PlanId, Wall};
+use hotline::{Beijing, CallId, Money, PlanId, TenantId, Wall};
 use node::directory::{Entry, Place};
 use node::{Change, Input, Node, TrunkConfig};
 
@@ -163,6 +164,8 @@ pub enum Deed {
     Die,
     /// An agent logs in, or does something else.
     Agent(usize, usize, bool),
+    /// Somebody orders something about a talk.
+    Order,
 }
 
 /// The provider's trunks: two that are sound, one that is flaky, one for calls in only. Each shows another number
@@ -191,6 +194,9 @@ pub fn trunks() -> Vec<TrunkConfig> {
     trunks[2].profile.show = Shown::Hotline;
     trunks
 }
+
+/// How often somebody orders something about a talk, on average.
+const ORDER_EVERY_MS: u64 = 4_000;
 
 impl World {
     /// Documents become rules, prepaid tenants pay in.
@@ -240,6 +246,10 @@ impl World {
             }
         }
         self.later(1_000, Due::Deed(Deed::Call));
+        for _ in 0..until / ORDER_EVERY_MS {
+            let ms = self.mover.within(10_000, until.max(10_001));
+            self.later(ms, Due::Deed(Deed::Order));
+        }
         for (place, (enterprise, _)) in self.enterprises.clone().iter().enumerate() {
             for at in 0..enterprise.agents.len() {
                 self.later(500, Due::Deed(Deed::Agent(place, at, true)));
@@ -312,6 +322,7 @@ impl World {
                 Ok(())
             }
             Deed::Agent(place, at, logs_in) => self.agent_does(place, at, logs_in),
+            Deed::Order => self.somebody_orders(),
             Deed::Sleep => {
                 self.asleep_until = self.clock + self.dice.around(700);
                 Ok(())
@@ -360,6 +371,26 @@ impl World {
         };
         let number = self.enterprises[place].0.agents[at].number.clone();
         self.agent_orders(place, &number, &order)?;
+        self.turn()
+    }
+
+    /// Somebody holds, transfers or asks, whether or not that can be now.
+    fn somebody_orders(&mut self) -> Result<(), String> {
+        let Some(node) = &self.node else { return Ok(()) };
+        let talks: Vec<(CallId, TenantId)> = node
+            .calls()
+            .filter(|call| call.is_answered() && !call.is_ending())
+            .map(|call| (call.id(), call.hotline().tenant.clone()))
+            .collect();
+        if talks.is_empty() {
+            return Ok(());
+        }
+        let (call, tenant) = self.mover.pick(&talks).clone();
+        let place = self.enterprises.iter().position(|(enterprise, _)| enterprise.id == tenant);
+        let Some(place) = place else { return Ok(()) };
+        let order = order(&self.enterprises[place].0, &mut self.mover);
+        self.note(|| format!("orders {order:?} of {call}"));
+        self.order_talk(place, call, order)?;
         self.turn()
     }
 
@@ -516,6 +547,29 @@ impl World {
         let mut out = Doings::default();
         self.call(&mut out);
         self.far_did(out)
+    }
+}
+
+/// Something that people want of a talk.
+fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
+    match dice.within(0, 11) {
+        0 | 1 => TalkOrder::Hold,
+        2 | 3 => TalkOrder::Resume,
+        4 | 5 => TalkOrder::Transfer(target(of, dice)),
+        6..=8 => TalkOrder::Consult(target(of, dice)),
+        9 => TalkOrder::Complete,
+        10 => TalkOrder::Return,
+        _ => TalkOrder::Swap,
+    }
+}
+
+fn target(of: &Enterprise, dice: &mut Dice) -> Target {
+    match dice.within(0, 5) {
+        0 | 1 if !of.agents.is_empty() => Target::Agent(dice.pick(&of.agents).number.as_str().into()),
+        2 if !of.extensions.is_empty() => Target::Extension(dice.pick(&of.extensions).number.as_str().into()),
+        3 if !of.queues.is_empty() => Target::Queue(dice.pick(&of.queues).name.as_str().into()),
+        4 => Target::Step((*dice.pick(&["otherwise", "south", "closed"])).into()),
+        _ => Target::Bound(format!("d{}", dice.within(0, 4)).into()),
     }
 }
 

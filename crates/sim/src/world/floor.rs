@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::agent::State;
-use hotline::call::{Call, Fact};
+use hotline::call::{Call, Fact, TalkOrder};
 use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, Order};
 use hotline::tenant::{Tenant, agent_state};
 use hotline::{CallId, TenantId};
 use node::phones::Way;
-use node::{AgentOrder, Change, Input, Node};
+use node::{AgentOrder, CallOrder, Change, Input, Node};
 use sip::Hop;
 use sip::location::Binding;
 
@@ -75,6 +75,15 @@ impl World {
             }
         };
         self.store.keep(&tenant, &[kept]);
+        Ok(())
+    }
+
+    /// As the command does it: somebody orders something about a talk.
+    pub(super) fn order_talk(&mut self, place: usize, call: CallId, order: TalkOrder) -> Result<(), String> {
+        let (enterprise, version) = &self.enterprises[place];
+        let (tenant, staff) = (enterprise.id.clone(), Arc::new(staff(enterprise, *version)));
+        let asked = CallOrder { tenant, staff, call, order, by: "desk".into() };
+        self.hear(Input::Change(Change::Talk(Box::new(asked))));
         Ok(())
     }
 

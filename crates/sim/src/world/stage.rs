@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::call::{Sound, Tone};
+use hotline::call::{Sound, TalkOrder, Target, Tone};
 use hotline::cdr::CallRecord;
 use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, REALM, compile, phone_user};
 use hotline::rating::{ChargeKind, Per, Tariffs};
@@ -141,7 +141,10 @@ impl Words {
                 let to = if leg.0 & 0xff == 0 { "" } else { " to target" };
                 self.say(format!("play {what}{to}"));
             }
+            // Two outgoing legs: who transfers asks somebody.
+            Command::Bridge { a, b } if a.0 & 0xff != 0 && b.0 & 0xff != 0 => self.say("consult".into()),
             Command::Bridge { .. } => self.say("join".into()),
+            Command::Unbridge { .. } => self.say("part".into()),
             Command::Record { .. } => self.say("record".into()),
             Command::Hold { leg, on, deaf } => self.held(*leg, *on, *deaf),
             Command::Connect { leg, agreed, .. } => {
@@ -438,6 +441,7 @@ impl Stage {
             ("wire", "works") => world.weather.cut = false,
             ("disk", "fails") => world.disk_fails = true,
             ("clock", jump) => world.wall_ms += jump_ms(jump).ok_or(format!("`{jump}` is no jump"))?,
+            ("platform", order) => return self.order(order),
             ("acks", "get lost") => world.words.iter_mut().for_each(|words| words.acks_lost = 1_000),
             (trunk, "goes silent" | "is full" | "works again")
                 if world.trunks.iter().any(|known| known.name == trunk) =>
@@ -452,6 +456,21 @@ impl Stage {
             (name, deed) => return self.person_does(name, deed),
         }
         Ok(())
+    }
+
+    /// The platform orders something about a caller's talk: `holds NAME`, `transfers NAME to agent 8002`.
+    fn order(&mut self, words: &str) -> Result<(), String> {
+        let nothing = || format!("`{words}` is no order");
+        let (verb, rest) = words.split_once(' ').ok_or_else(nothing)?;
+        let (name, to) = rest.split_once(" to ").unwrap_or((rest, ""));
+        let order = talk_order(verb, to).ok_or_else(nothing)?;
+        let world = &mut self.world;
+        let names = &world.words.as_ref().ok_or("no scenario")?.names;
+        let named = |leg: &&crate::far::Leg| names.get(&leg.call_id).is_some_and(|known| known == name);
+        let call = world.far.legs.iter().rfind(named).and_then(|leg| leg.call);
+        let call = call.ok_or(format!("nobody is {name}"))?;
+        world.order_talk(0, call, order)?;
+        world.turn()
     }
 
     fn person_does(&mut self, name: &str, deed: &str) -> Result<(), String> {
@@ -620,6 +639,12 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
         // What the wire took is not the caller's wait.
         "wait" => seconds((record.wait_ms + 50) / 100 * 100),
         "offers" => record.offers.to_string(),
+        "transfers" => record.transfers.to_string(),
+        "hold" => seconds((record.hold_ms + 50) / 100 * 100),
+        "kinds" => {
+            let kinds = record.legs.iter().map(|leg| format!("{:?}", leg.kind));
+            kinds.collect::<Vec<_>>().join("+")
+        }
         "agent" => record.agent.clone(),
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
         "caller" => record.caller.clone(),
@@ -631,6 +656,31 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             let outcomes = record.legs.iter().map(|leg| format!("{:?}", leg.outcome));
             outcomes.collect::<Vec<_>>().join("+")
         }
+        _ => return None,
+    })
+}
+
+/// `holds`, `resumes`, `transfers … to TARGET`, `consults … to TARGET`, `completes`, `returns`, `swaps`.
+fn talk_order(verb: &str, to: &str) -> Option<TalkOrder> {
+    let target = || {
+        let (kind, name) = to.split_once(' ')?;
+        Some(match kind {
+            "agent" => Target::Agent(name.into()),
+            "extension" => Target::Extension(name.into()),
+            "phone" => Target::Bound(name.into()),
+            "queue" => Target::Queue(name.into()),
+            "step" => Target::Step(name.into()),
+            _ => return None,
+        })
+    };
+    Some(match verb {
+        "holds" => TalkOrder::Hold,
+        "resumes" => TalkOrder::Resume,
+        "transfers" => TalkOrder::Transfer(target()?),
+        "consults" => TalkOrder::Consult(target()?),
+        "completes" => TalkOrder::Complete,
+        "returns" => TalkOrder::Return,
+        "swaps" => TalkOrder::Swap,
         _ => return None,
     })
 }

@@ -36,7 +36,7 @@ impl Endpoint {
             Method::Options => {
                 self.keep_answer(id, &arrival, 200, &[("Allow", ALLOW), ("Accept", "application/sdp")])
             }
-            Method::Refer => self.keep_answer(id, &arrival, 603, &[]),
+            Method::Refer => self.receive_refer(id, &arrival),
             Method::Other(_) => self.keep_answer(id, &arrival, 501, &[("Allow", ALLOW)]),
             _ => self.keep_answer(id, &arrival, 405, &[("Allow", ALLOW)]),
         }
@@ -85,9 +85,13 @@ impl Endpoint {
 
     /// Their re-INVITE that waits for the user has lost its dialog.
     fn refuse_pending(&mut self, id: LegId, now_ms: u64) {
-        let pending = self.legs.get_mut(id.0).and_then(|leg| leg.reinvite_in.take());
+        let Some(leg) = self.legs.get_mut(id.0) else { return };
+        let (pending, refer) = (leg.reinvite_in.take(), leg.refer_in.take());
         if let Some(server) = pending {
             self.respond(server, 487, &[], now_ms, |_| {});
+        }
+        if let Some((server, _)) = refer {
+            self.respond(server, 481, &[], now_ms, |_| {});
         }
     }
 

@@ -154,6 +154,7 @@ impl Endpoint {
             Purpose::Invite
             | Purpose::Cancel
             | Purpose::Prack
+            | Purpose::Notify
             | Purpose::LoserBye
             | Purpose::Register { .. }
             | Purpose::Probe { .. } => {}

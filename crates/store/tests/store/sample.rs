@@ -78,6 +78,8 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         queue: if answered { "sales".into() } else { String::new() },
         wait_ms: n % 3 * 1_000,
         offers: (n % 4) as u16,
+        transfers: (n % 3) as u16,
+        hold_ms: n % 5 * 1_000,
         agent: if answered { "8001".into() } else { String::new() },
         priority: (n % 10) as u8,
         flow: if n.is_multiple_of(3) { "main menu".into() } else { String::new() },

@@ -191,8 +191,9 @@ pub(super) const QUEUE: Shape = Shape {
         may("announce"),
         may("music"),
         may("answer"),
+        may("say_agent"),
     ],
-    later: &["callback", "satisfaction", "service_level", "codes", "say_agent", "hours"],
+    later: &["callback", "satisfaction", "service_level", "codes", "hours"],
 };
 
 pub(super) const WRAP_UP: Shape =

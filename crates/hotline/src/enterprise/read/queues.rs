@@ -11,7 +11,7 @@ use crate::agent::{State, WrapUp};
 use crate::enterprise::staff::{
     JOIN_EMPTY, LEAVE_EMPTY, MISSES_MAX, OFFER_RING_S, PATIENCE_S, SIZE_MAX, TALK_S,
 };
-use crate::enterprise::{Agent, Announce, DestinationKind, Needs, Queue, Strategy};
+use crate::enterprise::{Agent, Announce, DestinationKind, Needs, Queue, SayAgent, Strategy};
 use crate::number::DestinationPolicy;
 
 /// Agents of one enterprise; queues name them by two bytes.
@@ -36,6 +36,9 @@ pub(in crate::enterprise) const STATES: [(&str, State); 5] = [
     ("talking", State::Talking),
     ("after_work", State::AfterWork),
 ];
+
+pub(in crate::enterprise) const SAY_AGENT: [(&str, SayAgent); 3] =
+    [("nobody", SayAgent::Nobody), ("caller", SayAgent::Caller), ("both", SayAgent::Both)];
 
 /// How the wrap-up is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,6 +138,7 @@ impl Reader<'_> {
         let announce = object.field("announce").map(|at| self.announce(&at));
         let music = object.field("music").map(|at| self.prompt(&at));
         let answer = self.flag(object.field("answer"), true);
+        let say_agent = self.choice_or(object.field("say_agent"), &SAY_AGENT, SayAgent::Nobody);
         Some(Queue {
             name: name?,
             strategy,
@@ -152,6 +156,7 @@ impl Reader<'_> {
             announce: announce.map_or(Some(None), |read| read.map(Some))?,
             music: music.map_or(Some(None), |read| read.map(Some))?,
             answer,
+            say_agent,
         })
     }
 

@@ -681,6 +681,7 @@ queues:
     announce: {every_seconds: 45, position_max: 9, minutes_max: 20}
     music: welcome
     answer: false
+    say_agent: both
   - {name: 售后, members: [8002]}
 numbers:
 ";
@@ -741,6 +742,7 @@ fn q02_what_is_wrong_with_queues_and_agents_is_said() {
         ("[off, rest, after_work]", "[away]", "queues[0].leave_empty[0] unknown_value"),
         ("[off, rest, after_work]", "[unreachable]", "queues[0].leave_empty[0] not_available"),
         ("music: welcome", "music: silence", "queues[0].music unknown_name"),
+        ("say_agent: both", "say_agent: all", "queues[0].say_agent unknown_value"),
         ("every_seconds: 45", "every_seconds: 5", "queues[0].announce.every_seconds out_of_range"),
         (queue, "{queue: 售前, answer: true}", "numbers[0].otherwise.answer conflict"),
         (queue, "{dial: 值班手机, full: busy}", "numbers[0].otherwise.full conflict"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::read::{STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce};
+use super::super::read::{SAY_AGENT, STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce};
 use super::super::{Agent, Announce, Needs, Queue, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::agent::{State, WrapUp};
@@ -36,6 +36,7 @@ pub(super) fn queue(written: &Queue) -> Tree {
         .maybe("announce", written.announce.map(announce))
         .maybe("music", written.music.as_deref().map(text))
         .unless(written.answer, "answer", || flag(false))
+        .unless(written.say_agent == usual.say_agent, "say_agent", || word(&SAY_AGENT, written.say_agent))
         .map()
 }
 

@@ -65,7 +65,7 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
         Fact::AgentKept { agent, .. } => {
             pick(format!("坐席 {agent} 的状态已保存"), format!("the state of the agent {agent} is kept"))
         }
-        _ => String::new(),
+        other => super::talk::fact(context, other),
     }
 }
 

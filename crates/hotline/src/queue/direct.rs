@@ -1,0 +1,68 @@
+//! Agents who are rung past all queues, as transfers do, and the ends of talks.
+
+use super::{AgentNo, AgentRules, Floor};
+use crate::agent::{Refusal, State, WrapUp};
+use crate::{CallId, Now};
+
+impl Floor {
+    /// An agent by number, with what it does.
+    pub fn agent_numbered(&self, number: &str) -> Option<(AgentNo, &AgentRules, State)> {
+        let place = *self.by_number.get(number)?;
+        let post = &self.posts[usize::from(place)];
+        Some((place, &post.rules, post.agent.state()))
+    }
+
+    /// The agent who has a phone, by the name that logs in.
+    pub fn agent_with_phone(&self, user: &str) -> Option<(AgentNo, &AgentRules, State)> {
+        let place = self.posts.iter().position(|post| *post.rules.phone == *user)?;
+        let post = &self.posts[place];
+        Some((place as AgentNo, &post.rules, post.agent.state()))
+    }
+
+    /// The phone of an agent who is in no call and has no offer rings for a call.
+    pub fn ring(&mut self, call: CallId, agent: AgentNo, now: Now) {
+        self.catch_up(now);
+        let Some(post) = self.posts.get_mut(usize::from(agent)) else { return };
+        post.agent.offer(call, now.mono);
+        self.rung.insert(agent, call);
+        self.absent(agent, now);
+    }
+
+    /// The agent who was rung answered; the after-work time will be that of `queue`.
+    pub fn took(&mut self, call: CallId, agent: AgentNo, queue: Option<&str>, now: Now) {
+        self.catch_up(now);
+        if self.rung.remove(&agent).is_none() {
+            return;
+        }
+        let queue = queue.and_then(|name| self.by_name.get(name)).copied();
+        self.talks.insert((call, agent), queue);
+        self.posts[usize::from(agent)].agent.answer(call, now);
+        self.absent(agent, now);
+    }
+
+    /// The agent who was rung does not have the call.
+    pub fn rings_no_more(&mut self, call: CallId, agent: AgentNo, how: Refusal, now: Now) {
+        self.catch_up(now);
+        if self.rung.remove(&agent) == Some(call) {
+            self.posts[usize::from(agent)].agent.refuse(how, None, now);
+            self.agent_changed(agent, now);
+        }
+    }
+
+    /// An agent's part in a call is over; what follows is as the queue says that the call came by.
+    pub fn over_of(&mut self, call: CallId, agent: AgentNo, now: Now) {
+        self.catch_up(now);
+        let Some(queue) = self.talks.remove(&(call, agent)) else { return };
+        let post = &mut self.posts[usize::from(agent)];
+        let wrap_up = match queue {
+            Some(queue) => {
+                let queue = &mut self.queues[usize::from(queue)];
+                queue.pace.served(now.mono.since_ms(post.agent.since()), &queue.rules.wrap_up);
+                queue.rules.wrap_up
+            }
+            None => WrapUp::None,
+        };
+        post.agent.hang_up(wrap_up, now);
+        self.agent_changed(agent, now);
+    }
+}

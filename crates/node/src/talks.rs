@@ -1,0 +1,67 @@
+//! What happens to a talk once somebody answered: orders of people, holds of phones, legs joined with each other. What follows
+//! from it is decided in `hotline::call`.
+
+use std::sync::Arc;
+
+use hotline::call::{Event, LegNo, Ordered, TalkOrder};
+use hotline::queue::Staff;
+use hotline::{CallId, TenantId};
+
+use crate::media;
+use crate::node::{Node, Output};
+use crate::slot::SlotId;
+
+/// An order about a call that is up. What cannot be obeyed was refused before it came here; what cannot be obeyed any more
+/// changes nothing.
+#[derive(Clone, Debug)]
+pub struct CallOrder {
+    /// The enterprise whose call it is.
+    pub tenant: TenantId,
+    /// Its agents and queues as its document says now: who is named need not have been called yet.
+    pub staff: Arc<Staff>,
+    /// The call.
+    pub call: CallId,
+    /// What is to be done.
+    pub order: TalkOrder,
+    /// Who wants it.
+    pub by: String,
+}
+
+impl Node {
+    pub(crate) fn obey_about_call(&mut self, asked: CallOrder) {
+        let now = self.now;
+        let CallOrder { tenant, staff, call, order, by } = asked;
+        let Some(id) = self.by_call.get(&call).copied() else { return };
+        if self.slots.get(id).is_none_or(|slot| slot.call.hotline().tenant != tenant) {
+            return;
+        }
+        if let Some(known) = self.books.tenant(&tenant).filter(|_| !staff.agents.is_empty()) {
+            let floor = known.floor_mut();
+            floor.take_staff(&staff, now);
+            self.floors.hear(&tenant, floor);
+        }
+        self.tell(id, Event::Ordered(Box::new(Ordered { order, by: by.into() })));
+    }
+
+    /// The far end described its media anew: the call is told if it holds now, or comes back.
+    pub(crate) fn tell_hold(&mut self, id: SlotId, number: LegNo, before: bool) {
+        let side = self.slots.get(id).and_then(|slot| slot.side(number));
+        let on = side.and_then(|side| side.theirs.as_ref()).is_some_and(sip::sdp::Sdp::on_hold);
+        if on != before {
+            self.tell(id, Event::Held { leg: number, on });
+        }
+    }
+
+    /// Two outgoing legs hear each other; the caller hears neither.
+    pub(crate) fn bridge_legs(&mut self, id: SlotId, a: LegNo, b: LegNo) {
+        if let (Some(a), Some(b)) = (self.media_leg_of(id, a), self.media_leg_of(id, b)) {
+            self.outputs.push_back(Output::Media(media::Command::Bridge { a, b }));
+        }
+    }
+
+    pub(crate) fn record_with(&mut self, id: SlotId, leg: Option<LegNo>) {
+        let Some(call) = self.slots.get(id).map(|slot| slot.id.0) else { return };
+        let right = leg.and_then(|leg| self.media_leg_of(id, leg));
+        self.outputs.push_back(Output::Media(media::Command::RecordRight { call, right }));
+    }
+}

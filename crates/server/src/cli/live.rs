@@ -1,0 +1,145 @@
+//! Calls that are up, on the command line: listed, and ordered about (row Q03).
+
+use clap::{Args, Subcommand};
+use hotline::call::{TalkOrder, Target};
+use hotline::{CallId, TenantId};
+
+use super::show::print;
+use super::{Context, Need, Ran};
+use crate::ops::agents::Of;
+use crate::ops::live::{LiveCall, LiveState};
+use crate::ops::talks::Talk;
+use crate::ops::{Refusal, Request};
+
+/// The words of `live`.
+#[derive(Subcommand)]
+pub enum Live {
+    /// 正在进行的通话 / calls that are up
+    #[command(after_help = "例 / example: sibai live list huaxin")]
+    List {
+        /// 企业 / the enterprise
+        tenant: String,
+    },
+    /// 保持：主叫听音乐 / holds: the caller hears music
+    #[command(after_help = "例 / example: sibai live hold huaxin 01a2b3…")]
+    Hold(Which),
+    /// 取消保持 / ends a hold
+    Resume(Which),
+    /// 转接：主叫直接转给别人 / transfers: the caller goes to somebody else at once
+    #[command(after_help = "例 / examples:
+  sibai live transfer huaxin 01a2b3… --agent 8002
+  sibai live transfer huaxin 01a2b3… --queue 售后")]
+    Transfer(Whither),
+    /// 咨询：主叫听音乐，先与对方通话 / asks somebody first, while the caller hears music
+    #[command(after_help = "例 / example: sibai live consult huaxin 01a2b3… --agent 8002")]
+    Consult(Whither),
+    /// 完成转接：主叫转给被咨询的人 / the caller goes to who was asked
+    Complete(Which),
+    /// 取消转接，回到主叫 / lets go whoever was asked; the talk goes on
+    Return(Which),
+    /// 切换通话对象 / talks with the other of the two
+    Swap(Which),
+}
+
+/// Which call.
+#[derive(Args)]
+pub struct Which {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 通话 / the call
+    call: String,
+}
+
+/// Which call, and where to.
+#[derive(Args)]
+pub struct Whither {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    to: To,
+}
+
+/// Where to: one of these.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct To {
+    /// 坐席工号 / an agent, by number
+    #[arg(long)]
+    agent: Option<String>,
+    /// 分机号 / a SIP phone, by number
+    #[arg(long)]
+    extension: Option<String>,
+    /// 绑定号码的名称 / a bound number, by name
+    #[arg(long)]
+    phone: Option<String>,
+    /// 队列 / a queue
+    #[arg(long)]
+    queue: Option<String>,
+    /// 流程步骤或规则 / a step of the flow, or a rule
+    #[arg(long)]
+    step: Option<String>,
+}
+
+impl To {
+    fn target(&self) -> Option<Target> {
+        let to = |name: &Option<String>, make: fn(std::sync::Arc<str>) -> Target| {
+            name.as_deref().map(|name| make(name.into()))
+        };
+        to(&self.agent, Target::Agent)
+            .or_else(|| to(&self.extension, Target::Extension))
+            .or_else(|| to(&self.phone, Target::Bound))
+            .or_else(|| to(&self.queue, Target::Queue))
+            .or_else(|| to(&self.step, Target::Step))
+    }
+}
+
+/// `sibai live …`
+pub fn run(context: &Context, words: &Live) -> Ran {
+    match words {
+        Live::List { tenant } => {
+            let request = Request::LiveCalls(Of { tenant: TenantId::new(tenant) });
+            let calls: Vec<LiveCall> = context.ask(Need::Data, &request)?;
+            context.show(&calls, |calls| calls.iter().for_each(|call| print(&line(context, call))))?;
+            Ok(0)
+        }
+        Live::Hold(which) => order(context, which, TalkOrder::Hold),
+        Live::Resume(which) => order(context, which, TalkOrder::Resume),
+        Live::Complete(which) => order(context, which, TalkOrder::Complete),
+        Live::Return(which) => order(context, which, TalkOrder::Return),
+        Live::Swap(which) => order(context, which, TalkOrder::Swap),
+        Live::Transfer(Whither { which, to }) => {
+            order(context, which, TalkOrder::Transfer(to.target().ok_or_else(nowhere)?))
+        }
+        Live::Consult(Whither { which, to }) => {
+            order(context, which, TalkOrder::Consult(to.target().ok_or_else(nowhere)?))
+        }
+    }
+}
+
+fn order(context: &Context, which: &Which, order: TalkOrder) -> Ran {
+    let call: CallId = which.call.parse().map_err(|_| {
+        Refusal::invalid(format!("{} 不是通话编号", which.call), format!("{} names no call", which.call))
+    })?;
+    let request =
+        Request::Talk(Talk { tenant: TenantId::new(&which.tenant), call, order, by: context.by.clone() });
+    let seen: Option<LiveCall> = context.ask(Need::Data, &request)?;
+    context.show(&seen, |seen| seen.iter().for_each(|call| print(&line(context, call))))?;
+    Ok(0)
+}
+
+fn nowhere() -> Refusal {
+    Refusal::invalid("请写明转接到哪里", "say where to")
+}
+
+fn line(context: &Context, call: &LiveCall) -> String {
+    let (zh, en) = match call.state {
+        LiveState::InFlow => ("流程中", "in its flow"),
+        LiveState::Ringing => ("振铃", "ringing"),
+        LiveState::Talking => ("通话", "talking"),
+        LiveState::OnHold => ("保持", "on hold"),
+        LiveState::Moving => ("转接中", "being transferred"),
+        LiveState::Ending => ("结束", "ending"),
+    };
+    let state = context.pick(zh, en);
+    format!("{}  {}  {} {}  {state}  {}", call.call, call.number, call.caller, call.region, call.destination)
+}

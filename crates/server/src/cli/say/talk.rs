@@ -1,0 +1,84 @@
+//! What happened to a talk once somebody had answered, in words.
+
+use hotline::call::{CALLER, Fact, HeldBy, Moved, NotObeyed, Target};
+
+use crate::cli::Context;
+
+/// The sentence for a fact of a talk; empty for any other.
+pub fn fact(context: &Context, fact: &Fact) -> String {
+    let pick = |zh: String, en: String| context.pick(&zh, &en).to_owned();
+    match fact {
+        Fact::HoldBegan { by, .. } => {
+            let (zh, en) = match by {
+                HeldBy::Phone => ("话机", "the phone"),
+                HeldBy::Platform => ("平台", "the platform"),
+            };
+            pick(format!("{zh}保持通话，主叫听音乐"), format!("{en} puts the caller on hold, with music"))
+        }
+        Fact::HoldEnded => pick("保持结束".into(), "the hold is over".into()),
+        Fact::TransferBegan { to, attended, by, .. } => {
+            let ((zh, en), (kind_zh, kind_en)) = (
+                if *attended {
+                    ("咨询转接到", "asks, before a transfer,")
+                } else {
+                    ("转接到", "transfers to")
+                },
+                kind(to),
+            );
+            let name = to.name();
+            pick(format!("{by} {zh}{kind_zh} {name}"), format!("{by} {en} the {kind_en} {name}"))
+        }
+        Fact::TransferRefused { to, why, by } => {
+            let (zh, en) = refused(*why);
+            let name = to.name();
+            pick(
+                format!("{by} 转接到 {name} 未执行：{zh}"),
+                format!("{by} does not transfer to {name}: {en}"),
+            )
+        }
+        Fact::Consulted { leg } => pick(
+            format!("与第 {leg} 路通话，主叫等待"),
+            format!("who transfers talks with leg {leg}, the caller waits"),
+        ),
+        Fact::Swapped { to: CALLER } => {
+            pick("切换到主叫".into(), "who transfers talks with the caller again".into())
+        }
+        Fact::Swapped { to } => {
+            pick(format!("切换到第 {to} 路"), format!("who transfers talks with leg {to} again"))
+        }
+        Fact::TransferOver { how } => {
+            let (zh, en) = match how {
+                Moved::Done => ("转接完成", "the transfer is done"),
+                Moved::Back => ("主叫回到转接人", "the caller is back with who transferred"),
+                Moved::SentOn => {
+                    ("无人接听转接，按队列或最终处理继续", "nobody took the call; it is sent on")
+                }
+            };
+            pick(zh.into(), en.into())
+        }
+        Fact::AgentTold { agent } => {
+            pick(format!("向主叫播报工号 {agent}"), format!("the caller hears the agent's number, {agent}"))
+        }
+        _ => String::new(),
+    }
+}
+
+fn kind(to: &Target) -> (&'static str, &'static str) {
+    match to {
+        Target::Agent(_) => ("坐席", "agent"),
+        Target::Extension(_) => ("分机", "extension"),
+        Target::Bound(_) => ("绑定号码", "bound number"),
+        Target::Queue(_) => ("队列", "queue"),
+        Target::Step(_) => ("流程步骤", "step"),
+    }
+}
+
+fn refused(why: NotObeyed) -> (&'static str, &'static str) {
+    match why {
+        NotObeyed::NotNow => ("现在的状态不允许", "not as the call is now"),
+        NotObeyed::Unknown => ("没有这个目标", "there is no such target"),
+        NotObeyed::Busy => ("目标正忙或不在岗", "the target is busy, or not on duty"),
+        NotObeyed::NotAllowed => ("不允许呼叫的号码", "the number may not be dialled"),
+        NotObeyed::NoWay => ("没有可用的中继", "no trunk leads there"),
+    }
+}
