@@ -110,6 +110,7 @@ fn filled(path: &str, enterprise: &str) -> String {
         .replace("{login}", "nobody")
         .replace("{recording}", "01m4pzyw4p19bahctak06fwb22")
         .replace("{agent}", "8001")
+        .replace("{export}", "00000000000000000000000000000000")
         .replace("{prompt}", "greeting")
         .replace("{version}", "1")
         .replace("{action}", "disable")

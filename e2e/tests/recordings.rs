@@ -2,7 +2,9 @@
 //! alone nor anybody without the enterprise's key reads them (rows V02, V12, V13; FAULTS P4).
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use e2e::{Platform, Setup, Visitor, acme, answers, carrier, eventually, number, signed_in};
@@ -10,7 +12,7 @@ use farend::Says;
 use farend::world::World;
 use media::measure::tone;
 use media::wav::Wav;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PHONE: &str = "01062345601";
 
@@ -97,7 +99,7 @@ fn v02_v13_fault_p4_a_recording_is_heard_by_ranges_and_the_audit_knows() {
     ticket(&supervisor, &recording, "download");
     let audit = auditor.ask("GET", "/api/v1/enterprises/acme/audit", None).body.to_string();
     assert_eq!(audit.matches("\"listen_recording\"").count(), 1, "{audit}");
-    assert_eq!(audit.matches("\"download_recording\"").count(), 3, "{audit}");
+    assert_eq!(audit.matches("\"download_recording\"").count(), 2, "{audit}");
 
     let hold = format!("/api/v1/enterprises/acme/recordings/{recording}/hold");
     assert_eq!(auditor.ask("PUT", &hold, Some(&json!({"reason": " "}))).status, 422, "why?");
@@ -110,7 +112,45 @@ fn v02_v13_fault_p4_a_recording_is_heard_by_ranges_and_the_audit_knows() {
     assert_eq!(listed[0]["recording"], json!(recording));
     assert_eq!(auditor.ask("DELETE", &hold, None).body["held"], json!([]));
     assert_eq!(auditor.ask("DELETE", &hold, None).status, 404, "once");
+
+    let path = format!("/api/v1/enterprises/acme/recordings/{recording}/evidence");
+    let proof = auditor.ask("GET", &path, None).body;
+    let happened = proof["events"].as_array().expect("events").iter().map(|event| event["what"].clone());
+    let wanted = ["recorded", "listened", "downloaded", "downloaded", "held", "released"];
+    assert_eq!((json!(happened.collect::<Vec<_>>()), &proof["broken_at"]), (json!(wanted), &json!(null)));
+    let began = proof["events"][0]["detail"].as_str().expect("a detail");
+    let began: Value = serde_json::from_str(began).expect("JSON");
+    let sum = ring::digest::digest(&ring::digest::SHA256, &whole);
+    let sum: String = sum.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+    assert_eq!((&began["sha256"], &began["notice"]), (&json!(sum), &json!("recording_notice")));
+    let call = &platform.await_calls(1)[0].record;
+    let ended_at = began["notice_ended_at"].as_i64().expect("when the notice ended");
+    assert!((call.answered_at.expect("answered").0..call.ended_at.0).contains(&ended_at), "{began}");
     assert_eq!(platform.verify()["findings"], json!([]));
+
+    let range = json!({"since_ms": call.started_at.0, "until_ms": call.started_at.0 + 1});
+    let wrong = json!({"since_ms": 5, "until_ms": 5});
+    assert_eq!(supervisor.ask("POST", "/api/v1/enterprises/acme/exports", Some(&wrong)).status, 422);
+    let asked = supervisor.ask("POST", "/api/v1/enterprises/acme/exports", Some(&range)).body;
+    let export = asked["export"].as_str().expect("an export");
+    eventually("the archive", || {
+        let exports = supervisor.ask("GET", "/api/v1/enterprises/acme/exports", None).body;
+        (exports[0]["state"] == "done").then_some(())
+    });
+    let path = format!("/api/v1/enterprises/acme/exports/{export}/file");
+    let (status, head, archive) = supervisor.fetch(&path, "");
+    assert!(status == 200 && head.contains("application/zip"), "{head}");
+    assert_eq!(auditor.fetch(&path.replace(export, "..%2Fsibai.db"), "").0, 404);
+    let unpacked = platform.data_dir().join("archive");
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).expect("an archive");
+    archive.extract(&unpacked).expect("unpacked");
+    let check =
+        Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&unpacked).output();
+    assert!(check.as_ref().is_ok_and(|check| check.status.success()), "{check:?}");
+    let index = fs::read_to_string(unpacked.join("index.csv")).expect("an index");
+    assert!(index.contains(&recording) && index.contains(&sum) && index.lines().count() == 2, "{index}");
+    let inside = files(&unpacked.join("recordings"));
+    assert_eq!((inside.len(), fs::read(&inside[0]).expect("a WAV")), (1, whole));
 }
 
 /// Every file below a folder.

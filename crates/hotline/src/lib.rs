@@ -10,6 +10,7 @@ pub mod cdr;
 pub mod content;
 pub mod display;
 pub mod enterprise;
+pub mod evidence;
 pub mod flow;
 pub mod hotline;
 pub mod ledger;

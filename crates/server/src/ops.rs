@@ -30,6 +30,7 @@ pub mod crisis;
 pub mod document;
 pub mod enterprises;
 pub mod explain;
+pub mod exports;
 pub mod fill;
 pub mod flows;
 pub mod live;
@@ -119,6 +120,11 @@ pub enum Request {
     RecordingPlan(recordings::Plan),
     RecordingSave(recordings::Save),
     RecordingKeysDestroy(recordings::DestroyKeys),
+    RecordingProve(recordings::Prove),
+    RecordingExport(exports::Ask),
+    RecordingExports(exports::Of),
+    RecordingExportShow(exports::One),
+    RecordingExportSave(exports::Save),
     CalendarImport(calendar::Import),
     CalendarShow(calendar::Show),
     Calls(calls::List),
@@ -226,6 +232,13 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::RecordingPlan(asked) => told(recordings::plan(desk, &asked).await),
         Request::RecordingSave(asked) => told(recordings::save(desk, &asked).await),
         Request::RecordingKeysDestroy(asked) => told(recordings::destroy_keys(desk, &asked).await),
+        Request::RecordingProve(asked) => {
+            told(recordings::evidence(desk, &asked.tenant, asked.recording).await)
+        }
+        Request::RecordingExport(asked) => told(exports::ask(desk, &asked).await),
+        Request::RecordingExports(asked) => told(exports::list(desk, &asked).await),
+        Request::RecordingExportShow(asked) => told(exports::one(desk, &asked).await),
+        Request::RecordingExportSave(asked) => told(exports::save(desk, &asked).await),
         Request::CalendarImport(asked) => told(calendar::import(desk, &asked).await),
         Request::CalendarShow(asked) => told(calendar::show(desk, &asked).await),
         Request::Calls(asked) => told(calls::list(desk, &asked).await),

@@ -339,6 +339,7 @@ impl Process {
         store.runtime().spawn(ops::calendar::watch(meters.clone(), running.store().clone()));
         store.runtime().spawn(ops::alarms::watch(running.clone()));
         store.runtime().spawn(ops::recordings::watch(running.clone()));
+        store.runtime().spawn(ops::exports::watch(running.clone()));
         meters.started.set(true);
         let (ms, http) = (began.elapsed().as_millis() as u64, web.address);
         tracing::info!(%sip, %http, numbers, recovered, ms, "calls are taken");

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 19] = [
+pub const MIGRATIONS: [(i64, &str, &str); 21] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -26,6 +26,8 @@ pub const MIGRATIONS: [(i64, &str, &str); 19] = [
     (17, "recording_term", include_str!("../../../migrations/0017_recording_term.sql")),
     (18, "account_agent", include_str!("../../../migrations/0018_account_agent.sql")),
     (19, "call_transfer", include_str!("../../../migrations/0019_call_transfer.sql")),
+    (20, "recording_event", include_str!("../../../migrations/0020_recording_event.sql")),
+    (21, "recording_export", include_str!("../../../migrations/0021_recording_export.sql")),
 ];
 
 impl Store {

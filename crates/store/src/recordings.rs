@@ -8,6 +8,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::database::{Result, Store};
+use crate::evidence::{EVENT, Recorded, first_values};
 use crate::retention::STANDING;
 use crate::rows::{Read, Rows, Value, arguments};
 
@@ -96,11 +97,12 @@ pub struct RecordingRow {
 }
 
 impl Store {
-    /// Writes rows of finished recordings in one transaction; one that is there already is replaced, so that a file
-    /// completed after a crash may be told again.
-    pub async fn put_recordings(&self, recordings: &[Recording]) -> Result<()> {
+    /// Writes rows of finished recordings in one transaction, with the beginning of their chains (row V10); one that is
+    /// there already is replaced, so that a file completed after a crash may be told again.
+    pub async fn put_recordings(&self, recordings: &[Recording], recorded: &[Recorded]) -> Result<()> {
         let mut transaction = self.begin().await?;
         RECORDING.write(&mut transaction, recordings.iter().flat_map(values).collect()).await?;
+        EVENT.write(&mut transaction, recorded.iter().flat_map(first_values).collect()).await?;
         transaction.commit().await?;
         Ok(())
     }

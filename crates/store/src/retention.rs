@@ -3,12 +3,14 @@
 
 use std::io;
 
+use hotline::evidence::What;
 use hotline::{RecordingId, TenantId, Wall};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::audit::{Change, write_audit};
 use crate::database::{Error, Result, Store};
+use crate::evidence::append;
 use crate::recordings::{COLUMNS, Recording, read};
 use crate::rows::Read;
 
@@ -59,6 +61,8 @@ impl Store {
         let query = sqlx::query(sql).bind(tenant).bind(recording.clone()).bind(hold.reason.clone());
         let query = query.bind(hold.held.at.0).bind(hold.held.by.clone());
         query.bind(hold.ends_at.map(|at| at.0)).execute(&mut *transaction).await?;
+        let of = (&hold.tenant, hold.recording);
+        append(&mut transaction, of, &hold.held, What::Held, &hold.reason).await?;
         let became = Some(hold.reason.as_str());
         write_audit(&mut transaction, &hold.tenant, &hold.held, "hold_recording", &recording, None, became)
             .await?;
@@ -81,6 +85,8 @@ impl Store {
         let released = query.execute(&mut *transaction).await?.rows_affected();
         if released > 0 {
             let subject = recording.to_string();
+            lock(&mut transaction, tenant.as_str(), &subject).await?;
+            append(&mut transaction, (tenant, recording), change, What::Released, "").await?;
             write_audit(
                 &mut transaction,
                 tenant,
@@ -137,6 +143,8 @@ impl Store {
         if query.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Ok(Expired::Kept);
         }
+        let of = (&recording.tenant, recording.recording);
+        append(&mut transaction, of, change, What::Deleted, &recording.kept_by).await?;
         let was = format!("call {} {} bytes {}", recording.call, recording.bytes, recording.kept_by);
         write_audit(
             &mut transaction,
@@ -284,7 +292,7 @@ impl Store {
 }
 
 /// Keeps everybody else from a recording until the end of the transaction; `false` if there is none.
-async fn lock(connection: &mut AnyConnection, tenant: &str, recording: &str) -> Result<bool> {
+pub(crate) async fn lock(connection: &mut AnyConnection, tenant: &str, recording: &str) -> Result<bool> {
     let sql = "update recording set kept_by = kept_by where tenant_id = $1 and recording_id = $2 \
                and deleted_at is null";
     let query = sqlx::query(sql).bind(tenant.to_owned()).bind(recording.to_owned());

@@ -19,7 +19,8 @@ use super::calls::value;
 use super::{Api, Asked, Body, Problem, Refused, Words};
 use crate::archive::Sound;
 use crate::ops::accounts::random_word;
-use crate::ops::recordings::{self, Heard, Hearing, HoldOn, List, Listed, Release};
+use crate::ops::exports::{self, Ask, Exported};
+use crate::ops::recordings::{self, Evidence, Heard, Hearing, HoldOn, List, Listed, Release};
 use crate::ops::{Outcome, Refusal};
 
 /// How long a ticket opens its recording.
@@ -172,8 +173,8 @@ pub async fn audio(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let shown = shown(&api, &asked, &enterprise, &recording, &ticket).await;
-    let (heard, how) = shown.map_err(|refusal| asked.refuse(refusal))?;
-    Ok(answer(heard, how, &headers))
+    let (Heard { sound, name, checksum }, how) = shown.map_err(|refusal| asked.refuse(refusal))?;
+    Ok(answer(Given { content: sound, name, tag: checksum, kind: "audio/wav", how }, &headers))
 }
 
 async fn shown(
@@ -191,8 +192,18 @@ async fn shown(
     Ok((recordings::hear(&asked.desk, &tenant, id).await?, out.how))
 }
 
-fn answer(Heard { sound, name, checksum }: Heard, how: Hearing, headers: &HeaderMap) -> Response {
-    let (bytes, tag) = (sound.bytes(), format!("\"{checksum}\""));
+/// A file on its way out.
+struct Given {
+    content: Sound,
+    name: String,
+    /// Another file has another.
+    tag: String,
+    kind: &'static str,
+    how: Hearing,
+}
+
+fn answer(Given { content, name, tag, kind, how }: Given, headers: &HeaderMap) -> Response {
+    let (bytes, tag) = (content.bytes(), format!("\"{tag}\""));
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     // A range of another file than the one that was begun is of no use.
     let same = text(header::IF_RANGE).is_none_or(|of| of == tag);
@@ -210,7 +221,7 @@ fn answer(Heard { sound, name, checksum }: Heard, how: Hearing, headers: &Header
         Hearing::Download => "attachment",
     };
     let mut told = vec![
-        (header::CONTENT_TYPE, "audio/wav".to_owned()),
+        (header::CONTENT_TYPE, kind.to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::ETAG, tag),
         (header::CONTENT_LENGTH, (range.end - range.start).to_string()),
@@ -219,7 +230,7 @@ fn answer(Heard { sound, name, checksum }: Heard, how: Hearing, headers: &Header
     if status == StatusCode::PARTIAL_CONTENT {
         told.push((header::CONTENT_RANGE, format!("bytes {}-{}/{bytes}", range.start, range.end - 1)));
     }
-    let mut response = (status, content(sound, range)).into_response();
+    let mut response = (status, pieces(content, range)).into_response();
     for (name, value) in told {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
@@ -229,7 +240,7 @@ fn answer(Heard { sound, name, checksum }: Heard, how: Hearing, headers: &Header
 }
 
 /// Reads piece by piece, on threads that may wait for the disk, as fast as the listener takes them.
-fn content(sound: Sound, range: Range<u64>) -> Content {
+fn pieces(sound: Sound, range: Range<u64>) -> Content {
     let sound = Arc::new(sound);
     let pieces = futures_util::stream::try_unfold(range, move |left| {
         let sound = sound.clone();
@@ -311,6 +322,93 @@ impl Tickets {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(word).filter(|out| out.session == session && now < out.since + TICKET).cloned()
     }
+}
+
+/// 录音存证 / what happened to a recording since its first second, as a chain that shows whatever is changed (row V10): notice,
+/// checksums, who heard it, holds, its end.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/recordings/{recording}/evidence", tag = "recordings",
+    params(("enterprise" = String, Path), ("recording" = String, Path)),
+    security(("session" = ["hear_recordings"])),
+    responses(
+        (status = 200, description = "the chain", body = Evidence),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn evidence(
+    asked: Asked,
+    Path((enterprise, recording)): Path<(String, String)>,
+) -> Result<axum::Json<Evidence>, Refused> {
+    let id = id_of(&recording).map_err(|refusal| asked.refuse(refusal))?;
+    asked.tell(recordings::evidence(&asked.desk, &TenantId::new(&enterprise), id).await)
+}
+
+/// What an archive has in it.
+#[derive(Deserialize, ToSchema)]
+pub struct NewExport {
+    /// Of calls to this number alone.
+    number: Option<String>,
+    /// Of calls that began at or after: milliseconds since 1970-01-01 UTC.
+    since_ms: i64,
+    /// Of calls that began before; 93 days at most.
+    until_ms: i64,
+}
+
+/// 批量导出录音，后台打包 / recordings of a range as one archive, written in the background (row V05).
+#[utoipa::path(
+    post, path = "/api/v1/enterprises/{enterprise}/exports", tag = "recordings",
+    params(("enterprise" = String, Path)), request_body = NewExport,
+    security(("session" = ["hear_recordings"])),
+    responses(
+        (status = 200, description = "it waits", body = Exported),
+        (status = 422, description = "`invalid_value`: no range, or too many wait", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn export(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Body(NewExport { number, since_ms, until_ms }): Body<NewExport>,
+) -> Result<axum::Json<Exported>, Refused> {
+    let number = value("number", number).map_err(|refusal| asked.refuse(refusal))?;
+    let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
+    let ask = Ask { tenant, number, since: Wall(since_ms), until: Wall(until_ms), by };
+    asked.tell(exports::ask(&asked.desk, &ask).await)
+}
+
+/// 导出列表及进度 / exports with how far each is, the latest first.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/exports", tag = "recordings",
+    params(("enterprise" = String, Path)), security(("session" = ["hear_recordings"])),
+    responses((status = 200, description = "the exports", body = Vec<Exported>))
+)]
+pub async fn exports(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+) -> Result<axum::Json<Vec<Exported>>, Refused> {
+    asked.tell(exports::list(&asked.desk, &exports::Of { tenant: TenantId::new(&enterprise) }).await)
+}
+
+/// 下载导出的压缩包 / an archive that is done, whole or one range of it; the audit knows who asked for it.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/exports/{export}/file", tag = "recordings",
+    params(("enterprise" = String, Path), ("export" = String, Path)),
+    security(("session" = ["hear_recordings"])),
+    responses(
+        (status = 200, description = "the archive: WAVs, `index.csv`, `SHA256SUMS`", body = Vec<u8>, content_type = "application/zip"),
+        (status = 206, description = "the range that was asked for", body = Vec<u8>, content_type = "application/zip"),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_value`: it is not done, or its time is over", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn archive(
+    asked: Asked,
+    Path((enterprise, export)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let tag = export.clone();
+    let one = exports::One { tenant: TenantId::new(&enterprise), export };
+    let (sound, name) = exports::open(&asked.desk, &one).await.map_err(|refusal| asked.refuse(refusal))?;
+    Ok(answer(Given { content: sound, name, tag, kind: "application/zip", how: Hearing::Download }, &headers))
 }
 
 /// Why a recording is kept, and until when.

@@ -2,13 +2,20 @@
 //! V02 to V04, V12, V13).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use hotline::{HotlineNumber, RecordingId, TenantId};
 
+use store::ExportState;
+
 use super::{Context, Need, Ran};
 use crate::ops::Request;
+use crate::ops::exports::{self, Exported};
 use crate::ops::recordings::{self, Destroyed, Listed, Planned, Retained};
+
+/// Between two looks at how far an export is.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// The words of `recording`.
 #[derive(Subcommand)]
@@ -17,10 +24,14 @@ pub enum Recording {
     List(List),
     /// 另存为文件（写入审计）/ writes one into a file, with a line in the audit
     Save(Save),
+    /// 存证：提示、校验和、谁听过，逐条哈希 / evidence: notice, checksums, who heard it, each hashed over the one before
+    Evidence(Named),
+    /// 导出一段时间的录音为压缩包：WAV、清单、校验和 / recordings of a range as one archive: WAVs, index, checksums
+    Export(Export),
     /// 法律保留：到期也不删除 / a legal hold: it outlives its time
     Hold(Hold),
     /// 解除保留 / lets go
-    Release(Release),
+    Release(Named),
     /// 套餐的保存天数 / for how many days the enterprise's plan keeps them
     Plan(Plan),
     /// 销毁企业的录音密钥，所有加密录音从此不可读 / destroys an enterprise's keys: what they sealed is never read again
@@ -65,6 +76,28 @@ pub struct Save {
     to: PathBuf,
 }
 
+/// The words of `recording export`.
+#[derive(Args)]
+#[command(
+    after_help = "例 / example: sibai recording export huaxin --since 2026-10-01 --until 2026-11-01 --to october.zip"
+)]
+pub struct Export {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 只要此号码 / of calls to this number
+    #[arg(long)]
+    number: Option<HotlineNumber>,
+    /// 自何时起 / from when on
+    #[arg(long, value_name = "TIME")]
+    since: String,
+    /// 至何时止 / until when
+    #[arg(long, value_name = "TIME")]
+    until: String,
+    /// 文件，不能已存在 / the file, which must not be there
+    #[arg(long)]
+    to: PathBuf,
+}
+
 /// The words of `recording hold`.
 #[derive(Args)]
 #[command(
@@ -83,10 +116,10 @@ pub struct Hold {
     until: Option<String>,
 }
 
-/// The words of `recording release`.
+/// The words of `recording release` and `recording evidence`.
 #[derive(Args)]
-#[command(after_help = "例 / example: sibai recording release huaxin 0190…")]
-pub struct Release {
+#[command(after_help = "例 / example: sibai recording evidence huaxin 0190…")]
+pub struct Named {
     /// 企业 / the enterprise
     tenant: String,
     /// 录音 / the recording
@@ -121,6 +154,8 @@ pub fn run(context: &Context, words: &Recording) -> Ran {
     let request = match words {
         Recording::List(words) => return list(context, words),
         Recording::Retain => return retain(context),
+        Recording::Evidence(words) => return evidence(context, words),
+        Recording::Export(words) => return export(context, words),
         Recording::Plan(words) => return plan(context, words),
         Recording::DestroyKeys(words) => return destroy_keys(context, words),
         Recording::Save(words) => Request::RecordingSave(recordings::Save {
@@ -145,6 +180,53 @@ pub fn run(context: &Context, words: &Recording) -> Ran {
     let listed: Listed = context.ask(Need::Data, &request)?;
     context.show(&listed, |listed| table(context, std::slice::from_ref(listed)))?;
     Ok(0)
+}
+
+fn evidence(context: &Context, words: &Named) -> Ran {
+    let (tenant, recording) = (TenantId::new(&words.tenant), words.recording);
+    let request = Request::RecordingProve(recordings::Prove { tenant, recording });
+    let told: recordings::Evidence = context.ask(Need::Data, &request)?;
+    let broken = told.broken_at;
+    context.show(&told, |told| {
+        for event in &told.events {
+            let at = crate::ops::money::time(event.at);
+            let (number, by, what) = (event.number, &event.by, event.what.code());
+            super::show::print(&format!("{number} {at} {by} {what} {} {}", event.detail, event.hash));
+        }
+        match broken {
+            None => context.say("链完整".to_owned(), "the chain is whole".to_owned()),
+            Some(number) => context
+                .say(format!("第 {number} 条被改动过"), format!("event {number} is not as it was written")),
+        }
+    })?;
+    Ok(u8::from(broken.is_some()))
+}
+
+/// Asks, waits with a line of progress, and writes the file.
+fn export(context: &Context, words: &Export) -> Ran {
+    let tenant = TenantId::new(&words.tenant);
+    let (since, until) = (context.instant(&words.since)?, context.instant(&words.until)?);
+    let (number, by) = (words.number, context.by.clone());
+    let asked = exports::Ask { tenant: tenant.clone(), number, since, until, by };
+    let mut exported: Exported = context.ask(Need::Data, &Request::RecordingExport(asked))?;
+    let of = exports::One { tenant, export: exported.export.clone() };
+    while matches!(exported.state, ExportState::Waiting | ExportState::Running) {
+        context.progress(&format!("{} / {}", exported.done + exported.skipped, exported.total));
+        std::thread::sleep(BETWEEN_LOOKS);
+        exported = context.ask(Need::Data, &Request::RecordingExportShow(of.clone()))?;
+    }
+    context.progress_done();
+    let to = std::path::absolute(&words.to).unwrap_or_else(|_| words.to.clone());
+    let save = exports::Save { of, to: to.clone() };
+    let saved: Exported = context.ask(Need::Data, &Request::RecordingExportSave(save))?;
+    context.show(&saved, |saved| {
+        let (done, skipped, to) = (saved.done, saved.skipped, to.display());
+        context.say(
+            format!("{done} 个录音已导出到 {to}，{skipped} 个无法读取（见 index.csv）"),
+            format!("{done} recordings are in {to}; {skipped} could not be read, see index.csv"),
+        );
+    })?;
+    Ok(u8::from(saved.skipped > 0))
 }
 
 fn plan(context: &Context, words: &Plan) -> Ran {

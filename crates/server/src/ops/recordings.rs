@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hotline::alert::AlertKind;
+use hotline::evidence::{Event, What, first_broken};
 use hotline::retention::{Period, Policy, TEN_WORKING_DAYS, THREE_MONTHS, kept};
 use hotline::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -196,6 +197,15 @@ pub struct Save {
     pub by: String,
 }
 
+/// Tell what is known of a recording.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Prove {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The recording.
+    pub recording: RecordingId,
+}
+
 /// Destroy an enterprise's keys: what they sealed is unreadable from then on, in every copy (row V12).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DestroyKeys {
@@ -345,7 +355,11 @@ pub async fn hear(desk: &Desk, tenant: &TenantId, recording: RecordingId) -> Out
     let row = row.ok_or_else(|| missing(recording))?;
     let listed = one(desk, tenant, recording).await?;
     let sound = desk.recordings.open(&desk.store, &row).await.map_err(|why| unreadable(recording, why))?;
-    Ok(Heard { sound, name: file_name(&listed), checksum: row.checksum })
+    Ok(Heard {
+        sound,
+        name: file_name(listed.started_at, listed.number, &listed.caller),
+        checksum: row.checksum,
+    })
 }
 
 /// Notes in the audit that somebody hears a recording.
@@ -359,24 +373,56 @@ pub async fn note_hearing(
     how: Hearing,
     by: &str,
 ) -> Outcome<()> {
-    let action = match how {
-        Hearing::Listen => "listen_recording",
-        Hearing::Download => "download_recording",
+    let what = match how {
+        Hearing::Listen => What::Listened,
+        Hearing::Download => What::Downloaded,
     };
-    let subject = recording.to_string();
-    Ok(desk.store.note_change(tenant, action, &subject, "heard", &desk.change(by)).await?)
+    match desk.store.note_hearing(tenant, recording, what, &desk.change(by)).await? {
+        true => Ok(()),
+        false => Err(missing(recording)),
+    }
 }
 
-fn file_name(listed: &Listed) -> String {
-    let digits: String =
-        listed.started_at.beijing().to_string().chars().filter(char::is_ascii_digit).collect();
+/// What is known of a recording, for whoever has to prove it (row V10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// The enterprise.
+    #[schema(value_type = String)]
+    pub tenant: TenantId,
+    /// The recording.
+    #[schema(value_type = String)]
+    pub recording: RecordingId,
+    /// What happened, from `recorded`, whose detail has the checksums of the WAV, the notice and when it ended, to
+    /// `deleted`; each with a hash over the one before.
+    #[schema(value_type = Vec<Object>)]
+    pub events: Vec<Event>,
+    /// The number of the first event that is not as it was written; absent for a whole chain.
+    pub broken_at: Option<u64>,
+}
+
+/// The chain of a recording, its file deleted or not.
+///
+/// # Errors
+/// There never was such a recording.
+pub async fn evidence(desk: &Desk, tenant: &TenantId, recording: RecordingId) -> Outcome<Evidence> {
+    let events = desk.store.recording_events(tenant, recording).await?;
+    if events.is_empty() {
+        return Err(missing(recording));
+    }
+    let broken_at = first_broken((tenant, recording), &events);
+    Ok(Evidence { tenant: tenant.clone(), recording, events, broken_at })
+}
+
+/// `20261010-093012_4006010114_13800001111.wav`.
+pub(super) fn file_name(started_at: Wall, number: HotlineNumber, caller: &str) -> String {
+    let digits: String = started_at.beijing().to_string().chars().filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at(8);
-    let caller: String = listed.caller.chars().filter(char::is_ascii_alphanumeric).collect();
+    let caller: String = caller.chars().filter(char::is_ascii_alphanumeric).collect();
     let caller = if caller.is_empty() { "anonymous".to_owned() } else { caller };
-    format!("{day}-{time}_{}_{caller}.wav", listed.number)
+    format!("{day}-{time}_{number}_{caller}.wav")
 }
 
-fn unreadable(recording: RecordingId, why: Unreadable) -> Refusal {
+pub(super) fn unreadable(recording: RecordingId, why: Unreadable) -> Refusal {
     match why {
         Unreadable::Key => Refusal::new(
             Code::RecordingSealed,
@@ -403,10 +449,10 @@ fn unreadable(recording: RecordingId, why: Unreadable) -> Refusal {
 /// There is none, it cannot be read, or the file is there already.
 pub async fn save(desk: &Desk, asked: &Save) -> Outcome<Listed> {
     let heard = hear(desk, &asked.tenant, asked.recording).await?;
+    let file = std::fs::File::create_new(&asked.to);
+    let mut file = file.map_err(|error| Refusal::file(&asked.to, error))?;
     note_hearing(desk, &asked.tenant, asked.recording, Hearing::Download, &asked.by).await?;
-    let to = asked.to.clone();
     let written = tokio::task::spawn_blocking(move || {
-        let mut file = std::fs::File::create_new(&to)?;
         heard.sound.copy_to(&mut file)?;
         file.sync_all()
     });
@@ -578,7 +624,7 @@ mod tests {
         for row in rows {
             std::fs::write(desk.recordings.dir.join(&row.path), [7; 58]).expect("written");
         }
-        desk.store.put_recordings(rows).await.expect("rows");
+        desk.store.put_recordings(rows, &[]).await.expect("rows");
     }
 
     async fn is_playable(desk: &Desk, row: &Recording) -> bool {
@@ -620,7 +666,7 @@ mod tests {
         let desk = desk("refused", None).await;
         let rows = [Recording { path: "../outside.wav".into(), ..row(1, Wall(5)) }, row(2, Wall(6))];
         with_files(&desk, &rows[1..]).await;
-        desk.store.put_recordings(&rows[..1]).await.expect("a row");
+        desk.store.put_recordings(&rows[..1], &[]).await.expect("a row");
         let done = retain(&desk, &Retain::default()).await.expect("run");
         assert_eq!((done.deleted, done.failed), (1, vec!["../outside.wav".to_owned()]));
         let again = retain(&desk, &Retain::default()).await.expect("run");
@@ -660,7 +706,7 @@ mod tests {
         let (path, by) = key(&own).await.seal(&plain, row.recording).expect("sealed");
         row.path = path.strip_prefix(&desk.recordings.dir).expect("below").display().to_string();
         row.sealed = Some(by);
-        desk.store.put_recordings(std::slice::from_ref(&row)).await.expect("a row");
+        desk.store.put_recordings(std::slice::from_ref(&row), &[]).await.expect("a row");
         assert!(is_playable(&desk, &row).await);
         assert_eq!(key(&own).await.seal(&plain, row.recording).expect("sealed").1.key, 1, "one key serves");
         let foreign = desk.recordings.open_with(&row, Some(&key(&other).await));

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hotline::TenantId;
+use hotline::evidence::first_broken;
+use hotline::{RecordingId, TenantId};
 use node::journal::segment_number;
 use serde::{Deserialize, Serialize};
 use store::Recording;
@@ -97,16 +98,31 @@ async fn look(desk: &Desk, asked: &Verify, tell: &mut (impl FnMut(u64) + Send)) 
     verified.recordings = rows.len();
     let (archive, journal) = (desk.recordings.clone(), desk.data.join("journal"));
     let keys = keys(desk, &rows).await?;
+    let chained: Vec<(TenantId, RecordingId)> =
+        rows.iter().map(|row| (row.tenant.clone(), row.recording)).collect();
     let files =
         tokio::task::spawn_blocking(move || (check_files(&archive, &rows, &keys), check_journal(&journal)));
     let (recordings, journal) = files.await.map_err(Refusal::bad_request)?;
     verified.findings.extend(recordings);
+    verified.findings.extend(broken_chains(desk, &chained).await?);
     verified.findings.extend(set_aside(&desk.data));
     let (segments, flipped) = journal?;
     verified.journal_segments = segments;
     verified.findings.extend(flipped);
     verified.findings.sort();
     Ok(verified)
+}
+
+/// Recordings with an event that is not as it was written (row V10). Those of before chains have none.
+async fn broken_chains(desk: &Desk, all: &[(TenantId, RecordingId)]) -> Outcome<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (tenant, recording) in all {
+        let events = desk.store.recording_events(tenant, *recording).await?;
+        if let Some(number) = first_broken((tenant, *recording), &events) {
+            findings.push(finding("recording_chain", tenant.clone(), &format!("{recording} event {number}")));
+        }
+    }
+    Ok(findings)
 }
 
 /// Calls that the database refused for good.

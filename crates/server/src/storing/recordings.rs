@@ -2,12 +2,15 @@
 //! waits; a file without any call is for `sibai verify` to find.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use hotline::calendar::HolidayYears;
-use hotline::cdr::CallRecord;
+use hotline::call::Fact;
 use hotline::retention::{self, Policy};
-use hotline::{CallId, TenantId};
-use store::Recording;
+use hotline::settlement::{self, Settlement};
+use hotline::{CallId, Mono, TenantId, Wall};
+use ring::digest::{Context, SHA256};
+use store::{Recorded, Recording};
 
 use super::Work;
 use crate::archive::Unreadable;
@@ -20,23 +23,24 @@ use crate::ops::recordings::{born, policies};
 const WAITING_MAX: usize = 100_000;
 
 pub(super) struct Recordings {
-    tenants: BTreeMap<CallId, TenantId>,
+    calls: BTreeMap<CallId, Expected>,
     files: Vec<RecordingFile>,
     dir: std::path::PathBuf,
 }
 
 impl Recordings {
     pub(super) fn new(work: &Work) -> Recordings {
-        Recordings { tenants: BTreeMap::new(), files: Vec::new(), dir: work.archive.dir.clone() }
+        Recordings { calls: BTreeMap::new(), files: Vec::new(), dir: work.archive.dir.clone() }
     }
 
     /// A settled call says whose its recording is.
-    pub(super) fn expect(&mut self, record: &CallRecord) {
-        if record.recording.is_some() {
-            if self.tenants.len() >= WAITING_MAX {
-                self.tenants.pop_first();
+    pub(super) fn expect(&mut self, settlement: &Settlement) {
+        if settlement.record.recording.is_some() {
+            if self.calls.len() >= WAITING_MAX {
+                self.calls.pop_first();
             }
-            self.tenants.insert(record.call, record.tenant.clone());
+            self.calls
+                .insert(settlement.record.call, Expected::of(&settlement.record.tenant, &settlement.log));
         }
     }
 
@@ -54,10 +58,11 @@ impl Recordings {
 
     /// Writes the rows whose calls are known; `false` if the database did not take them, or a file could not be sealed.
     pub(super) async fn write(&mut self, work: &Work) -> bool {
-        let (mut by_tenant, mut kept) = (BTreeMap::<TenantId, Vec<RecordingFile>>::new(), Vec::new());
+        let (mut by_tenant, mut kept) =
+            (BTreeMap::<TenantId, Vec<(RecordingFile, Expected)>>::new(), Vec::new());
         for file in std::mem::take(&mut self.files) {
-            match self.tenant_of(&file, work).await {
-                Some(tenant) => by_tenant.entry(tenant).or_default().push(file),
+            match self.call_of(&file, work).await {
+                Some(call) => by_tenant.entry(call.tenant.clone()).or_default().push((file, call)),
                 None => kept.push(file),
             }
         }
@@ -65,10 +70,10 @@ impl Recordings {
         let mut written = true;
         for (tenant, files) in by_tenant {
             match self.write_tenants(work, &tenant, &files).await {
-                Ok(()) => files.iter().for_each(|file| drop(self.tenants.remove(&file.call))),
+                Ok(()) => files.iter().for_each(|(file, _)| drop(self.calls.remove(&file.call))),
                 Err(error) => {
                     tracing::warn!(%error, rows = files.len(), "rows of recordings wait");
-                    self.files.extend(files);
+                    self.files.extend(files.into_iter().map(|(file, _)| file));
                     written = false;
                 }
             }
@@ -82,17 +87,18 @@ impl Recordings {
         &self,
         work: &Work,
         tenant: &TenantId,
-        files: &[RecordingFile],
+        files: &[(RecordingFile, Expected)],
     ) -> Result<(), Unreadable> {
         let years = crate::ops::calendar::years(&work.store)
             .await
             .unwrap_or_else(|_| HolidayYears::shipped().clone());
         let policies = policies(work.retention_days, work.store.recording_plan(tenant).await?);
         let mut rows: Vec<Recording> =
-            files.iter().map(|file| self.row(file, tenant, &policies, &years)).collect();
+            files.iter().map(|(file, _)| self.row(file, tenant, &policies, &years)).collect();
+        let recorded = recorded(tenant, files).await?;
         let key = work.archive.sealing_key(&work.store, tenant, clock::wall()).await?;
         if let Some(key) = &key {
-            for (row, file) in rows.iter_mut().zip(files) {
+            for (row, (file, _)) in rows.iter_mut().zip(files) {
                 let (key, plain, recording) = (key.clone(), file.path.clone(), file.recording);
                 let sealed = tokio::task::spawn_blocking(move || match plain.exists() {
                     true => key.seal(&plain, recording).map(Some),
@@ -106,9 +112,9 @@ impl Recordings {
             }
             rows.retain(|row| row.sealed.is_some());
         }
-        work.store.put_recordings(&rows).await?;
+        work.store.put_recordings(&rows, &recorded).await?;
         if key.is_some() {
-            for file in files {
+            for (file, _) in files {
                 match std::fs::remove_file(&file.path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         tracing::error!(path = %file.path.display(), %error, "a plain recording stays beside its sealed one");
@@ -124,12 +130,12 @@ impl Recordings {
         path.strip_prefix(&self.dir).unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    async fn tenant_of(&self, file: &RecordingFile, work: &Work) -> Option<TenantId> {
-        if let Some(tenant) = self.tenants.get(&file.call) {
-            return Some(tenant.clone());
+    async fn call_of(&self, file: &RecordingFile, work: &Work) -> Option<Expected> {
+        if let Some(call) = self.calls.get(&file.call) {
+            return Some(call.clone());
         }
         let stored = work.store.call(file.call).await.ok().flatten();
-        stored.map(|call| call.record.tenant)
+        stored.map(|call| Expected::of(&call.record.tenant, &call.log))
     }
 
     fn row(
@@ -153,5 +159,68 @@ impl Recordings {
             kept_by: kept.named(),
             sealed: None,
         }
+    }
+}
+
+/// What a call's log says of its recording.
+#[derive(Clone)]
+struct Expected {
+    tenant: TenantId,
+    /// The notice that was played before, and when it ended.
+    notice: Option<(String, Wall)>,
+}
+
+impl Expected {
+    fn of(tenant: &TenantId, log: &[u8]) -> Expected {
+        let facts = settlement::read_log(log).unwrap_or_default();
+        let offset = facts.iter().find_map(|dated| match &dated.fact {
+            Fact::Arrived(arrived) => Some(arrived.wall_offset_ms),
+            _ => None,
+        });
+        let noticed = facts.iter().find_map(|dated| match &dated.fact {
+            Fact::Noticed { prompt } => Some((prompt.to_string(), dated.at)),
+            _ => None,
+        });
+        let wall = |at: Mono| Wall(at.0 as i64 + offset.unwrap_or_default());
+        Expected { tenant: tenant.clone(), notice: noticed.map(|(prompt, at)| (prompt, wall(at))) }
+    }
+}
+
+/// How the chains of finished files begin: what is in them, and the notice of before. A file that was sealed before a crash
+/// is not read again; its chain has begun.
+async fn recorded(tenant: &TenantId, files: &[(RecordingFile, Expected)]) -> std::io::Result<Vec<Recorded>> {
+    let mut recorded = Vec::with_capacity(files.len());
+    for (file, call) in files {
+        let path = file.path.clone();
+        let summed =
+            tokio::task::spawn_blocking(move || sha256(&path)).await.map_err(std::io::Error::other)?;
+        let sum = match summed {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            summed => summed?,
+        };
+        let (notice, ended_at) = call.notice.clone().unzip();
+        let detail = serde_json::json!({
+            "sha256": sum,
+            "bytes": file.bytes,
+            "duration_ms": file.duration_ms,
+            "notice": notice,
+            "notice_ended_at": ended_at.map(|at| at.0),
+        });
+        let (tenant, recording) = (tenant.clone(), file.recording);
+        recorded.push(Recorded { tenant, recording, at: clock::wall(), detail: detail.to_string() });
+    }
+    Ok(recorded)
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn sha256(path: &std::path::Path) -> std::io::Result<String> {
+    let (mut file, mut sum) = (std::fs::File::open(path)?, Context::new(&SHA256));
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok(sum.finish().as_ref().iter().map(|octet| format!("{octet:02x}")).collect());
+        }
+        sum.update(&piece[..read]);
     }
 }

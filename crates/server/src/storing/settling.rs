@@ -130,7 +130,7 @@ impl Writer {
         if !taken.is_empty() {
             for settlement in &taken {
                 crate::log::call_ended(&settlement.record, &settlement.charges, self.work.mask);
-                self.recordings.expect(&settlement.record);
+                self.recordings.expect(settlement);
             }
             self.batch.extend(taken);
             // Calls told again by a journal come by their ids. The mark must never pass one that is not written.

@@ -4,6 +4,7 @@ mod accounts;
 mod alarms;
 mod case;
 mod enterprises;
+mod exports;
 mod helps;
 mod ledger;
 mod postgres;

@@ -131,8 +131,8 @@ async fn d04_rollups_are_the_recount_and_its_identities_hold(case: Case) {
 
 async fn recordings_are_listed_by_page(case: Case) {
     let rows: Vec<Recording> = settlements(60).iter().filter_map(recording_of).collect();
-    case.store.put_recordings(&rows).await.unwrap();
-    case.store.put_recordings(&rows[..3]).await.unwrap();
+    case.store.put_recordings(&rows, &[]).await.unwrap();
+    case.store.put_recordings(&rows[..3], &[]).await.unwrap();
     let first = case.store.recordings(None, None, 4).await.unwrap();
     let rest = case.store.recordings(None, Some(first[3].recording), 100).await.unwrap();
     assert_eq!([first, rest].concat(), rows);

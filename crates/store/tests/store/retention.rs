@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::io;
 
+use hotline::evidence::{What, first_broken};
 use hotline::{RecordingId, Wall};
-use store::{EndsSoon, Expired, Hold, Recording, RecordingFilter, RecordingKey, SealedBy};
+use store::{EndsSoon, Expired, Hold, Recorded, Recording, RecordingFilter, RecordingKey, SealedBy};
 
 use crate::case::Case;
 use crate::reading::recording_of;
@@ -16,6 +17,7 @@ crate::on_both_engines!(
     v03_what_ends_soon_is_counted_and_a_plan_prolongs_it,
     v12_keys_are_destroyed_for_good_and_not_while_something_is_held,
     v02_recordings_are_listed_with_their_calls,
+    v10_a_chain_tells_all_that_happened_and_outlives_the_file,
 );
 
 fn recording(n: u64, until: Wall) -> Recording {
@@ -46,7 +48,7 @@ async fn due(case: &Case, s: i64) -> Vec<u128> {
 async fn v13_a_held_recording_outlives_its_time_and_no_longer_than_the_hold(case: Case) {
     let store = &case.store;
     let rows = [recording(1, at(10)), recording(2, at(10)), recording(3, at(99))];
-    store.put_recordings(&rows).await.unwrap();
+    store.put_recordings(&rows, &[]).await.unwrap();
     assert_eq!(due(&case, 9).await, [0; 0], "playable to the last");
     assert_eq!(due(&case, 10).await, [1, 2]);
     let hold = Hold {
@@ -90,7 +92,7 @@ async fn v13_a_held_recording_outlives_its_time_and_no_longer_than_the_hold(case
 async fn fault_f12_a_run_that_dies_is_finished_by_the_next(case: Case) {
     let store = &case.store;
     let row = recording(1, at(10));
-    store.put_recordings(std::slice::from_ref(&row)).await.unwrap();
+    store.put_recordings(std::slice::from_ref(&row), &[]).await.unwrap();
     let (file, change) = (Cell::new(true), change(at(20)));
     // The disk refuses: file and row stay.
     let refused = || Err(io::ErrorKind::PermissionDenied.into());
@@ -117,7 +119,7 @@ async fn fault_f12_a_run_that_dies_is_finished_by_the_next(case: Case) {
 async fn v03_what_ends_soon_is_counted_and_a_plan_prolongs_it(case: Case) {
     let store = &case.store;
     let rows = [recording(1, at(10)), recording(2, at(10)), recording(3, at(99))];
-    store.put_recordings(&rows).await.unwrap();
+    store.put_recordings(&rows, &[]).await.unwrap();
     let soon = store.recordings_end(at(0), at(50)).await.unwrap();
     assert_eq!(soon, [EndsSoon { tenant: tenant(0), until: at(10), recordings: 2 }]);
     assert_eq!(store.recordings_end(at(10), at(50)).await.unwrap(), [], "its time is over already");
@@ -147,7 +149,7 @@ async fn v12_keys_are_destroyed_for_good_and_not_while_something_is_held(case: C
         "two made one at once"
     );
     store.add_recording_key(&tenant(1), &key(1, "cc"), at(0)).await.unwrap();
-    store.put_recordings(&[recording(1, at(10))]).await.unwrap();
+    store.put_recordings(&[recording(1, at(10))], &[]).await.unwrap();
     let hold = Hold {
         tenant: tenant(0),
         recording: RecordingId(1),
@@ -171,7 +173,7 @@ async fn v02_recordings_are_listed_with_their_calls(case: Case) {
     let settled = settlements(60);
     store.settle(&settled, "node-1").await.unwrap();
     let rows: Vec<Recording> = settled.iter().filter_map(recording_of).collect();
-    store.put_recordings(&rows).await.unwrap();
+    store.put_recordings(&rows, &[]).await.unwrap();
     let list = async |filter: RecordingFilter, limit| {
         store.recording_rows(&tenant(0), &filter, limit).await.unwrap()
     };
@@ -197,4 +199,44 @@ async fn v02_recordings_are_listed_with_their_calls(case: Case) {
     );
     assert_eq!(late.len() + early.len(), all.len());
     assert!(late.iter().all(|row| row.started_at >= half) && early.iter().all(|row| row.started_at < half));
+}
+
+async fn v10_a_chain_tells_all_that_happened_and_outlives_the_file(case: Case) {
+    let store = &case.store;
+    let row = recording(1, at(10));
+    let began = |detail: &str| Recorded {
+        tenant: tenant(0),
+        recording: row.recording,
+        at: at(1),
+        detail: detail.to_owned(),
+    };
+    store.put_recordings(std::slice::from_ref(&row), &[began("sha256 ab")]).await.unwrap();
+    store.put_recordings(std::slice::from_ref(&row), &[began("sha256 cd")]).await.unwrap();
+    let (own, id) = (tenant(0), row.recording);
+    assert!(store.note_hearing(&own, id, What::Listened, &change(at(2))).await.unwrap());
+    assert!(!store.note_hearing(&tenant(1), id, What::Listened, &change(at(2))).await.unwrap(), "another's");
+    let hold = Hold {
+        tenant: own.clone(),
+        recording: id,
+        reason: "诉讼 \"2026-017\"".into(),
+        held: change(at(3)),
+        ends_at: None,
+        released: None,
+    };
+    store.hold_recording(&hold).await.unwrap();
+    store.release_recording(&own, id, &change(at(4))).await.unwrap();
+    // Several at once: each has a number of its own.
+    let hear = async || store.note_hearing(&own, id, What::Downloaded, &change(at(5))).await;
+    let (one, two, three) = tokio::join!(hear(), hear(), hear());
+    assert!(one.unwrap() && two.unwrap() && three.unwrap());
+    store.expire_recording(&row, &change(at(20)), || Ok(())).await.unwrap();
+    let events = store.recording_events(&own, id).await.unwrap();
+    let told: Vec<What> = events.iter().map(|event| event.what).collect();
+    let downloads = [What::Downloaded; 3];
+    let wanted =
+        [&[What::Recorded, What::Listened, What::Held, What::Released][..], &downloads, &[What::Deleted]];
+    assert_eq!(told, wanted.concat());
+    assert_eq!(events[0].detail, "sha256 ab", "the first word counts");
+    assert_eq!(first_broken((&own, id), &events), None);
+    assert_eq!(store.recording_events(&tenant(1), id).await.unwrap(), []);
 }

@@ -17,7 +17,7 @@ async fn fill(store: &Store) {
     let journal = settlements(60);
     store.settle(&journal, "node-1").await.unwrap();
     let recordings: Vec<_> = journal.iter().filter_map(recording_of).collect();
-    store.put_recordings(&recordings).await.unwrap();
+    store.put_recordings(&recordings, &[]).await.unwrap();
     let document = crate::enterprises::enterprise("huaxin", &[number(0)]);
     store.put_enterprise(&document, 0, &change(morning())).await.unwrap();
 }
@@ -126,7 +126,7 @@ async fn many_calls_and_odd_references_are_read_whole(case: Case) {
         store.settle(batch, "node-1").await.unwrap();
     }
     let recordings: Vec<_> = journal.iter().filter_map(recording_of).collect();
-    store.put_recordings(&recordings).await.unwrap();
+    store.put_recordings(&recordings, &[]).await.unwrap();
     let tenant = &journal[0].record.tenant;
     for reference in ["50%", "%1F", "a\u{1f}b\u{1e}c", "票据 7"] {
         store.top_up(tenant, hotline::Money(10_000), reference, &change(morning())).await.unwrap();
