@@ -131,7 +131,7 @@ fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings(
     let rest = order(&agent, "8001", json!({"rest": "lunch"})).body;
     assert_eq!((&rest["state"], &rest["reason"]), (&json!("rest"), &json!("lunch")));
     let mut call = platform.call(number(), "13800138000");
-    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(6));
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(10));
     let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
     eventually("somebody waits", || {
         let queues = leader.ask("GET", "/api/v1/enterprises/acme/queues", None).body;
@@ -152,9 +152,21 @@ fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings(
         });
         assert_eq!(order(&agent, "8001", json!("ready")).status, 200);
         phone.await_tone(CALLER_HZ);
+        let call = |wish: Value| agent.ask("POST", &format!("{}/call", path("8001")), Some(&wish));
+        assert_eq!(call(json!("hold")).body["call"]["state"], "on_hold");
+        assert_eq!(call(json!("hold")).body["code"], "talk_state", "it is held");
+        assert_eq!(call(json!({"transfer": {"agent": "8009"}})).body["code"], "not_found");
+        assert_eq!(call(json!({"transfer": {"agent": "8002"}})).body["code"], "talk_state", "off duty");
+        assert_eq!(call(json!("resume")).body["call"]["state"], "talking");
+        assert_eq!(agent.ask("POST", &format!("{}/call", path("8002")), Some(&json!("hold"))).status, 404);
         watched.join().expect("a thread")
     });
     assert!(watched.contains(&"talking".to_owned()), "{watched:?}");
+    assert_eq!(
+        leader.ask("POST", &format!("{}/call", path("8001")), Some(&json!("hold"))).status,
+        409,
+        "it is over"
+    );
     assert_eq!(caller.join().expect("a caller").status, 200);
     let listed = leader.ask("GET", "/api/v1/enterprises/acme/agents", None).body;
     assert_eq!(

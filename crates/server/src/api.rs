@@ -136,6 +136,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(agents::list))
         .routes(routes!(agents::one))
         .routes(routes!(agents::steer))
+        .routes(routes!(agents::order))
         .routes(routes!(agents::events))
         .routes(routes!(agents::queues))
         .routes(routes!(phones::borrow))

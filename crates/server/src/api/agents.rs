@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use hotline::TenantId;
+use hotline::call::TalkOrder;
 use hotline::queue::QueueView;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +17,8 @@ use super::live::Watch;
 use super::{Api, Asked, Body, Problem, Refused};
 use crate::ops::agents::{self, Of, Seen, Steer, Wish};
 use crate::ops::live::LiveCall;
+use crate::ops::talks::{self, Talk};
+use crate::ops::{Code, Outcome, Refusal};
 
 /// An agent as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -151,6 +154,35 @@ pub async fn steer(
         agents::steer(&asked.desk, &Steer { tenant: tenant.clone(), agent: agent.clone(), wish, by }).await;
     done.map_err(|refusal| asked.refuse(refusal))?;
     asked.tell(agents::one(&asked.desk, &tenant, &agent).await.map(AgentNow::from))
+}
+
+/// 保持、转接、咨询 / an order about the call that keeps the agent: `"hold"`, `"resume"`, `"complete"`, `"return"`, `"swap"`,
+/// `{"transfer": {"agent": "8002"}}`, `{"consult": {"queue": "sales"}}`; targets are `agent`, `extension`, `bound`, `queue`, `step`.
+#[utoipa::path(
+    post, path = "/api/v1/enterprises/{enterprise}/agents/{agent}/call", tag = "agents",
+    params(("enterprise" = String, Path), ("agent" = String, Path)),
+    request_body(content = Object, description = "the order", example = json!({"transfer": {"agent": "8002"}})),
+    security(("session" = ["take_calls"])),
+    responses(
+        (status = 200, description = "the agent as it is then", body = AgentNow),
+        (status = 404, description = "`not_found`: no such agent, or nothing by the target's name", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`talk_state`: no call keeps the agent, or the call or the target is not ready for it", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn order(
+    asked: Asked,
+    Path((enterprise, agent)): Path<(String, String)>,
+    Body(order): Body<TalkOrder>,
+) -> Result<axum::Json<AgentNow>, Refused> {
+    asked.tell(obeyed(&asked, &TenantId::new(&enterprise), &agent, order).await)
+}
+
+async fn obeyed(asked: &Asked, tenant: &TenantId, agent: &str, order: TalkOrder) -> Outcome<AgentNow> {
+    let none = || Refusal::new(Code::TalkState, "坐席没有通话", "no call keeps the agent");
+    let call = agents::one(&asked.desk, tenant, agent).await?.view.call.ok_or_else(none)?;
+    let talk = Talk { tenant: tenant.clone(), call, order, by: asked.person.login.clone() };
+    talks::order(&asked.desk, &talk).await?;
+    agents::one(&asked.desk, tenant, agent).await.map(AgentNow::from)
 }
 
 /// 坐席实时推送 / server-sent events of one agent: `agent` whenever it is another than before, looked at twice a second; `end`
