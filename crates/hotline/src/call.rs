@@ -25,6 +25,7 @@ pub use holding::{HOLD_MUSIC, HeldBy};
 pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
 pub use transferring::Moved;
 pub use waiting::Unqueued;
+pub use watching::WatchMode;
 
 mod asking;
 mod case;
@@ -40,6 +41,7 @@ mod serving;
 mod talking;
 mod transferring;
 mod waiting;
+mod watching;
 
 use asking::Asking;
 use dialling::Dialling;
@@ -47,6 +49,7 @@ use menu::Flowing;
 use meter::Meter;
 use transferring::Transfer;
 use waiting::Queued;
+use watching::Watching;
 
 /// A prompt that does not end by itself is cut after this long.
 const PROMPT_MS_MAX: u64 = 120_000;
@@ -227,6 +230,8 @@ pub enum Action {
     RecordWith { leg: Option<LegNo> },
     /// Close one leg's media: the leg is over, the call goes on.
     CloseLeg { leg: LegNo },
+    /// A leg hears the sum of these from now on, and nothing else; of none, who it is joined with again.
+    Hear { leg: LegNo, others: Vec<LegNo> },
 }
 
 /// What is played.
@@ -367,6 +372,8 @@ pub struct Call {
     queued: Option<Box<Queued>>,
     /// Who has the caller on hold, while music plays.
     parked: Option<HeldBy>,
+    /// Supervisors in the talk.
+    watching: Option<Box<Watching>>,
 }
 
 impl Call {
@@ -401,6 +408,7 @@ impl Call {
             actions: VecDeque::new(),
             queued: None,
             parked: None,
+            watching: None,
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
         if let Some(early_ms_max) = arrival.early.ms_max {
@@ -504,8 +512,13 @@ impl Call {
                 self.leg_mut(leg).holds = on;
                 self.take(Event::Held { leg, on }, desk, now);
             }
-            other => self.take(other, desk, now),
+            other => {
+                if let Some(event) = self.take_watching(other, desk, now) {
+                    self.take(event, desk, now);
+                }
+            }
         }
+        self.arrange();
         self.finish_if_over(now);
     }
 

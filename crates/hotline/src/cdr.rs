@@ -187,6 +187,8 @@ pub enum AttemptKind {
     Consult,
     /// Who transferred is rung again, since nobody took the call.
     Return,
+    /// A supervisor's own phone (row Q13).
+    Watch,
 }
 
 /// How one outgoing leg ended.

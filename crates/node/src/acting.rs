@@ -69,6 +69,7 @@ impl Node {
             Action::BridgeLegs { a, b } => self.bridge_legs(id, a, b),
             Action::RecordWith { leg } => self.record_with(id, leg),
             Action::CloseLeg { leg } => self.close_side(id, leg),
+            Action::Hear { leg, others } => self.hear_others(id, leg, &others),
         }
     }
 

@@ -59,6 +59,20 @@ impl Node {
         }
     }
 
+    /// A leg hears the sum of others.
+    pub(crate) fn hear_others(&mut self, id: SlotId, leg: LegNo, others: &[LegNo]) {
+        let hears = others.iter().filter_map(|other| self.open_leg_of(id, *other)).collect();
+        if let Some(leg) = self.open_leg_of(id, leg) {
+            self.outputs.push_back(Output::Media(media::Command::Mix { leg, hears }));
+        }
+    }
+
+    /// The media leg of a side, unless it is closing.
+    fn open_leg_of(&self, id: SlotId, leg: LegNo) -> Option<media::MediaLeg> {
+        let side = self.slots.get(id)?.side(leg).filter(|side| !side.closing)?;
+        side.media.map(|(leg, _)| leg)
+    }
+
     pub(crate) fn record_with(&mut self, id: SlotId, leg: Option<LegNo>) {
         let Some(call) = self.slots.get(id).map(|slot| slot.id.0) else { return };
         let right = leg.and_then(|leg| self.media_leg_of(id, leg));

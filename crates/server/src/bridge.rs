@@ -195,6 +195,10 @@ impl Bridge {
                 self.tenants.remove(&LegId(leg.0));
                 media::Command::Close { leg: LegId(leg.0) }
             }
+            Command::Mix { leg, hears } => media::Command::Mix {
+                leg: LegId(leg.0),
+                hears: hears.into_iter().map(|leg| LegId(leg.0)).collect(),
+            },
             Command::Unbridge { leg } => media::Command::Unbridge { leg: LegId(leg.0) },
             Command::RecordRight { call, right } => media::Command::RecordRight {
                 call: media::CallId(call),

@@ -43,6 +43,7 @@ pub enum Heard {
 
 #[derive(Debug)]
 struct OpenLeg {
+    call: u128,
     port: Port,
     remote: Option<SocketAddr>,
     play: u32,
@@ -78,7 +79,7 @@ impl Media {
     /// What the node asks for. `prompt_ms` is how long a prompt plays, `lag_ms` how late an event comes.
     pub fn take(&mut self, command: Command, prompt_ms: u64, lag_ms: u64) {
         match command {
-            Command::Open { leg, port, .. } => self.open(leg, port),
+            Command::Open { call, leg, port, .. } => self.open(call, leg, port),
             Command::Connect { leg, remote, .. } => {
                 self.with(leg, "connect", |open| open.remote = Some(remote));
                 if leg.trial().is_some() {
@@ -113,6 +114,14 @@ impl Media {
                 self.heard.push(Heard::Record);
             }
             Command::Close { leg } => self.close(leg, lag_ms),
+            Command::Mix { leg, hears } => {
+                let apart = hears.iter().find(|other| other.0 >> 8 != leg.0 >> 8);
+                if let Some(other) = apart {
+                    self.faults.push(format!("media leg {leg:?} hears {other:?} of another call"));
+                }
+                hears.into_iter().for_each(|other| self.with(other, "being heard", |_| {}));
+                self.with(leg, "hearing", |_| {});
+            }
             Command::Unbridge { leg } => self.with(leg, "parting", |open| open.bridged = false),
             Command::RecordRight { right, .. } => {
                 if let Some(right) = right {
@@ -122,11 +131,12 @@ impl Media {
         }
     }
 
-    fn open(&mut self, leg: MediaLeg, port: Port) {
+    fn open(&mut self, call: u128, leg: MediaLeg, port: Port) {
         if self.legs.values().any(|open| open.port.id == port.id) {
             self.faults.push(format!("port {} opened twice", port.id));
         }
         let open = OpenLeg {
+            call,
             port,
             remote: None,
             play: 0,
@@ -172,6 +182,11 @@ impl Media {
             }
             _ => true,
         }
+    }
+
+    /// The call that a leg is of.
+    pub fn call_of(&self, leg: MediaLeg) -> Option<u128> {
+        self.legs.get(&leg).map(|open| open.call)
     }
 
     /// The leg that hears a tone which a far end plays, if it is listened for there.

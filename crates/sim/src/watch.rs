@@ -320,7 +320,11 @@ fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
 
 /// Row R27: one answers, and every other leg is given up; a further one answers by a transfer alone, or after one.
 fn check_one_answers(record: &CallRecord) -> Result<(), String> {
-    let answered = record.legs.iter().filter(|leg| leg.outcome == LegOutcome::Answered).count();
+    let answered = record
+        .legs
+        .iter()
+        .filter(|leg| leg.outcome == LegOutcome::Answered && leg.kind != AttemptKind::Watch);
+    let answered = answered.count();
     let most = if record.transfers == 0 { 1 } else { usize::MAX };
     if answered > most { Err(format!("{answered} legs answered (R27)")) } else { Ok(()) }
 }

@@ -117,7 +117,10 @@ scenarios! {
     q03_sent_to_a_queue
     q03_transferred_to_an_agent
     q06_the_agents_number_is_told
+    q03_three_in_a_talk
     q10_states_have_reasons_and_add_up
+    q13_a_supervisor_leaves_or_never_comes
+    q13_listen_whisper_barge_take_over
     q11_after_work_is_forced_or_ends_early
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected

@@ -465,6 +465,9 @@ impl Call {
     }
 
     pub(super) fn give_up_ringing(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        if self.watcher_rang_out(leg, desk, now) {
+            return;
+        }
         let dialling = match std::mem::replace(&mut self.state, State::Over) {
             State::Dialling(dialling) => dialling,
             State::Waiting => {

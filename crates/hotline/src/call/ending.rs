@@ -122,6 +122,7 @@ impl Call {
     pub(super) fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
         self.leave_floor(desk, now);
+        self.end_watching(now);
         self.note(Fact::HungUp { cause, by, until }, now);
         if self.admission().is_some() {
             desk.tenant.hang_up(self.hotline.number, &self.caller);

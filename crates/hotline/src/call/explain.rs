@@ -96,7 +96,8 @@ impl World<'_> {
             | Action::Unbridge
             | Action::BridgeLegs { .. }
             | Action::RecordWith { .. }
-            | Action::CloseLeg { .. } => {}
+            | Action::CloseLeg { .. }
+            | Action::Hear { .. } => {}
         }
     }
 

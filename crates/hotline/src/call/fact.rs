@@ -1,7 +1,7 @@
 //! The log of a call: dated facts, in the order they became true. The record is a fold of it; the journal keeps it;
 //! `explain` prints it; the simulator asserts on it.
 
-use super::{HeldBy, Moved, NotObeyed, Target, Unqueued};
+use super::{HeldBy, Moved, NotObeyed, Target, Unqueued, WatchMode};
 use crate::agent::Refusal;
 use crate::queue::NoPlace;
 use std::sync::Arc;
@@ -199,6 +199,16 @@ pub enum Fact {
     TransferOver { how: Moved },
     /// The caller hears the number of the agent who answered (row Q06).
     AgentTold { agent: Arc<str> },
+    /// A supervisor comes in by its own phone; who, and what for (row Q13).
+    WatchBegan { leg: LegNo, mode: WatchMode, by: Arc<str> },
+    /// The supervisor on this leg is there for something else now.
+    WatchChanged { leg: LegNo, mode: WatchMode, by: Arc<str> },
+    /// The supervisor on this leg is gone.
+    WatchOver { leg: LegNo },
+    /// The supervisor on this leg has the caller in place of who answered.
+    TakenOver { leg: LegNo, by: Arc<str> },
+    /// Who transfers, who was asked and the caller hear each other.
+    Merged { leg: LegNo },
 }
 
 /// An attempt to reach a bound number.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::transferring::{Found, TRANSFER_RING_MS};
-use super::{Call, Desk, Fact, HeldBy, LegNo, State};
+use super::{Call, Desk, Fact, HeldBy, LegNo, State, WatchMode};
 use crate::Mono;
 use crate::agent;
 use crate::enterprise::{DestinationKind, phone_user};
@@ -37,6 +37,14 @@ pub enum TalkOrder {
     Return,
     /// Who transfers talks with the other of the two: the caller, or who was asked.
     Swap,
+    /// Who transfers, who was asked and the caller talk with each other.
+    Merge,
+    /// A supervisor comes in by the SIP phone with this number, or is there for something else from now on (row Q13).
+    Watch(Arc<str>, WatchMode),
+    /// The supervisor with this phone has the caller in place of who answered.
+    TakeOver(Arc<str>),
+    /// The supervisor with this phone is let go.
+    Unwatch(Arc<str>),
 }
 
 /// Where a talk may go.
@@ -121,7 +129,10 @@ impl Call {
             }
             (State::Transferring(transfer), TalkOrder::Complete) => transfer.may_complete(),
             (State::Transferring(transfer), TalkOrder::Return) => transfer.may_return(),
-            (State::Transferring(transfer), TalkOrder::Swap) => transfer.may_swap(),
+            (State::Transferring(transfer), TalkOrder::Swap | TalkOrder::Merge) => transfer.may_swap(),
+            (State::Talking { .. }, TalkOrder::Watch(..)) => true,
+            (State::Talking { .. }, TalkOrder::TakeOver(phone)) => self.is_watched_by(phone),
+            (_, TalkOrder::Unwatch(phone)) => self.is_watched_by(phone),
             _ => false,
         };
         if !fits || self.legs.len() >= LEGS_MAX {
@@ -133,7 +144,11 @@ impl Call {
             | TalkOrder::Resume
             | TalkOrder::Complete
             | TalkOrder::Return
-            | TalkOrder::Swap => Ok(()),
+            | TalkOrder::Swap
+            | TalkOrder::Merge
+            | TalkOrder::TakeOver(_)
+            | TalkOrder::Unwatch(_) => Ok(()),
+            TalkOrder::Watch(phone, _) => self.may_watch(phone, tenant),
         }
     }
 
@@ -151,8 +166,12 @@ impl Call {
             TalkOrder::Resume => self.join(leg, desk, now),
             TalkOrder::Transfer(to) => self.begin_transfer(leg, to, false, by, desk, now),
             TalkOrder::Consult(to) => self.begin_transfer(leg, to, true, by, desk, now),
+            TalkOrder::Watch(phone, mode) => self.watch(phone, mode, by, desk, now),
+            TalkOrder::TakeOver(phone) => self.take_over(leg, &phone, by, desk, now),
+            // Obeyed before it came here: it is the same in each state.
+            TalkOrder::Unwatch(_) => {}
             // Of a transfer that is going on: nobody is asked while two talk.
-            TalkOrder::Complete | TalkOrder::Return | TalkOrder::Swap => {}
+            TalkOrder::Complete | TalkOrder::Return | TalkOrder::Swap | TalkOrder::Merge => {}
         }
     }
 
@@ -242,7 +261,7 @@ impl Call {
 }
 
 /// A SIP phone as something to dial.
-fn phone(name: Arc<str>, user: Arc<str>) -> Destination {
+pub(super) fn phone(name: Arc<str>, user: Arc<str>) -> Destination {
     Destination {
         name,
         kind: DestinationKind::Extension,

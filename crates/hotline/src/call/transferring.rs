@@ -72,13 +72,15 @@ enum Stage {
     Asking,
     /// Who transfers talks with the target, or with the caller meanwhile.
     Consulting { with_caller: bool },
+    /// Who transfers, the target and the caller talk with each other.
+    Together,
     /// Who transferred rings again.
     Returning,
 }
 
 impl Transfer {
     pub(super) fn may_complete(&self) -> bool {
-        matches!(self.stage, Stage::Asking | Stage::Consulting { .. })
+        matches!(self.stage, Stage::Asking | Stage::Consulting { .. } | Stage::Together)
     }
 
     pub(super) fn may_return(&self) -> bool {
@@ -90,7 +92,23 @@ impl Transfer {
     }
 
     fn rings(&self, leg: LegNo) -> bool {
-        self.to.leg == leg && !matches!(self.stage, Stage::Consulting { .. })
+        self.to.leg == leg && !matches!(self.stage, Stage::Consulting { .. } | Stage::Together)
+    }
+
+    pub(super) fn is_together(&self) -> bool {
+        self.stage == Stage::Together
+    }
+
+    /// Whom each hears of three who talk with each other.
+    pub(super) fn together(&self) -> Vec<(LegNo, Vec<LegNo>)> {
+        match (self.stage, self.from) {
+            (Stage::Together, Some(from)) => {
+                let all = [CALLER, from, self.to.leg];
+                let others = |own: LegNo| all.iter().copied().filter(|leg| *leg != own).collect();
+                all.iter().map(|own| (*own, others(*own))).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -161,7 +179,7 @@ impl Call {
     }
 
     /// Ends a leg that had answered while the call goes on; its agent is free of it.
-    fn release(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn release(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         if self.leg(leg).state == LegState::Answered {
             self.actions.push_back(Action::Bye { leg });
         }
@@ -356,7 +374,7 @@ impl Call {
                 self.note(Fact::TransferOver { how: Moved::Back }, now);
                 self.join(to, desk, now);
             }
-            (Stage::Asking | Stage::Blind | Stage::Consulting { .. }, _) => {
+            (Stage::Asking | Stage::Blind | Stage::Consulting { .. } | Stage::Together, _) => {
                 self.hand_over(transfer, desk, now)
             }
         }
@@ -390,7 +408,9 @@ impl Call {
         self.agent_missed(to.leg, refusal(outcome, rang), desk, now);
         match transfer.stage {
             Stage::Returning => self.send_on(desk, now),
-            Stage::Blind | Stage::Asking | Stage::Consulting { .. } => self.back_to(transfer, desk, now),
+            Stage::Blind | Stage::Asking | Stage::Consulting { .. } | Stage::Together => {
+                self.back_to(transfer, desk, now);
+            }
         }
     }
 
@@ -436,7 +456,7 @@ impl Call {
         transfer.from = None;
         self.left_by(leg, desk, now);
         match transfer.stage {
-            Stage::Consulting { .. } => self.hand_over(transfer, desk, now),
+            Stage::Consulting { .. } | Stage::Together => self.hand_over(transfer, desk, now),
             Stage::Asking => {
                 transfer.stage = Stage::Blind;
                 self.state = State::Transferring(Box::new(transfer));
@@ -447,7 +467,14 @@ impl Call {
 
     fn obey_in_transfer(&mut self, mut transfer: Transfer, asked: Ordered, desk: &mut Desk<'_>, now: Mono) {
         match (asked.order, transfer.stage, transfer.from) {
-            (TalkOrder::Complete, Stage::Consulting { .. }, Some(_)) => self.hand_over(transfer, desk, now),
+            (TalkOrder::Complete, Stage::Consulting { .. } | Stage::Together, Some(_)) => {
+                self.hand_over(transfer, desk, now);
+            }
+            (TalkOrder::Merge, Stage::Consulting { with_caller }, Some(from)) => {
+                self.merge(from, transfer.to.leg, with_caller, now);
+                transfer.stage = Stage::Together;
+                self.state = State::Transferring(Box::new(transfer));
+            }
             (TalkOrder::Complete, Stage::Asking, Some(_)) => {
                 self.release_from(&mut transfer, desk, now);
                 transfer.stage = Stage::Blind;
@@ -455,7 +482,7 @@ impl Call {
             }
             (
                 TalkOrder::Return,
-                stage @ (Stage::Consulting { .. } | Stage::Asking | Stage::Blind),
+                stage @ (Stage::Consulting { .. } | Stage::Together | Stage::Asking | Stage::Blind),
                 Some(_),
             ) => {
                 self.drop_target(&transfer, stage, desk, now);
@@ -478,12 +505,24 @@ impl Call {
     fn drop_target(&mut self, transfer: &Transfer, stage: Stage, desk: &mut Desk<'_>, now: Mono) {
         let leg = transfer.to.leg;
         match stage {
-            Stage::Consulting { .. } => self.release(leg, desk, now),
+            Stage::Consulting { .. } | Stage::Together => self.release(leg, desk, now),
             Stage::Asking | Stage::Blind | Stage::Returning => {
                 self.disarm(Timer::Ring(leg));
                 self.give_up(leg, LegOutcome::Cancelled, now);
                 self.agent_missed(leg, Refusal::Withdrawn, desk, now);
             }
+        }
+    }
+
+    /// All three hear each other.
+    fn merge(&mut self, from: LegNo, to: LegNo, with_caller: bool, now: Mono) {
+        self.note(Fact::Merged { leg: to }, now);
+        self.unpark(now);
+        if with_caller {
+            self.actions.push_back(Action::StopPlay { leg: to });
+        } else {
+            self.actions.push_back(Action::Bridge { leg: from });
+            self.record_with(Some(from));
         }
     }
 

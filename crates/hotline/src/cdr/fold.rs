@@ -202,7 +202,12 @@ impl<'a> Folding<'a> {
             | Fact::Consulted { .. }
             | Fact::Swapped { .. }
             | Fact::TransferOver { .. }
-            | Fact::AgentTold { .. } => {}
+            | Fact::AgentTold { .. }
+            | Fact::WatchBegan { .. }
+            | Fact::WatchChanged { .. }
+            | Fact::WatchOver { .. }
+            | Fact::TakenOver { .. }
+            | Fact::Merged { .. } => {}
         }
     }
 
@@ -339,7 +344,11 @@ impl<'a> Folding<'a> {
 fn is_forward(kind: AttemptKind) -> bool {
     match kind {
         AttemptKind::ForwardBusy | AttemptKind::ForwardNoAnswer => true,
-        AttemptKind::Target | AttemptKind::Transfer | AttemptKind::Consult | AttemptKind::Return => false,
+        AttemptKind::Target
+        | AttemptKind::Transfer
+        | AttemptKind::Consult
+        | AttemptKind::Return
+        | AttemptKind::Watch => false,
     }
 }
 

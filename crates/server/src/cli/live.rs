@@ -1,7 +1,7 @@
 //! Calls that are up, on the command line: listed, and ordered about (row Q03).
 
 use clap::{Args, Subcommand};
-use hotline::call::{TalkOrder, Target};
+use hotline::call::{TalkOrder, Target, WatchMode};
 use hotline::{CallId, TenantId};
 
 use super::show::print;
@@ -39,6 +39,29 @@ pub enum Live {
     Return(Which),
     /// 切换通话对象 / talks with the other of the two
     Swap(Which),
+    /// 三方通话 / all three talk with each other
+    Merge(Which),
+    /// 监听：班长的话机响铃，接听后只听 / a supervisor's phone rings and hears both
+    #[command(after_help = "例 / example: sibai live listen huaxin 01a2b3… --phone 803")]
+    Listen(Supervised),
+    /// 耳语：只有坐席听得到班长 / the agent alone hears the supervisor
+    Whisper(Supervised),
+    /// 强插：三方都听得到 / all hear the supervisor
+    Barge(Supervised),
+    /// 抢接：班长接管通话，坐席退出 / the supervisor has the caller, the agent is free
+    TakeOver(Supervised),
+    /// 班长退出 / the supervisor leaves
+    Leave(Supervised),
+}
+
+/// Which call, and by which phone of a supervisor.
+#[derive(Args)]
+pub struct Supervised {
+    #[command(flatten)]
+    which: Which,
+    /// 班长话机的分机号 / the number of the supervisor's SIP phone
+    #[arg(long)]
+    phone: String,
 }
 
 /// Which call.
@@ -107,6 +130,12 @@ pub fn run(context: &Context, words: &Live) -> Ran {
         Live::Complete(which) => order(context, which, TalkOrder::Complete),
         Live::Return(which) => order(context, which, TalkOrder::Return),
         Live::Swap(which) => order(context, which, TalkOrder::Swap),
+        Live::Merge(which) => order(context, which, TalkOrder::Merge),
+        Live::Listen(by) => watch(context, by, WatchMode::Listen),
+        Live::Whisper(by) => watch(context, by, WatchMode::Whisper),
+        Live::Barge(by) => watch(context, by, WatchMode::Barge),
+        Live::TakeOver(by) => order(context, &by.which, TalkOrder::TakeOver(by.phone.as_str().into())),
+        Live::Leave(by) => order(context, &by.which, TalkOrder::Unwatch(by.phone.as_str().into())),
         Live::Transfer(Whither { which, to }) => {
             order(context, which, TalkOrder::Transfer(to.target().ok_or_else(nowhere)?))
         }
@@ -114,6 +143,10 @@ pub fn run(context: &Context, words: &Live) -> Ran {
             order(context, which, TalkOrder::Consult(to.target().ok_or_else(nowhere)?))
         }
     }
+}
+
+fn watch(context: &Context, by: &Supervised, mode: WatchMode) -> Ran {
+    order(context, &by.which, TalkOrder::Watch(by.phone.as_str().into(), mode))
 }
 
 fn order(context: &Context, which: &Which, order: TalkOrder) -> Ran {

@@ -262,6 +262,7 @@ impl Teller<'_> {
                     AttemptKind::Transfer => ("转接到", "transfer to"),
                     AttemptKind::Consult => ("咨询", "ask"),
                     AttemptKind::Return => ("回呼", "ring again"),
+                    AttemptKind::Watch => ("呼叫班长", "ring the supervisor at"),
                 };
                 let way = if dialled.trunk.is_empty() { "SIP" } else { &dialled.trunk };
                 self.pick(

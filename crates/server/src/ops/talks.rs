@@ -72,6 +72,10 @@ fn code(order: &TalkOrder) -> (&'static str, &str) {
         TalkOrder::Complete => ("complete", ""),
         TalkOrder::Return => ("return", ""),
         TalkOrder::Swap => ("swap", ""),
+        TalkOrder::Merge => ("merge", ""),
+        TalkOrder::Watch(phone, mode) => (mode.code(), phone),
+        TalkOrder::TakeOver(phone) => ("take_over", phone),
+        TalkOrder::Unwatch(phone) => ("unwatch", phone),
     }
 }
 
@@ -82,7 +86,13 @@ fn no_call(call: CallId) -> Refusal {
 fn refused(order: &TalkOrder, why: NotObeyed) -> Refusal {
     let name = match order {
         TalkOrder::Transfer(to) | TalkOrder::Consult(to) => to.name(),
-        TalkOrder::Hold | TalkOrder::Resume | TalkOrder::Complete | TalkOrder::Return | TalkOrder::Swap => "",
+        TalkOrder::Watch(phone, _) | TalkOrder::TakeOver(phone) | TalkOrder::Unwatch(phone) => phone,
+        TalkOrder::Hold
+        | TalkOrder::Resume
+        | TalkOrder::Complete
+        | TalkOrder::Return
+        | TalkOrder::Swap
+        | TalkOrder::Merge => "",
     };
     match why {
         NotObeyed::Unknown => {

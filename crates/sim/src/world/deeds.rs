@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::agent::Rest;
-use hotline::call::{TalkOrder, Target};
+use hotline::call::{TalkOrder, Target, WatchMode};
 use hotline::enterprise::{Enterprise, compile};
 use hotline::queue::Order;
 use hotline::trunk::{Profile, Shown};
@@ -552,7 +552,14 @@ impl World {
 
 /// Something that people want of a talk.
 fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
-    match dice.within(0, 11) {
+    match dice.within(0, 16) {
+        12 | 13 if !of.extensions.is_empty() => {
+            let modes = [WatchMode::Listen, WatchMode::Whisper, WatchMode::Barge];
+            TalkOrder::Watch(phone(of, dice), *dice.pick(&modes))
+        }
+        14 if !of.extensions.is_empty() => TalkOrder::TakeOver(phone(of, dice)),
+        15 if !of.extensions.is_empty() => TalkOrder::Unwatch(phone(of, dice)),
+        16 => TalkOrder::Merge,
         0 | 1 => TalkOrder::Hold,
         2 | 3 => TalkOrder::Resume,
         4 | 5 => TalkOrder::Transfer(target(of, dice)),
@@ -561,6 +568,10 @@ fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
         10 => TalkOrder::Return,
         _ => TalkOrder::Swap,
     }
+}
+
+fn phone(of: &Enterprise, dice: &mut Dice) -> Arc<str> {
+    dice.pick(&of.extensions).number.as_str().into()
 }
 
 fn target(of: &Enterprise, dice: &mut Dice) -> Target {

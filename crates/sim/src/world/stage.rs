@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::call::{Sound, TalkOrder, Target, Tone};
+use hotline::call::{Sound, TalkOrder, Target, Tone, WatchMode};
 use hotline::cdr::CallRecord;
 use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, REALM, compile, phone_user};
 use hotline::rating::{ChargeKind, Per, Tariffs};
@@ -145,6 +145,18 @@ impl Words {
             Command::Bridge { a, b } if a.0 & 0xff != 0 && b.0 & 0xff != 0 => self.say("consult".into()),
             Command::Bridge { .. } => self.say("join".into()),
             Command::Unbridge { .. } => self.say("part".into()),
+            Command::Mix { leg, hears } => {
+                let name = |leg: &MediaLeg| match leg.0 & 0xff {
+                    0 => "caller".to_owned(),
+                    number => number.to_string(),
+                };
+                let others = hears.iter().map(name).collect::<Vec<_>>().join("+");
+                self.say(format!(
+                    "{} hears {}",
+                    name(leg),
+                    if hears.is_empty() { "whom it did" } else { &others }
+                ));
+            }
             Command::Record { .. } => self.say("record".into()),
             Command::Hold { leg, on, deaf } => self.held(*leg, *on, *deaf),
             Command::Connect { leg, agreed, .. } => {
@@ -681,6 +693,19 @@ fn talk_order(verb: &str, to: &str) -> Option<TalkOrder> {
         "completes" => TalkOrder::Complete,
         "returns" => TalkOrder::Return,
         "swaps" => TalkOrder::Swap,
+        "merges" => TalkOrder::Merge,
+        "lets" => TalkOrder::Watch(to.split_once(' ')?.1.into(), mode(to.split_once(' ')?.0)?),
+        "gives" => TalkOrder::TakeOver(to.into()),
+        "frees" => TalkOrder::Unwatch(to.into()),
+        _ => return None,
+    })
+}
+
+fn mode(text: &str) -> Option<WatchMode> {
+    Some(match text {
+        "listen" => WatchMode::Listen,
+        "whisper" => WatchMode::Whisper,
+        "barge" => WatchMode::Barge,
         _ => return None,
     })
 }

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hotline::CallId;
-use hotline::call::{Sound, Tone};
+use hotline::call::{Fact, Sound, Tone, WatchMode};
 use hotline::number::is_emergency;
 use hotline::settlement::{self, Settlement};
 use hotline::trunk::Shown;
-use node::media::{Command, Event as MediaEvent};
+use node::media::{Command, Event as MediaEvent, MediaLeg};
 use node::{Change, Input, Loaded, Notice, Output, TrunkConfig};
 
 use super::life::Crash;
@@ -147,6 +147,7 @@ impl World {
                 }
                 self.note(|| format!("media {command:?}"));
                 self.press_keys(&command);
+                self.check_whisper(&command)?;
                 self.media.take(command, prompt_ms, lag_ms);
                 self.media_goes_on();
                 Ok(())
@@ -241,6 +242,34 @@ impl World {
         match permitted && assertion_is_right && is_kept_back {
             true => Ok(()),
             false => Err(format!("an INVITE of {caller} to {to} shows {from}: {text}")),
+        }
+    }
+
+    /// Row Q13: a caller hears a supervisor who barges in and no other, whoever else has a list of its own.
+    fn check_whisper(&self, command: &Command) -> Result<(), String> {
+        let Command::Mix { leg, hears } = command else { return Ok(()) };
+        if leg.0 & 0xff != 0 {
+            return Ok(());
+        }
+        let call = self.media.call_of(*leg);
+        let known = self.node.as_ref().and_then(|node| node.calls().find(|known| Some(known.id().0) == call));
+        let Some(known) = known else { return Ok(()) };
+        let mode_of = |number: u8| {
+            known.log().iter().rev().find_map(|dated| match &dated.fact {
+                Fact::WatchBegan { leg, mode, .. } | Fact::WatchChanged { leg, mode, .. }
+                    if *leg == number =>
+                {
+                    Some(*mode)
+                }
+                // Whose talk it is by now whispers no more.
+                Fact::TakenOver { leg, .. } if *leg == number => Some(WatchMode::Barge),
+                _ => None,
+            })
+        };
+        let quiet = |other: &&MediaLeg| mode_of(other.0 as u8).is_some_and(|mode| mode != WatchMode::Barge);
+        match hears.iter().find(quiet) {
+            Some(other) => Err(format!("the caller of {} hears the whisper of {other:?} (Q13)", known.id())),
+            None => Ok(()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What happened to a talk once somebody had answered, in words.
 
-use hotline::call::{CALLER, Fact, HeldBy, Moved, NotObeyed, Target};
+use hotline::call::{CALLER, Fact, HeldBy, Moved, NotObeyed, Target, WatchMode};
 
 use crate::cli::Context;
 
@@ -56,10 +56,33 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
             };
             pick(zh.into(), en.into())
         }
+        Fact::WatchBegan { mode, by, .. } => {
+            let (zh, en) = watches(*mode);
+            pick(format!("{by} 开始{zh}"), format!("{by} begins to {en}"))
+        }
+        Fact::WatchChanged { mode, by, .. } => {
+            let (zh, en) = watches(*mode);
+            pick(format!("{by} 改为{zh}"), format!("{by} goes over to {en}"))
+        }
+        Fact::WatchOver { leg } => {
+            pick(format!("班长（第 {leg} 路）退出"), format!("the supervisor on leg {leg} is gone"))
+        }
+        Fact::TakenOver { leg, by } => {
+            pick(format!("{by} 抢接（第 {leg} 路）"), format!("{by} takes the caller over, on leg {leg}"))
+        }
+        Fact::Merged { .. } => pick("三方通话".into(), "all three talk with each other".into()),
         Fact::AgentTold { agent } => {
             pick(format!("向主叫播报工号 {agent}"), format!("the caller hears the agent's number, {agent}"))
         }
         _ => String::new(),
+    }
+}
+
+fn watches(mode: WatchMode) -> (&'static str, &'static str) {
+    match mode {
+        WatchMode::Listen => ("监听", "listen"),
+        WatchMode::Whisper => ("耳语", "whisper"),
+        WatchMode::Barge => ("强插", "barge in"),
     }
 }
 
