@@ -174,7 +174,8 @@ impl Chromium {
             }
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        panic!("{hz} Hz were not heard, at last {last}");
+        let page = self.value("document.body.innerText + ' | ' + JSON.stringify(sessionStorage)");
+        panic!("{hz} Hz were not heard, at last {last}; the page says {page}");
     }
 
     /// A picture of the page, as PNG in base64.

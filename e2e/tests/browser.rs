@@ -90,3 +90,40 @@ fn q22_a_caller_and_an_agent_in_chromium_hear_each_other_and_keys_pass() {
     });
     assert_eq!(platform.findings(), []);
 }
+
+#[test]
+fn q23_a_page_that_is_loaded_anew_in_a_talk_is_back_in_it_within_3_s() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("browser-reload", world.local(), vec![with_a_queue()]));
+    let mut browser = at_the_desk(&platform);
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(20));
+    let heard = platform.data_dir().join("heard.wav");
+    call.record = Some(heard.clone());
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    browser.press("接听");
+    browser.await_tone(CALLER_HZ);
+    browser.reload();
+    let reloaded = std::time::Instant::now();
+    browser.await_true("document.querySelector('[data-line]') && performance.now() < 20000");
+    let began = std::time::Instant::now();
+    browser.await_tone(CALLER_HZ);
+    let (loaded, back) = (began - reloaded, began.elapsed());
+    assert!(back < Duration::from_secs(3), "the page was there after {loaded:?}, the voice {back:?} later");
+    browser.await_true("document.querySelector('[data-call]')?.dataset.call === 'talking'");
+    let outcome = caller.join().expect("a caller");
+    let since = usize::try_from(reloaded.elapsed().as_millis()).expect("seconds") * 8 - 8_000;
+    assert_eq!(outcome.status, 200, "{outcome:?}");
+    let wav = Wav::parse(&std::fs::read(&heard).expect("it was written"), 16 << 20).expect("a WAV");
+    let samples = &wav.channels[0];
+    let after = &samples[samples.len().saturating_sub(since)..];
+    let level = most(after, wav.rate, AGENT_HZ);
+    assert!(level > 2_000.0, "the caller hears the agent after it, too: {level}");
+    let record = platform.await_calls(1).remove(0).record;
+    assert_eq!((record.status, record.agent.as_str(), record.offers), (AnswerStatus::Answered, "8001", 1));
+    assert!(record.talk_ms >= 15_000, "one talk in one record: {} ms", record.talk_ms);
+    // The file becomes one, and its row, a little later than the record.
+    let recording = platform.recording(record.recording.expect("it was recorded"));
+    assert_eq!(recording.channels.len(), 2);
+    assert_eq!(platform.findings(), []);
+}

@@ -274,3 +274,43 @@ fn q22_many_browsers_share_one_port_and_a_place_is_used_again_by_another_name() 
     talk(&mut plain, &mut anew, 20);
     assert!(plain.heard_tone(880.0) > 6_000.0);
 }
+
+#[test]
+fn q23_a_page_that_comes_back_shakes_hands_anew_on_the_same_leg() {
+    let mut rig = Rig::start(with_browsers());
+    let mut plain = rig.phone(1, Law::Pcma, None);
+    let port = *rig.ports.iter().find(|port| port.web.is_some()).expect("a browser's port");
+    let mut before = browser(&mut rig, LEG, 1);
+    rig.send(Command::Bridge { a: plain.leg, b: LEG });
+    rig.settle(LEG);
+    before.tone(880.0);
+    talk(&mut plain, &mut before, 20);
+    let far = FarEnd::new(port.address).expect("a socket");
+    rig.send(Command::Connect { leg: LEG, remote: port.address, agreed: agreed(&far) });
+    rig.settle(LEG);
+    let (socket, keys) = far.connect(&port.web.expect("an access"), DEADLINE).expect("connected");
+    // What the page before still says is no longer heard.
+    before.send_frame();
+    let (sealer, opener) =
+        (Sealer::new(&keys.ours).expect("a key"), Opener::new(&keys.theirs).expect("a key"));
+    let config =
+        StreamConfig { law: Law::Pcma, payload_type: 8, event_payload_type: None, ssrc: 0x7700_0002 };
+    let mut after = Browser { leg: LEG, socket, stream: RtpStream::new(config), sealer, opener };
+    after.socket.set_read_timeout(Some(DEADLINE)).expect("set");
+    rig.settle(LEG);
+    after.tone(1_300.0);
+    let heard = plain.stream.heard().samples.len();
+    while plain.stream.heard().samples.len() < heard + 8_000 {
+        after.send_frame();
+        plain.socket.set_nonblocking(true).expect("set");
+        let mut datagram = [0; 2_048];
+        while let Ok(len) = plain.socket.recv(&mut datagram) {
+            plain.stream.receive(&datagram[..len]);
+        }
+        rig.settle(LEG);
+    }
+    let level = media::measure::tone(&plain.stream.heard().samples[heard..], 8000, 1_300.0);
+    assert!(level > 6_000.0, "{level}");
+    let stats = rig.close_leg(LEG);
+    assert!(stats.received >= 50, "{stats:?}");
+}

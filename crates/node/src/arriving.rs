@@ -152,11 +152,14 @@ impl Node {
         false
     }
 
-    /// A phone has proven who it is and dials. Who calls for help is helped before anything else is looked at (row K24);
-    /// this version carries no other calls out (row B10).
+    /// A phone has proven who it is and dials. Who calls for help is helped before anything else is looked at (row K24); a
+    /// page may take its own place in a talk again; this version carries no other calls out (row B10).
     fn invited_by_phone(&mut self, leg: sip::LegId, arriving: &Arriving, phone: &Proven) {
         if hotline::number::is_emergency(&arriving.request_uri_user) {
             return self.call_for_help(leg, arriving, phone);
+        }
+        if let Some(of) = &arriving.replaces {
+            return self.take_place(leg, arriving, phone, of);
         }
         let shown = [Some(arriving.from_user.as_str()), arriving.asserted.as_deref()];
         let notice = Notice::OutboundRefused {

@@ -285,6 +285,7 @@ impl Node {
             return self.endpoint.refuse_reinvite(leg, 488, now);
         };
         self.endpoint.accept_reinvite(leg, renewed.bytes, now);
+        self.came_back(id, number);
         if renewed.connects {
             self.connect(id, number);
             self.tell_hold(id, number, held);

@@ -21,6 +21,7 @@ mod keys;
 mod legs;
 mod listeners;
 mod people;
+mod returning;
 mod slot;
 mod speaking;
 mod talks;

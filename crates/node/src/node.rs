@@ -31,6 +31,7 @@ use crate::listeners::{Listener, Listeners};
 use crate::media::{self, Port};
 use crate::people::{Change, Loaded};
 use crate::phones::{Kept, Phones};
+use crate::returning::Away;
 use crate::slot::{Side, Slot, SlotId, Slots};
 use crate::trial::{TrialOrder, TrialReport, Trials};
 
@@ -221,6 +222,7 @@ pub struct Node {
     pub(crate) ports: Vec<Vec<Port>>,
     /// Those of browsers, by shard.
     pub(crate) web_ports: Vec<Vec<Port>>,
+    pub(crate) away: Away,
     pub(crate) totals: Totals,
     doing: VecDeque<(SlotId, Action)>,
     pub(crate) parked: BTreeMap<HotlineNumber, Vec<Parked>>,
@@ -274,6 +276,7 @@ impl Node {
             chance: Chance::new(config.seed),
             ports: Vec::new(),
             web_ports: Vec::new(),
+            away: Away::new(),
             totals: Totals::default(),
             doing: VecDeque::new(),
             parked: BTreeMap::new(),
@@ -306,7 +309,7 @@ impl Node {
             Input::Datagram { from, bytes } => self.hear(from, bytes),
             Input::Unreachable { to } => {
                 self.endpoint.send_failed(to, now.mono.0);
-                self.phones.hung_up(to);
+                self.hung_up(to);
             }
             Input::Media(event) => self.heard_media(event),
             Input::Loaded(loaded) => self.loaded(loaded),
@@ -361,6 +364,7 @@ impl Node {
         self.wake_calls();
         self.serve_floors();
         self.wake_trials();
+        self.give_up_away();
         self.refuse_stale_parked();
         self.probe_trunks();
         self.register_trunks();
@@ -431,7 +435,8 @@ impl Node {
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
         let sip = self.endpoint.next_timeout().map(Mono);
         let floors = self.floors.next_timeout();
-        [parked, wakes, sip, floors, self.carriers.next_timeout(self.now.mono), self.trials.next_timeout()]
+        let (carriers, trials) = (self.carriers.next_timeout(self.now.mono), self.trials.next_timeout());
+        [parked, wakes, sip, floors, carriers, trials, self.next_given_up()]
             .into_iter()
             .flatten()
             .fold(self.heartbeat_at, Mono::min)

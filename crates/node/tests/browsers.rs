@@ -15,7 +15,7 @@ use node::phones::Lend;
 use node::{Account, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
 use sip::sdp::{Sdp, Setup};
-use sip::{Endpoint, Event, Hop, LegId, Register, Transport};
+use sip::{Endpoint, Event, Hop, Invite, LegId, Party, Register, Transport};
 
 const NODE: ([u8; 4], u16) = ([203, 0, 113, 1], 5060);
 const CALLER: &str =
@@ -126,7 +126,10 @@ impl World {
             while let Some(sent) = phone.endpoint.poll_transmit() {
                 let text = String::from_utf8(sent.bytes.to_vec()).expect("text");
                 let text = match phone.host {
-                    Some(host) => text.replace("192.168.1.1:5060>", &format!("{host};transport=ws>")),
+                    Some(host) => {
+                        let inside = format!("192.168.1.{}:5060>", phone.way.remote.port() - 40_000);
+                        text.replace(&inside, &format!("{host};transport=ws>"))
+                    }
                     None => text,
                 };
                 flying.push_back((phone.way, text.into_bytes()));
@@ -339,4 +342,109 @@ fn q22_a_page_that_is_closed_is_registered_nowhere_at_once() {
     assert_eq!(world.node.phones().registered(), 1, "another connection");
     world.turn(Input::Unreachable { to });
     assert_eq!(world.node.phones().registered(), 0);
+}
+
+/// A talk of the page at 0, whose connection is gone then.
+fn left_in_a_talk(phones: Vec<Phone>) -> World {
+    let mut world = World::new(phones);
+    world.call();
+    let leg = world.phones[0].leg.expect("it rings");
+    let now = world.mono;
+    world.phones[0].endpoint.answer(leg, page_says("active", "sendrecv"), now);
+    world.turn(Input::Tick);
+    let answer = world.to_trunk.iter().find(|text| text.starts_with("SIP/2.0 200")).expect("an answer");
+    let to = answer.lines().find(|line| line.starts_with("To: ")).expect("a To").to_owned();
+    let ack = format!(
+        "ACK sip:sibai@203.0.113.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bK2\r\n\
+         From: <sip:13510001000@10.0.1.1>;tag=a\r\n{to}\r\nCall-ID: one\r\nCSeq: 1 ACK\r\n\
+         Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    );
+    world.turn(Input::Datagram { from: Hop::udp(TRUNK.into()), bytes: ack.as_bytes() });
+    world.media.clear();
+    let to = world.phones[0].way;
+    world.turn(Input::Unreachable { to });
+    world
+}
+
+fn has_music(world: &World) -> bool {
+    world.media.iter().any(|command| matches!(command, Command::Play { repeat: true, .. }))
+}
+
+fn music_ended(world: &World) -> bool {
+    world.media.iter().any(|command| matches!(command, Command::StopPlay { .. }))
+}
+
+/// The page at 1 wants the place of the one at 0.
+fn take_place(world: &mut World, from_tag: Option<&str>) {
+    let dialog = world.phones[0].endpoint.dialog(world.phones[0].leg.expect("a leg")).expect("a dialog");
+    let from_tag = from_tag.unwrap_or(&dialog.local_tag);
+    let party = Party { user: "acme-8001".into(), host: "sibai".into(), display: None };
+    let body = String::from_utf8(page_says("actpass", "sendrecv")).expect("text").replace("AB:", "EF:");
+    let uri = "sip:back@sibai".to_owned();
+    let mut invite = Invite::new(Hop::udp(NODE.into()), uri, party, body.into_bytes());
+    let replaces = format!("{};to-tag={};from-tag={from_tag}", dialog.call_id, dialog.remote_tag);
+    invite.headers.push(("Replaces".into(), replaces));
+    invite.credentials = Some(Credentials::new("acme-8001", "correct horse"));
+    let now = world.mono;
+    world.phones[1].endpoint.invite(invite, now).expect("writable");
+    world.turn(Input::Tick);
+}
+
+fn anew() -> Phone {
+    Phone::new(2, Transport::Wss, Some("another.invalid"))
+}
+
+#[test]
+fn q23_a_page_that_is_loaded_anew_in_a_talk_goes_on_with_it_in_the_same_call() {
+    let mut world = left_in_a_talk(vec![page(), anew()]);
+    assert!(has_music(&world) && !music_ended(&world), "the caller hears music meanwhile");
+    world.mono += 2_000;
+    take_place(&mut world, None);
+    let (answer, text) = world.told(1, "SIP/2.0 200").expect("it is answered at once");
+    let web = answer.web.expect("it is for a browser");
+    assert_eq!((web.ufrag.as_str(), web.setup), ("ourufrag", Setup::Passive), "the same port: {text}");
+    let agreed = world.agreed().pop().expect("media was told");
+    assert_ne!(agreed.dtls, Some([0xAB; 32]), "the new page's certificate");
+    assert!(music_ended(&world));
+    world.mono += 20_000;
+    world.turn(Input::Tick);
+    assert_eq!(world.node.calls().count(), 1, "it is the same call, and goes on");
+    assert!(!world.trunk_heard("BYE "));
+}
+
+#[test]
+fn q24_a_page_that_does_not_come_back_ends_the_talk_after_15_s() {
+    let mut world = left_in_a_talk(vec![page()]);
+    world.mono += 14_900;
+    world.turn(Input::Tick);
+    assert!(!world.trunk_heard("BYE "));
+    world.mono += 100;
+    world.turn(Input::Tick);
+    assert!(world.trunk_heard("BYE "), "{:#?}", world.to_trunk);
+}
+
+#[test]
+fn q23_nobody_takes_a_place_but_by_the_dialog_and_as_the_same_phone() {
+    let mut world = left_in_a_talk(vec![page(), anew()]);
+    take_place(&mut world, Some("guessed"));
+    assert!(world.told(1, "SIP/2.0 200").is_none());
+    let refused = world.phones[1].heard.iter().any(|text| text.starts_with("SIP/2.0 481"));
+    assert!(refused, "{:#?}", world.phones[1].heard);
+    assert!(!music_ended(&world));
+}
+
+#[test]
+fn q24_a_page_whose_connection_alone_was_lost_goes_on_by_the_next_one() {
+    let mut world = left_in_a_talk(vec![page()]);
+    let way = world.phones[0].way;
+    world.phones[0].way =
+        Hop { connection: Some(9), remote: SocketAddr::from(([198, 51, 100, 7], 40_001)), ..way };
+    let leg = world.phones[0].leg.expect("a leg");
+    let now = world.mono;
+    world.phones[0].endpoint.reinvite(leg, page_says("actpass", "sendrecv"), now);
+    world.turn(Input::Tick);
+    assert!(music_ended(&world));
+    world.mono += 20_000;
+    world.turn(Input::Tick);
+    assert!(!world.trunk_heard("BYE "), "it was heard again");
 }

@@ -272,6 +272,8 @@ pub struct Arriving {
     pub history: Vec<String>,
     /// Call-ID.
     pub call_id: String,
+    /// The dialog whose place it wants (RFC 3891).
+    pub replaces: Option<Replaces>,
     /// The offer; `None` means that our 200 must carry one.
     pub sdp: Option<Vec<u8>>,
     /// Max-Forwards, 70 when absent.
@@ -291,6 +293,34 @@ pub struct Referring {
     pub host: String,
     /// Whether a dialog is to be replaced (RFC 3891).
     pub replaces: bool,
+}
+
+/// A dialog as its other side names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaces {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub to_tag: String,
+    /// Their tag.
+    pub from_tag: String,
+}
+
+impl Replaces {
+    /// Reads a header's value; `early-only` is left out, since all here are confirmed.
+    pub(crate) fn read(value: &[u8]) -> Option<Replaces> {
+        let mut parts = std::str::from_utf8(value).ok()?.split(';').map(str::trim);
+        let call_id = parts.next().filter(|id| !id.is_empty())?.to_owned();
+        let (mut to_tag, mut from_tag) = (None, None);
+        for (name, tag) in parts.filter_map(|part| part.split_once('=')) {
+            match name.trim() {
+                "to-tag" => to_tag = Some(tag.trim().to_owned()),
+                "from-tag" => from_tag = Some(tag.trim().to_owned()),
+                _ => {}
+            }
+        }
+        Some(Replaces { call_id, to_tag: to_tag?, from_tag: from_tag? })
+    }
 }
 
 /// An arriving REGISTER. Every text is hostile input.

@@ -24,6 +24,7 @@ pub use config::{Config, Listener};
 pub use dialog::DialogState;
 pub use endpoint::Endpoint;
 pub use event::{
-    Arriving, Counts, Event, Failure, FailureKind, Referring, Registering, Totals, Transmit, Wanted, Wish,
+    Arriving, Counts, Event, Failure, FailureKind, Referring, Registering, Replaces, Totals, Transmit,
+    Wanted, Wish,
 };
 pub use hop::{Hop, Transport};

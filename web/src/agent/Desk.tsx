@@ -34,7 +34,7 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
     const one = new Phone(() => api("zh-CN").phone(session), setShown);
     phone.current = one;
     one.start().catch((error) => setRefused(String(error.message ?? error)));
-    const leave = () => one.stop();
+    const leave = () => one.leave();
     window.addEventListener("pagehide", leave);
     return () => {
       window.removeEventListener("pagehide", leave);

@@ -30,6 +30,22 @@ function instance(): string {
   return id;
 }
 
+/** The talk that a page which is loaded anew goes on with: its dialog, as the platform names it (RFC 3891). */
+interface Kept {
+  replaces: string;
+  from: string;
+  since: number;
+}
+
+const KEPT = "sibai.talk";
+/** The platform waits for so long. */
+const AWAY_MS = 15_000;
+
+/** What JsSIP keeps of a dialog, and does not tell in its types. */
+interface WithDialog {
+  _dialog: { id: { call_id: string; local_tag: string; remote_tag: string } } | null;
+}
+
 /** A minute before its time is over what was lent is asked for anew. */
 const BEFORE_S = 60;
 
@@ -40,6 +56,7 @@ export class Phone {
   private lent: LentPhone | null = null;
   private renewal = 0;
   private stopped = false;
+  private returning: Kept | null = null;
   private readonly sound = new Audio();
 
   constructor(
@@ -66,7 +83,7 @@ export class Phone {
       connection_recovery_min_interval: 1,
       connection_recovery_max_interval: 4,
     });
-    ua.on("registered", () => this.change({ line: "ready" }));
+    ua.on("registered", () => this.registered());
     ua.on("disconnected", () => this.change({ line: "lost" }));
     ua.on("registrationFailed", () => void this.renew());
     ua.on("newRTCSession", ({ session }: { session: RTCSession }) => this.rung(session));
@@ -132,22 +149,63 @@ export class Phone {
     this.plan();
   }
 
+  private registered(): void {
+    this.change({ line: "ready" });
+    // A talk goes on over a connection that was lost: the platform is told by which it is reached now.
+    if (this.session?.isEstablished()) this.session.renegotiate();
+    else this.comeBack();
+  }
+
+  /** The page was loaded anew in a talk: takes its own place in it again. */
+  private comeBack(): void {
+    const text = sessionStorage.getItem(KEPT);
+    if (!text || this.session) return;
+    sessionStorage.removeItem(KEPT);
+    const kept = JSON.parse(text) as Kept & { left: number };
+    if (Date.now() - kept.left > AWAY_MS) return;
+    this.returning = kept;
+    this.ua?.call(`sip:back@${this.lent?.realm}`, {
+      extraHeaders: [`Replaces: ${kept.replaces}`],
+      mediaConstraints: { audio: true, video: false },
+      pcConfig: { iceServers: this.lent?.ice_servers ?? [] },
+    });
+  }
+
+  /** The page goes away: what it comes back to is kept; the platform waits a little. */
+  leave(): void {
+    const dialog = (this.session as unknown as WithDialog | null)?._dialog;
+    const { talk } = this.shown;
+    if (!dialog || talk?.phase !== "talking") return;
+    const { call_id, local_tag, remote_tag } = dialog.id;
+    const replaces = `${call_id};to-tag=${remote_tag};from-tag=${local_tag}`;
+    const kept = { replaces, from: talk.from, since: talk.since, left: Date.now() };
+    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  }
+
   private rung(session: RTCSession): void {
-    if (this.session || session.direction !== "incoming") {
+    const { returning } = this;
+    this.returning = null;
+    if (this.session || (session.direction !== "incoming" && !returning)) {
       session.terminate({ status_code: 486 });
       return;
     }
     this.session = session;
-    const from = session.remote_identity.uri.user ?? "";
-    this.change({ talk: { from, phase: "ringing", since: 0, muted: false, held: false } });
-    session.on("peerconnection", ({ peerconnection }) => {
-      peerconnection.addEventListener("track", ({ streams, track }) => {
+    const from = returning?.from ?? session.remote_identity.uri.user ?? "";
+    const phase = returning ? "answering" : "ringing";
+    this.change({ talk: { from, phase, since: returning?.since ?? 0, muted: false, held: false } });
+    const listen = (connection: RTCPeerConnection) => {
+      connection.addEventListener("track", ({ streams, track }) => {
         this.sound.srcObject = streams[0] ?? new MediaStream([track]);
       });
-    });
+    };
+    // A session that we begin has its connection already.
+    if (session.connection) listen(session.connection);
+    else session.on("peerconnection", ({ peerconnection }) => listen(peerconnection));
     // The platform finds our ways by our own checks: it need not be told all of them before it hears the answer.
     session.on("icecandidate", ({ ready }) => ready());
-    session.on("confirmed", () => this.changeTalk({ phase: "talking", since: Date.now() }));
+    session.on("confirmed", () => {
+      this.changeTalk({ phase: "talking", since: returning?.since ?? Date.now() });
+    });
     session.on("hold", () => this.changeTalk({ held: true }));
     session.on("unhold", () => this.changeTalk({ held: false }));
     session.on("ended", () => this.over());

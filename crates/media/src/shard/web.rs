@@ -182,9 +182,19 @@ impl Shard {
 
     /// Descriptions agreed how a browser is spoken to.
     pub(super) fn describe(&mut self, at: u32, peer: Peer, now: Now) {
-        if let Some(web) = &mut self.ports[at as usize].web {
-            web.wanted = Some(peer);
+        let slot = &mut self.ports[at as usize];
+        let (Some(web), Some(leg)) = (&mut slot.web, slot.leg.as_deref()) else { return };
+        // A page that was loaded anew has another certificate, and nothing that was proven is its.
+        let another = web.wanted.as_ref().is_some_and(|known| known.agreed.dtls != peer.agreed.dtls);
+        if let (true, Some(door)) = (another, &mut self.door) {
+            web.sources.drain(..).for_each(|source| {
+                door.by_source.remove(&source);
+            });
+            (web.source, web.shaken) = (None, None);
+            // Where no room is left its handshake fails, and it is heard by nobody.
+            let _ = door.handshakes.try_send(Ask::Forget { leg: leg.id });
         }
+        web.wanted = Some(peer);
         self.join(at, now);
     }
 

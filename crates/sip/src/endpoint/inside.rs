@@ -331,5 +331,8 @@ fn retarget(leg: &mut crate::leg::Leg, contact: &str, source: Hop) {
     leg.dialog.remote_target = compose::uri_of(contact).to_owned();
     if leg.dialog.route_set.is_empty() && !leg.keeps_flow {
         leg.dialog.next_hop = compose::next_hop(&leg.dialog.remote_target, source);
+    } else if leg.keeps_flow && source.connection.is_some() {
+        // A phone by a stream that opened another one: the old one is gone, or soon.
+        leg.dialog.next_hop = source;
     }
 }

@@ -12,7 +12,7 @@ use crate::command::{LegId, Reason};
 use crate::compose;
 use crate::dialog::DialogState;
 use crate::digest::Claim;
-use crate::event::{Arriving, Event};
+use crate::event::{Arriving, Event, Replaces};
 use crate::incoming::{self, Body, Extensions, Fault};
 use crate::leg::{Answer, Asked, Deadline, State};
 use crate::transaction::{ServerMethod, ServerState, T2_MS};
@@ -343,6 +343,7 @@ fn arriving(arrival: &Arrival<'_>, has_sdp: bool, supports_timer: bool) -> Optio
         diversion: address(b"Diversion").map(|uri| user_of(&uri)),
         history: history_of(&request.headers),
         call_id: head.call_id().to_owned(),
+        replaces: incoming::other(&request.headers, b"Replaces").and_then(|value| Replaces::read(&value)),
         sdp: has_sdp.then(|| request.body().to_vec()),
         max_forwards: head.max_forwards().ok()?,
         claim: request.headers.value(&HeaderName::Authorization).and_then(|v| Claim::read(&v)).map(Box::new),
