@@ -91,6 +91,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         transfers: 0,
         hold_ms: 0,
         agent: String::new(),
+        messages: Vec::new(),
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

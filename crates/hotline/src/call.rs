@@ -24,6 +24,7 @@ pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
 pub use holding::{HOLD_MUSIC, HeldBy};
 pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
 pub use transferring::Moved;
+pub use voicemail::MessageEnd;
 pub use waiting::Unqueued;
 pub use watching::WatchMode;
 
@@ -40,6 +41,7 @@ mod ordering;
 mod serving;
 mod talking;
 mod transferring;
+mod voicemail;
 mod waiting;
 mod watching;
 
@@ -48,6 +50,7 @@ use dialling::Dialling;
 use menu::Flowing;
 use meter::Meter;
 use transferring::Transfer;
+use voicemail::Leaving;
 use waiting::Queued;
 use watching::Watching;
 
@@ -192,6 +195,8 @@ pub enum Event {
     Held { leg: LegNo, on: bool },
     /// Somebody orders something about the talk.
     Ordered(Box<Ordered>),
+    /// A leg whose message is taken said nothing for its time, or nothing at all.
+    Quiet { leg: LegNo, spoke: bool },
 }
 
 /// What a call wants done.
@@ -232,6 +237,10 @@ pub enum Action {
     CloseLeg { leg: LegNo },
     /// A leg hears the sum of these from now on, and nothing else; of none, who it is joined with again.
     Hear { leg: LegNo, others: Vec<LegNo> },
+    /// Keep what the caller says; `Event::Quiet` tells once nothing was said for so long.
+    TakeMessage { recording: RecordingId, quiet_ms: u64 },
+    /// What the caller said is whole.
+    EndMessage,
 }
 
 /// What is played.
@@ -274,6 +283,8 @@ enum Timer {
     Patience,
     /// When to say how long the wait may be.
     Announce,
+    /// When a message is as long as may be.
+    Message,
 }
 
 /// What a call is doing or waits for.
@@ -301,6 +312,8 @@ enum State {
     Transferring(Box<Transfer>),
     /// The caller hears the number of the agent who answered.
     Greeting { leg: LegNo, play: u32 },
+    /// Leaving a message.
+    Leaving(Leaving),
 }
 
 /// What is known of an outgoing leg.
@@ -467,6 +480,9 @@ impl Call {
             Ok(cleared) => {
                 self.stand(cleared.standing.clone(), now);
                 self.note(Fact::Admitted { admission: cleared.admission }, now);
+                if let Some(tells) = hotline.tells.clone() {
+                    self.note(Fact::Tells { tells }, now);
+                }
                 self.meter = Some(meter.admitted(cleared));
                 self.walk(hotline.first_step(self.wall(now)), desk, now);
             }
@@ -535,6 +551,7 @@ impl Call {
             State::Waiting => self.waiting(event, desk, now),
             State::Transferring(transfer) => self.transferring(*transfer, event, desk, now),
             State::Greeting { leg, play } => self.greeting(leg, play, event, desk, now),
+            State::Leaving(leaving) => self.leaving(leaving, event, desk, now),
         }
     }
 
@@ -547,6 +564,7 @@ impl Call {
             }
             Timer::Patience => self.patience_over(desk, now),
             Timer::Announce => self.announce(desk, now),
+            Timer::Message => self.message_over(now),
             Timer::Early => self.answer_before_the_carrier_cuts(desk, now),
             Timer::Key => self.keys_over(desk, now),
             Timer::Slice => self.hold_next_slice(desk, now),
@@ -600,7 +618,11 @@ impl Call {
             let is_exact = matches!(&step.why, flow::StepWhy::Percentage { mode: ShareMode::Exact, .. });
             let dealt = is_exact.then(|| desk.tenant.deals.state(hotline.number, step.step)).flatten();
             let place = step.step;
+            let wanted = self.message_wanted(&step);
             self.note(Fact::Walked(step), now);
+            if let Some(wanted) = wanted {
+                self.note(wanted, now);
+            }
             if let Some(state) = dealt {
                 let turn = desk.tenant.next_turn();
                 self.note(Fact::Dealt { step: place, state, turn }, now);
@@ -637,6 +659,7 @@ impl Call {
             }
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
             Stop::Queue { queue, exits, step } => self.join_queue(&queue, exits, step, desk, now),
+            Stop::Voicemail { step } => self.leave_message(step, desk, now),
             Stop::Notice { prompt, what, answer, next } => {
                 if answer || !self.early.media {
                     self.answer_caller(desk, now);

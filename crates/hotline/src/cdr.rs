@@ -274,6 +274,21 @@ pub struct KeyRecord {
     pub at: Wall,
 }
 
+/// A message that the caller left (row V06).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// Its recording, which is its own.
+    pub recording: RecordingId,
+    /// The step or rule that asked for it.
+    pub step: String,
+    /// When it began.
+    pub at: Wall,
+    /// Its length in milliseconds, with the silence that ended it.
+    pub ms: u64,
+    /// Whether nothing was said, or somebody hung up at the beep.
+    pub is_empty: bool,
+}
+
 /// The record of one customer call (rows D01, D09, F11).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -352,6 +367,9 @@ pub struct CallRecord {
     /// Milliseconds that the caller was on hold, with music.
     #[serde(default)]
     pub hold_ms: u64,
+    /// Messages that were begun (row V06).
+    #[serde(default)]
+    pub messages: Vec<MessageRecord>,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

@@ -28,6 +28,7 @@ pub use read::{
     SHAPES, Shape, Tree, Value, Wanted, read, read_flow,
 };
 pub use staff::{Agent, Announce, Needs, Queue, SayAgent, staff};
+pub use tell::{Tell, TellOfCalls};
 pub use write::{to_yaml, write, write_flow};
 
 mod alarm;
@@ -38,6 +39,7 @@ mod extension;
 mod flow;
 mod read;
 mod staff;
+mod tell;
 mod write;
 
 /// The document. Names inside it (destinations, groups, schedules) are unique within their list.
@@ -75,6 +77,9 @@ pub struct Enterprise {
     /// Since when no new calls are taken because something was odd; an import neither sets nor lifts it (row B11).
     #[serde(default)]
     pub frozen: Option<Wall>,
+    /// Who is told of alerts and agents.
+    #[serde(default)]
+    pub tell: Tell,
     /// SIP phones that register here.
     #[serde(default)]
     pub extensions: Vec<Extension>,
@@ -110,6 +115,7 @@ impl Enterprise {
             crisis_by_two: false,
             alarm: Alarm::default(),
             frozen: None,
+            tell: Tell::default(),
             extensions: Vec::new(),
             flows: Vec::new(),
             agents: Vec::new(),
@@ -258,6 +264,9 @@ pub struct Number {
     pub ringback: Ringback,
     /// Whether calls are recorded (row V01).
     pub recording: Recording,
+    /// Who is told of its calls.
+    #[serde(default)]
+    pub tell: TellOfCalls,
     /// Longest talk, seconds; 4 h unless said.
     pub talk_s_max: u32,
 }
@@ -281,6 +290,7 @@ impl Number {
             limits: Limits::default(),
             ringback: Ringback::Tone,
             recording: Recording { enabled: false, notice: read::RECORDING_NOTICE.to_owned() },
+            tell: TellOfCalls::default(),
             talk_s_max: read::TALK_S_MAX,
         }
     }
@@ -432,6 +442,13 @@ pub enum Then {
     },
     /// End the call with the bare busy tone of the caller's own exchange: only a rule that says so does (row R18).
     Busy,
+    /// Take a message, then end the call (rows V06, R10, R18).
+    Voicemail {
+        /// The prompt that asks for it.
+        prompt: String,
+        /// The longest message, seconds.
+        seconds_max: u16,
+    },
     /// Wait for an agent in the named queue (row Q02). Without an exit of its own the call is refused there.
     Queue {
         /// The queue.

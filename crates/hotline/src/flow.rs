@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::barring::{CallerPatterns, Standing};
 use crate::calendar::{HolidayYears, Schedule};
 use crate::enterprise::{AskKind, NoticeOf, ShareMode};
+use crate::message::Address;
 use crate::region::{Region, RegionSet};
 use crate::tenant::Deals;
 use crate::{Hotline, Short, Span, Wall, Word};
 
-pub use ask::{Ask, Match, Slots, Source};
+pub use ask::{Ask, Match, Slots, Source, Voicemail};
 
 /// A step's place in its flow.
 pub type StepNo = u16;
@@ -59,7 +60,9 @@ impl Step {
             | StepKind::Challenge { .. }
             | StepKind::Set { .. }
             | StepKind::SubFlow { .. }
-            | StepKind::Notice { .. } => 0,
+            | StepKind::Notice { .. }
+            | StepKind::Voicemail { .. }
+            | StepKind::Sms { .. } => 0,
             StepKind::Queue { exits, .. } => exits.keys.len(),
             StepKind::Ask { ask } => ask.choices.len(),
             StepKind::Compare { matching, .. } => matching.is.len(),
@@ -106,6 +109,10 @@ pub enum StepKind {
     Queue { queue: Span, exits: QueueExits },
     /// Play a notice to its end; `what` says which, and when.
     Notice { prompt: Span, what: NoticeOf, answer: bool, next: StepNo },
+    /// Ask for a message and take it (row V06).
+    Voicemail { voicemail: Box<Voicemail> },
+    /// Have a message sent, to the caller unless somebody is named.
+    Sms { to: Option<Span>, text: Span, next: StepNo },
 }
 
 /// Where a call goes on that no agent of a queue took; where nothing is said it is refused.
@@ -172,6 +179,10 @@ pub enum StepWhy {
     Queue { queue: Word },
     /// A notice is played, or not because there is no crisis.
     Notice { prompt: Word, played: bool },
+    /// A message may be left.
+    Voicemail,
+    /// A short message is wanted; not where the caller has no mobile.
+    Sms { to: Word, wanted: bool },
 }
 
 /// One step as walked.
@@ -211,6 +222,8 @@ pub enum Stop {
     Queue { queue: Word, exits: QueueExits, step: StepNo },
     /// Play this notice to its end, then walk on from `next`.
     Notice { prompt: Word, what: NoticeOf, answer: bool, next: StepNo },
+    /// Take a message as the step at this place says.
+    Voicemail { step: StepNo },
 }
 
 /// What a walk may look at.
@@ -344,6 +357,12 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             let queue = word(queue);
             let why = StepWhy::Queue { queue: queue.clone() };
             (why, Turn::Stop(Stop::Queue { queue, exits: exits.clone(), step: place }))
+        }
+        StepKind::Voicemail { .. } => (StepWhy::Voicemail, Turn::Stop(Stop::Voicemail { step: place })),
+        StepKind::Sms { to, next, .. } => {
+            let to = to.as_ref().map_or_else(|| Word::from(inputs.caller), word);
+            let wanted = Address::parse(&to).is_some();
+            (StepWhy::Sms { to, wanted }, Turn::Next(*next))
         }
         StepKind::Notice { prompt, what, answer, next } => {
             let prompt = word(prompt);

@@ -10,6 +10,7 @@ use crate::calendar::{HolidayYears, Schedule};
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
 use crate::flow::{Flow, Step, StepNo};
+use crate::message::Tells;
 use crate::priority::Priorities;
 use crate::queue::Staff;
 use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
@@ -79,6 +80,8 @@ pub struct Hotline {
     pub flow_of: Option<FlowOf>,
     /// The enterprise's agents and queues, where some rule leads to a queue.
     pub staff: Option<Arc<Staff>>,
+    /// Who is told of its calls by message; `None` if nobody is.
+    pub tells: Option<Box<Tells>>,
 }
 
 /// Which flow a number's steps come from (row I08).

@@ -212,6 +212,18 @@ wide_id! {
     RecordingId
 }
 
+impl RecordingId {
+    /// The recording of a call's talk.
+    pub fn of_talk(call: CallId) -> Self {
+        Self(call.0)
+    }
+
+    /// The recording of a message that a caller left, the so-manieth of its call: as unique as the call's own.
+    pub fn of_message(call: CallId, place: u8) -> Self {
+        Self(call.0 ^ ((u128::from(place) + 1) << 72))
+    }
+}
+
 impl Serialize for HotlineNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {

@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod flow;
 pub mod hotline;
 pub mod ledger;
+pub mod message;
 pub mod number;
 pub mod priority;
 pub mod queue;

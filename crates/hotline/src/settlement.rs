@@ -6,6 +6,7 @@ use crate::call::{Dated, Fact, LegNo};
 use crate::cdr::{self, CallRecord};
 use crate::ledger::AccountKind;
 use crate::ledger::{self, Entry};
+use crate::message::{self, Message};
 use crate::rating::{self, Charge, ChargeKind, Tariffs};
 use crate::tenant::{self, Admission};
 use crate::{CallId, Money, PlanId, Wall};
@@ -25,6 +26,9 @@ pub struct Settlement {
     pub entries: Vec<Entry>,
     /// The call's whole log, encoded; kept compressed beside the record.
     pub log: Vec<u8>,
+    /// What it has told to people.
+    #[serde(default)]
+    pub messages: Vec<Message>,
     /// What the call left changed in its tenant, as absolute values: the last one written wins.
     pub states: Vec<TenantState>,
 }
@@ -75,8 +79,9 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let counts = folded.admission.is_some() && (record.answered_at.is_some() || arrived.count_unanswered);
     let month = record.started_at.beijing().billing_month();
     let states = states(log, &arrived);
+    let messages = message::of_call(&record, log);
     let log = write_log(log);
-    let settlement = Settlement { position, record, counts, charges, entries, log, states };
+    let settlement = Settlement { position, record, counts, charges, entries, log, messages, states };
     Some(Settled { settlement, admission: folded.admission, fee, month, account: arrived.account })
 }
 

@@ -329,6 +329,17 @@ pub enum Command {
         /// Who is heard there from now on.
         right: Option<LegId>,
     },
+    /// Records what one leg says, as [`Command::Record`] does with the right channel silent, and listens for its silence.
+    TakeMessage {
+        /// The call; it has one recording at a time.
+        call: CallId,
+        /// Names the file.
+        recording: u128,
+        /// The leg.
+        leg: LegId,
+        /// Silence so long is told by [`Event::Quiet`], once.
+        quiet_ms: u64,
+    },
     /// Ends the call's recording; its file follows with [`Event::RecordingReady`].
     StopRecord {
         /// The call.
@@ -373,6 +384,13 @@ pub enum Event {
         leg: LegId,
         /// Age of the last packet, or of the bridge if there was none since.
         last_packet_ms_ago: u64,
+    },
+    /// A leg whose message is taken said nothing for its time.
+    Quiet {
+        /// The leg.
+        leg: LegId,
+        /// Whether it said anything before.
+        spoke: bool,
     },
     /// The first packet of the peer was accepted.
     FirstPacket {

@@ -268,6 +268,7 @@ impl Engine {
             | Command::Hold { leg: id, .. }
             | Command::SendKey { leg: id, .. }
             | Command::ListenTones { leg: id, .. }
+            | Command::TakeMessage { leg: id, .. }
             | Command::Close { leg: id } => leg(id),
             Command::Bridge { a, b } => both(a, b),
             Command::Record { left, right, .. } => both(left, right),

@@ -13,6 +13,7 @@ use crate::latch::Latch;
 use crate::mixer::{Mix, Voice};
 use crate::prompt::Prompt;
 use crate::quality::Reception;
+use crate::quiet::QuietListener;
 use crate::rtcp::{self, Block, SentReport};
 use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
 use crate::srtp::{Keyring, OVERHEAD_BYTES, Secure};
@@ -60,6 +61,8 @@ pub(crate) struct Leg {
     pub bridge: Option<u32>,
     /// Recording and channel that hear this leg.
     pub tap: Option<(u32, Channel)>,
+    /// Listens for the end of what is said.
+    pub quiet: Option<QuietListener>,
     pub keys: KeyReceiver,
     pub listener: Option<Box<KeyListener>>,
     /// Hears the network's tones, up to an instant.
@@ -118,6 +121,7 @@ impl Leg {
             coder: None,
             bridge: None,
             tap: None,
+            quiet: None,
             keys: KeyReceiver::default(),
             listener: None,
             tones: None,

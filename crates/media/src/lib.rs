@@ -11,6 +11,7 @@ mod latch;
 mod leg;
 mod mixer;
 mod quality;
+mod quiet;
 pub mod recorder;
 pub mod rtcp;
 mod transcode;

@@ -405,6 +405,9 @@ impl Shard {
                     let samples = payload.iter().map(|&octet| law.decode(octet));
                     self.events.extend(tone_heard(leg, packet.timestamp, samples, now.ms));
                 }
+                if let Some(quiet) = &mut leg.quiet {
+                    quiet.hear(payload.iter().map(|&octet| law.decode(octet)), now.ms);
+                }
                 if let (Some((slot, channel)), Some(tap)) = (leg.tap, &mut self.tap)
                     && let Err(gone) = tap.record(slot, (channel, law), &packet, payload, now.ms)
                 {
@@ -465,15 +468,15 @@ impl Shard {
     }
 
     fn recording_gone(&mut self, gone: OutOfRoom) {
-        self.untap(gone.ports);
         let (call, recording, reason) = (gone.call, gone.recording, StopReason::DiskFull);
+        self.untap(gone.ports);
         self.events.push(Event::RecordingStopped { call, recording, reason });
     }
 
     fn untap(&mut self, ports: [u32; 2]) {
         for at in ports {
             if let Some(leg) = self.ports[at as usize].leg.as_deref_mut() {
-                leg.tap = None;
+                (leg.tap, leg.quiet) = (None, None);
             }
         }
     }
@@ -552,6 +555,10 @@ impl Shard {
                 self.send_report(at as u32, now);
             }
             let Some(leg) = self.ports[at].leg.as_deref_mut() else { continue };
+            if let Some(spoke) = leg.quiet.as_ref().and_then(|quiet| quiet.over(now.ms)) {
+                leg.quiet = None;
+                self.events.push(Event::Quiet { leg: leg.id, spoke });
+            }
             if let Some(last_packet_ms_ago) = leg.silence(self.silence_ms, now.ms) {
                 self.events.push(Event::Silent { leg: leg.id, last_packet_ms_ago });
             }

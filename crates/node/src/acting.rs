@@ -63,6 +63,15 @@ impl Node {
                     self.outputs.push_back(Output::Media(record));
                 }
             }
+            Action::TakeMessage { recording, quiet_ms } => {
+                let call = self.slots.get(id).map_or(0, |slot| slot.id.0);
+                let take = |leg| media::Command::TakeMessage { call, recording, leg, quiet_ms };
+                self.tell_media(id, CALLER, take);
+            }
+            Action::EndMessage => {
+                let call = self.slots.get(id).map_or(0, |slot| slot.id.0);
+                self.outputs.push_back(Output::Media(media::Command::EndRecord { call }));
+            }
             Action::CloseMedia => self.close_media(id),
             Action::Finish => self.finish(id),
             Action::Unbridge => self.tell_media(id, CALLER, |leg| media::Command::Unbridge { leg }),

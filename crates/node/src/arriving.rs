@@ -481,5 +481,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         frozen: false,
         flow_of: None,
         staff: None,
+        tells: None,
     }
 }

@@ -399,6 +399,7 @@ impl Node {
             | MediaEvent::Tone { leg, .. }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Quiet { leg, .. }
             | MediaEvent::FirstPacket { leg, .. }
             | MediaEvent::Closed { leg, .. } => *leg,
             MediaEvent::PortsReady(_) | MediaEvent::RecordingCut { .. } => return Err(event),

@@ -315,6 +315,10 @@ impl Node {
                 let last = self.now.mono - last_packet_ms_ago;
                 self.tell(of_media_leg(leg).0, Event::Silent { last });
             }
+            media::Event::Quiet { leg, spoke } => {
+                let (id, number) = of_media_leg(leg);
+                self.tell(id, Event::Quiet { leg: number, spoke });
+            }
             media::Event::Closed { leg, quality } => self.media_closed(leg, quality),
             media::Event::FirstPacket { .. } => {}
             media::Event::RecordingCut { call } => {

@@ -232,6 +232,10 @@ pub enum Command {
     ListenTones { leg: MediaLeg, for_ms: u64 },
     /// Record two channels.
     Record { call: u128, recording: RecordingId, left: MediaLeg, right: MediaLeg },
+    /// Record what one leg says, into the left channel; [`Event::Quiet`] tells once it said nothing for so long.
+    TakeMessage { call: u128, recording: RecordingId, leg: MediaLeg, quiet_ms: u64 },
+    /// End what is recorded of a call.
+    EndRecord { call: u128 },
     /// Give the port back; [`Event::Closed`] follows.
     Close { leg: MediaLeg },
     /// End a relay; both legs stay.
@@ -260,6 +264,8 @@ pub enum Event {
     Silent { leg: MediaLeg, last_packet_ms_ago: u64 },
     /// A leg is closed.
     Closed { leg: MediaLeg, quality: Quality },
+    /// A leg whose message is taken said nothing for its time; whether anything was said before.
+    Quiet { leg: MediaLeg, spoke: bool },
     /// The recording of a call stopped before the call did.
     RecordingCut { call: u128 },
 }

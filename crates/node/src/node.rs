@@ -584,7 +584,11 @@ impl Node {
             match action {
                 Action::AnswerCaller if concerned => lost.push(slot),
                 Action::Dial { leg, .. } if concerned => undialled.push((slot, leg)),
-                Action::EarlyMedia | Action::Play { .. } | Action::Bridge { .. } | Action::Record { .. }
+                Action::EarlyMedia
+                | Action::Play { .. }
+                | Action::Bridge { .. }
+                | Action::Record { .. }
+                | Action::TakeMessage { .. }
                     if concerned => {}
                 other => self.doing.push_back((slot, other)),
             }

@@ -626,6 +626,7 @@ impl Node {
             | MediaEvent::Tone { leg, .. }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Quiet { leg, .. }
             | MediaEvent::FirstPacket { leg, .. }
             | MediaEvent::Closed { leg, .. } => *leg,
             MediaEvent::PortsReady(_) | MediaEvent::RecordingCut { .. } => return Err(event),
@@ -642,6 +643,7 @@ impl Node {
             MediaEvent::Closed { quality, .. } => self.trial_counted(key, &quality),
             MediaEvent::Played { .. }
             | MediaEvent::Silent { .. }
+            | MediaEvent::Quiet { .. }
             | MediaEvent::PortsReady(_)
             | MediaEvent::RecordingCut { .. } => {}
         }

@@ -190,6 +190,13 @@ impl Bridge {
                 left: LegId(left.0),
                 right: LegId(right.0),
             },
+            Command::TakeMessage { call, recording, leg, quiet_ms } => media::Command::TakeMessage {
+                call: media::CallId(call),
+                recording: recording.0,
+                leg: LegId(leg.0),
+                quiet_ms,
+            },
+            Command::EndRecord { call } => media::Command::StopRecord { call: media::CallId(call) },
             Command::Close { leg } => {
                 self.awaited.remove(&LegId(leg.0));
                 self.tenants.remove(&LegId(leg.0));
@@ -234,6 +241,7 @@ pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
             None => return Meaning::Nothing,
         },
         media::Event::Played { leg, play } => Event::Played { leg: MediaLeg(leg.0), play: play.0 },
+        media::Event::Quiet { leg, spoke } => Event::Quiet { leg: MediaLeg(leg.0), spoke },
         media::Event::Silent { leg, last_packet_ms_ago } => {
             Event::Silent { leg: MediaLeg(leg.0), last_packet_ms_ago }
         }

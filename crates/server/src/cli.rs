@@ -25,6 +25,7 @@ mod far;
 mod flow;
 mod keep;
 mod live;
+mod message;
 mod phone;
 mod place;
 mod prompt;
@@ -34,6 +35,7 @@ mod recording;
 mod say;
 mod show;
 mod trial;
+mod voicemail;
 
 pub use place::{Client, Need, Place};
 pub use show::Context;
@@ -144,6 +146,12 @@ enum Command {
     /// 进行中的通话：列出、保持、转接、咨询 / calls that are up: list, hold, transfer, consult
     #[command(subcommand)]
     Live(live::Live),
+    /// 短信和邮件：等待、已发送、放弃、不允许 / messages: waiting, sent, given up, refused
+    #[command(subcommand)]
+    Message(message::Message),
+    /// 留言：列出、收听、处理、导出 / messages that callers left: list, listen, done, export
+    #[command(subcommand)]
+    Voicemail(voicemail::Voicemail),
     /// 忘记一个主叫：谁接听过、输错的密码、骚扰评分都不再记得 / forgets a caller: who answered, wrong passwords, nuisance score
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
@@ -228,6 +236,8 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Agent(words) => agents::agent(context, &words),
         Command::Queue(words) => agents::queue(context, &words),
         Command::Live(words) => live::run(context, &words),
+        Command::Message(words) => message::run(context, &words),
+        Command::Voicemail(words) => voicemail::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),

@@ -15,6 +15,7 @@ use toml::Spanned;
 use crate::archive::{Archive, Key};
 use crate::journal::SEGMENTS_MAX;
 use crate::log::{Format, Mask};
+use crate::messages::{Gateway, Post};
 use crate::speech::{self, Speaker};
 
 /// The whole configuration, checked.
@@ -38,6 +39,8 @@ pub struct Config {
     pub recording: Recording,
     /// Who says the texts of prompts.
     pub speech: Speaker,
+    /// How messages leave.
+    pub messages: Post,
     /// HTTP, and SIP over WebSocket at `/sip`.
     pub http: Http,
     /// Log lines.
@@ -340,6 +343,7 @@ impl Checker<'_> {
         let recording = self.recording(written.recording);
         let ice_servers: Vec<_> = written.ice_server.iter().map(|server| self.ice_server(server)).collect();
         let speech = self.speech(written.speech);
+        let messages = self.messages(written.messages);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
         let guard = self.guard(&written.guard);
@@ -362,6 +366,7 @@ impl Checker<'_> {
             recording: recording?,
             ice_servers: ice_servers.into_iter().collect::<Option<_>>()?,
             speech: speech?,
+            messages: messages?,
             http: http?,
             log: Log {
                 format: written.log.format,
@@ -444,6 +449,24 @@ impl Checker<'_> {
             return None;
         };
         Some(Speaker::Http(speech::http::Endpoint { url, model, voice, key_file, authorities }))
+    }
+
+    fn messages(&mut self, written: written::Messages) -> Option<Post> {
+        let written::Messages { url, key_file, authorities, from, shows_hotline } = written;
+        let gateway = match url {
+            None => None,
+            Some(url) => {
+                let good = |url: &hyper::Uri| {
+                    url.host().is_some() && matches!(url.scheme_str(), Some("http" | "https"))
+                };
+                let Some(parsed) = url.get_ref().parse::<hyper::Uri>().ok().filter(good) else {
+                    self.say(url.span().start, "messages.url: http://HOST:PORT/PATH is wanted, or https");
+                    return None;
+                };
+                Some(Gateway { url: parsed, key_file, authorities })
+            }
+        };
+        Some(Post { gateway, from: from.unwrap_or_default(), shows_hotline: shows_hotline.unwrap_or(false) })
     }
 
     fn http(&mut self, written: written::Http) -> Option<Http> {

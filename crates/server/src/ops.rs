@@ -34,6 +34,7 @@ pub mod exports;
 pub mod fill;
 pub mod flows;
 pub mod live;
+pub mod messages;
 pub mod money;
 pub mod phones;
 pub mod prompts;
@@ -46,6 +47,7 @@ pub mod status;
 pub mod talks;
 pub mod trial;
 pub mod verify;
+pub mod voicemails;
 
 mod difference;
 
@@ -138,6 +140,10 @@ pub enum Request {
     FlowList(flows::List),
     FlowShow(flows::Of),
     FlowDiff(flows::Diff),
+    Messages(messages::List),
+    Voicemails(voicemails::List),
+    VoicemailHear(voicemails::Hear),
+    VoicemailDone(voicemails::One),
     Verify(verify::Verify),
     Backup(backup::Backup),
     AdvanceClock(clock::Advance),
@@ -252,6 +258,10 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::FlowList(asked) => told(flows::list(desk, &asked).await),
         Request::FlowShow(asked) => told(flows::show(desk, &asked).await),
         Request::FlowDiff(asked) => told(flows::diff(desk, &asked).await),
+        Request::Messages(asked) => told(messages::list(desk, &asked).await),
+        Request::Voicemails(asked) => told(voicemails::list(desk, &asked).await),
+        Request::VoicemailHear(asked) => told(voicemails::hear(desk, &asked).await),
+        Request::VoicemailDone(asked) => told(voicemails::done(desk, &asked).await),
         Request::Verify(asked) => told(verify::verify(desk, &asked).await),
         Request::Backup(asked) => told(backup::backup(desk, &asked).await),
         Request::AdvanceClock(asked) => told(clock::advance(desk, &asked).await),

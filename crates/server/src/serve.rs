@@ -338,6 +338,7 @@ impl Process {
         }
         store.runtime().spawn(ops::calendar::watch(meters.clone(), running.store().clone()));
         store.runtime().spawn(ops::alarms::watch(running.clone()));
+        store.runtime().spawn(crate::messages::run(running.clone(), meters.clone()));
         store.runtime().spawn(ops::recordings::watch(running.clone()));
         store.runtime().spawn(ops::exports::watch(running.clone()));
         meters.started.set(true);

@@ -39,6 +39,8 @@ pub enum Heard {
     Bridge,
     /// Recording began.
     Record,
+    /// A message of one leg is taken.
+    Message { leg: MediaLeg, quiet_ms: u64 },
 }
 
 #[derive(Debug)]
@@ -113,6 +115,11 @@ impl Media {
                 self.with(right, "record", |_| {});
                 self.heard.push(Heard::Record);
             }
+            Command::TakeMessage { leg, quiet_ms, .. } => {
+                self.with(leg, "message", |_| {});
+                self.heard.push(Heard::Message { leg, quiet_ms });
+            }
+            Command::EndRecord { .. } => {}
             Command::Close { leg } => self.close(leg, lag_ms),
             Command::Mix { leg, hears } => {
                 let apart = hears.iter().find(|other| other.0 >> 8 != leg.0 >> 8);

@@ -126,6 +126,7 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
         let exit = |dice: &mut Dice| match dice.within(0, 3) {
             0 => Some(Box::new(Then::Dial("all".into()))),
             1 => Some(Box::new(Then::HangUp { prompt: Some("closed".into()) })),
+            2 => Some(Box::new(Then::Voicemail { prompt: "voicemail_greeting".into(), seconds_max: 30 })),
             _ => None,
         };
         if dice.chance(700) {

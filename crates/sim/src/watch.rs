@@ -124,6 +124,7 @@ impl Watch {
         }
         self.crowd.note(record, &hotline, log);
         check_recording(record, &hotline, log)?;
+        check_messages(record, log)?;
         menus::check_menus(&hotline, log)?;
         check_one_answers(record)?;
         self.check_route(record, &hotline, log)
@@ -351,6 +352,32 @@ fn check_log(log: &[Dated]) -> Result<(), String> {
         Some(pair) => Err(format!("{:?} stands before {:?}", pair[0], pair[1])),
         None => Ok(()),
     }
+}
+
+/// Row V06: a message is left by an answered caller, and each one that began has an end before the call is over.
+fn check_messages(record: &CallRecord, log: &[Dated]) -> Result<(), String> {
+    let (mut open, mut answered, mut begun) = (false, false, 0);
+    for dated in log {
+        match &dated.fact {
+            Fact::Answered => answered = true,
+            Fact::MessageBegan { .. } if open || !answered => {
+                return Err("a message began before the answer or in another (V06)".into());
+            }
+            Fact::MessageBegan { .. } => (open, begun) = (true, begun + 1),
+            Fact::MessageEnded { .. } if !open => return Err("a message ended that never began (V06)".into()),
+            Fact::MessageEnded { .. } => open = false,
+            Fact::Joined { .. } | Fact::Walked(_) if open => {
+                return Err("the call went on while a message was left (V06)".into());
+            }
+            _ => {}
+        }
+    }
+    // A node that died wrote no end; what was said until then counts.
+    let lost = record.cause == Cause::NodeLost;
+    if (open && !lost) || record.messages.len() != begun {
+        return Err(format!("{begun} messages began, {} are in the record (V06)", record.messages.len()));
+    }
+    Ok(())
 }
 
 /// Row I07: the notice was heard to its end before anything was recorded.

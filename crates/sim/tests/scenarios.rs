@@ -135,6 +135,7 @@ scenarios! {
     r08_by_the_callers_region
     r09_by_the_hour
     r10_after_hours
+    r10_r18_voicemail_after_hours_and_in_the_end
     r11_shares_are_exact
     r12_a_busy_tone_counts_as_busy
     r12_forward_on_busy
@@ -165,6 +166,8 @@ scenarios! {
     r28_needs_are_relaxed
     r30_our_own_number_is_shown
     r32_a_list_raises_its_callers
+    v06_a_message_is_left
+    v08_one_text_for_a_missed_call
     r31_who_rejected_is_not_rung_again
     x04_a_codec_changes_in_mid_call
     x04_a_fax_is_refused_and_the_call_stays

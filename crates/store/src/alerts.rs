@@ -184,7 +184,7 @@ impl Store {
     }
 }
 
-fn read_alert(row: &AnyRow) -> Result<Alert> {
+pub(crate) fn read_alert(row: &AnyRow) -> Result<Alert> {
     let acked = match (row.text_or_none("acked_by")?, row.int_or_none("acked_at")?) {
         (Some(by), Some(at)) => Some(Change { by, at: Wall(at) }),
         _ => None,

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use hotline::cdr::{AnswerStatus, CallRecord, Cause, KeyRecord, LegRecord, Quality};
+use hotline::cdr::{AnswerStatus, CallRecord, Cause, LegRecord, Quality};
 use hotline::ledger::Entry;
 use hotline::rating::Charge;
 use hotline::region::Region;
 use hotline::settlement::Settlement;
 use hotline::{CallId, HotlineNumber, Money, RecordingId, TenantId, Wall};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -24,7 +26,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
-         priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms)",
+         priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms, messages)",
         "on conflict do nothing",
     )
 });
@@ -64,7 +66,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(47);
+    let mut values = Vec::with_capacity(48);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -105,25 +107,26 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         u32::from(record.priority).into(),
         record.flow.as_str().into(),
         record.flow_version.into(),
-        keys_text(&record.keys).into(),
+        list_text(&record.keys).into(),
         record.queue.as_str().into(),
         record.wait_ms.into(),
         u32::from(record.offers).into(),
         record.agent.as_str().into(),
         u32::from(record.transfers).into(),
         record.hold_ms.into(),
+        list_text(&record.messages).into(),
     ]);
     values
 }
 
-/// Most calls meet no menu: nothing is written for them.
-fn keys_text(keys: &[KeyRecord]) -> String {
-    if keys.is_empty() { String::new() } else { json_text(&keys) }
+/// Most calls meet no menu and leave no message: nothing is written for them.
+fn list_text<T: Serialize>(list: &[T]) -> String {
+    if list.is_empty() { String::new() } else { json_text(&list) }
 }
 
-fn read_keys(row: &AnyRow) -> Result<Vec<KeyRecord>> {
-    let text = row.text("keys")?;
-    if text.is_empty() { Ok(Vec::new()) } else { row.json("keys") }
+fn read_list<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Vec<T>> {
+    let text = row.text(column)?;
+    if text.is_empty() { Ok(Vec::new()) } else { row.json(column) }
 }
 
 fn leg_values(record: &CallRecord, leg: &LegRecord) -> Vec<Value> {
@@ -300,7 +303,7 @@ impl Store {
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
                    legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent, \
-                   transfers, hold_ms \
+                   transfers, hold_ms, messages \
                    from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
@@ -371,7 +374,8 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         priority: row.count("priority")?,
         flow: row.text("flow")?,
         flow_version: row.count("flow_version")?,
-        keys: read_keys(row)?,
+        keys: read_list(row, "keys")?,
+        messages: read_list(row, "messages")?,
         queue: row.text("queue")?,
         wait_ms: row.count("wait_ms")?,
         offers: row.count("offers")?,

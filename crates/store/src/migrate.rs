@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 21] = [
+pub const MIGRATIONS: [(i64, &str, &str); 23] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -28,6 +28,8 @@ pub const MIGRATIONS: [(i64, &str, &str); 21] = [
     (19, "call_transfer", include_str!("../../../migrations/0019_call_transfer.sql")),
     (20, "recording_event", include_str!("../../../migrations/0020_recording_event.sql")),
     (21, "recording_export", include_str!("../../../migrations/0021_recording_export.sql")),
+    (22, "voicemail", include_str!("../../../migrations/0022_voicemail.sql")),
+    (23, "message", include_str!("../../../migrations/0023_message.sql")),
 ];
 
 impl Store {

@@ -15,8 +15,10 @@ use crate::calls::insert_records;
 use crate::charges::{Charged, fee, insert_charges};
 use crate::database::{Error, Result, Store};
 use crate::ledger::{add_entry_sums, insert_entries};
+use crate::messages::insert_messages;
 use crate::rollups::{Place, Sums, add_sums};
 use crate::rows::{Read, Rows, int};
+use crate::voicemails::insert_voicemails;
 
 /// What a batch did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,11 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
         .filter(|one| once.insert((one.record.tenant.as_str(), one.record.call)))
         .collect();
     let new = insert_records(connection, distinct, node).await?;
+    let told = new
+        .iter()
+        .flat_map(|one| one.messages.iter().map(|told| (&one.record.tenant, told, one.record.ended_at)));
+    insert_messages(connection, told).await?;
+    insert_voicemails(connection, new.iter().map(|one| &one.record)).await?;
     let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();
     let charges = new.iter().zip(&places).flat_map(|(one, place)| {
         one.charges.iter().map(move |charge| Charged { place, call: one.record.call, charge })

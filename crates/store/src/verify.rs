@@ -92,7 +92,9 @@ const CHECKS: [(FindingKind, &str); 4] = [
         FindingKind::Recording,
         "select recording.tenant_id, recording.recording_id as subject from recording \
         where not exists (select 1 from call where call.tenant_id = recording.tenant_id \
-        and call.call_id = recording.call_id and call.recording_id = recording.recording_id)",
+        and call.call_id = recording.call_id and call.recording_id = recording.recording_id) \
+        and not exists (select 1 from voicemail where voicemail.tenant_id = recording.tenant_id \
+        and voicemail.voicemail_id = recording.recording_id)",
     ),
     (FindingKind::Number, NUMBERS),
 ];

@@ -62,7 +62,8 @@ impl Call {
             | Event::Timeout
             | Event::Queue(_)
             | Event::Held { .. }
-            | Event::Ordered(_) => {}
+            | Event::Ordered(_)
+            | Event::Quiet { .. } => {}
         }
     }
 
@@ -123,6 +124,7 @@ impl Call {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
         self.leave_floor(desk, now);
         self.end_watching(now);
+        self.leave_message_as_it_is(now);
         self.note(Fact::HungUp { cause, by, until }, now);
         if self.admission().is_some() {
             desk.tenant.hang_up(self.hotline.number, &self.caller);

@@ -25,6 +25,7 @@ const ANSWER_MS: u64 = 3_000;
 const PROMPT_MS: u64 = 4_000;
 const KEY_MS: u64 = 300;
 const TALK_MS: u64 = 60_000;
+const MESSAGE_MS: u64 = 10_000;
 
 /// Runs a call to its end and returns its log. The tenant in `desk` should be a copy: it changes as a real one would.
 pub fn explain(arrival: Arrival, answers: &Answers, desk: &mut Desk<'_>, now: Now) -> Vec<Dated> {
@@ -92,12 +93,16 @@ impl World<'_> {
             | Action::AnswerCaller
             | Action::RejectCaller { .. }
             | Action::Record { .. }
+            | Action::EndMessage
             | Action::Finish
             | Action::Unbridge
             | Action::BridgeLegs { .. }
             | Action::RecordWith { .. }
             | Action::CloseLeg { .. }
             | Action::Hear { .. } => {}
+            Action::TakeMessage { .. } => {
+                self.later(at, MESSAGE_MS, Event::Quiet { leg: CALLER, spoke: true });
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The log of a call: dated facts, in the order they became true. The record is a fold of it; the journal keeps it;
 //! `explain` prints it; the simulator asserts on it.
 
-use super::{HeldBy, Moved, NotObeyed, Target, Unqueued, WatchMode};
+use super::{HeldBy, MessageEnd, Moved, NotObeyed, Target, Unqueued, WatchMode};
 use crate::agent::Refusal;
 use crate::queue::NoPlace;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::{AccountKind, MemoryScope};
 use crate::flow::{StepNo, Walked};
+use crate::message::Tells;
 use crate::region::Region;
 use crate::routing::{RouteWhy, Skip};
 use crate::tenant::{Admission, PhoneUse};
@@ -209,6 +210,14 @@ pub enum Fact {
     TakenOver { leg: LegNo, by: Arc<str> },
     /// Who transfers, who was asked and the caller hear each other.
     Merged { leg: LegNo },
+    /// A message of the caller begins (row V06).
+    MessageBegan { recording: RecordingId, step: Word },
+    /// It ended.
+    MessageEnded { how: MessageEnd },
+    /// Who is told of the call by message, by the rules it began with.
+    Tells { tells: Box<Tells> },
+    /// A step wants a message sent.
+    MessageWanted { to: Arc<str>, text: Arc<str> },
 }
 
 /// An attempt to reach a bound number.

@@ -8,8 +8,8 @@ use super::asking::{Asking, Key, Question};
 use super::{Call, Desk, Fact};
 use crate::cdr::Cause;
 use crate::enterprise::{AskKind, NoticeOf};
-use crate::flow::{Ask, Slots, StepKind, StepNo};
-use crate::{Mono, Span};
+use crate::flow::{Ask, Slots, StepKind, StepNo, StepWhy, Walked};
+use crate::{Mono, Span, message};
 
 /// Questions of one call and waits in queues: whoever walks in circles for longer is cut off.
 const QUESTIONS_MAX: u16 = 200;
@@ -206,6 +206,19 @@ impl Call {
             Some(first) => self.ask_again(asking, words.text(first).into(), Some(prompt), now),
             None => self.ask_again(asking, prompt, None, now),
         }
+    }
+
+    /// The message that a step wants sent, with what is known of the call in its words.
+    pub(super) fn message_wanted(&self, walked: &Walked) -> Option<Fact> {
+        let (StepWhy::Sms { to, wanted: true }, StepKind::Sms { text, .. }) =
+            (&walked.why, &self.hotline.flow.steps.get(usize::from(walked.step))?.kind)
+        else {
+            return None;
+        };
+        let words = self.hotline.words.text(*text);
+        let at = self.wall(self.started);
+        let text = message::fill(words, &self.caller, self.hotline.number, at);
+        Some(Fact::MessageWanted { to: Arc::from(to), text: text.into() })
     }
 
     /// A prompt of the flow was heard to its end: if it was the recording notice, it is not told again.

@@ -1,11 +1,14 @@
 //! The fold itself: one pass over the log, fact by fact.
 
-use super::{AnswerStatus, CallRecord, Cause, KeyRecord, LegOutcome, LegRecord, Party};
-use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo};
+use super::{AnswerStatus, CallRecord, Cause, KeyRecord, LegOutcome, LegRecord, MessageRecord, Party};
+use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, MessageEnd};
 use crate::cdr::{AttemptKind, ChargingFrom};
 use crate::rating::{Zone, zone_of};
 use crate::tenant::Admission;
-use crate::{CallId, Mono, Wall};
+use crate::{CallId, Mono, RecordingId, Wall};
+
+/// A message that is shorter is none: somebody hung up at the beep.
+const MESSAGE_MS_MIN: u64 = 1_000;
 
 /// A record with what rating and the tenant need beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ struct Folding<'a> {
     held: Option<Mono>,
     /// The agent that each leg rings, of those that ring one.
     agents: Vec<(LegNo, &'a str)>,
+    /// A message that is being left: its recording and step, since when.
+    message: Option<(RecordingId, &'a str, Mono)>,
 }
 
 impl<'a> Folding<'a> {
@@ -86,6 +91,7 @@ impl<'a> Folding<'a> {
             agent: String::new(),
             transfers: 0,
             hold_ms: 0,
+            messages: Vec::new(),
             recording: None,
             recording_cut: false,
             quality: None,
@@ -106,6 +112,7 @@ impl<'a> Folding<'a> {
             waits: None,
             held: None,
             agents: Vec::new(),
+            message: None,
         }
     }
 
@@ -165,6 +172,8 @@ impl<'a> Folding<'a> {
             Fact::HoldBegan { .. } => self.held = Some(at),
             Fact::HoldEnded => self.hold_ended(at),
             Fact::TransferBegan { .. } => self.record.transfers += 1,
+            Fact::MessageBegan { recording, step } => self.message = Some((*recording, step, at)),
+            Fact::MessageEnded { how } => self.message_ended(*how, at),
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
             Fact::Arrived(_)
             | Fact::Barred { .. }
@@ -207,7 +216,9 @@ impl<'a> Folding<'a> {
             | Fact::WatchChanged { .. }
             | Fact::WatchOver { .. }
             | Fact::TakenOver { .. }
-            | Fact::Merged { .. } => {}
+            | Fact::Merged { .. }
+            | Fact::Tells { .. }
+            | Fact::MessageWanted { .. } => {}
         }
     }
 
@@ -312,6 +323,14 @@ impl<'a> Folding<'a> {
         self.record.hold_ms += self.held.take().map_or(0, |since| at.since_ms(since));
     }
 
+    fn message_ended(&mut self, how: MessageEnd, at: Mono) {
+        let Some((recording, step, began)) = self.message.take() else { return };
+        let ms = at.since_ms(began);
+        let is_empty = how == MessageEnd::Empty || ms < MESSAGE_MS_MIN;
+        let (step, at) = (step.to_owned(), self.wall(began));
+        self.record.messages.push(MessageRecord { recording, step, at, ms, is_empty });
+    }
+
     fn hung_up(&mut self, cause: Cause, by: Party, until: Mono) {
         self.ended = true;
         self.until = until;
@@ -319,6 +338,8 @@ impl<'a> Folding<'a> {
     }
 
     fn end(mut self) -> Folded {
+        // Its node died while it was left: what was said until then is there.
+        self.message_ended(MessageEnd::CallOver, self.until);
         let span = |from: Option<Mono>| from.map_or(0, |from| self.until.since_ms(from));
         let (talk_ms, joined_ms) = (span(self.answered), span(self.joined));
         let charged_ms = match self.arrived.charging_from {
@@ -357,6 +378,9 @@ fn status(record: &CallRecord) -> AnswerStatus {
     let reached = |outcome| record.legs.iter().any(|leg| leg.outcome == outcome);
     if record.answered_at.is_some() && reached(LegOutcome::Answered) {
         return AnswerStatus::Answered;
+    }
+    if record.messages.iter().any(|message| !message.is_empty) {
+        return AnswerStatus::NoAnswer;
     }
     match record.cause {
         Cause::Blocked

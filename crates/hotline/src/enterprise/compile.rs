@@ -12,7 +12,7 @@ use super::{
 };
 use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
-use crate::flow::{Flow, QueueExits, Step, StepKind, StepNo};
+use crate::flow::{Flow, QueueExits, Step, StepKind, StepNo, Voicemail};
 use crate::hotline::{CrisisGate, Destination, Group};
 use crate::priority::Priorities;
 use crate::region::RegionSet;
@@ -93,6 +93,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         frozen: enterprise.frozen.is_some(),
         flow_of,
         staff: queues.then(|| Arc::new(staff(enterprise, version))),
+        tells: super::tell::tells(enterprise, number),
     }
 }
 
@@ -240,7 +241,7 @@ impl<'a> Layout<'a> {
         match then {
             Then::Play { then, .. } => 1 + self.length(then),
             Then::Percentage { shares, .. } => 1 + shares.len() as StepNo,
-            Then::Dial(_) | Then::HangUp { .. } | Then::Busy => 1,
+            Then::Dial(_) | Then::HangUp { .. } | Then::Busy | Then::Voicemail { .. } => 1,
             Then::Queue { full, empty, timeout, .. } => {
                 let exits = [full, empty, timeout].into_iter().flatten();
                 1 + exits.map(|then| self.length(then)).sum::<StepNo>()
@@ -318,9 +319,24 @@ impl<'a> Layout<'a> {
                 self.lay(rule, StepKind::HangUp { prompt });
             }
             Then::Busy => self.lay(rule, StepKind::Busy),
+            Then::Voicemail { prompt, seconds_max } => {
+                let voicemail = self.voicemail(prompt, *seconds_max, super::read::MESSAGE_SILENCE_S, None);
+                self.lay(rule, voicemail);
+            }
             Then::Queue { queue, full, empty, timeout } => {
                 self.lay_queue(rule, queue, [full, empty, timeout].map(Option::as_deref));
             }
+        }
+    }
+
+    fn voicemail(&mut self, prompt: &str, seconds_max: u16, silence_s: u8, next: Option<StepNo>) -> StepKind {
+        StepKind::Voicemail {
+            voicemail: Box::new(Voicemail {
+                greeting: self.words.place(prompt),
+                ms_max: u64::from(seconds_max) * 1_000,
+                quiet_ms: u64::from(silence_s) * 1_000,
+                next,
+            }),
         }
     }
 
@@ -444,6 +460,7 @@ mod tests {
                 Stop::HangUp { prompt } => break format!("hang up {}", prompt.as_deref().unwrap_or("")),
                 Stop::Busy => break "busy".to_owned(),
                 Stop::Queue { queue, .. } => break format!("queue {queue}"),
+                Stop::Voicemail { .. } => break "voicemail".to_owned(),
                 Stop::Loop => break "loop".to_owned(),
             }
         };

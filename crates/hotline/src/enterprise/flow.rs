@@ -81,6 +81,10 @@ pub enum FlowStepKind {
     Queue(Box<FlowQueue>),
     /// Play a notice to its end (row I07).
     Notice { prompt: String, what: NoticeOf, answer: bool, next: Exit },
+    /// Take a message (row V06); without an exit the call ends behind it.
+    Voicemail { prompt: String, seconds_max: u16, silence_s: u8, next: Option<Exit> },
+    /// Have a message sent; to the caller's mobile unless somebody is named.
+    Sms { to: Option<String>, text: String, next: Exit },
 }
 
 impl FlowStepKind {
@@ -101,6 +105,8 @@ impl FlowStepKind {
             FlowStepKind::Busy => "busy",
             FlowStepKind::Queue(_) => "queue",
             FlowStepKind::Notice { .. } => "notice",
+            FlowStepKind::Voicemail { .. } => "voicemail",
+            FlowStepKind::Sms { .. } => "sms",
         }
     }
 
@@ -109,7 +115,8 @@ impl FlowStepKind {
         match self {
             FlowStepKind::Play { next, .. }
             | FlowStepKind::Set { next, .. }
-            | FlowStepKind::Notice { next, .. } => vec![(next, false)],
+            | FlowStepKind::Notice { next, .. }
+            | FlowStepKind::Sms { next, .. } => vec![(next, false)],
             FlowStepKind::Ask(ask) => ask.exits(),
             FlowStepKind::Condition { yes, no, .. } => vec![(yes, false), (no, false)],
             FlowStepKind::Hours { open, closed, .. } => vec![(open, false), (closed, false)],
@@ -119,7 +126,7 @@ impl FlowStepKind {
                 shares.iter().map(|share| (share.exit.as_str(), false)).collect()
             }
             FlowStepKind::Dial { busy, no_answer, .. } => some(&[busy, no_answer]),
-            FlowStepKind::Flow { next, .. } => some(&[next]),
+            FlowStepKind::Flow { next, .. } | FlowStepKind::Voicemail { next, .. } => some(&[next]),
             FlowStepKind::Queue(queue) => queue.exits(),
             FlowStepKind::HangUp { .. } | FlowStepKind::Busy => Vec::new(),
         }

@@ -14,6 +14,7 @@ mod problem;
 mod queues;
 mod reader;
 mod rules;
+mod tell;
 mod tree;
 
 pub use check::read_flow;
@@ -31,6 +32,7 @@ pub(super) use numbers::{
 };
 pub(super) use queues::{SAY_AGENT, STATES, WRAP_UPS, WrapUpMode, usual_announce};
 pub(super) use rules::MODES;
+pub(super) use rules::{GREETING, MESSAGE_S, MESSAGE_SILENCE_S};
 
 use std::collections::BTreeMap;
 
@@ -193,6 +195,7 @@ impl Reader<'_> {
         let crisis = object.field("crisis").map_or(Some(None), |at| self.crisis(&at).map(Some));
         let crisis_by_two = self.flag(object.field("crisis_by_two"), false);
         let alarm = self.alarm(object.field("alarm"));
+        let tell = self.tell(object.field("tell"));
         let frozen = object.field("frozen").and_then(|at| self.instant(&at));
         let flows = self.flows(&object);
         lists.flows = self.names_of_flows(&object);
@@ -214,6 +217,7 @@ impl Reader<'_> {
             crisis_by_two,
             alarm,
             frozen,
+            tell,
             extensions: extensions.into_iter().collect::<Option<_>>()?,
             flows: Vec::new(),
             agents: agents?.0,

@@ -11,16 +11,17 @@ pub use flow::write_flow;
 use std::collections::BTreeMap;
 
 use super::read::{
-    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, KINDS, LINES, MEMORY_HOURS, MODES, RECORDING_NOTICE,
-    RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, GREETING, KINDS, LINES, MEMORY_HOURS, MESSAGE_S,
+    MODES, RECORDING_NOTICE, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
     Alarm, CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
-    Forwards, Group, Key, Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Then,
-    Tree, Value,
+    Forwards, Group, Key, Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Tell,
+    TellOfCalls, Then, Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
+use crate::message::Address;
 use crate::trunk::Srtp;
 
 /// The document of an enterprise as YAML. Reading it back gives the same enterprise; a schedule that follows an
@@ -56,6 +57,9 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .maybe("crisis", enterprise.crisis.as_ref().map(crisis))
         .unless(!enterprise.crisis_by_two, "crisis_by_two", || flag(true))
         .unless(enterprise.alarm == Alarm::default(), "alarm", || alarm(&enterprise.alarm))
+        .unless(enterprise.tell == Tell::default(), "tell", || {
+            tell(&[("alerts", &enterprise.tell.alerts), ("agents", &enterprise.tell.agents)])
+        })
         .maybe("frozen", enterprise.frozen.map(|since| text(&since.beijing().to_string())))
         .items("extensions", &enterprise.extensions, extension)
         .items("flows", &enterprise.flows, write_flow)
@@ -63,6 +67,13 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .items("queues", &enterprise.queues, queues::queue)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
         .map()
+}
+
+/// Addressees by what they are told of.
+fn tell(told: &[(&str, &Vec<Address>)]) -> Tree {
+    let there = told.iter().filter(|(_, to)| !to.is_empty());
+    let list = |to: &Vec<Address>| list(to.iter().map(|to| text(to.as_str())));
+    there.fold(Fields::new(), |fields, (name, to)| fields.with(name, list(to))).map()
 }
 
 fn alarm(written: &Alarm) -> Tree {
@@ -111,6 +122,9 @@ fn hotline_number(written: &Number) -> Tree {
         .unless(written.limits == Limits::default(), "limits", || limits(&written.limits))
         .unless(written.ringback == Ringback::Tone, "ringback", || ringback(&written.ringback))
         .recording(&written.recording)
+        .unless(written.tell == TellOfCalls::default(), "tell", || {
+            tell(&[("missed", &written.tell.missed), ("voicemail", &written.tell.voicemail)])
+        })
         .talk_limit(written.talk_s_max)
         .map()
 }
@@ -205,6 +219,13 @@ fn then(written: &Then) -> Tree {
                 .map()
         }
         Then::Busy => text("busy"),
+        Then::Voicemail { prompt, seconds_max } if prompt == GREETING && *seconds_max == MESSAGE_S => {
+            text("voicemail")
+        }
+        Then::Voicemail { prompt, seconds_max } => Fields::new()
+            .with("voicemail", text(prompt))
+            .unless(*seconds_max == MESSAGE_S, "seconds_max", || number(*seconds_max))
+            .map(),
         Then::Queue { queue, full, empty, timeout } => Fields::new()
             .with("queue", text(queue))
             .maybe("full", full.as_deref().map(then))

@@ -75,6 +75,19 @@ impl Ask {
     }
 }
 
+/// A message that a caller may leave (row V06).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voicemail {
+    /// The prompt that asks for it.
+    pub greeting: Span,
+    /// The longest message, milliseconds.
+    pub ms_max: u64,
+    /// A silence so long ends it, milliseconds.
+    pub quiet_ms: u64,
+    /// Where the flow goes on; without it the call ends.
+    pub next: Option<StepNo>,
+}
+
 /// A value of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {

@@ -107,6 +107,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         transfers: 0,
         hold_ms: 0,
         agent: String::new(),
+        messages: Vec::new(),
         recording_cut: false,
         quality: None,
         legs: vec![

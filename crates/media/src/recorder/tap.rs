@@ -44,11 +44,11 @@ struct Live {
 }
 
 /// A recording came to an end without being asked to: there was no free block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfRoom {
     pub call: CallId,
     pub recording: u128,
-    /// Ports of the two legs.
+    /// Ports of its legs.
     pub ports: [u32; 2],
 }
 
@@ -68,19 +68,19 @@ impl Tap {
         tap
     }
 
-    /// Begins a recording of two legs; gives its slot, or `None` without a free block.
+    /// Begins a recording of so many legs, of one whose port stands twice; gives its slot, or `None` without a free block.
     pub fn begin(
         &mut self,
         call: CallId,
         recording: u128,
-        ports: [u32; 2],
+        (ports, legs): ([u32; 2], u8),
         started_s: u32,
         now_ms: u64,
     ) -> Option<u32> {
         self.listen(now_ms);
         let block = self.free.pop_front()?;
         let live =
-            Live { call, recording, started_ms: now_ms, started_s, block, index: 0, len: 0, legs: 2, ports };
+            Live { call, recording, started_ms: now_ms, started_s, block, index: 0, len: 0, legs, ports };
         self.open(&live, None);
         let slot = self.live.iter().position(Option::is_none).unwrap_or_else(|| {
             self.live.push(None);

@@ -65,6 +65,9 @@ impl Shard {
         if let Some(voice) = &mut leg.voice {
             voice.push(samples.iter().copied());
         }
+        if let Some(quiet) = &mut leg.quiet {
+            quiet.hear(samples.iter().copied(), now.ms);
+        }
         if let Some(listener) = &mut leg.listener {
             listener.hear(samples.iter().copied(), |digit| heard = Some(digit));
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::command::Repeat;
+use crate::quiet::QuietListener;
 use crate::tone::ToneListener;
 
 impl Shard {
@@ -46,6 +47,9 @@ impl Shard {
             }
             Command::Mix { leg, hears } => self.mix(leg, &hears),
             Command::RecordRight { call, right } => self.record_right(call, right, now),
+            Command::TakeMessage { call, recording, leg, quiet_ms } => {
+                self.take_message(call, recording, leg, quiet_ms, now)
+            }
             Command::StopRecord { call } => {
                 self.stop_record(call, now);
                 Ok(())
@@ -186,10 +190,7 @@ impl Shard {
         let refused = (left, Refusal::RecordingRefused);
         let tap =
             self.tap.as_mut().filter(|tap| left != right && tap.slot_of(call).is_none()).ok_or(refused)?;
-        // The day of the file; a clock before 1970 gives the first.
-        let started_s =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32);
-        let Some(slot) = tap.begin(call, recording, ports, started_s, now.ms) else {
+        let Some(slot) = tap.begin(call, recording, (ports, 2), unix_s(), now.ms) else {
             let reason = StopReason::DiskFull;
             self.events.push(Event::RecordingStopped { call, recording, reason });
             return Ok(());
@@ -215,6 +216,28 @@ impl Shard {
         let legs = usize::from(left) + usize::from(port.is_some());
         if let Some(tap) = &mut self.tap {
             tap.set_right(slot, port, legs as u8, now.ms);
+        }
+        Ok(())
+    }
+
+    fn take_message(
+        &mut self,
+        call: CallId,
+        recording: u128,
+        leg: LegId,
+        quiet_ms: u64,
+        now: Now,
+    ) -> Result<(), (LegId, Refusal)> {
+        let port = self.port_of(leg)?;
+        self.leg_mut(leg)?.quiet = Some(QuietListener::new(quiet_ms, now.ms));
+        let refused = (leg, Refusal::RecordingRefused);
+        let tap = self.tap.as_mut().filter(|tap| tap.slot_of(call).is_none()).ok_or(refused)?;
+        match tap.begin(call, recording, ([port; 2], 1), unix_s(), now.ms) {
+            Some(slot) => self.leg_mut(leg)?.tap = Some((slot, Channel::Left)),
+            None => {
+                let reason = StopReason::DiskFull;
+                self.events.push(Event::RecordingStopped { call, recording, reason });
+            }
         }
         Ok(())
     }
@@ -250,4 +273,9 @@ impl Shard {
         self.events.push(Event::Closed { leg, stats: gone.stats(now.ms) });
         Ok(())
     }
+}
+
+/// The day of a file is that of its beginning; a clock before 1970 gives the first.
+fn unix_s() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }

@@ -470,6 +470,13 @@ impl Teller<'_> {
             }
             StepWhy::Notice { prompt, played: false } => self
                 .pick(format!("不在危机模式，不播放 {prompt}"), format!("no crisis: {prompt} is not played")),
+            StepWhy::Sms { to, wanted: true } => {
+                self.pick(format!("发短信给 {to}"), format!("a message to {to} is wanted"))
+            }
+            StepWhy::Sms { wanted: false, .. } => {
+                self.pick("主叫不是手机，不发短信".into(), "no message: the caller has no mobile".into())
+            }
+            StepWhy::Voicemail => self.pick("请留言".into(), "a message may be left".into()),
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
             StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),
             StepWhy::Ask { kind } => {

@@ -27,6 +27,8 @@ pub struct File {
     #[serde(default)]
     pub speech: Speech,
     #[serde(default)]
+    pub messages: Messages,
+    #[serde(default)]
     pub http: Http,
     #[serde(default)]
     pub log: Log,
@@ -140,6 +142,16 @@ pub struct Speech {
     pub voice: Option<String>,
     pub key_file: Option<PathBuf>,
     pub authorities: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Messages {
+    pub url: Option<Spanned<String>>,
+    pub key_file: Option<PathBuf>,
+    pub authorities: Option<PathBuf>,
+    pub from: Option<String>,
+    pub shows_hotline: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]

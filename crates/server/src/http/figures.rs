@@ -101,6 +101,19 @@ fn plain(meters: &Meters) -> Vec<Line> {
             "Trunks passed over that may show no number for a call.",
             meters.displays_refused.value(),
         ),
+        (
+            "sibai_messages_sent_total",
+            Counter,
+            "Messages that the gateway took.",
+            meters.messages_sent.value(),
+        ),
+        (
+            "sibai_messages_refused_total",
+            Counter,
+            "Messages refused because their sender is a 400 number.",
+            meters.messages_refused.value(),
+        ),
+        ("sibai_messages_failed_total", Counter, "Messages given up.", meters.messages_failed.value()),
         ("sibai_trunks_down", Gauge, "Trunks out of service by their breaker.", meters.trunks_down.value()),
         (
             "sibai_trunks_unregistered",

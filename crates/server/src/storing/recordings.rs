@@ -35,7 +35,8 @@ impl Recordings {
 
     /// A settled call says whose its recording is.
     pub(super) fn expect(&mut self, settlement: &Settlement) {
-        if settlement.record.recording.is_some() {
+        let record = &settlement.record;
+        if record.recording.is_some() || !record.messages.is_empty() {
             if self.calls.len() >= WAITING_MAX {
                 self.calls.pop_first();
             }

@@ -12,6 +12,7 @@ use hotline::enterprise::{
     RegionBarring, RegionMode, Ringback, Rule, SayAgent, Secret, Share, ShareMode, Strategy, Then,
     UnknownRegion, phone_user,
 };
+use hotline::message::Address;
 use hotline::queue::Order;
 use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown, Srtp};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
@@ -354,6 +355,7 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             }
         }
         "rule" => set_rule(enterprise, rest)?,
+        "tell" => set_tell(enterprise, rest)?,
         "flow" => flow::set_flow(enterprise, rest)?,
         "step" => flow::set_step(enterprise, rest)?,
         "publish" => flow::publish(enterprise)?,
@@ -464,6 +466,20 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
         }
     }
     Some(balance)
+}
+
+/// `missed|voicemail|agents ADDRESS…`.
+fn set_tell(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
+    let mut words = rest.split_whitespace();
+    let of_calls = &mut enterprise.numbers[0].tell;
+    let list = match words.next()? {
+        "missed" => &mut of_calls.missed,
+        "voicemail" => &mut of_calls.voicemail,
+        "agents" => &mut enterprise.tell.agents,
+        _ => return None,
+    };
+    *list = words.map(Address::parse).collect::<Option<_>>()?;
+    Some(())
 }
 
 fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
@@ -763,6 +779,7 @@ fn action(text: &str) -> Option<Then> {
             Then::Percentage { mode: ShareMode::Exact, shares }
         }
         ["busy"] => Then::Busy,
+        ["voicemail"] => Then::Voicemail { prompt: "voicemail_greeting".into(), seconds_max: 120 },
         ["hang", "up"] => Then::HangUp { prompt: None },
         ["hang", "up", prompt] => Then::HangUp { prompt: Some((*prompt).to_owned()) },
         _ => return None,

@@ -85,7 +85,7 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
         full: "last".into(),
         empty: "told".into(),
         left_empty: Some("menu2".into()),
-        timeout: "menu2".into(),
+        timeout: "message".into(),
         keys: keys.iter().map(|(key, exit)| ((*key).into(), (*exit).into())).collect(),
     };
     let told = FlowStepKind::Notice {
@@ -94,6 +94,13 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
         answer: false,
         next: "all".into(),
     };
+    let message = FlowStepKind::Voicemail {
+        prompt: "voicemail_greeting".into(),
+        seconds_max: 25,
+        silence_s: 6,
+        next: Some("menu2".into()),
+    };
+    main.steps.push(step("message", message));
     main.steps.extend([step("wait", FlowStepKind::Queue(Box::new(wait))), step("told", told)]);
     for step in &mut main.steps {
         if let FlowStepKind::Ask(ask) = &mut step.kind

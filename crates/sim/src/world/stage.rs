@@ -158,6 +158,8 @@ impl Words {
                 ));
             }
             Command::Record { .. } => self.say("record".into()),
+            Command::TakeMessage { .. } => self.say("take message".into()),
+            Command::EndRecord { .. } => self.say("end message".into()),
             Command::Hold { leg, on, deaf } => self.held(*leg, *on, *deaf),
             Command::Connect { leg, agreed, .. } => {
                 let before = self.media.entry(*leg).or_default().2.replace(agreed.codec);
@@ -493,6 +495,9 @@ impl Stage {
             world.far.legs.iter().rposition(|leg| named(&leg.call_id)).ok_or(format!("nobody is {name}"))?;
         let mut out = Doings::default();
         let leg = &mut world.far.legs[place];
+        if deed == "says no more" || deed == "says nothing" {
+            return self.is_quiet(place, deed == "says no more");
+        }
         if let Some(keys) = deed.strip_prefix("presses ") {
             return self.presses(place, keys);
         }
@@ -538,6 +543,15 @@ impl Stage {
             deed => return Err(format!("`{deed}` is nothing to do")),
         }
         world.far_did(out)
+    }
+
+    /// The message of a caller is over, as media hears it: something was said before, or nothing.
+    fn is_quiet(&mut self, far: usize, spoke: bool) -> Result<(), String> {
+        let rtp = crate::far::FarEnds::rtp_of(far);
+        let leg = self.world.media.leg_to(rtp).ok_or("nobody listens")?;
+        self.world.media.later.push((0, Event::Quiet { leg, spoke }));
+        self.world.media_goes_on();
+        Ok(())
     }
 
     /// Keys, one each 100 ms, as media hears them; `told` is the one that the last prompt named.
@@ -658,6 +672,17 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             kinds.collect::<Vec<_>>().join("+")
         }
         "agent" => record.agent.clone(),
+        "messages" => {
+            let told = record.messages.iter().map(|message| {
+                let empty = if message.is_empty { " empty" } else { "" };
+                format!("{}:{}{empty}", message.step, seconds((message.ms + 50) / 100 * 100))
+            });
+            told.collect::<Vec<_>>().join(",").replace(' ', "-")
+        }
+        "told" => {
+            let told = settlement.messages.iter().map(|told| told.to.as_str());
+            told.collect::<Vec<_>>().join(",")
+        }
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
         "caller" => record.caller.clone(),
         "province" => record.region.province.to_string(),

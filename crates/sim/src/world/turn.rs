@@ -122,6 +122,11 @@ impl World {
 
     /// Whoever hears a menu presses something, mostly; in a scenario only what it says.
     fn press_keys(&mut self, command: &Command) {
+        if let Command::TakeMessage { leg, quiet_ms, .. } = command
+            && self.words.is_none()
+        {
+            return self.speak(*leg, *quiet_ms);
+        }
         let Command::Play { leg, sound: Sound::Prompt(prompt), .. } = command else { return };
         if self.words.is_some() || !crate::tenants::ASKED.contains(&&**prompt) || self.dice.chance(150) {
             return;
@@ -132,6 +137,17 @@ impl World {
             self.media.later.push((at, MediaEvent::Digit { leg: *leg, digit }));
             at += self.dice.within(50, 6_000);
         }
+    }
+
+    /// Whoever leaves a message speaks for a while, mostly, and ends it by a key or by saying no more.
+    fn speak(&mut self, leg: MediaLeg, quiet_ms: u64) {
+        let spoke = !self.dice.chance(200);
+        let spoken_ms = if spoke { self.dice.within(300, 40_000) } else { 0 };
+        let ended = match self.dice.chance(300) && spoke {
+            true => (spoken_ms, MediaEvent::Digit { leg, digit: b'#' }),
+            false => (spoken_ms + quiet_ms, MediaEvent::Quiet { leg, spoke }),
+        };
+        self.media.later.push(ended);
     }
 
     fn perform(&mut self, output: Output) -> Result<(), String> {

@@ -14,4 +14,5 @@ mod reading;
 mod retention;
 mod sample;
 mod settling;
+mod telling;
 mod verifying;

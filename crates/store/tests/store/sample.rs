@@ -81,6 +81,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         transfers: (n % 3) as u16,
         hold_ms: n % 5 * 1_000,
         agent: if answered { "8001".into() } else { String::new() },
+        messages: Vec::new(),
         priority: (n % 10) as u8,
         flow: if n.is_multiple_of(3) { "main menu".into() } else { String::new() },
         flow_version: n.is_multiple_of(3).into(),
@@ -102,7 +103,8 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
     let log = format!("invite {n} from {} to {}; ", record.caller, record.number).repeat(6).into_bytes();
     // As with an enterprise that counts all calls it admits, not only those answered.
     let counts = record.status != AnswerStatus::Barred;
-    Settlement { position: n, record, counts, charges, entries, log, states: vec![pointer] }
+    let messages = Vec::new();
+    Settlement { position: n, record, counts, charges, entries, log, messages, states: vec![pointer] }
 }
 
 fn keys(n: u64, at: Wall) -> Vec<KeyRecord> {

@@ -164,6 +164,15 @@ impl<'a> Layout<'a> {
             }
             FlowStepKind::Busy => StepKind::Busy,
             FlowStepKind::Queue(queue) => self.queue(queue, place),
+            FlowStepKind::Sms { to, text, next } => StepKind::Sms {
+                to: to.as_deref().map(|to| self.words.place(to)),
+                text: self.words.place(text),
+                next: place.step(next),
+            },
+            FlowStepKind::Voicemail { prompt, seconds_max, silence_s, next } => {
+                let next = next.as_ref().map(|next| place.step(next));
+                self.voicemail(prompt, *seconds_max, *silence_s, next)
+            }
             FlowStepKind::Notice { prompt, what, answer, next } => StepKind::Notice {
                 prompt: self.words.place(prompt),
                 what: *what,

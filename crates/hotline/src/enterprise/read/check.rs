@@ -163,6 +163,8 @@ fn unknown_name(step: &FlowStep, enterprise: &Enterprise) -> Option<Fault> {
         }
         FlowStepKind::Play { .. }
         | FlowStepKind::Notice { .. }
+        | FlowStepKind::Voicemail { .. }
+        | FlowStepKind::Sms { .. }
         | FlowStepKind::Ask(_)
         | FlowStepKind::Set { .. }
         | FlowStepKind::Condition { .. }

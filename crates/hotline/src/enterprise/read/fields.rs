@@ -46,6 +46,7 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("crisis_by_two"),
         may("alarm"),
         may("frozen"),
+        may("tell"),
         may("extensions"),
         may("flows"),
         may("agents"),
@@ -89,6 +90,12 @@ pub(super) const ALARM: Shape = Shape {
     later: &["login_countries", "notify"],
 };
 
+pub(super) const TELL: Shape =
+    Shape { name: "tell", fields: &[may("alerts"), may("agents")], later: &["webhooks", "language"] };
+
+pub(super) const TELL_OF_CALLS: Shape =
+    Shape { name: "tell_of_calls", fields: &[may("missed"), may("voicemail")], later: &["language", "text"] };
+
 pub(super) const SCHEDULE: Shape = Shape {
     name: "schedule",
     fields: &[must("name"), must("hours"), may("holidays"), may("dates")],
@@ -129,6 +136,7 @@ pub(super) const NUMBER: Shape = Shape {
         may("limits"),
         may("ringback"),
         may("recording"),
+        may("tell"),
         may("talk_minutes_max"),
         may("talk_seconds_max"),
     ],
@@ -237,8 +245,10 @@ pub(super) const THEN: Shape = Shape {
         may("full"),
         may("empty"),
         may("timeout"),
+        may("voicemail"),
+        may("seconds_max"),
     ],
-    later: &["menu", "voicemail", "http", "transfer", "callback", "collect", "go_to", "say"],
+    later: &["menu", "http", "transfer", "callback", "collect", "go_to", "say"],
 };
 
 pub(super) const FORWARDS: Shape = Shape {
@@ -476,6 +486,25 @@ pub(super) const STEP_QUEUE: Shape = Shape {
     later: &["priority", "skills"],
 };
 
+pub(super) const STEP_VOICEMAIL: Shape = Shape {
+    name: "voicemail",
+    fields: &[
+        must("id"),
+        must("kind"),
+        may("prompt"),
+        may("seconds_max"),
+        may("silence_seconds"),
+        may("exits"),
+    ],
+    later: &["text", "mailbox"],
+};
+
+pub(super) const STEP_SMS: Shape = Shape {
+    name: "sms",
+    fields: &[must("id"), must("kind"), may("to"), must("text"), must("exits")],
+    later: &["template"],
+};
+
 pub(super) const STEP_NOTICE: Shape = Shape {
     name: "notice",
     fields: &[must("id"), must("kind"), must("prompt"), may("of"), may("answer"), must("exits")],
@@ -483,7 +512,7 @@ pub(super) const STEP_NOTICE: Shape = Shape {
 };
 
 /// Every shape of a flow's document, by its name under `$defs` of its own schema (`flow` is that schema's root).
-pub const FLOW_SHAPES: [&Shape; 21] = [
+pub const FLOW_SHAPES: [&Shape; 23] = [
     &FLOW,
     &FLOW_TEST,
     &EXPECT,
@@ -505,14 +534,18 @@ pub const FLOW_SHAPES: [&Shape; 21] = [
     &STEP_BUSY,
     &STEP_QUEUE,
     &STEP_NOTICE,
+    &STEP_VOICEMAIL,
+    &STEP_SMS,
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 30] = [
+pub const SHAPES: [&Shape; 32] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
     &ALARM,
+    &TELL,
+    &TELL_OF_CALLS,
     &SCHEDULE,
     &DATE_HOURS,
     &REGIONS,

@@ -7,11 +7,11 @@ use super::FORM;
 use super::fields::{
     EXPECT, FLOW, FLOW_TEST, STEP_ASK, STEP_BUSY, STEP_CALLERS, STEP_COLLECT, STEP_CONDITION, STEP_DIAL,
     STEP_EXTENSION, STEP_FLOW, STEP_HANG_UP, STEP_HOURS, STEP_NOTICE, STEP_PASSWORD, STEP_PERCENTAGE,
-    STEP_PLAY, STEP_QUEUE, STEP_REGION, STEP_SET, Shape,
+    STEP_PLAY, STEP_QUEUE, STEP_REGION, STEP_SET, STEP_SMS, STEP_VOICEMAIL, Shape,
 };
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader};
-use super::rules::MODES;
+use super::rules::{GREETING, MESSAGE_SILENCE_S, MODES};
 use super::tree::Value;
 use crate::Beijing;
 use crate::cdr::Cause;
@@ -29,8 +29,11 @@ const EXTENSIONS_MAX: usize = 5_000;
 /// Values of one condition, shares of one deal, passwords of one step.
 const VALUES_MAX: usize = 100;
 
+/// Characters of a message.
+const TEXT_MAX: usize = 300;
+
 /// The kinds of step that this version knows, and those that a later one brings.
-const KINDS: [(&str, Kind); 17] = [
+const KINDS: [(&str, Kind); 19] = [
     ("play", Kind::Play),
     ("menu", Kind::Ask(AskKind::Menu)),
     ("collect", Kind::Ask(AskKind::Digits)),
@@ -48,8 +51,10 @@ const KINDS: [(&str, Kind); 17] = [
     ("busy", Kind::Busy),
     ("queue", Kind::Queue),
     ("notice", Kind::Notice),
+    ("voicemail", Kind::Voicemail),
+    ("sms", Kind::Sms),
 ];
-const LATER_KINDS: [&str; 7] = ["voicemail", "callback", "satisfaction", "sms", "http", "transfer", "say"];
+const LATER_KINDS: [&str; 5] = ["callback", "satisfaction", "http", "transfer", "say"];
 
 pub(in crate::enterprise) const NOTICES: [(&str, NoticeOf); 2] =
     [("recording", NoticeOf::Recording), ("crisis", NoticeOf::Crisis)];
@@ -70,6 +75,8 @@ enum Kind {
     Busy,
     Queue,
     Notice,
+    Voicemail,
+    Sms,
 }
 
 impl Kind {
@@ -92,6 +99,8 @@ impl Kind {
             Kind::Busy => &STEP_BUSY,
             Kind::Queue => &STEP_QUEUE,
             Kind::Notice => &STEP_NOTICE,
+            Kind::Voicemail => &STEP_VOICEMAIL,
+            Kind::Sms => &STEP_SMS,
         }
     }
 }
@@ -245,6 +254,29 @@ impl Reader<'_> {
             }
             Kind::Busy => FlowStepKind::Busy,
             Kind::Queue => FlowStepKind::Queue(Box::new(self.step_queue(object, exits)?)),
+            Kind::Sms => {
+                let to = match object.field("to") {
+                    Some(at) => Some(self.address(&at)?.as_str().to_owned()),
+                    None => None,
+                };
+                let text = object.field("text").and_then(|at| self.message_text(&at));
+                let next = self.exit(exits, "next");
+                FlowStepKind::Sms { to, text: text?, next: next? }
+            }
+            Kind::Voicemail => {
+                let prompt = match object.field("prompt") {
+                    Some(_) => self.step_prompt(object, "prompt", &exits.step),
+                    None => Some(GREETING.to_owned()),
+                };
+                let seconds_max = self.message_seconds(object.field("seconds_max"));
+                let silence_s = object.field("silence_seconds").and_then(|at| self.whole(&at, 2, 60));
+                FlowStepKind::Voicemail {
+                    prompt: prompt?,
+                    seconds_max,
+                    silence_s: silence_s.map_or(MESSAGE_SILENCE_S, |seconds| seconds as u8),
+                    next: exits.take("next"),
+                }
+            }
             Kind::Notice => {
                 let prompt = self.step_prompt(object, "prompt", &exits.step);
                 let what = self.choice_or(object.field("of"), &NOTICES, NoticeOf::Recording);
@@ -299,6 +331,17 @@ impl Reader<'_> {
             self.wrong(&exits.at, Fault::Unrouted { step: exits.step.clone(), exit: name });
         }
         default.cloned()
+    }
+
+    /// The words of a message: what fits in a few short ones.
+    fn message_text(&mut self, at: &At<'_>) -> Option<String> {
+        let text = self.text(at)?;
+        let length = text.chars().count();
+        if !(1..=TEXT_MAX).contains(&length) || text.chars().any(char::is_control) {
+            let found = format!("{length} 字");
+            self.wrong(at, Fault::OutOfRange { found, min: 1, max: TEXT_MAX as u64 });
+        }
+        Some(text.to_owned())
     }
 
     /// A queue's exits: what to do when nobody is there has to be said (row I09).

@@ -101,6 +101,7 @@ impl Reader<'_> {
         let limits = self.limits(object.field("limits"));
         let ringback = object.field("ringback").map_or(Some(Ringback::Tone), |at| self.ringback(&at));
         let recording = self.recording(object.field("recording"));
+        let tell = self.tell_of_calls(object.field("tell"));
         let talk_s_max = self.talk_s_max(&object);
         let enabled = self.flag(object.field("enabled"), true);
         self.check_bindings(number, &bound);
@@ -124,6 +125,7 @@ impl Reader<'_> {
             limits,
             ringback: ringback?,
             recording,
+            tell,
             talk_s_max,
         })
     }

@@ -257,6 +257,11 @@ pub enum Fault {
     },
     /// A phone's password that is too short or too long, or hashes that are none. It is not shown.
     BadPhonePassword,
+    /// Neither a mobile number nor an e-mail address.
+    BadAddress {
+        /// As written.
+        found: String,
+    },
     /// A number of a virtual operator, such as 170 and 171 (row K03).
     VirtualNumber {
         /// As written.
@@ -447,6 +452,7 @@ impl Fault {
             Fault::BadCallerPattern { .. } => "bad_caller_pattern",
             Fault::BadDestination { .. } => "bad_destination",
             Fault::SpecialNumber { .. } => "special_number",
+            Fault::BadAddress { .. } => "bad_address",
             Fault::VirtualNumber { .. } => "virtual_number",
             Fault::BadPassword => "bad_password",
             Fault::BadStepId { .. } => "bad_step_id",
@@ -541,6 +547,9 @@ impl Fault {
             }
             Fault::SpecialNumber { found, code } => {
                 format!("{found} may not be bound: {}", refusal_english(*code))
+            }
+            Fault::BadAddress { found } => {
+                format!("{found:?} is neither a mobile number of eleven digits nor an e-mail address")
             }
             Fault::VirtualNumber { found } => {
                 format!("{found} may not be bound: a number of a virtual operator")
@@ -655,6 +664,7 @@ impl Fault {
                 format!("“{found}”不能作为{}绑定：{}", kind_chinese(*kind), refusal_chinese(*code))
             }
             Fault::SpecialNumber { found, code } => format!("{found} 不能绑定：{}", refusal_chinese(*code)),
+            Fault::BadAddress { found } => format!("“{found}”既不是十一位手机号，也不是邮箱"),
             Fault::VirtualNumber { found } => format!("{found} 不能绑定：虚拟运营商号码"),
             Fault::BadPassword => "密码应为 3 至 16 位数字".into(),
             Fault::BadStepId { step } => format!("“{step}”不能作为步骤名：不能含 /，不能以 @ 开头"),

@@ -20,6 +20,15 @@ const DIGITS_MAX: usize = 50;
 /// Prompts one after another.
 const PROMPTS_MAX: usize = 8;
 
+/// The greeting of a voicemail unless said.
+pub(in crate::enterprise) const GREETING: &str = "voicemail_greeting";
+/// The longest message unless said, seconds.
+pub(in crate::enterprise) const MESSAGE_S: u16 = 120;
+/// A silence so long ends a message unless said, seconds.
+pub(in crate::enterprise) const MESSAGE_SILENCE_S: u8 = 6;
+/// Messages take room of the disk.
+const MESSAGE_S_MAX: u64 = 600;
+
 pub(in crate::enterprise) const MODES: [(&str, ShareMode); 2] =
     [("exact", ShareMode::Exact), ("random", ShareMode::Random)];
 
@@ -137,8 +146,13 @@ impl Reader<'_> {
     pub(super) fn then(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
         match &at.tree.value {
             Value::Text(_) => {
-                let busy = self.choice(at, &[("hang_up", false), ("busy", true)], THEN.later)?;
-                Some(if busy { Then::Busy } else { Then::HangUp { prompt: None } })
+                let words = [
+                    ("hang_up", Then::HangUp { prompt: None }),
+                    ("busy", Then::Busy),
+                    ("voicemail", Then::Voicemail { prompt: GREETING.to_owned(), seconds_max: MESSAGE_S }),
+                ];
+                let word = self.choice(at, &[("hang_up", 0), ("busy", 1), ("voicemail", 2)], THEN.later)?;
+                words.into_iter().nth(word).map(|(_, then)| then)
             }
             Value::Map(_) => self.action(at, targets, depth),
             _ => {
@@ -152,27 +166,32 @@ impl Reader<'_> {
     fn action(&mut self, at: &At<'_>, targets: &Targets, depth: usize) -> Option<Then> {
         let before = self.problems.len();
         let object = self.object(at, &THEN)?;
-        let mut actions =
-            ["play", "dial", "percentage", "hang_up", "queue"].into_iter().filter_map(|action| {
+        let mut actions = ["play", "dial", "percentage", "hang_up", "queue", "voicemail"]
+            .into_iter()
+            .filter_map(|action| {
                 let at = object.field(action)?;
                 Some((action, at))
             });
         let Some((action, value)) = actions.next() else {
             if self.problems.len() == before {
-                self.wrong(at, Fault::Missing { field: "play, dial, percentage, hang_up or queue" });
+                self.wrong(
+                    at,
+                    Fault::Missing { field: "play, dial, percentage, hang_up, queue or voicemail" },
+                );
             }
             return None;
         };
         for (other, at) in actions {
             self.wrong(&at, Fault::Conflict { field: other, with: action });
         }
-        let belongs: [(&'static str, &str); 6] = [
+        let belongs: [(&'static str, &str); 7] = [
             ("answer", "play"),
             ("then", "play"),
             ("mode", "percentage"),
             ("full", "queue"),
             ("empty", "queue"),
             ("timeout", "queue"),
+            ("seconds_max", "voicemail"),
         ];
         for (field, owner) in belongs.into_iter().filter(|(_, owner)| *owner != action) {
             if let Some(at) = object.field(field).filter(|_| object.field(owner).is_none()) {
@@ -183,6 +202,10 @@ impl Reader<'_> {
             "play" => self.play(&object, &value, targets, depth),
             "dial" => self.target(&value, targets).map(Then::Dial),
             "percentage" => self.percentage(&object, &value, targets),
+            "voicemail" => {
+                let seconds_max = self.message_seconds(object.field("seconds_max"));
+                self.prompt(&value).map(|prompt| Then::Voicemail { prompt, seconds_max })
+            }
             "queue" => self.queue_then(&object, &value, targets, depth),
             _ => self.prompt(&value).map(|prompt| Then::HangUp { prompt: Some(prompt) }),
         }
@@ -201,6 +224,12 @@ impl Reader<'_> {
         }
         let then = self.then(&at, targets, depth + 1);
         Some(Then::Play { prompt: prompt?, answer, then: Box::new(then?) })
+    }
+
+    /// The longest message.
+    pub(super) fn message_seconds(&mut self, at: Option<At<'_>>) -> u16 {
+        let seconds = at.and_then(|at| self.whole(&at, 5, MESSAGE_S_MAX));
+        seconds.map_or(MESSAGE_S, |seconds| seconds as u16)
     }
 
     /// A queue with its exits.

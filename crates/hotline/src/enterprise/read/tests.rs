@@ -154,7 +154,17 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "otherwise: {queue: sales}",
         &["27 numbers[0].otherwise.queue unknown_name"],
     ),
-    ("otherwise: {dial: sales}", "otherwise: voicemail", &["27 numbers[0].otherwise not_available"]),
+    ("otherwise: {dial: sales}", "otherwise: callback", &["27 numbers[0].otherwise not_available"]),
+    (
+        "otherwise: {dial: sales}",
+        "otherwise: {voicemail: welcome, seconds_max: 3}",
+        &["27 numbers[0].otherwise.seconds_max out_of_range"],
+    ),
+    (
+        "otherwise: {dial: sales}",
+        "otherwise: {dial: sales, seconds_max: 30}",
+        &["27 numbers[0].otherwise.seconds_max conflict"],
+    ),
     ("block: [", "voicemail: [", &["29 numbers[0].voicemail not_available"]),
     (
         "sales: 60, mobile: 40}, mode: exact}",
@@ -206,7 +216,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("lines: 2, ring_seconds: 20", "duty: nights", &["19 numbers[0].destinations[0].duty unknown_name"]),
     (
         "    block: [",
-        "    finally: {busy: voicemail, no_answer: {callback: sales}}\n    block: [",
+        "    finally: {busy: transfer, no_answer: {callback: sales}}\n    block: [",
         &[
             "29 numbers[0].finally.busy not_available",
             "29 numbers[0].finally.no_answer.callback not_available",

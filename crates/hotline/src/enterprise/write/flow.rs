@@ -1,7 +1,7 @@
 //! A flow, written.
 
 use super::{Fields, flag, list, number, text, texts, word};
-use crate::enterprise::read::{FORM, MODES, NOTICES};
+use crate::enterprise::read::{FORM, GREETING, MESSAGE_S, MESSAGE_SILENCE_S, MODES, NOTICES};
 use crate::enterprise::{
     AskKind, Exit, Expectation, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, FlowTest,
     NamedCode, NoticeOf, Operand, ShareMode, Tree,
@@ -61,6 +61,15 @@ fn step(written: &FlowStep) -> Tree {
         FlowStepKind::HangUp { prompt } => fields.maybe("prompt", prompt.as_deref().map(text)).map(),
         FlowStepKind::Busy => fields.map(),
         FlowStepKind::Queue(queue) => queue_fields(fields, queue),
+        FlowStepKind::Sms { to, text: words, next } => fields
+            .maybe("to", to.as_deref().map(text))
+            .with("text", text(words))
+            .exits(&[("next", Some(next))]),
+        FlowStepKind::Voicemail { prompt, seconds_max, silence_s, next } => fields
+            .unless(prompt == GREETING, "prompt", || text(prompt))
+            .unless(*seconds_max == MESSAGE_S, "seconds_max", || number(*seconds_max))
+            .unless(*silence_s == MESSAGE_SILENCE_S, "silence_seconds", || number(*silence_s))
+            .exits(&[("next", next.as_ref())]),
         FlowStepKind::Notice { prompt, what, answer, next } => fields
             .with("prompt", text(prompt))
             .unless(*what == NoticeOf::Recording, "of", || word(&NOTICES, *what))

@@ -1,7 +1,7 @@
 //! What happened to a call in a queue, in words.
 
 use hotline::agent::{Refusal, State};
-use hotline::call::{Fact, Unqueued};
+use hotline::call::{Fact, MessageEnd, Unqueued};
 use hotline::queue::NoPlace;
 
 use crate::cli::Context;
@@ -61,6 +61,30 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
                 format!("离开队列“{queue}”，等了 {waited_s} 秒：{zh}"),
                 format!("leaves the queue {queue:?} after {waited_s} s: {en}"),
             )
+        }
+        Fact::Tells { tells } => {
+            let hotline::message::Tells { missed, voicemail, agents } = &**tells;
+            let count = missed.len() + voicemail.len() + agents.len();
+            pick(
+                format!("按规则用消息通知 {count} 处"),
+                format!("{count} addressees are told by message, as the rules say"),
+            )
+        }
+        Fact::MessageWanted { to, text } => {
+            pick(format!("发消息给 {to}：{text}"), format!("a message to {to}: {text}"))
+        }
+        Fact::MessageBegan { recording, .. } => {
+            pick(format!("开始留言 {recording}"), format!("the message {recording} begins"))
+        }
+        Fact::MessageEnded { how } => {
+            let (zh, en) = match how {
+                MessageEnd::Key => ("按 #", "by #"),
+                MessageEnd::Quiet => ("不再说话", "nothing more was said"),
+                MessageEnd::Empty => ("没有说话，不保留", "nothing was said; it is not kept"),
+                MessageEnd::Limit => ("达到最长时间", "it was as long as may be"),
+                MessageEnd::CallOver => ("通话结束", "the call ended"),
+            };
+            pick(format!("留言结束：{zh}"), format!("the message ends: {en}"))
         }
         Fact::AgentKept { agent, .. } => {
             pick(format!("坐席 {agent} 的状态已保存"), format!("the state of the agent {agent} is kept"))

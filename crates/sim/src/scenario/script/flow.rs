@@ -89,6 +89,15 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
                 keys: pairs.iter().filter(|(key, _)| is_key(key)).cloned().collect(),
             }))
         }
+        "sms" => FlowStepKind::Sms { to: exit("to"), text: exit("text")?, next: exit("next")? },
+        "voicemail" => FlowStepKind::Voicemail {
+            prompt: first().filter(|first| !first.contains('=')).unwrap_or("voicemail_greeting".into()),
+            seconds_max: exit("max")
+                .and_then(|max| Some((milliseconds(&max)? / 1_000) as u16))
+                .unwrap_or(120),
+            silence_s: 6,
+            next: exit("next"),
+        },
         "notice" => FlowStepKind::Notice {
             prompt: first()?,
             what: if words.contains(&"crisis") { NoticeOf::Crisis } else { NoticeOf::Recording },

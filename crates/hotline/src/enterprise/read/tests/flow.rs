@@ -40,7 +40,8 @@ const FLOW: &str = r#"{
     {"id": "hours", "kind": "hours", "schedule": "office", "exits": {"open": "told", "closed": "bye"}},
     {"id": "told", "kind": "notice", "prompt": "welcome", "of": "crisis", "exits": {"next": "wait"}},
     {"id": "wait", "kind": "queue", "queue": "sales line",
-     "exits": {"1": "menu", "full": "desk", "empty": "bye", "left_empty": "desk", "timeout": "bye"}}
+     "exits": {"1": "menu", "full": "desk", "empty": "bye", "left_empty": "desk", "timeout": "message"}},
+    {"id": "message", "kind": "voicemail", "seconds_max": 60, "exits": {"next": "bye"}}
   ],
   "tests": [{"name": "key 9", "from": "13800138000", "at": "2026-10-12 10:00", "keys": ["9"],
              "expect": {"path": ["hello", "menu", "vip", "desk"], "answered_by": "desk"}}]
@@ -82,7 +83,7 @@ fn found(piece: &str, by: &str) -> Vec<String> {
 #[test]
 fn i08_a_flow_is_read_as_it_says_and_reads_back() {
     let read = flow(FLOW).expect("it is right");
-    assert_eq!((read.steps.len(), read.version, read.tests.len()), (20, 0, 1));
+    assert_eq!((read.steps.len(), read.version, read.tests.len()), (21, 0, 1));
     let FlowStepKind::Ask(menu) = &read.steps[1].kind else { panic!("a menu") };
     assert_eq!((menu.kind, menu.tries, menu.timeout_s, menu.barge_in), (AskKind::Menu, 2, 5, true));
     assert_eq!((menu.keys[4].clone(), menu.wrong.as_str()), (("9".into(), "vip".into()), "bye"));
@@ -189,7 +190,8 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ),
     (r#""queue": "sales line""#, r#""queue": "sales""#, &["steps[19] unknown_name"]),
     (r#""empty": "bye", "left_empty""#, r#""left_empty""#, &["steps[19].exits queue_without_staffing"]),
-    (r#""desk", "timeout": "bye"}}"#, r#""desk"}}"#, &["steps[19].exits timeout_unrouted"]),
+    (r#""desk", "timeout": "message"}}"#, r#""desk"}}"#, &["steps[19].exits timeout_unrouted"]),
+    (r#""seconds_max": 60"#, r#""seconds_max": 3"#, &["steps[20].seconds_max out_of_range"]),
     (r#""1": "menu", "full""#, r#""12": "menu", "full""#, &["steps[19].exits.12 unknown_exit"]),
     (r#""full": "desk""#, r#""full": "hours""#, &["steps[17] loop_without_input"]),
     (

@@ -1,0 +1,69 @@
+//! Messages to people as staff see them: what waits, what was sent, what was refused or given up, and why.
+
+use hotline::TenantId;
+use hotline::message::{About, Address};
+use serde::{Deserialize, Serialize};
+use store::MessageState;
+
+use super::money::time;
+use super::{Desk, Outcome};
+
+/// List messages.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct List {
+    /// One enterprise's, or all.
+    #[serde(default)]
+    pub tenant: Option<TenantId>,
+    /// In this state, or in any.
+    #[serde(default)]
+    pub state: Option<MessageState>,
+}
+
+/// One message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Its key: what it tells of, and to whom.
+    pub key: String,
+    /// What it is about.
+    pub about: About,
+    /// To whom.
+    pub to: Address,
+    /// Its words.
+    pub text: String,
+    /// What became of it.
+    pub state: MessageState,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it was written, Beijing time.
+    pub made_at: String,
+    /// When the gateway took it, Beijing time.
+    pub sent_at: Option<String>,
+    /// What went wrong last.
+    pub error: String,
+}
+
+/// Messages listed at once.
+const LISTED_MAX: u32 = 1_000;
+
+/// Lists messages, the latest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
+    let found = desk.store.messages(asked.tenant.as_ref(), asked.state, LISTED_MAX).await?;
+    let listed = found.into_iter().map(|one| Listed {
+        tenant: one.tenant,
+        key: one.message.key,
+        about: one.message.about,
+        to: one.message.to,
+        text: one.message.text,
+        state: one.state,
+        tries: one.tries,
+        made_at: time(one.made_at),
+        sent_at: one.sent_at.map(time),
+        error: one.error,
+    });
+    Ok(listed.collect())
+}
