@@ -194,7 +194,7 @@ fn evidence(context: &Context, words: &Named) -> Ran {
             super::show::print(&format!("{number} {at} {by} {what} {} {}", event.detail, event.hash));
         }
         match broken {
-            None => context.say("链完整".to_owned(), "the chain is whole".to_owned()),
+            None => context.say("链完整", "the chain is whole"),
             Some(number) => context
                 .say(format!("第 {number} 条被改动过"), format!("event {number} is not as it was written")),
         }
