@@ -2,9 +2,9 @@
 //! Cargo enforces the arrows it is given; this refuses a new arrow that the table does not have.
 
 use crate::json::Json;
-use crate::shell::{Outcome, failed};
+use crate::shell::{self, Outcome, failed};
 use crate::workspace;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What a crate may import from outside the workspace.
 enum Outside {
@@ -86,14 +86,13 @@ const WALLS: &[Wall] = &[
     },
 ];
 
-/// Holds the manifests and the resolved graph against the table.
+/// Holds the manifests, and what pure crates reach, against the table.
 pub fn check() -> Outcome {
     let metadata = workspace::metadata(true)?;
     let packages = metadata.list("packages");
     let members: BTreeSet<&str> = metadata.list("workspace_members").iter().filter_map(text).collect();
     let ours = packages.iter().filter(|package| package.text("id").is_some_and(|id| members.contains(id)));
     let names: BTreeSet<&str> = ours.clone().filter_map(|package| package.text("name")).collect();
-    let graph = Graph::of(&metadata);
     let mut findings = Vec::new();
     for package in ours {
         let Some(wall) = WALLS.iter().find(|wall| package.text("name") == Some(wall.package)) else {
@@ -101,7 +100,7 @@ pub fn check() -> Outcome {
         };
         findings.extend(wall.breaches(&direct(package), &names));
         if matches!(wall.outside, Outside::Only(_)) {
-            findings.extend(wall.leaks(&graph.reached_from(package.text("id").unwrap_or_default())));
+            findings.extend(wall.leaks(&reached(&tree(wall.package)?)));
         }
     }
     eprintln!("── walls: {} finding(s)", findings.len());
@@ -145,47 +144,17 @@ fn text(json: &Json) -> Option<&str> {
     }
 }
 
-/// The resolved dependencies without those of tests.
-struct Graph {
-    arrows: BTreeMap<String, Vec<String>>,
-    names: BTreeMap<String, String>,
+/// The dependencies of a package with the features that it asks for itself, a line each, without those of tests. A feature that
+/// another crate of the workspace asks of a shared library is that crate's own affair.
+fn tree(package: &str) -> Outcome<String> {
+    let words =
+        ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+    shell::output(shell::command("cargo", &words))
 }
 
-impl Graph {
-    fn of(metadata: &Json) -> Graph {
-        let named =
-            |package: &Json| Some((package.text("id")?.to_string(), package.text("name")?.to_string()));
-        let arrows_of = |node: &Json| {
-            let shipped = node.list("deps").iter().filter(|arrow| is_shipped(arrow));
-            let ends = shipped.filter_map(|arrow| arrow.text("pkg")).map(String::from).collect();
-            Some((node.text("id")?.to_string(), ends))
-        };
-        Graph {
-            arrows: metadata.list("resolve.nodes").iter().filter_map(arrows_of).collect(),
-            names: metadata.list("packages").iter().filter_map(named).collect(),
-        }
-    }
-
-    /// The names of all packages reached from one, itself included.
-    fn reached_from(&self, id: &str) -> BTreeSet<String> {
-        let mut open = vec![id.to_string()];
-        let mut seen = BTreeSet::new();
-        while let Some(next) = open.pop() {
-            if seen.insert(next.clone()) {
-                open.extend(self.arrows.get(&next).into_iter().flatten().cloned());
-            }
-        }
-        seen.iter().filter_map(|id| self.names.get(id).cloned()).collect()
-    }
-}
-
-/// A dependency counts unless it is only for tests or only for another system than Linux.
-fn is_shipped(arrow: &Json) -> bool {
-    arrow.list("dep_kinds").iter().any(|kind| {
-        let elsewhere =
-            kind.text("target").is_some_and(|target| target.contains("windows") || target.contains("wasm"));
-        kind.text("kind") != Some("dev") && !elsewhere
-    })
+/// The names of all packages in what `cargo tree` says.
+fn reached(tree: &str) -> BTreeSet<String> {
+    tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -212,13 +181,19 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_behind_two_arrows_is_found_and_one_for_tests_is_not() {
-        let text = r#"{"packages":[{"id":"a","name":"node"},{"id":"b","name":"parser"},{"id":"c","name":"tokio"},{"id":"d","name":"rand"}],
-          "resolve":{"nodes":[{"id":"a","deps":[{"pkg":"b","dep_kinds":[{"kind":null,"target":null}]},{"pkg":"d","dep_kinds":[{"kind":"dev","target":null}]}]},
-          {"id":"b","deps":[{"pkg":"c","dep_kinds":[{"kind":null,"target":null}]}]},{"id":"c","deps":[]},{"id":"d","deps":[]}]}}"#;
-        let reached = Graph::of(&Json::parse(text).unwrap()).reached_from("a");
+    fn a_runtime_behind_two_arrows_is_found() {
+        let reached = reached("node v0.1.0 (crates/node)\nparser v1.0.0\ntokio v1.50.0\nparser v1.0.0 (*)\n");
         let leaks = wall("node").leaks(&reached);
         assert_eq!(leaks.len(), 1);
         assert!(leaks[0].starts_with("node reaches tokio"), "{leaks:?}");
+    }
+
+    /// What is asked is what is built: a pure crate's own libraries are found, those of its tests are not.
+    #[test]
+    fn the_tree_of_a_pure_crate_has_its_libraries_and_not_those_of_its_tests() {
+        let reached = reached(&tree("hotline").expect("cargo answers"));
+        assert!(reached.contains("sha2") && reached.contains("digest"), "{reached:?}");
+        assert!(!reached.contains("serde_json"), "only its tests use it: {reached:?}");
+        assert!(wall("hotline").leaks(&reached).is_empty());
     }
 }
