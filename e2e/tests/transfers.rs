@@ -117,6 +117,8 @@ fn q03_a_caller_is_held_asked_about_and_handed_over() {
     assert_eq!((record.agent.as_str(), record.transfers, record.legs.len()), ("8001", 1, 2), "{record:?}");
     assert!(record.hold_ms >= 1_500, "{} ms", record.hold_ms);
     eventually("the agent is free", || (state(&platform, 1) == "free").then_some(()));
+    // The file becomes one, and its row, a little later than the record.
+    platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(platform.findings(), []);
 }
 
