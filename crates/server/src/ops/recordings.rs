@@ -323,13 +323,17 @@ pub async fn release(desk: &Desk, asked: &Release) -> Outcome<Listed> {
 }
 
 async fn one(desk: &Desk, tenant: &TenantId, recording: RecordingId) -> Outcome<Listed> {
-    // The page that ends with it begins behind the next id.
+    let row = row_of(desk, tenant, recording).await?;
+    let holds = desk.store.recording_holds(Some(tenant)).await?;
+    Ok(listed(row, &holds, clock::wall()))
+}
+
+async fn row_of(desk: &Desk, tenant: &TenantId, recording: RecordingId) -> Outcome<RecordingRow> {
+    // The page that begins with it is the one behind the next id.
     let older_than = Some(RecordingId(recording.0.saturating_add(1)));
     let filter = RecordingFilter { older_than, ..RecordingFilter::default() };
     let row = desk.store.recording_rows(tenant, &filter, 1).await?.pop();
-    let row = row.filter(|row| row.recording.recording == recording).ok_or_else(|| missing(recording))?;
-    let holds = desk.store.recording_holds(Some(tenant)).await?;
-    Ok(listed(row, &holds, clock::wall()))
+    row.filter(|row| row.recording.recording == recording).ok_or_else(|| missing(recording))
 }
 
 fn missing(recording: RecordingId) -> Refusal {
@@ -351,15 +355,11 @@ pub struct Heard {
 /// # Errors
 /// There is none, or it cannot be read.
 pub async fn hear(desk: &Desk, tenant: &TenantId, recording: RecordingId) -> Outcome<Heard> {
-    let row = desk.store.recording(recording).await?.filter(|row| row.tenant == *tenant);
-    let row = row.ok_or_else(|| missing(recording))?;
-    let listed = one(desk, tenant, recording).await?;
-    let sound = desk.recordings.open(&desk.store, &row).await.map_err(|why| unreadable(recording, why))?;
-    Ok(Heard {
-        sound,
-        name: file_name(listed.started_at, listed.number, &listed.caller),
-        checksum: row.checksum,
-    })
+    let row = row_of(desk, tenant, recording).await?;
+    let file = &row.recording;
+    let sound = desk.recordings.open(&desk.store, file).await.map_err(|why| unreadable(recording, why))?;
+    let name = file_name(row.started_at, row.number, &row.caller);
+    Ok(Heard { sound, name, checksum: row.recording.checksum })
 }
 
 /// Notes in the audit that somebody hears a recording.

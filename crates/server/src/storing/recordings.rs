@@ -68,9 +68,15 @@ impl Recordings {
             }
         }
         self.files = kept;
+        if by_tenant.is_empty() {
+            return true;
+        }
+        // With the database away the rows wait as well.
+        let years = crate::ops::calendar::years(&work.store).await;
+        let years = years.unwrap_or_else(|_| HolidayYears::shipped().clone());
         let mut written = true;
         for (tenant, files) in by_tenant {
-            match self.write_tenants(work, &tenant, &files).await {
+            match self.write_tenants(work, &tenant, &files, &years).await {
                 Ok(()) => files.iter().for_each(|(file, _)| drop(self.calls.remove(&file.call))),
                 Err(error) => {
                     tracing::warn!(%error, rows = files.len(), "rows of recordings wait");
@@ -89,13 +95,11 @@ impl Recordings {
         work: &Work,
         tenant: &TenantId,
         files: &[(RecordingFile, Expected)],
+        years: &HolidayYears,
     ) -> Result<(), Unreadable> {
-        let years = crate::ops::calendar::years(&work.store)
-            .await
-            .unwrap_or_else(|_| HolidayYears::shipped().clone());
         let policies = policies(work.retention_days, work.store.recording_plan(tenant).await?);
         let mut rows: Vec<Recording> =
-            files.iter().map(|(file, _)| self.row(file, tenant, &policies, &years)).collect();
+            files.iter().map(|(file, _)| self.row(file, tenant, &policies, years)).collect();
         let recorded = recorded(tenant, files).await?;
         let key = work.archive.sealing_key(&work.store, tenant, clock::wall()).await?;
         if let Some(key) = &key {
