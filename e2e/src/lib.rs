@@ -19,7 +19,9 @@ pub use identity::Identity;
 pub use nat::{Namespaces, Nat, UserSpace};
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
-pub use sample::{acme, acme_with, answers, carrier, carrier_at, extension, number, sip_phone};
+pub use sample::{
+    acme, acme_with, acme_with_agents, answers, carrier, carrier_at, extension, number, sip_phone,
+};
 pub use softphone::{Account, Softphone};
 pub use visitor::{Answer, PASSWORD, Visitor, first_password, signed_in, signed_in_agent};
 

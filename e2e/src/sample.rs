@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use farend::Says;
 use farend::world::{Behaviour, World, WorldConfig, WorldEvent};
 use hotline::enterprise::{
-    AccountKind, Destination, DestinationKind, Enterprise, Extension, Group, Number, Recording, Secret,
-    Strategy, Then, phone_user,
+    AccountKind, Agent, Destination, DestinationKind, Enterprise, Extension, Group, Number, Queue, Recording,
+    Secret, Strategy, Then, phone_user,
 };
 use hotline::trunk::Srtp;
 use hotline::{HotlineNumber, PlanId, TenantId};
@@ -70,6 +70,22 @@ fn bound(kind: DestinationKind, number: &str) -> Destination {
         ring_s: 20,
         duty: None,
     }
+}
+
+/// The enterprise `acme` with agents, each with a phone of that password: number and phone. Its number leads to the queue `sales`,
+/// which the first of them serves.
+pub fn acme_with_agents(agents: &[(&str, &str)], password: &str) -> Enterprise {
+    let mut acme = acme_with(Vec::new());
+    for (number, phone) in agents {
+        acme.extensions.push(extension(phone, password).1);
+        let (number, extension, skills) = ((*number).to_owned(), (*phone).to_owned(), Default::default());
+        acme.agents.push(Agent { name: format!("agent {number}"), number, extension, skills });
+    }
+    acme.queues.push(Queue::new("sales", &[agents[0].0]));
+    let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
+    (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
+    acme.numbers[0].groups = Vec::new();
+    acme
 }
 
 /// A carrier behind which phones behave as said, and what happens there.

@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Chromium, Platform, Setup, acme_with, block_on, carrier, eventually, extension, number};
+use e2e::{Chromium, Platform, Setup, acme_with_agents, block_on, carrier, eventually, number};
 use farend::Says;
 use farend::call::place;
 use hotline::agent::State;
 use hotline::cdr::AnswerStatus;
-use hotline::enterprise::{Agent, Enterprise, Queue, Then};
+use hotline::enterprise::Enterprise;
 use media::measure::tone;
 use media::wav::Wav;
 
@@ -19,15 +19,8 @@ const CALLER_HZ: u16 = 1_000;
 /// One agent, 8001, whose phone is the extension 801, and a queue that leads there. What the extension's password is
 /// nobody needs to know.
 fn with_a_queue() -> Enterprise {
-    let (_, extension) = extension("801", "a long word of no meaning");
-    let mut acme = acme_with(Vec::new());
-    acme.extensions.push(extension);
-    let skills = Default::default();
-    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
-    acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
-    let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
-    (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
-    acme.numbers[0].groups = Vec::new();
+    let mut acme = acme_with_agents(&[("8001", "801")], "a long word of no meaning");
+    acme.queues[0].join_empty = vec![State::Off];
     acme
 }
 

@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use e2e::{
-    Account, Platform, Setup, Softphone, Visitor, acme_with, block_on, carrier, eventually, extension,
+    Account, Platform, Setup, Softphone, Visitor, acme_with_agents, block_on, carrier, eventually, extension,
     number, signed_in, signed_in_agent,
 };
 use farend::Says;
 use farend::call::place;
 use hotline::agent::State;
 use hotline::cdr::AnswerStatus;
-use hotline::enterprise::{Agent, Enterprise, Queue, Then};
+use hotline::enterprise::{Agent, Enterprise};
 use media::measure::tone;
 use media::wav::Wav;
 use serde_json::{Value, json};
@@ -23,15 +23,8 @@ const CALLER_HZ: u16 = 1_000;
 
 /// One agent, 8001, whose phone is the extension 801, and a queue that waits for whoever rests.
 fn with_a_queue() -> Enterprise {
-    let (_, extension) = extension("801", PASSWORD);
-    let mut acme = acme_with(Vec::new());
-    acme.extensions.push(extension);
-    let skills = Default::default();
-    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
-    acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
-    let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
-    (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
-    acme.numbers[0].groups = Vec::new();
+    let mut acme = acme_with_agents(&[("8001", "801")], PASSWORD);
+    acme.queues[0].join_empty = vec![State::Off];
     acme
 }
 

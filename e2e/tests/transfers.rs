@@ -4,10 +4,10 @@
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use e2e::{Account, Platform, Setup, Softphone, acme_with, block_on, carrier, eventually, extension, number};
+use e2e::{Account, Platform, Setup, Softphone, acme_with_agents, block_on, carrier, eventually, number};
 use farend::Says;
 use farend::call::place;
-use hotline::enterprise::{Agent, Enterprise, Queue, Then};
+use hotline::enterprise::Enterprise;
 use media::measure::tone;
 use media::wav::Wav;
 
@@ -18,17 +18,7 @@ const BOB_HZ: u16 = 1_500;
 
 /// Two agents, 8001 and 8002, with a phone each; the first has a queue.
 fn with_two_agents() -> Enterprise {
-    let mut acme = acme_with(Vec::new());
-    for (agent, phone) in [("8001", "801"), ("8002", "802")] {
-        acme.extensions.push(extension(phone, PASSWORD).1);
-        let (number, name, skills) = (agent.into(), agent.into(), Default::default());
-        acme.agents.push(Agent { number, name, extension: phone.into(), skills });
-    }
-    acme.queues.push(Queue::new("sales", &["8001"]));
-    let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
-    (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
-    acme.numbers[0].groups = Vec::new();
-    acme
+    acme_with_agents(&[("8001", "801"), ("8002", "802")], PASSWORD)
 }
 
 fn phone(platform: &Platform, user: &'static str, hz: u16) -> Softphone {
