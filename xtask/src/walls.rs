@@ -88,7 +88,7 @@ const WALLS: &[Wall] = &[
 
 /// Holds the manifests, and what pure crates reach, against the table.
 pub fn check() -> Outcome {
-    let metadata = workspace::metadata(true)?;
+    let metadata = workspace::metadata()?;
     let packages = metadata.list("packages");
     let members: BTreeSet<&str> = metadata.list("workspace_members").iter().filter_map(text).collect();
     let ours = packages.iter().filter(|package| package.text("id").is_some_and(|id| members.contains(id)));
@@ -149,7 +149,7 @@ fn text(json: &Json) -> Option<&str> {
 fn tree(package: &str) -> Outcome<String> {
     let words =
         ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
-    shell::output(shell::command("cargo", &words))
+    shell::output(shell::cargo(&words))
 }
 
 /// The names of all packages in what `cargo tree` says.
