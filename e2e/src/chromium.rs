@@ -24,11 +24,11 @@ const LISTENING: &str = r#"
         return connection;
     };
     window.RTCPeerConnection.prototype = Connection.prototype;
-    // The strongest frequency of what is heard, in Hz, and its level in dB.
-    window.strongest = () => {
+    // What is heard now: levels in dB by frequency, and how far these are apart in Hz.
+    window.spectrum = () => {
         const track = window.connections.flatMap((one) => one.getReceivers()).map((one) => one.track)
             .filter((one) => one.readyState === 'live').at(-1);
-        if (!track) return [0, -200];
+        if (!track) return [new Float32Array([-200]), 1];
         if (window.heard?.track !== track) {
             const context = new AudioContext();
             const analyser = context.createAnalyser();
@@ -40,8 +40,27 @@ const LISTENING: &str = r#"
         const { analyser, context } = window.heard;
         const levels = new Float32Array(analyser.frequencyBinCount);
         analyser.getFloatFrequencyData(levels);
+        return [levels, context.sampleRate / analyser.fftSize];
+    };
+    // The strongest frequency of what is heard, in Hz, and its level in dB.
+    window.strongest = () => {
+        const [levels, apart] = window.spectrum();
         const at = levels.indexOf(Math.max(...levels));
-        return [(at * context.sampleRate) / analyser.fftSize, levels[at]];
+        return [at * apart, levels[at]];
+    };
+    // The level of one frequency, in dB.
+    window.level = (hz) => {
+        const [levels, apart] = window.spectrum();
+        const at = Math.round(hz / apart);
+        return Math.max(...levels.slice(Math.max(at - 2, 0), at + 3));
+    };
+    // From now on the loudest that each of these frequencies ever was, in dB.
+    window.listenFor = (all) => {
+        window.loudest = Object.fromEntries(all.map((hz) => [hz, -200]));
+        clearInterval(window.listening);
+        window.listening = setInterval(() => {
+            for (const hz of all) window.loudest[hz] = Math.max(window.loudest[hz], window.level(hz));
+        }, 20);
     };
 "#;
 
@@ -176,6 +195,49 @@ impl Chromium {
         }
         let page = self.value("document.body.innerText + ' | ' + JSON.stringify(sessionStorage)");
         panic!("{hz} Hz were not heard, at last {last}; the page says {page}");
+    }
+
+    /// Waits until the page hears a tone among others: at least so loud, in dB.
+    ///
+    /// # Panics
+    /// It does not.
+    pub fn await_level(&mut self, hz: u16, db: i32) {
+        let heard = format!("window.level({hz}) > {db}");
+        self.await_true(&heard);
+    }
+
+    /// Begins to note how loud each of these frequencies ever is.
+    pub fn listen_for(&mut self, all: &[u16]) {
+        self.value(&format!("window.listenFor({all:?})"));
+    }
+
+    /// The loudest that a frequency was since [`Chromium::listen_for`], in dB.
+    ///
+    /// # Panics
+    /// It is none of those listened for.
+    pub fn loudest(&mut self, hz: u16) -> f64 {
+        self.value(&format!("window.loudest[{hz}]")).as_f64().expect("it is listened for")
+    }
+
+    /// Presses the button with this text inside an element.
+    ///
+    /// # Panics
+    /// It is not there, or cannot be pressed.
+    pub fn press_in(&mut self, element: &str, text: &str) {
+        let inside = format!("(document.querySelector({element:?})?.querySelectorAll('button') ?? [])");
+        let button = format!("[...{inside}].find((one) => one.textContent === {text:?})");
+        self.await_true(&format!("{button} && !{button}.disabled"));
+        self.value(&format!("{button}.click()"));
+    }
+
+    /// Types a text into a field of the page, as a person does.
+    ///
+    /// # Panics
+    /// There is no such field.
+    pub fn write(&mut self, field: &str, text: &str) {
+        self.await_true(&format!("!!document.querySelector({field:?})"));
+        self.value(&format!("document.querySelector({field:?}).focus()"));
+        self.ask("Input.insertText", &json!({ "text": text }));
     }
 
     /// A picture of the page, as PNG in base64.

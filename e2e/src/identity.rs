@@ -35,6 +35,16 @@ impl Identity {
         identity
     }
 
+    /// Takes the certificate and key of another in place of its own, as who renews one writes over the files.
+    ///
+    /// # Panics
+    /// They cannot be copied.
+    pub fn become_like(&self, other: &Identity) {
+        for (from, to) in [(other.key(), self.key()), (other.certificate(), self.certificate())] {
+            std::fs::copy(from, to).expect("copied");
+        }
+    }
+
     /// Its certificate, PEM.
     pub fn certificate(&self) -> PathBuf {
         self.dir.join("certificate.pem")

@@ -148,8 +148,20 @@ impl Platform {
     /// # Panics
     /// It cannot be signalled.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// SIGHUP: new certificates are to be taken now.
+    ///
+    /// # Panics
+    /// It cannot be signalled.
+    pub fn renew_certificates(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill(1)");
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill(1)");
         assert!(sent.success(), "no such process");
     }
 

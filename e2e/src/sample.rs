@@ -9,7 +9,6 @@ use hotline::enterprise::{
     AccountKind, Agent, Destination, DestinationKind, Enterprise, Extension, Group, Number, Queue, Recording,
     Secret, Strategy, Then, phone_user,
 };
-use hotline::trunk::Srtp;
 use hotline::{HotlineNumber, PlanId, TenantId};
 
 /// The number of the sample enterprise.
@@ -35,7 +34,7 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
                 members,
                 weights: Default::default(),
             }],
-            recording: Recording { enabled: true, notice: "recording_notice".into() },
+            recording: Recording::new(true),
             ..Number::new(number(), Then::Dial("all".into()))
         }],
         ..Enterprise::new(TenantId::new("acme"), "Acme", PlanId::new("T1"))
@@ -55,8 +54,7 @@ pub fn sip_phone(uri: &str) -> Destination {
 pub fn extension(number: &str, password: &str) -> (Destination, Extension) {
     let user = phone_user(&TenantId::new("acme"), number);
     let secret = Secret::of(&user, password);
-    let extension =
-        Extension { name: format!("extension {number}"), number: number.to_owned(), secret, srtp: Srtp::Off };
+    let extension = Extension::new(&format!("extension {number}"), number, secret);
     (bound(DestinationKind::Extension, number), extension)
 }
 

@@ -109,6 +109,7 @@ fn filled(path: &str, enterprise: &str) -> String {
         .replace("{call}", "01m4pzyw4p19bahctak06fwb22")
         .replace("{login}", "nobody")
         .replace("{recording}", "01m4pzyw4p19bahctak06fwb22")
+        .replace("{voicemail}", "01m4pzyw4p19bahctak06fwb22")
         .replace("{agent}", "8001")
         .replace("{export}", "00000000000000000000000000000000")
         .replace("{prompt}", "greeting")
@@ -125,6 +126,8 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
         ("own", &ROLES[..]),
         ("read_calls", &["owner", "admin", "supervisor", "finance", "auditor", "billing"]),
         ("hear_recordings", &["owner", "admin", "supervisor", "auditor"]),
+        ("supervise", &["owner", "admin", "supervisor"]),
+        ("see_to_messages", &["owner", "admin", "supervisor"]),
         ("hold_recordings", &["owner", "admin", "auditor"]),
         ("take_calls", &["owner", "admin", "supervisor", "agent"]),
         ("watch_live", &["owner", "admin", "supervisor", "system"]),

@@ -1,9 +1,9 @@
 //! An agent in a real browser: signs in, is rung by a queue, answers, and both hear each other (row Q22).
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use e2e::{Chromium, Platform, Setup, acme_with_agents, block_on, carrier, eventually, number};
+use e2e::{Chromium, Platform, Setup, acme_with_agents, block_on, carrier, eventually, number, signed_in};
 use farend::Says;
 use farend::call::place;
 use hotline::agent::State;
@@ -32,18 +32,31 @@ fn at_the_desk(platform: &Platform) -> Chromium {
     let first = made["password"].as_str().expect("told once").to_owned();
     let mut browser = Chromium::start(AGENT_HZ);
     browser.open(&format!("http://{}/agent", platform.http));
-    let sign_in = |browser: &mut Chromium, password: &str| {
-        browser.await_true("!!document.querySelector('[name=enterprise]')");
-        browser.submit(&[("enterprise", "acme"), ("login", "wang"), ("password", password)]);
-    };
     sign_in(&mut browser, &first);
     browser.await_true("!!document.querySelector('[name=fresh]')");
     browser.submit(&[("old", &first), ("fresh", PASSWORD)]);
-    sign_in(&mut browser, PASSWORD);
+    log_in(&mut browser);
+    browser
+}
+
+/// The same agent in another browser, later.
+fn at_the_desk_again(platform: &Platform) -> Chromium {
+    let mut browser = Chromium::start(AGENT_HZ);
+    browser.open(&format!("http://{}/agent", platform.http));
+    log_in(&mut browser);
+    browser
+}
+
+fn sign_in(browser: &mut Chromium, password: &str) {
+    browser.await_true("!!document.querySelector('[name=enterprise]')");
+    browser.submit(&[("enterprise", "acme"), ("login", "wang"), ("password", password)]);
+}
+
+fn log_in(browser: &mut Chromium) {
+    sign_in(browser, PASSWORD);
     browser.await_true("document.querySelector('[data-line]')?.dataset.line === 'ready'");
     browser.press("签入");
     browser.await_true("document.querySelector('[data-state]')?.dataset.state === 'free'");
-    browser
 }
 
 fn most(samples: &[i16], rate: u32, hz: u16) -> f32 {
@@ -118,5 +131,48 @@ fn q23_a_page_that_is_loaded_anew_in_a_talk_is_back_in_it_within_3_s() {
     // The file becomes one, and its row, a little later than the record.
     let recording = platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(recording.channels.len(), 2);
+    assert_eq!(platform.findings(), []);
+}
+
+/// Rows Q10 and Q24: presence hangs on a live connection. The enterprise was not called before: nothing of it is in memory.
+#[test]
+fn q10_q24_a_closed_tab_is_off_within_30_s_and_no_caller_is_offered_to_it() {
+    let (world, _told) = carrier(&[]);
+    let mut acme = with_a_queue();
+    (acme.queues[0].join_empty, acme.queues[0].leave_empty) = (Vec::new(), Vec::new());
+    let platform = Platform::start(Setup::new("browser-closed", world.local(), vec![acme]));
+    let leader = signed_in(&platform, "acme", "ma", "supervisor");
+    let agent = || leader.ask("GET", "/api/v1/enterprises/acme/agents/8001", None).body;
+    let mut browser = at_the_desk(&platform);
+    assert_eq!(agent()["state"], "free");
+    browser.close_page();
+    let closed = Instant::now();
+    let lost = eventually("the agent is off", || Some(agent()).filter(|agent| agent["state"] == "off"));
+    let after = closed.elapsed();
+    assert_eq!((lost["reason"].as_str(), &lost["logged_in_at"]), (Some("connection_lost"), &().into()));
+    assert!((Duration::from_secs(20)..Duration::from_secs(30)).contains(&after), "off after {after:?}");
+    let (_, audit) = platform.run(&["audit", "acme"]);
+    assert!(audit.to_string().contains("presence"), "{audit}");
+
+    let mut browser = at_the_desk_again(&platform);
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(2);
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    browser.press("接听");
+    assert_eq!(caller.join().expect("a caller").status, 200);
+    eventually("the agent is free", || (agent()["state"] == "free").then_some(()));
+    browser.close_page();
+    let open = || platform.figure("sibai_sip_connections");
+    eventually("its connection is gone", || (open() == 0).then_some(()));
+    let mut call = platform.call(number(), "13900139000");
+    call.hold_for = Duration::from_secs(35);
+    assert_eq!(platform.place(call).status, 200);
+    let waited = platform.await_calls(2);
+    let record = &waited.iter().find(|one| one.record.caller == "13900139000").expect("the second").record;
+    assert_eq!((record.offers, record.agent.as_str(), record.legs.len()), (0, "", 0), "{record:?}");
+    assert_eq!(
+        (agent()["state"].as_str(), agent()["reason"].as_str()),
+        (Some("off"), Some("connection_lost"))
+    );
     assert_eq!(platform.findings(), []);
 }

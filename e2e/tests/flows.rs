@@ -41,6 +41,8 @@ fn with_a_way_out() -> Enterprise {
         left_empty: None,
         timeout: "bye".into(),
         keys: vec![("1".into(), "menu".into())],
+        after: None,
+        spill: None,
     };
     let menu =
         FlowAsk { keys: vec![("1".into(), "wait".into())], ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") };

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::{Platform, Setup, acme, block_on, carrier, eventually, number};
+use e2e::{Platform, Setup, acme, block_on, carrier, eventually, number, signed_in};
 use farend::Says;
 use farend::call::{CallConfig, EndedBy, Press, place};
 use farend::world::Behaviour;
@@ -17,7 +17,7 @@ use hotline::enterprise::{Enterprise, Then};
 use hotline::message::Address;
 use media::measure::{sine, tone};
 use media::wav::Wav;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PHONE: &str = "01062345601";
 const OTHER: &str = "01062345602";
@@ -86,6 +86,7 @@ fn v06_v07_a_message_ends_by_silence_and_is_listened_to_by_name() {
     assert_eq!(taken.channels, wav.channels);
     let (code, done) = platform.run(&["voicemail", "done", "acme", id, "--name", "李雷"]);
     assert_eq!((code, &done["state"], &done["done_by"]), (Some(0), &"done".into(), &"李雷".into()), "{done}");
+    seen_to_over_the_api(&platform, id);
     let (_, audit) = platform.run(&["audit", "acme"]);
     for action in ["download_recording", "listen_voicemail", "finish_voicemail"] {
         assert!(audit.to_string().contains(action), "{audit}");
@@ -98,6 +99,34 @@ fn v06_v07_a_message_ends_by_silence_and_is_listened_to_by_name() {
     });
     assert_eq!((&sent["to"], &sent["about"]), (&"desk@example.cn".into(), &"voicemail".into()), "{sent}");
     assert_eq!(platform.findings(), []);
+}
+
+/// The same by the API: listed by page, heard by a ticket, done by name, and the message that told of it.
+fn seen_to_over_the_api(platform: &Platform, id: &str) {
+    let leader = signed_in(platform, "acme", "ma", "supervisor");
+    let path = |rest: &str| format!("/api/v1/enterprises/acme/{rest}");
+    let listed = leader.ask("GET", &path("voicemails?state=done&caller=138-0013-8000"), None).body;
+    assert_eq!((&listed[0]["voicemail"], &listed[0]["done_by"]), (&id.into(), &"李雷".into()), "{listed}");
+    let none = leader.ask("GET", &path(&format!("voicemails?older_than={id}")), None).body;
+    assert_eq!(none, Value::Array(Vec::new()), "the page behind it");
+    let of = |rest: &str| path(&format!("voicemails/{id}/{rest}"));
+    let ticket = leader.ask("POST", &of("ticket"), Some(&json!({"how": "listen"}))).body;
+    let (status, _, sound) = leader.fetch(ticket["path"].as_str().expect("a path"), "");
+    assert_eq!((status, sound.len() as u64), (200, ticket["bytes"].as_u64().expect("a size")));
+    let step = |to: Value| leader.ask("PUT", &of("state"), Some(&to));
+    let unnamed = step(json!({"done": {"name": " "}}));
+    assert_eq!((unnamed.status, &unnamed.body["code"]), (422, &"invalid_value".into()), "{}", unnamed.body);
+    assert_eq!(step(json!({"done": {"name": "韩梅梅"}})).body["done_by"], "韩梅梅");
+    assert_eq!(step(json!("heard")).body["state"], "done", "it goes back for nobody");
+    assert_eq!(step(json!("lost")).status, 400);
+    let other = path("voicemails/01m4pzyw4p19bahctak06fwb22/state");
+    assert_eq!(leader.ask("PUT", &other, Some(&json!("heard"))).status, 404);
+    let sent = eventually("the one who is told", || {
+        let sent = leader.ask("GET", &path("messages?state=sent"), None).body;
+        sent[0]["key"].as_str().map(str::to_owned)
+    });
+    let behind = leader.ask("GET", &path(&format!("messages?older_than={sent}")), None).body;
+    assert_eq!(behind, Value::Array(Vec::new()));
 }
 
 #[test]

@@ -9,10 +9,10 @@ use e2e::{
     number, signed_in, signed_in_agent,
 };
 use farend::Says;
-use farend::call::place;
+use farend::call::{Press, place};
 use hotline::agent::State;
 use hotline::cdr::AnswerStatus;
-use hotline::enterprise::{Agent, Enterprise};
+use hotline::enterprise::{Agent, Enterprise, Satisfaction};
 use media::measure::tone;
 use media::wav::Wav;
 use serde_json::{Value, json};
@@ -168,6 +168,36 @@ fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings(
         "{listed}"
     );
     assert!(listed[0]["times_ms"]["talking"].as_u64().is_some_and(|ms| ms > 0), "{listed}");
+}
+
+/// The agent hangs up, the caller presses 5, and the row has it.
+#[test]
+fn q07_the_caller_rates_the_talk_by_a_key() {
+    let (world, _told) = carrier(&[]);
+    let mut acme = with_a_queue();
+    acme.queues[0].satisfaction = Some(Satisfaction { talk_s_min: 0, ..Satisfaction::default() });
+    let platform = Platform::start(Setup::new("queues-rating", world.local(), vec![acme]));
+    let mut phone = phone(&platform);
+    let (code, view) = platform.run(&["agent", "login", "acme", "8001"]);
+    assert_eq!(code, Some(0), "{view}");
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(60));
+    // Again and again: what is pressed in the talk is between the two, the first key behind the question counts.
+    call.press = [Press::Key(b'5'), Press::Pause(Duration::from_secs(2))].repeat(15);
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    phone.await_tone(CALLER_HZ);
+    phone.order("hangup");
+    eventually("the agent is free while the caller is asked", || (state(&platform) == "free").then_some(()));
+    assert_eq!(caller.join().expect("a caller").status, 200);
+    let record = platform.await_calls(1).remove(0).record;
+    let rating = record.rating.clone().expect("it was asked");
+    assert_eq!((rating.score, rating.agent.as_str(), rating.queue.as_str()), (Some(5), "8001", "sales"));
+    let (code, listed) = platform.run(&["rating", "list", "acme", "--agent", "8001"]);
+    assert_eq!((code, &listed[0]["score"]), (Some(0), &json!(5)), "{listed}");
+    let (code, sums) = platform.run(&["rating", "report", "acme"]);
+    let figures = ["asked", "answered", "answered_per_mille", "mean_e2"].map(|name| &sums[0][name]);
+    assert_eq!((code, figures), (Some(0), [&json!(1), &json!(1), &json!(1_000), &json!(500)]), "{sums}");
+    assert_eq!(platform.findings(), []);
 }
 
 #[test]

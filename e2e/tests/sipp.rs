@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use e2e::{Platform, Setup, acme, answers, carrier, eventually, number};
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, CallRecord, Cause, LegOutcome, Party};
+use hotline::enterprise::{AskKind, Enterprise, FlowAsk, FlowDocument, FlowStep, FlowStepKind};
 
 const PHONE: &str = "01062345601";
 
@@ -138,4 +139,46 @@ fn a_sipp_phone_rejects() {
 fn a_sipp_phone_that_rings_is_cancelled_with_its_caller() {
     let (status, record) = answered_by("phone_keeps_ringing", "sipp-cancel", 2);
     assert_eq!((status, record.status, record.cause), (487, AnswerStatus::Abandoned, Cause::CallerCancelled));
+}
+
+/// A menu behind a menu, and behind that the phone.
+fn with_menus() -> Enterprise {
+    let menu = |key: &str, to: &str| {
+        let keys = vec![(key.into(), to.into())];
+        FlowStepKind::Ask(Box::new(FlowAsk { keys, ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") }))
+    };
+    let dial = FlowStepKind::Dial { target: "all".into(), busy: None, no_answer: None, after: None };
+    let steps = [
+        ("menu", menu("2", "again")),
+        ("again", menu("1", "phone")),
+        ("phone", dial),
+        ("bye", FlowStepKind::HangUp { prompt: None }),
+    ];
+    let steps = steps.map(|(id, kind)| FlowStep { id: id.into(), kind }).into();
+    let mut acme = acme(&[PHONE]);
+    let start = "menu".into();
+    acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
+    (acme.numbers[0].flow, acme.numbers[0].rules) = (Some("main".into()), Vec::new());
+    acme
+}
+
+/// Each key has its step in the record, however it came.
+fn goes_through_menus(scenario: &str, name: &'static str) {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let platform = Platform::start(Setup::new(name, world.local(), vec![with_menus()]));
+    Sipp::caller(scenario, &platform).agrees();
+    let record = record_of(&platform);
+    let keys: Vec<_> = record.keys.iter().map(|key| (key.step.as_str(), key.keys.as_str())).collect();
+    assert_eq!(keys, [("menu", "2"), ("again", "1")]);
+    assert_eq!((record.status, record.ended_by), (AnswerStatus::Answered, Party::Caller), "{record:?}");
+}
+
+#[test]
+fn i01_i14_a_sipp_caller_goes_through_menus_by_telephone_events() {
+    goes_through_menus("caller_menu", "sipp-menu");
+}
+
+#[test]
+fn i01_i14_a_sipp_caller_goes_through_menus_by_info() {
+    goes_through_menus("caller_menu_info", "sipp-info");
 }

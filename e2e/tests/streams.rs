@@ -154,6 +154,31 @@ fn x04_a_caller_by_tls_talks_until_the_phone_hangs_up() {
     assert_booked(&platform, Party::Target);
 }
 
+#[test]
+fn x04_a_renewed_certificate_is_served_after_sighup_and_no_call_is_cut() {
+    let (world, told) = carrier(&[(PHONE, answers(PHONE_HZ))]);
+    let mut way = Way::by_tls();
+    let platform = way.platform("renewed", &world);
+    way.connect();
+    let newer = Identity::make();
+    let believes_newer = || bridge().connect(way.listener, Over::Tls(newer.certificate()));
+    assert!(believes_newer().is_err(), "it is not served yet");
+    let call = way.call(&platform, 8);
+    let outcome = std::thread::scope(|scope| {
+        let placed = scope.spawn(|| place(call));
+        eventually("a second of the caller's voice", || (world.totals().packets >= 50).then_some(()));
+        way.identity.as_ref().expect("of TLS").become_like(&newer);
+        platform.renew_certificates();
+        platform.await_line("a new certificate is in use");
+        believes_newer().expect("who comes now sees the new one");
+        placed.join().expect("a call")
+    });
+    assert_eq!((outcome.ended_by, outcome.status), (EndedBy::Us, 200), "{outcome:?}");
+    assert_heard_phone(&outcome);
+    assert_phone_heard(&told);
+    assert_booked(&platform, Party::Caller);
+}
+
 /// Both are talking, and then the caller's stream is gone.
 fn lose(way: &mut Way, platform: &Platform, world: &World) {
     eventually("a second of the caller's voice", || (world.totals().packets >= 50).then_some(()));

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use e2e::{Account, Platform, Setup, Softphone, acme_with_agents, block_on, carrier, eventually, number};
 use farend::Says;
 use farend::call::place;
+use hotline::call::{PauseEnd, PauseWhy};
 use hotline::enterprise::Enterprise;
 use media::measure::tone;
 use media::wav::Wav;
@@ -109,6 +110,64 @@ fn q03_a_caller_is_held_asked_about_and_handed_over() {
     eventually("the agent is free", || (state(&platform, 1) == "free").then_some(()));
     // The file becomes one, and its row, a little later than the record.
     platform.recording(record.recording.expect("it was recorded"));
+    assert_eq!(platform.findings(), []);
+}
+
+/// What is said while the recording is paused is heard and not kept; behind it, after a transfer, it is kept again.
+#[test]
+fn v09_what_is_said_in_a_pause_is_in_no_recording() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("pause", world.local(), vec![with_two_agents()]));
+    let alice = phone(&platform, "acme-801", ALICE_HZ);
+    let bob = phone(&platform, "acme-802", BOB_HZ);
+    for agent in ["8001", "8002"] {
+        assert_eq!(platform.run(&["agent", "login", "acme", agent]).0, Some(0));
+    }
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(17));
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    alice.await_tone(CALLER_HZ);
+    // The state lasts since the answer: the notice, then the talk.
+    lasts(&platform, 7_500);
+    assert_eq!(live(&platform, &["pause-recording"])["recording_paused"], true);
+    live(&platform, &["transfer", "--agent", "8002"]);
+    // Bob talks in the pause, and the caller hears it: only the recording does not.
+    bob.await_tone(CALLER_HZ);
+    lasts(&platform, 2_000);
+    assert_eq!(live(&platform, &["resume-recording"])["recording_paused"], false);
+    assert_eq!(caller.join().expect("a caller").status, 200);
+    let record = platform.await_calls(1).remove(0).record;
+    let pauses: Vec<_> = record.pauses.iter().map(|pause| (pause.why, pause.how)).collect();
+    assert_eq!(pauses, [(PauseWhy::Ordered, Some(PauseEnd::Ordered))]);
+    let (joined, pause) = (record.joined_at.expect("they talked"), &record.pauses[0]);
+    let recording = record.recording.expect("it was recorded");
+    let wav = platform.recording(recording);
+    let tenths = |channel: usize, hz: u16| -> Vec<i64> {
+        let windows = wav.channels[channel].chunks_exact(800).enumerate();
+        let sounds = |window: &[i16]| tone(window, wav.rate, f32::from(hz)) > 3_000.0;
+        windows.filter(|(_, window)| sounds(window)).map(|(at, _)| at as i64 * 100).collect()
+    };
+    let (from, until) = (pause.from.0 - joined.0, pause.until.0 - joined.0);
+    assert!(until - from >= 2_000, "{pause:?}");
+    let caller = tenths(0, CALLER_HZ);
+    let inside = caller.iter().filter(|&&ms| (from + 200..until - 200).contains(&ms)).count();
+    assert_eq!(inside, 0, "the caller is not heard from {from} to {until}: {caller:?}");
+    assert!(caller.iter().filter(|&&ms| ms < from).count() >= 8, "{caller:?}");
+    assert!(caller.iter().filter(|&&ms| ms > until).count() >= 8, "{caller:?}");
+    let (alice, bob) = (tenths(1, ALICE_HZ), tenths(1, BOB_HZ));
+    assert!(alice.iter().all(|&ms| ms < from + 200) && alice.len() >= 8, "{alice:?}");
+    assert!(bob.iter().all(|&ms| ms > until - 200) && bob.len() >= 8, "{bob:?}");
+    let seconds = wav.channels[0].len() as i64 / 8;
+    assert!((seconds - (record.ended_at.0 - joined.0)).abs() < 600, "{seconds} ms of {record:?}");
+    let (_, proof) = platform.run(&["recording", "evidence", "acme", &recording.to_string()]);
+    let began = proof["events"][0]["detail"].as_str().expect("a detail");
+    let began: serde_json::Value = serde_json::from_str(began).expect("JSON");
+    let by = record.pauses[0].by.as_str();
+    assert!(
+        !by.is_empty() && began["pauses"][0]["by"] == by && began["pauses"][0]["why"] == "ordered",
+        "{began}"
+    );
+    assert_eq!(began["pauses"][0]["from"], pause.from.0, "{began}");
     assert_eq!(platform.findings(), []);
 }
 

@@ -171,6 +171,9 @@ fn staff(strategy: Strategy) -> Staff {
         music: None,
         answer: true,
         say_agent: Default::default(),
+        survey: None,
+        spill: None,
+        callback: None,
     };
     Staff { version: 1, agents: (0..AGENTS).map(agent).collect(), queues: (0..QUEUES).map(queue).collect() }
 }

@@ -92,6 +92,10 @@ fn answered_call(started_at: Wall) -> CallRecord {
         hold_ms: 0,
         agent: String::new(),
         messages: Vec::new(),
+        pauses: Vec::new(),
+        rating: None,
+        spills: Vec::new(),
+        callback: None,
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

@@ -20,6 +20,27 @@ pub enum Duty {
     Ready,
     /// Logged in and not to be rung, with the reason.
     Rest(Rest),
+    /// Logged out by the platform: the page that is the agent's phone was gone for too long (row Q10).
+    Lost,
+}
+
+/// The reason of [`Duty::Lost`] as stored and shown.
+pub const CONNECTION_LOST: &str = "connection_lost";
+
+impl Duty {
+    /// Whether it is to be logged out, however it came to that.
+    pub fn is_off(&self) -> bool {
+        matches!(self, Duty::Off | Duty::Lost)
+    }
+
+    /// The reason as stored and shown; empty where there is none.
+    pub fn reason(&self) -> &str {
+        match self {
+            Duty::Off | Duty::Ready => "",
+            Duty::Rest(rest) => rest.reason(),
+            Duty::Lost => CONNECTION_LOST,
+        }
+    }
 }
 
 /// Why an agent rests.
@@ -185,7 +206,18 @@ impl Times {
 enum Busy {
     Ringing { call: CallId },
     Talking { call: CallId, since: Mono },
-    AfterWork { until: Option<Mono>, may_end: bool },
+    AfterWork { call: Option<CallId>, until: Option<Mono>, may_end: bool },
+}
+
+/// What follows a talk, while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AfterWork {
+    /// The call it is about.
+    pub call: Option<CallId>,
+    /// When it ends by itself.
+    pub until: Option<Mono>,
+    /// Whether the agent may end it before.
+    pub may_end: bool,
 }
 
 /// Why an agent's order cannot be obeyed.
@@ -197,6 +229,9 @@ pub enum NotNow {
     /// The queue's after-work time cannot be cut short.
     #[error("the after-work time lasts as long as the queue says")]
     AfterWork,
+    /// An agent in a call is not given up.
+    #[error("a call keeps the agent")]
+    InCall,
 }
 
 /// One agent's living state. It is in at most one call and has at most one offer: there is one place for either.
@@ -223,7 +258,7 @@ impl Agent {
             (Some(Busy::Ringing { .. }), _) => State::Ringing,
             (Some(Busy::Talking { .. }), _) => State::Talking,
             (Some(Busy::AfterWork { .. }), _) => State::AfterWork,
-            (None, Duty::Off) => State::Off,
+            (None, Duty::Off | Duty::Lost) => State::Off,
             (None, Duty::Ready) => State::Free,
             (None, Duty::Rest(_)) => State::Rest,
         }
@@ -255,6 +290,14 @@ impl Agent {
     /// Whether an offer may be made.
     pub fn is_ready(&self, now: Mono) -> bool {
         self.busy.is_none() && self.duty == Duty::Ready && self.paused_until <= now
+    }
+
+    /// The after-work time that is going on.
+    pub fn after_work(&self) -> Option<AfterWork> {
+        match self.busy? {
+            Busy::AfterWork { call, until, may_end } => Some(AfterWork { call, until, may_end }),
+            Busy::Ringing { .. } | Busy::Talking { .. } => None,
+        }
     }
 
     /// The next instant at which something changes by itself: the end of after-work, or of a pause.
@@ -322,9 +365,25 @@ impl Agent {
         self.set_duty(Duty::Off, now);
     }
 
+    /// Is logged out because the page that is its phone was gone for too long; what it wrote up ends with it. Who was logged
+    /// out so before stays so.
+    ///
+    /// # Errors
+    /// A call keeps the agent, or it logged out by itself.
+    pub fn lose(&mut self, now: Mono) -> Result<(), NotNow> {
+        match (&self.busy, &self.duty) {
+            (Some(Busy::Ringing { .. } | Busy::Talking { .. }), _) => Err(NotNow::InCall),
+            (None, Duty::Off) => Err(NotNow::LoggedOut),
+            (Some(Busy::AfterWork { .. }) | None, _) => {
+                self.change(now, |agent| (agent.busy, agent.duty) = (None, Duty::Lost));
+                Ok(())
+            }
+        }
+    }
+
     /// Rests from now on, or from the end of the call.
     pub fn rest(&mut self, rest: Rest, now: Mono) -> Result<(), NotNow> {
-        if self.duty == Duty::Off {
+        if self.duty.is_off() {
             return Err(NotNow::LoggedOut);
         }
         self.set_duty(Duty::Rest(rest), now);
@@ -333,7 +392,7 @@ impl Agent {
 
     /// Takes calls again; ends after-work that may be ended.
     pub fn ready(&mut self, now: Mono) -> Result<(), NotNow> {
-        if self.duty == Duty::Off {
+        if self.duty.is_off() {
             return Err(NotNow::LoggedOut);
         }
         match self.busy {
@@ -395,6 +454,7 @@ impl Agent {
 
     /// The talk is over; after-work follows as the queue says, unless the agent logged out meanwhile.
     pub fn hang_up(&mut self, wrap_up: WrapUp, now: Now) {
+        let call = self.call();
         if let Some(Busy::Talking { since, .. }) = self.busy {
             let tally = self.tally(now.wall);
             self.tally = Tally { talk_ms: tally.talk_ms + now.mono.since_ms(since), ..tally };
@@ -402,11 +462,13 @@ impl Agent {
         let after = match wrap_up {
             WrapUp::None => None,
             WrapUp::Optional { ms_max } => {
-                Some(Busy::AfterWork { until: ms_max.map(|ms| now.mono + ms), may_end: true })
+                Some(Busy::AfterWork { call, until: ms_max.map(|ms| now.mono + ms), may_end: true })
             }
-            WrapUp::Forced { ms } => Some(Busy::AfterWork { until: Some(now.mono + ms), may_end: false }),
+            WrapUp::Forced { ms } => {
+                Some(Busy::AfterWork { call, until: Some(now.mono + ms), may_end: false })
+            }
         };
-        let after = after.filter(|_| self.duty != Duty::Off);
+        let after = after.filter(|_| !self.duty.is_off());
         self.change(now.mono, |agent| agent.busy = after);
         self.free_since = now.mono;
     }
@@ -435,8 +497,9 @@ impl Agent {
             Duty::Off => "off",
             Duty::Ready => "ready",
             Duty::Rest(_) => "rest",
+            Duty::Lost => "lost",
         };
-        let reason = if let Duty::Rest(rest) = &self.duty { rest.reason() } else { "" };
+        let reason = self.duty.reason();
         format!(
             "{},{day},{answered},{missed},{rejected},{talk_ms},{free},{ringing},{talking},{after_work},{rest},{duty},{reason}",
             now.wall.0
@@ -466,11 +529,12 @@ impl Agent {
             ("off", _) => Duty::Off,
             ("ready", _) => Duty::Ready,
             ("rest", reason) => Duty::Rest(Rest::read(reason)),
+            ("lost", _) => Duty::Lost,
             _ => return None,
         };
         let away_ms = (now.wall.0 - at.0).max(0) as u64;
         let since = now.mono - away_ms;
-        let logged_in = (duty != Duty::Off).then(|| since - times.sum());
+        let logged_in = (!duty.is_off()).then(|| since - times.sum());
         // On a clock that began later than that only what fits before its zero can be told.
         let times = if since.0 < times.sum() { Times::default() } else { times };
         let logged_in = logged_in.map(|at| if times.sum() == 0 { since } else { at });
@@ -544,6 +608,8 @@ mod tests {
         assert!(agent.is_ready(at(63_000).mono));
         let mut agent = after_a_call(WrapUp::Optional { ms_max: None });
         assert_eq!((agent.state(), agent.next_timeout(at(63_000).mono)), (State::AfterWork, None));
+        let work = AfterWork { call: Some(call()), until: None, may_end: true };
+        assert_eq!((agent.call(), agent.after_work()), (None, Some(work)));
         agent.ready(at(64_000).mono).expect("it may be ended");
         assert!(agent.is_ready(at(64_000).mono));
         let mut agent = after_a_call(WrapUp::Forced { ms: 15_000 });
@@ -572,6 +638,28 @@ mod tests {
         assert_eq!((tally.missed, tally.rejected, tally.answered), (3, 1, 0));
         let tomorrow = agent.tally(Wall(MORNING + 86_400_000));
         assert_eq!((tomorrow.missed, tomorrow.rejected), (0, 0));
+    }
+
+    #[test]
+    fn q10_who_is_lost_is_off_with_a_reason_of_its_own_but_never_out_of_a_call() {
+        let mut agent = after_a_call(WrapUp::Forced { ms: 60_000 });
+        agent.lose(at(65_000).mono).expect("what it writes up does not keep it");
+        assert_eq!((agent.state(), agent.duty()), (State::Off, &Duty::Lost));
+        assert_eq!((agent.since(), agent.logged_in_ms(at(70_000).mono)), (at(65_000).mono, None));
+        agent.lose(at(70_000).mono).expect("it is so already");
+        assert_eq!(agent.since(), at(65_000).mono);
+        assert_eq!(agent.ready(at(70_000).mono), Err(NotNow::LoggedOut));
+        let again = Agent::read(&agent.write(at(70_000)), at(71_000)).expect("it reads");
+        assert_eq!((again.duty().reason(), again.logged_in_ms(at(71_000).mono)), (CONNECTION_LOST, None));
+        agent.log_in(at(72_000).mono);
+        agent.offer(call(), at(73_000).mono);
+        assert_eq!(agent.lose(at(74_000).mono), Err(NotNow::InCall));
+        agent.answer(call(), at(75_000));
+        assert_eq!(agent.lose(at(76_000).mono), Err(NotNow::InCall));
+        agent.check(at(77_000).mono).expect("they add up");
+        let mut off = Agent::default();
+        assert_eq!(off.lose(at(0).mono), Err(NotNow::LoggedOut));
+        assert_eq!(off.duty(), &Duty::Off, "it went by itself");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::barring::{self, Asker, Barred, Standing};
 use crate::calendar::HolidayYears;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::ShareMode;
-use crate::flow::{self, Chance, StepNo, Stop};
+use crate::flow::{self, Chance, Fetched, Request, StepNo, Stop};
 use crate::hotline::{Destination, Hotline};
 use crate::queue::Told;
 use crate::rating::Tariffs;
@@ -19,10 +19,12 @@ use crate::{CallId, HotlineNumber, Money, Mono, Now, RecordingId, Wall};
 
 pub use asking::Key;
 pub use case::{Looked, Mismatch, flow_path};
-pub use explain::{Answers, explain};
+pub use explain::{Answers, HttpAnswer, explain};
 pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
+pub use fetching::answers_of;
 pub use holding::{HOLD_MUSIC, HeldBy};
 pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
+pub use pausing::{PauseEnd, PauseWhy};
 pub use transferring::Moved;
 pub use voicemail::MessageEnd;
 pub use waiting::Unqueued;
@@ -34,10 +36,14 @@ mod dialling;
 mod ending;
 mod explain;
 mod fact;
+mod fetching;
 mod holding;
 mod menu;
 mod meter;
 mod ordering;
+mod pausing;
+mod requesting;
+mod satisfaction;
 mod serving;
 mod talking;
 mod transferring;
@@ -47,8 +53,12 @@ mod watching;
 
 use asking::Asking;
 use dialling::Dialling;
+use fetching::Fetching;
 use menu::Flowing;
 use meter::Meter;
+use pausing::Pauses;
+use requesting::Requesting;
+use satisfaction::Rating;
 use transferring::Transfer;
 use voicemail::Leaving;
 use waiting::Queued;
@@ -197,6 +207,8 @@ pub enum Event {
     Ordered(Box<Ordered>),
     /// A leg whose message is taken said nothing for its time, or nothing at all.
     Quiet { leg: LegNo, spoke: bool },
+    /// What came of a request, by its number in the call.
+    Fetched { number: u32, fetched: Box<Fetched> },
 }
 
 /// What a call wants done.
@@ -241,6 +253,10 @@ pub enum Action {
     TakeMessage { recording: RecordingId, quiet_ms: u64 },
     /// What the caller said is whole.
     EndMessage,
+    /// The call's recording keeps nothing from now on, or goes on.
+    PauseRecording { on: bool },
+    /// Ask a server outside; `Event::Fetched` follows, sooner or later or never.
+    Fetch { number: u32, request: Box<Request> },
 }
 
 /// What is played.
@@ -285,6 +301,16 @@ enum Timer {
     Announce,
     /// When a message is as long as may be.
     Message,
+    /// When the recording goes on though nobody ordered it.
+    Pause,
+    /// When to keep what is heard again behind secret keys.
+    Mask,
+    /// When to wait no longer for a server outside.
+    Fetch,
+    /// When to look whether a queue sends its caller on.
+    Spill,
+    /// When to tell who waits that it may be called back.
+    Offer,
 }
 
 /// What a call is doing or waits for.
@@ -314,6 +340,12 @@ enum State {
     Greeting { leg: LegNo, play: u32 },
     /// Leaving a message.
     Leaving(Leaving),
+    /// Asked what the talk was worth.
+    Rating(Box<Rating>),
+    /// A server outside is asked.
+    Fetching(Fetching),
+    /// Asking to be called back.
+    Requesting(Requesting),
 }
 
 /// What is known of an outgoing leg.
@@ -387,6 +419,8 @@ pub struct Call {
     parked: Option<HeldBy>,
     /// Supervisors in the talk.
     watching: Option<Box<Watching>>,
+    /// What keeps its recording from being written.
+    pauses: Pauses,
 }
 
 impl Call {
@@ -422,6 +456,7 @@ impl Call {
             queued: None,
             parked: None,
             watching: None,
+            pauses: Pauses::default(),
         };
         call.note_arrival(arrival.trunk, arrival.seed, now.mono);
         if let Some(early_ms_max) = arrival.early.ms_max {
@@ -529,12 +564,14 @@ impl Call {
                 self.take(Event::Held { leg, on }, desk, now);
             }
             other => {
-                if let Some(event) = self.take_watching(other, desk, now) {
+                let other = self.take_pausing(other, now);
+                if let Some(event) = other.and_then(|other| self.take_watching(other, desk, now)) {
                     self.take(event, desk, now);
                 }
             }
         }
         self.arrange();
+        self.mask_keys(now);
         self.finish_if_over(now);
     }
 
@@ -552,6 +589,9 @@ impl Call {
             State::Transferring(transfer) => self.transferring(*transfer, event, desk, now),
             State::Greeting { leg, play } => self.greeting(leg, play, event, desk, now),
             State::Leaving(leaving) => self.leaving(leaving, event, desk, now),
+            State::Rating(rating) => self.rating(*rating, event, desk, now),
+            State::Fetching(fetching) => self.fetching(fetching, event, desk, now),
+            State::Requesting(requesting) => self.requesting(requesting, event, desk, now),
         }
     }
 
@@ -565,6 +605,11 @@ impl Call {
             Timer::Patience => self.patience_over(desk, now),
             Timer::Announce => self.announce(desk, now),
             Timer::Message => self.message_over(now),
+            Timer::Pause => self.pause_over(now),
+            Timer::Mask => self.mask_over(now),
+            Timer::Fetch => self.fetch_over(desk, now),
+            Timer::Spill => self.spill(desk, now),
+            Timer::Offer => self.tell_of_callbacks(desk, now),
             Timer::Early => self.answer_before_the_carrier_cuts(desk, now),
             Timer::Key => self.keys_over(desk, now),
             Timer::Slice => self.hold_next_slice(desk, now),
@@ -636,7 +681,10 @@ impl Call {
                 let play = self.prompt(Arc::from(&prompt), now);
                 self.state = State::Playing { play, next };
             }
-            Stop::Dial { group } => self.dial_group(group, desk, now),
+            Stop::Dial { group } => {
+                self.flowing.after = None;
+                self.dial_group(group, desk, now);
+            }
             Stop::HangUp { prompt } => {
                 let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
                 if prompt.is_some() && !self.early.media {
@@ -651,8 +699,9 @@ impl Call {
             Stop::Password { next } => self.ask_password(next, desk, now),
             Stop::Challenge { next } => self.challenge(next, desk, now),
             Stop::Ask { step } => self.ask_step(step, desk, now),
-            Stop::Reach { group, busy, no_answer } => {
+            Stop::Reach { group, busy, no_answer, after } => {
                 self.flowing.unless_found = (busy, no_answer);
+                self.flowing.after = after;
                 // A caller who comes back from a menu asks anew.
                 self.tried.clear();
                 self.dial_group(group, desk, now);
@@ -660,6 +709,9 @@ impl Call {
             Stop::Loop => self.refuse(Cause::FlowLoop, None, desk, now),
             Stop::Queue { queue, exits, step } => self.join_queue(&queue, exits, step, desk, now),
             Stop::Voicemail { step } => self.leave_message(step, desk, now),
+            Stop::Rate { step } => self.rate_at(step, desk, now),
+            Stop::Http { step } => self.fetch(step, desk, now),
+            Stop::Callback { step } => self.request_callback(step, desk, now),
             Stop::Notice { prompt, what, answer, next } => {
                 if answer || !self.early.media {
                     self.answer_caller(desk, now);
@@ -768,7 +820,12 @@ impl Call {
 
     /// Whether it waits for keys, or plays the prompt that asks for them.
     pub fn is_asking(&self) -> bool {
-        matches!(&self.state, State::Asking(asking) if asking.is_asked())
+        match &self.state {
+            State::Asking(asking) => asking.is_asked(),
+            State::Rating(rating) => rating.is_asked(),
+            State::Requesting(requesting) => requesting.is_asked(),
+            _ => false,
+        }
     }
 
     /// Whether it is a step of a flow that asks.
@@ -784,6 +841,11 @@ impl Call {
     /// Whether it ended; its legs may still have a last word to say.
     pub fn is_ending(&self) -> bool {
         matches!(self.state, State::Ending | State::Over)
+    }
+
+    /// Whether the caller talks with this leg and nothing else is going on.
+    pub fn is_talk_of(&self, leg: LegNo) -> bool {
+        matches!(self.state, State::Talking { leg: talks } if talks == leg)
     }
 
     /// The bound number of an outgoing leg, or the phone of an agent.
@@ -818,6 +880,10 @@ impl Call {
 
     fn disarm(&mut self, timer: Timer) {
         self.timers.retain(|(_, armed)| *armed != timer);
+    }
+
+    fn is_armed(&self, timer: Timer) -> bool {
+        self.timers.iter().any(|(_, armed)| *armed == timer)
     }
 
     fn due(&mut self, now: Mono) -> Option<Timer> {

@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::{PauseEnd, PauseWhy};
+use crate::queue::Spilled;
 use crate::region::Region;
+use crate::satisfaction::AskedBy;
 use crate::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
 
 pub use fold::{Folded, fold};
@@ -289,6 +292,67 @@ pub struct MessageRecord {
     pub is_empty: bool,
 }
 
+/// A time in which a recording kept nothing (row V09). Two of them may overlap: the gap in the file is both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRecord {
+    /// When it began.
+    pub from: Wall,
+    /// When it ended, at the latest with the call.
+    pub until: Wall,
+    /// Why.
+    pub why: PauseWhy,
+    /// Whose order it was, or which step asked.
+    pub by: String,
+    /// How it ended; absent where the call ended first.
+    pub how: Option<PauseEnd>,
+    /// Whose order ended it; empty where none did.
+    pub ended_by: String,
+}
+
+/// What the caller was asked of a talk, and said (row Q07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RatingRecord {
+    /// The number of the agent who talked last; empty for other phones.
+    pub agent: String,
+    /// The queue that the call came by; empty without one.
+    pub queue: String,
+    /// The name of who talked, as the enterprise's document has it.
+    pub destination: String,
+    /// How it was asked.
+    pub by: AskedBy,
+    /// When.
+    pub asked_at: Wall,
+    /// 1 to 5; none where the caller gave no rating.
+    pub score: Option<u8>,
+}
+
+/// A queue that sent the call on before its time (row R33).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpillRecord {
+    /// The queue.
+    pub queue: String,
+    /// Which limit was passed, and the figure.
+    #[serde(flatten)]
+    pub spilled: Spilled,
+    /// When.
+    pub at: Wall,
+}
+
+/// A request of the caller to be called back (rows Q15, K07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackRecord {
+    /// Which number, in national form.
+    pub number: String,
+    /// The queue it waited in before; empty without one.
+    pub queue: String,
+    /// The step that took the request.
+    pub step: String,
+    /// Its wait in that queue until then, milliseconds.
+    pub waited_ms: u64,
+    /// When.
+    pub at: Wall,
+}
+
 /// The record of one customer call (rows D01, D09, F11).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -370,6 +434,18 @@ pub struct CallRecord {
     /// Messages that were begun (row V06).
     #[serde(default)]
     pub messages: Vec<MessageRecord>,
+    /// When the recording kept nothing (row V09).
+    #[serde(default)]
+    pub pauses: Vec<PauseRecord>,
+    /// What the caller said of the talk, if it was asked (row Q07).
+    #[serde(default)]
+    pub rating: Option<RatingRecord>,
+    /// Queues that sent it on since a limit was passed (row R33).
+    #[serde(default)]
+    pub spills: Vec<SpillRecord>,
+    /// Its request for a callback (row Q15).
+    #[serde(default)]
+    pub callback: Option<CallbackRecord>,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

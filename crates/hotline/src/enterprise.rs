@@ -16,28 +16,34 @@ pub use barring::{
     BARRED, Barring, BlockAnswer, BlockEntry, NamedCode, Nuisance, Password, RegionBarring, RegionMode,
     UnknownRegion,
 };
+pub use callback::FlowCallback;
 pub use carrier::{Author, CarrierProfile, DESK_LINES_MAX};
 pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
-pub use extension::{Extension, Phone, REALM, Secret, phone_user, phones};
+pub use extension::{Extension, Phone, REALM, Refer, Secret, phone_user, phones};
 pub use flow::{
     AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowQueue, FlowShare,
     FlowStep, FlowStepKind, FlowTest, NoticeOf, Operand, RETURN,
 };
+pub use http::{FlowHttp, Json};
 pub use read::{
     Allowed, BINDINGS_MAX, BindingLimits, Counted, FLOW_SHAPES, Fault, Field, Key, Language, Named, Problem,
     SHAPES, Shape, Tree, Value, Wanted, read, read_flow,
 };
-pub use staff::{Agent, Announce, Needs, Queue, SayAgent, staff};
+pub use satisfaction::Satisfaction;
+pub use staff::{Agent, Announce, CallbackOffer, Needs, Queue, SayAgent, SpillWhen, staff};
 pub use tell::{Tell, TellOfCalls};
 pub use write::{to_yaml, write, write_flow};
 
 mod alarm;
 mod barring;
+mod callback;
 mod carrier;
 mod compile;
 mod extension;
 mod flow;
+mod http;
 mod read;
+mod satisfaction;
 mod staff;
 mod tell;
 mod write;
@@ -289,7 +295,7 @@ impl Number {
             bars: Barring::default(),
             limits: Limits::default(),
             ringback: Ringback::Tone,
-            recording: Recording { enabled: false, notice: read::RECORDING_NOTICE.to_owned() },
+            recording: Recording::new(false),
             tell: TellOfCalls::default(),
             talk_s_max: read::TALK_S_MAX,
         }
@@ -546,4 +552,18 @@ pub struct Recording {
     pub enabled: bool,
     /// The notice's prompt, played before the recording begins.
     pub notice: String,
+    /// The longest that an order keeps the recording from being written (row V09), seconds.
+    #[serde(default = "pause_s_max")]
+    pub pause_s_max: u16,
+}
+
+impl Recording {
+    /// With what is usual beside.
+    pub fn new(enabled: bool) -> Recording {
+        Recording { enabled, notice: read::RECORDING_NOTICE.to_owned(), pause_s_max: pause_s_max() }
+    }
+}
+
+fn pause_s_max() -> u16 {
+    read::PAUSE_S_MAX
 }

@@ -2,6 +2,7 @@
 //! flows: one engine, now and later. A walk asks for nothing and changes nothing but the shares it deals.
 
 mod ask;
+mod http;
 
 use std::borrow::Cow;
 
@@ -12,10 +13,15 @@ use crate::calendar::{HolidayYears, Schedule};
 use crate::enterprise::{AskKind, NoticeOf, ShareMode};
 use crate::message::Address;
 use crate::region::{Region, RegionSet};
+use crate::satisfaction::Survey;
 use crate::tenant::Deals;
 use crate::{Hotline, Short, Span, Wall, Word};
 
-pub use ask::{Ask, Match, Slots, Source, Voicemail};
+pub use ask::{Ask, Match, RequestStep, Slots, Source, Voicemail};
+pub use http::{
+    Fetched, HttpStep, Method, NoAnswer, Part, Piece, REQUESTS_MAX, Request, Template, VALUE_MAX,
+};
+pub(crate) use http::{Known, json};
 
 /// A step's place in its flow.
 pub type StepNo = u16;
@@ -62,7 +68,10 @@ impl Step {
             | StepKind::SubFlow { .. }
             | StepKind::Notice { .. }
             | StepKind::Voicemail { .. }
-            | StepKind::Sms { .. } => 0,
+            | StepKind::Sms { .. }
+            | StepKind::Rate { .. }
+            | StepKind::Http { .. }
+            | StepKind::Callback { .. } => 0,
             StepKind::Queue { exits, .. } => exits.keys.len(),
             StepKind::Ask { ask } => ask.choices.len(),
             StepKind::Compare { matching, .. } => matching.is.len(),
@@ -102,7 +111,8 @@ pub enum StepKind {
     /// Does a value match?
     Compare { name: Span, matching: Box<Match>, yes: StepNo, no: StepNo },
     /// Dial a group; where nobody was found go on at these steps, or as the number's final treatment says.
-    Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
+    /// `after` follows once who answered hung up.
+    Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo>, after: Option<StepNo> },
     /// Go into a flow; its steps follow.
     SubFlow { name: Span, next: StepNo },
     /// Wait for an agent (row Q02).
@@ -113,6 +123,12 @@ pub enum StepKind {
     Voicemail { voicemail: Box<Voicemail> },
     /// Have a message sent, to the caller unless somebody is named.
     Sms { to: Option<Span>, text: Span, next: StepNo },
+    /// Ask what the talk was worth (row Q07); without `next` the call ends behind it.
+    Rate { survey: Box<Survey>, next: Option<StepNo> },
+    /// Ask a server outside (row I12).
+    Http { http: Box<HttpStep> },
+    /// Take a request for a callback (row Q15).
+    Callback { request: Box<RequestStep> },
 }
 
 /// Where a call goes on that no agent of a queue took; where nothing is said it is refused.
@@ -128,12 +144,16 @@ pub struct QueueExits {
     pub left_empty: Option<StepNo>,
     /// Keys that lead out of the queue; its place is kept (row I16).
     pub keys: Box<[(u8, StepNo)]>,
+    /// Who answered hung up.
+    pub after: Option<StepNo>,
+    /// A limit of the queue is passed (row R33).
+    pub spill: Option<StepNo>,
 }
 
 impl QueueExits {
     /// In the order full, empty, time-out.
     pub(crate) fn new([full, empty, timeout]: [Option<StepNo>; 3]) -> Self {
-        Self { full, empty, timeout, left_empty: empty, keys: Box::default() }
+        Self { full, empty, timeout, left_empty: empty, keys: Box::default(), after: None, spill: full }
     }
 
     /// Where a key leads.
@@ -183,6 +203,12 @@ pub enum StepWhy {
     Voicemail,
     /// A short message is wanted; not where the caller has no mobile.
     Sms { to: Word, wanted: bool },
+    /// The caller is asked what the talk was worth, if it may be.
+    Rate,
+    /// A server outside is asked.
+    Http,
+    /// The caller may ask to be called back.
+    Callback,
 }
 
 /// One step as walked.
@@ -215,7 +241,8 @@ pub enum Stop {
     /// Ask what the step at this place asks.
     Ask { step: StepNo },
     /// Dial this group; where nobody was found walk on from one of these, if there is one.
-    Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo> },
+    /// `after` is where it goes on once who answered hung up.
+    Reach { group: u8, busy: Option<StepNo>, no_answer: Option<StepNo>, after: Option<StepNo> },
     /// The graph loops or points outside itself; validation refuses such flows.
     Loop,
     /// Wait in this queue; the step at this place says so.
@@ -224,6 +251,12 @@ pub enum Stop {
     Notice { prompt: Word, what: NoticeOf, answer: bool, next: StepNo },
     /// Take a message as the step at this place says.
     Voicemail { step: StepNo },
+    /// Ask what the talk was worth, as the step at this place says.
+    Rate { step: StepNo },
+    /// Ask a server outside, as the step at this place says.
+    Http { step: StepNo },
+    /// Take a request for a callback, as the step at this place says.
+    Callback { step: StepNo },
 }
 
 /// What a walk may look at.
@@ -348,9 +381,10 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
                 matching.holds(words, matching.of.read(words, inputs.slots, inputs.caller, inputs.region));
             (StepWhy::Compare { of: word(name), held }, Turn::Next(if held { *yes } else { *no }))
         }
-        StepKind::Reach { group, busy, no_answer } => {
+        StepKind::Reach { group, busy, no_answer, after } => {
             let why = StepWhy::Dial { group: inputs.hotline.group_name(*group) };
-            (why, Turn::Stop(Stop::Reach { group: *group, busy: *busy, no_answer: *no_answer }))
+            let (busy, no_answer, after) = (*busy, *no_answer, *after);
+            (why, Turn::Stop(Stop::Reach { group: *group, busy, no_answer, after }))
         }
         StepKind::SubFlow { name, next } => (StepWhy::SubFlow { flow: word(name) }, Turn::Next(*next)),
         StepKind::Queue { queue, exits } => {
@@ -359,6 +393,9 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             (why, Turn::Stop(Stop::Queue { queue, exits: exits.clone(), step: place }))
         }
         StepKind::Voicemail { .. } => (StepWhy::Voicemail, Turn::Stop(Stop::Voicemail { step: place })),
+        StepKind::Callback { .. } => (StepWhy::Callback, Turn::Stop(Stop::Callback { step: place })),
+        StepKind::Http { .. } => (StepWhy::Http, Turn::Stop(Stop::Http { step: place })),
+        StepKind::Rate { .. } => (StepWhy::Rate, Turn::Stop(Stop::Rate { step: place })),
         StepKind::Sms { to, next, .. } => {
             let to = to.as_ref().map_or_else(|| Word::from(inputs.caller), word);
             let wanted = Address::parse(&to).is_some();

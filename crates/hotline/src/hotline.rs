@@ -60,6 +60,8 @@ pub struct Hotline {
     pub ringback: Ringback,
     /// The notice's prompt if calls are recorded.
     pub recording_notice: Option<String>,
+    /// The longest that an order keeps a recording from being written (row V09), milliseconds.
+    pub pause_ms_max: u64,
     /// Longest talk, milliseconds.
     pub talk_ms_max: u64,
     /// From which instant calls are charged.

@@ -13,19 +13,24 @@ use crate::tenant::Standing;
 use crate::{CallId, Mono, Now};
 
 pub use expect::Place;
-pub use rules::{AgentRules, Member, Need, QueueRules, STEPS_MAX, Staff, States, Step, WaitTold};
+pub use rules::{
+    AgentRules, CallbackTold, Member, Need, QueueRules, STEPS_MAX, Staff, States, Step, WaitTold,
+};
 
 mod choose;
 mod direct;
 mod expect;
 mod kept;
 mod rules;
+mod spill;
 mod view;
 
-pub use view::{AgentView, QueueView};
+pub use spill::{Spill, SpillBy, Spilled};
+pub use view::{AfterWorkView, AgentView, QueueView};
 
 use expect::{Pace, Spoken};
 use kept::Kept;
+use spill::Waits;
 
 /// The place of an agent on its floor; it never belongs to another.
 pub type AgentNo = u16;
@@ -50,6 +55,8 @@ pub struct Floor {
     kept: Kept,
     /// Agents as they were kept before a restart, until an instant comes to count from.
     remembered: BTreeMap<Box<str>, Box<str>>,
+    /// Phones that are pages whose connection is gone: whoever has one of them is offered nothing.
+    gone: BTreeSet<Box<str>>,
 }
 
 /// An agent with what is said of it.
@@ -78,6 +85,7 @@ struct Queue {
     last: Option<AgentNo>,
     standing: Standing,
     pace: Pace,
+    waits: Waits,
 }
 
 /// An agent's seat in a queue.
@@ -188,6 +196,8 @@ pub enum Order {
     Ready,
     /// Take a rest.
     Rest(Rest),
+    /// Be logged out: the page that is the agent's phone is gone. The platform's own word, nobody's order.
+    Lost,
 }
 
 /// Why an order was not obeyed.
@@ -307,6 +317,7 @@ impl Floor {
             Order::LogOut => agent.log_out(now.mono),
             Order::Ready => agent.ready(now.mono)?,
             Order::Rest(rest) => agent.rest(rest.clone(), now.mono)?,
+            Order::Lost => agent.lose(now.mono)?,
         }
         self.agent_changed(place, now);
         Ok(place)
@@ -357,6 +368,7 @@ impl Floor {
         let Some(caller) = self.callers.remove(&call) else { return };
         let queue = &mut self.queues[usize::from(caller.queue)];
         queue.forget(&caller);
+        queue.waits.note(None);
         if let Some(at) = caller.relaxes_at {
             self.due.remove(&(at, Due::Relax(call)));
         }
@@ -401,6 +413,7 @@ impl Floor {
         let caller = self.callers.remove(&call)?;
         let queue = &mut self.queues[usize::from(caller.queue)];
         queue.forget(&caller);
+        queue.waits.note(Some(now.mono.since_ms(caller.joined)));
         if let Some(at) = caller.relaxes_at {
             self.due.remove(&(at, Due::Relax(call)));
         }
@@ -495,12 +508,18 @@ impl Floor {
         if let Some(at) = post.agent.next_timeout(now.mono) {
             self.due.insert((at, Due::Agent(agent)));
         }
-        if !post.agent.is_ready(now.mono) {
+        if !self.is_ready(agent, now.mono) {
             return;
         }
         if let Some(call) = self.best_caller(agent) {
             self.offer(call, &[agent], now);
         }
+    }
+
+    /// Whether an agent may be offered a call: it is free, and its phone is there as far as that is known.
+    fn is_ready(&self, agent: AgentNo, now: Mono) -> bool {
+        let post = &self.posts[usize::from(agent)];
+        post.agent.is_ready(now) && !self.gone.contains(&*post.rules.phone)
     }
 
     /// Who is next among all callers that an agent may take: by (priority, wait) over all its queues.
@@ -611,7 +630,7 @@ impl Floor {
             let (agent, number) = (place as AgentNo, &post.rules.number);
             post.agent.check(now.mono).map_err(|error| format!("agent {number}: {error}"))?;
             self.check_call_of(agent)?;
-            if post.agent.is_ready(now.mono)
+            if self.is_ready(agent, now.mono)
                 && self.due.first().is_none_or(|(at, _)| *at > now.mono)
                 && let Some(call) = self.best_caller(agent)
             {
@@ -662,6 +681,7 @@ impl Queue {
             last: None,
             standing: Standing::default(),
             pace,
+            waits: Waits::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::ledger::{self, Entry};
 use crate::message::{self, Message};
 use crate::rating::{self, Charge, ChargeKind, Tariffs};
 use crate::tenant::{self, Admission};
-use crate::{CallId, Money, PlanId, Wall};
+use crate::{CallId, Money, Mono, PlanId, Wall};
 
 /// A finished call with its charges and entries, and where it stands in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,13 +31,46 @@ pub struct Settlement {
     pub messages: Vec<Message>,
     /// What the call left changed in its tenant, as absolute values: the last one written wins.
     pub states: Vec<TenantState>,
+    /// What people did in it, for the audit.
+    #[serde(default)]
+    pub deeds: Vec<Deed>,
+}
+
+/// What somebody did in a call, once it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// What.
+    pub kind: DeedKind,
+    /// Who.
+    pub by: String,
+    /// When it was over.
+    pub at: Wall,
+    /// More of it, in stable words.
+    pub detail: String,
+}
+
+/// What people do in calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeedKind {
+    /// A supervisor was in the talk (row Q13): what for, and for how many seconds.
+    WatchOver,
+}
+
+impl DeedKind {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            DeedKind::WatchOver => "watch_over",
+        }
+    }
 }
 
 /// One remembered value of a tenant that must survive a restart: a pointer, the state of a deal, what a phone did.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
-    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`, `agent/<number>`.
+    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`, `agent/<number>`, `asked/<place>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -80,8 +113,9 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let month = record.started_at.beijing().billing_month();
     let states = states(log, &arrived);
     let messages = message::of_call(&record, log);
+    let deeds = watches(log, arrived.wall_offset_ms);
     let log = write_log(log);
-    let settlement = Settlement { position, record, counts, charges, entries, log, messages, states };
+    let settlement = Settlement { position, record, counts, charges, entries, log, messages, states, deeds };
     Some(Settled { settlement, admission: folded.admission, fee, month, account: arrived.account })
 }
 
@@ -105,6 +139,46 @@ fn cost_plan(log: &[Dated], leg: LegNo) -> Option<&PlanId> {
         Fact::Dialled(dialled) if dialled.leg == leg => dialled.cost_plan.as_ref(),
         _ => None,
     })
+}
+
+/// Supervisors who were in a talk, each with what for, in the order they left. Who was in it when its node died left with it.
+fn watches(log: &[Dated], wall_offset_ms: i64) -> Vec<Deed> {
+    struct Watch<'l> {
+        leg: LegNo,
+        by: &'l str,
+        modes: Vec<&'static str>,
+        began: Mono,
+    }
+    let over = |watch: Watch<'_>, at: Mono| Deed {
+        kind: DeedKind::WatchOver,
+        by: watch.by.to_owned(),
+        at: Wall::of(at, wall_offset_ms),
+        detail: format!("{} {} s", watch.modes.join(" "), at.since_ms(watch.began).div_ceil(1_000)),
+    };
+    let (mut open, mut deeds): (Vec<Watch<'_>>, Vec<Deed>) = (Vec::new(), Vec::new());
+    for dated in log {
+        match &dated.fact {
+            Fact::WatchBegan { leg, mode, by } => {
+                open.push(Watch { leg: *leg, by, modes: vec![mode.code()], began: dated.at });
+            }
+            Fact::WatchChanged { leg, mode, .. } => {
+                open.iter_mut().filter(|one| one.leg == *leg).for_each(|one| one.modes.push(mode.code()));
+            }
+            Fact::TakenOver { leg, .. } => {
+                open.iter_mut().filter(|one| one.leg == *leg).for_each(|one| one.modes.push("take_over"));
+            }
+            // Who took a talk over is one of it, and leaves as its leg does.
+            Fact::WatchOver { leg } | Fact::LegOver { leg } => {
+                if let Some(place) = open.iter().position(|one| one.leg == *leg) {
+                    deeds.push(over(open.remove(place), dated.at));
+                }
+            }
+            _ => {}
+        }
+    }
+    let last = log.last().map_or(Mono(0), |dated| dated.at);
+    deeds.extend(open.into_iter().map(|watch| over(watch, last)));
+    deeds
 }
 
 /// What a call left changed in its tenant: pointers, deals, standings, lock-outs, suspects and what its phones did, as last set.
@@ -134,7 +208,41 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         Fact::PasswordMissed { calls, turn } => lock(*calls, dated, *turn),
         Fact::SuspectKept { place, value, turn } => Some(tenant::suspect_state(*place, value, *turn)),
         Fact::AgentKept { agent, value, turn } => Some(tenant::agent_state(agent, value, *turn)),
+        Fact::RatingAsked { place: Some(place), at, turn, .. } => {
+            let caller = arrived.caller.clone();
+            let memo = tenant::Memo { number: None, caller, at: *at, phone: String::new() };
+            Some(tenant::asked_state(*place, &memo, *turn))
+        }
         _ => None,
     };
     log.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::WatchMode;
+
+    #[test]
+    fn q13_each_use_of_supervision_is_told_when_it_is_over_once() {
+        let by = || std::sync::Arc::from("ma");
+        let at = |s: u64, fact| Dated { at: Mono(s * 1_000), fact };
+        let log = [
+            at(10, Fact::WatchBegan { leg: 2, mode: WatchMode::Listen, by: by() }),
+            at(12, Fact::WatchBegan { leg: 3, mode: WatchMode::Barge, by: by() }),
+            at(15, Fact::WatchChanged { leg: 2, mode: WatchMode::Whisper, by: by() }),
+            at(20, Fact::LegOver { leg: 2 }),
+            at(20, Fact::WatchOver { leg: 2 }),
+            at(25, Fact::TakenOver { leg: 3, by: by() }),
+            at(40, Fact::Answered),
+        ];
+        let told = watches(&log, 1_000_000);
+        let deed = |s: i64, detail: &str| Deed {
+            kind: DeedKind::WatchOver,
+            by: "ma".into(),
+            at: Wall(1_000_000 + s * 1_000),
+            detail: detail.into(),
+        };
+        assert_eq!(told, [deed(20, "listen whisper 10 s"), deed(40, "barge take_over 28 s")]);
+    }
 }

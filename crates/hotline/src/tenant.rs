@@ -39,6 +39,8 @@ pub struct Tenant {
     standings: BTreeMap<(HotlineNumber, u8), Standing>,
     /// Who answered whom last (row R15).
     memory: Memory,
+    /// When whom was asked what a talk was worth (row Q07).
+    asked: Memory,
     /// What phones did, by their digits: two 400 numbers may share one.
     phones: BTreeMap<String, PhoneUse>,
     calls_up: u32,
@@ -452,6 +454,16 @@ impl Tenant {
         self.memory.keep(memo)
     }
 
+    /// Who was asked what a talk was worth, and when.
+    pub fn asked(&self) -> &Memory {
+        &self.asked
+    }
+
+    /// Keeps that a caller was asked; the place it is kept at.
+    pub fn keep_asked(&mut self, memo: Memo) -> u16 {
+        self.asked.keep(memo)
+    }
+
     /// Forgets a caller: who answered (row R15), what stands against it as a nuisance (row B12) and its calls without the
     /// right password (row B04). It takes a turn of its own, which orders it among what calls remember.
     pub fn forget_caller(&mut self, caller: &str) {
@@ -459,13 +471,20 @@ impl Tenant {
         for place in self.memory.places_of(caller) {
             self.memory.put(place, None);
         }
+        for place in self.asked.places_of(caller) {
+            self.asked.put(place, None);
+        }
         self.seen.forget(caller);
     }
 
     /// All that is kept of a caller over a restart, emptied, as [`Tenant::forget_caller`] leaves it: the turn is its.
     pub fn forgotten(&self, caller: &str) -> Vec<TenantState> {
         let memories = self.memory.places_of(caller).into_iter();
-        let keys = memories.map(|place| memory_state(place, None, 0).key).chain(self.seen.keys_of(caller));
+        let asked = self.asked.places_of(caller).into_iter();
+        let keys = memories
+            .map(|place| memory_state(place, None, 0).key)
+            .chain(self.seen.keys_of(caller))
+            .chain(asked.map(|place| format!("asked/{place}")));
         keys.map(|key| TenantState { key, value: String::new(), position: self.turn + 1 }).collect()
     }
 
@@ -525,6 +544,12 @@ impl Tenant {
         if let Some(place) = key.strip_prefix("memory/") {
             if let Ok(place) = place.parse() {
                 self.memory.put(place, Memo::read(value));
+            }
+            return;
+        }
+        if let Some(place) = key.strip_prefix("asked/") {
+            if let Ok(place) = place.parse() {
+                self.asked.put(place, Memo::read(value));
             }
             return;
         }
@@ -716,9 +741,14 @@ pub fn memory_state(place: u16, memo: Option<&Memo>, turn: u64) -> TenantState {
     TenantState { key: format!("memory/{place}"), value, position: turn }
 }
 
+/// That a caller was asked what a talk was worth, at a place (row Q07).
+pub fn asked_state(place: u16, memo: &Memo, turn: u64) -> TenantState {
+    TenantState { key: format!("asked/{place}"), value: memo.write(), position: turn }
+}
+
 /// Whether a remembered value is one of a caller.
 pub fn is_of_caller(state: &TenantState, caller: &str) -> bool {
-    if state.key.starts_with("memory/") {
+    if state.key.starts_with("memory/") || state.key.starts_with("asked/") {
         return Memo::read(&state.value).is_some_and(|memo| memo.caller == caller);
     }
     let suspect = state.key.starts_with("suspect/") && state.value.split(';').next() == Some(caller);
@@ -774,6 +804,7 @@ mod tests {
             TenantState { key: "memory/0".into(), value: format!("*,{caller},5,01062000001"), position: 1 },
             lock_state(number(), caller, 3, at, 2),
             suspect_state(4, &format!("{caller};{},{},2000", number(), at.0), 3),
+            TenantState { key: "asked/0".into(), value: format!("*,{caller},5,"), position: 3 },
             lock_state(number(), "13510001001", 3, at, 4),
             suspect_state(5, &format!("13510001001;{},{},2000", number(), at.0), 5),
             pointer_state(number(), 2, 5, 6),

@@ -1,4 +1,5 @@
-//! Records a talk until it is killed, and prints a line for each second of it: the victim of the kill -9 test.
+//! Records a talk until it is killed, and prints a line for each second of it: the victim of the kill -9 test. With `paused` it
+//! pauses the recording after the first.
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -42,7 +43,8 @@ impl Phone {
 }
 
 fn main() {
-    let dir = PathBuf::from(std::env::args().nth(1).expect("usage: recording_child DIR"));
+    let dir = PathBuf::from(std::env::args().nth(1).expect("usage: recording_child DIR [paused]"));
+    let pauses = std::env::args().nth(2).is_some_and(|word| word == "paused");
     let recording =
         RecordingConfig { segment_bytes: 4 << 20, disk_reserve_bytes: 0, ..RecordingConfig::in_dir(dir) };
     let config = Config {
@@ -82,6 +84,10 @@ fn main() {
         agent.receive();
         agent.send();
         caller.receive();
+        if frame == 50 && pauses {
+            engine.send(Command::PauseRecord { call: CallId(1), on: true }).expect("taken");
+            caller.stream.say(Voice::Tone { frequency_hz: 1_000.0, amplitude: 8000.0 });
+        }
         if frame % 50 == 0 {
             println!("{}", frame / 50);
         }

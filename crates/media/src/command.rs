@@ -329,6 +329,14 @@ pub enum Command {
         /// Who is heard there from now on.
         right: Option<LegId>,
     },
+    /// While on, nothing of what the legs of the call's recording say is laid down anywhere; the file is silent for as long. A call
+    /// that is not being recorded stays so.
+    PauseRecord {
+        /// The call.
+        call: CallId,
+        /// Whether it is paused.
+        on: bool,
+    },
     /// Records what one leg says, as [`Command::Record`] does with the right channel silent, and listens for its silence.
     TakeMessage {
         /// The call; it has one recording at a time.

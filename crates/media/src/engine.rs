@@ -272,7 +272,9 @@ impl Engine {
             | Command::Close { leg: id } => leg(id),
             Command::Bridge { a, b } => both(a, b),
             Command::Record { left, right, .. } => both(left, right),
-            Command::RecordRight { call, .. } | Command::StopRecord { call } => {
+            Command::RecordRight { call, .. }
+            | Command::PauseRecord { call, .. }
+            | Command::StopRecord { call } => {
                 self.calls.get(call).map(|&(shard, _)| shard).ok_or(SendError::Unknown)
             }
         }

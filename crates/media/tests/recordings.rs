@@ -28,7 +28,11 @@ struct Talk {
 
 impl Talk {
     fn start(rig: &mut Rig, call: u128) -> Talk {
-        let mut caller = rig.phone(call, Law::Pcma, Some(EVENTS));
+        Talk::of_caller_with(rig, call, Some(EVENTS))
+    }
+
+    fn of_caller_with(rig: &mut Rig, call: u128, events: Option<u8>) -> Talk {
+        let mut caller = rig.phone(call, Law::Pcma, events);
         let mut agent = rig.phone(call, Law::Pcmu, Some(EVENTS));
         let clock = rig.phone(call + 1000, Law::Pcma, None);
         rig.send(Command::Bridge { a: caller.leg, b: agent.leg });
@@ -209,12 +213,85 @@ fn fault_f4_the_reserve_of_the_disk_is_not_touched() {
     talk.frames(10);
 }
 
+/// In which tenths of a second of a channel a tone is heard.
+fn sounding(wav: &Wav, channel: usize, hz: f32) -> Vec<usize> {
+    let windows = wav.channels[channel].chunks_exact(800).enumerate();
+    windows.filter(|(_, window)| measure::tone(window, 8000, hz) > 3_000.0).map(|(at, _)| at).collect()
+}
+
+/// Tenths of a second in which nothing is heard of a channel at all.
+fn silent(wav: &Wav, channel: usize) -> usize {
+    let windows = wav.channels[channel].chunks_exact(800);
+    windows.filter(|window| window.iter().all(|sample| sample.abs() < 100)).count()
+}
+
+/// A card's number is told and pressed, by telephone-events and as tones in the band: the engine hears the keys, the file is silent
+/// for as long, and goes on behind.
+#[test]
+fn v09_nothing_of_a_pause_is_in_the_file_and_its_length_stays() {
+    for events in [Some(EVENTS), None] {
+        let dir = Dir::new(&format!("pause-{}", events.is_some()));
+        let mut rig = Rig::start(recording_config(&dir.0));
+        let mut talk = Talk::of_caller_with(&mut rig, 1, events);
+        talk.record(&mut rig, 1, 0x9A);
+        talk.frames(50);
+        rig.send(Command::PauseRecord { call: CallId(1), on: true });
+        rig.settle(talk.caller.leg);
+        talk.caller.say_tone(1_000.0);
+        talk.agent.say_tone(1_320.0);
+        talk.caller.stream.press(b"42");
+        talk.frames(50);
+        assert_eq!([rig.wait_digit(&talk.caller), rig.wait_digit(&talk.caller)], *b"42");
+        // What is still on its way is said in the pause too.
+        talk.caller.say_tone(440.0);
+        talk.agent.say_tone(880.0);
+        talk.frames(10);
+        rig.send(Command::PauseRecord { call: CallId(1), on: false });
+        rig.settle(talk.caller.leg);
+        talk.frames(50);
+        rig.send(Command::StopRecord { call: CallId(1) });
+        let ready = wait_ready(&mut rig, 0x9A);
+        assert!(!ready.interrupted && ready.duration_ms >= 3_100, "{ready:?}");
+        let wav = Wav::parse(&std::fs::read(&ready.path).expect("read"), usize::MAX).expect("a WAV file");
+        for (channel, own_hz) in [(0, 440.0), (1, 880.0)] {
+            let own = sounding(&wav, channel, own_hz);
+            assert!((16..=22).contains(&own.len()), "channel {channel}: {own:?}");
+            let gap = own.windows(2).map(|pair| pair[1] - pair[0]).max();
+            assert!((11..=16).contains(&gap.unwrap_or_default()), "channel {channel}: {own:?}");
+            assert!(silent(&wav, channel) >= 10, "channel {channel}");
+            for hz in [1_000.0, 1_320.0, 697.0, 770.0, 1_209.0, 1_336.0] {
+                assert_eq!(sounding(&wav, channel, hz), [], "channel {channel} has {hz} Hz");
+            }
+        }
+    }
+}
+
+#[test]
+fn v09_a_call_that_ends_in_a_pause_has_its_whole_length() {
+    let dir = Dir::new("pause-end");
+    let mut rig = Rig::start(recording_config(&dir.0));
+    let mut talk = Talk::start(&mut rig, 1);
+    talk.record(&mut rig, 1, 0x9B);
+    talk.frames(50);
+    rig.send(Command::PauseRecord { call: CallId(1), on: true });
+    rig.settle(talk.caller.leg);
+    talk.frames(50);
+    rig.close(&talk.caller);
+    rig.close(&talk.agent);
+    let ready = wait_ready(&mut rig, 0x9B);
+    assert!(!ready.interrupted && ready.duration_ms >= 1_900, "{ready:?}");
+    let wav = Wav::parse(&std::fs::read(&ready.path).expect("read"), usize::MAX).expect("a WAV file");
+    assert!(sounding(&wav, 0, 440.0).iter().all(|&tenth| tenth <= 11));
+    assert!(silent(&wav, 0) >= 8 && silent(&wav, 1) >= 8);
+}
+
 /// The example `recording_child` runs a recorded talk in a process of its own.
-fn child(dir: &Path) -> std::process::Child {
+fn child(dir: &Path, word: &str) -> std::process::Child {
     let test = std::env::current_exe().expect("our own path");
     let examples = test.ancestors().nth(2).expect("the profile's directory").join("examples");
     Process::new(examples.join("recording_child"))
         .arg(dir)
+        .arg(word)
         .stdout(Stdio::piped())
         .spawn()
         .expect("cargo test -p media builds the example recording_child too")
@@ -223,7 +300,7 @@ fn child(dir: &Path) -> std::process::Child {
 #[test]
 fn fault_f1_after_kill_9_the_recording_is_completed_from_its_segments() {
     let dir = Dir::new("kill");
-    let mut child = child(&dir.0);
+    let mut child = child(&dir.0, "");
     let out = BufReader::new(child.stdout.take().expect("piped"));
     // The child prints a line for each second talked, after its packets came through the relay.
     let told = out.lines().map(|line| line.expect("text")).find(|line| line == "3");
@@ -239,6 +316,23 @@ fn fault_f1_after_kill_9_the_recording_is_completed_from_its_segments() {
     let left = std::fs::read_dir(dir.0.join("segments")).expect("a directory");
     let old = left.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name() == "00000000.seg"));
     assert_eq!(old.count(), 0, "the killed process's segment is removed");
+}
+
+/// What was said in a pause is in no segment either: nothing of it is found by who completes the file.
+#[test]
+fn v09_fault_f1_after_kill_9_in_a_pause_nothing_of_it_is_there() {
+    let dir = Dir::new("kill-paused");
+    let mut child = child(&dir.0, "paused");
+    let out = BufReader::new(child.stdout.take().expect("piped"));
+    let told = out.lines().map(|line| line.expect("text")).find(|line| line == "3");
+    assert_eq!(told.as_deref(), Some("3"));
+    child.kill().expect("SIGKILL");
+    child.wait().expect("ended");
+    let mut rig = Rig::start(recording_config(&dir.0));
+    let ready = wait_ready(&mut rig, 0xDEAD);
+    assert!(ready.interrupted && (900..1_500).contains(&ready.duration_ms), "{ready:?}");
+    let wav = Wav::parse(&std::fs::read(&ready.path).expect("read"), usize::MAX).expect("a WAV file");
+    assert!(sounding(&wav, 0, 440.0).len() >= 8 && sounding(&wav, 0, 1_000.0).is_empty());
 }
 
 /// A transfer: nobody is on the right while the agent asks a colleague, then the colleague is.

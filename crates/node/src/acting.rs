@@ -72,11 +72,18 @@ impl Node {
                 let call = self.slots.get(id).map_or(0, |slot| slot.id.0);
                 self.outputs.push_back(Output::Media(media::Command::EndRecord { call }));
             }
+            Action::Fetch { number, request } => {
+                if let Some(slot) = self.slots.get(id) {
+                    let (call, tenant) = (slot.id, slot.call.hotline().tenant.clone());
+                    self.outputs.push_back(Output::Fetch { call, tenant, number, request });
+                }
+            }
             Action::CloseMedia => self.close_media(id),
             Action::Finish => self.finish(id),
             Action::Unbridge => self.tell_media(id, CALLER, |leg| media::Command::Unbridge { leg }),
             Action::BridgeLegs { a, b } => self.bridge_legs(id, a, b),
             Action::RecordWith { leg } => self.record_with(id, leg),
+            Action::PauseRecording { on } => self.pause_recording(id, on),
             Action::CloseLeg { leg } => self.close_side(id, leg),
             Action::Hear { leg, others } => self.hear_others(id, leg, &others),
         }

@@ -242,6 +242,7 @@ impl Node {
         {
             self.books.open_provisional(&hotline.tenant);
         }
+        self.tell_pages(&tenant);
         for parked in self.parked.remove(&number).unwrap_or_default() {
             self.begin_parked(number, &tenant, parked);
         }
@@ -471,6 +472,7 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         tenant_limits: Default::default(),
         ringback: hotline::enterprise::Ringback::Tone,
         recording_notice: None,
+        pause_ms_max: 0,
         talk_ms_max: 0,
         charging_from: Default::default(),
         plan: hotline::PlanId::new(""),

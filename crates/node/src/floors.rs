@@ -96,6 +96,9 @@ impl Node {
     /// Obeys an agent. What cannot be was refused before it came here.
     pub(crate) fn obey_agent(&mut self, asked: &AgentOrder) {
         let now = self.now;
+        if self.is_stale(asked) {
+            return;
+        }
         let Some(tenant) = self.books.tenant(&asked.tenant) else { return };
         tenant.next_turn();
         let floor = tenant.floor_mut();

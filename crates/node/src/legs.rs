@@ -107,9 +107,9 @@ impl Node {
             Sip::Info { leg, content_type, body } => {
                 self.on_leg(leg, |node, slot, number| node.key_by_info(slot, number, &content_type, &body))
             }
-            Sip::Referred { leg, .. } => self.on_leg(leg, |node, _, _| {
-                node.endpoint.refuse_refer(leg, 603, node.now.mono.0);
-            }),
+            Sip::Referred { leg, refer } => {
+                self.on_leg(leg, |node, slot, number| node.referred(slot, number, leg, &refer))
+            }
             Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => self.on_leg(leg, |_, _, _| {}),
             Sip::ReinviteAnswered { leg, .. } | Sip::ReinviteFailed { leg, .. } => {
                 self.on_leg(leg, |_, _, _| {})

@@ -20,6 +20,7 @@ mod help;
 mod keys;
 mod legs;
 mod listeners;
+mod pages;
 mod people;
 mod returning;
 mod slot;

@@ -242,6 +242,8 @@ pub enum Command {
     Unbridge { leg: MediaLeg },
     /// From now on this leg is the right channel of a call's recording; nobody without one.
     RecordRight { call: u128, right: Option<MediaLeg> },
+    /// What a call's legs say is in its recording no more, or again; its time goes on.
+    PauseRecord { call: u128, on: bool },
     /// A leg hears the sum of others of its call in place of what is relayed to it; of none, that again.
     Mix { leg: MediaLeg, hears: Vec<MediaLeg> },
 }

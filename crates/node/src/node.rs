@@ -12,7 +12,7 @@ use hotline::agent::Refusal;
 use hotline::calendar::HolidayYears;
 use hotline::call::{Action, CALLER, Call, Dated, Desk, Event, Fact, LegNo};
 use hotline::cdr::LegOutcome;
-use hotline::flow::Chance;
+use hotline::flow::{Chance, Fetched, Request};
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
 use hotline::settlement::{self, Settlement};
@@ -97,6 +97,8 @@ pub enum Input<'a> {
     Change(Change),
     /// A trunk is to be tried by a test call; [`Output::Tried`] follows (row X04).
     Try(TrialOrder),
+    /// What came of a request of a call; one that waits for it no more passes it over.
+    Fetched { call: CallId, number: u32, fetched: Fetched },
     /// Take no new calls, or take them again.
     Drain(bool),
     /// End every call now: both legs are told and each is billed to this instant (FAULTS F2).
@@ -137,8 +139,13 @@ pub enum Output {
     HangUp(sip::Hop),
     /// A phone is reached elsewhere now: to be kept over a restart, without anything waiting for it.
     Phone(Box<Kept>),
+    /// The page that is a phone was gone for too long: the agents who have it are logged out, here already where their
+    /// enterprise is in memory; it is to be kept.
+    PageGone { tenant: TenantId, extension: String },
     /// A test call is over; the order's id and what was seen.
     Tried { order: u64, report: Box<TrialReport> },
+    /// A step of a call's flow asks a server outside; answer with [`Input::Fetched`] (row I12).
+    Fetch { call: CallId, tenant: TenantId, number: u32, request: Box<Request> },
     /// Something worth a line of log or a counter.
     Notice(Notice),
 }
@@ -317,6 +324,11 @@ impl Node {
             Input::JournalFailed => return self.journal_failed(),
             Input::Change(change) => self.change(change),
             Input::Try(order) => self.begin_trial(order),
+            Input::Fetched { call, number, fetched } => {
+                if let Some(slot) = self.by_call.get(&call).copied() {
+                    self.tell(slot, Event::Fetched { number, fetched: Box::new(fetched) });
+                }
+            }
             Input::Drain(on) => self.drain(on),
             Input::EndAll => self.end_all(),
             Input::Tick => {}
@@ -589,6 +601,7 @@ impl Node {
                 | Action::Bridge { .. }
                 | Action::Record { .. }
                 | Action::TakeMessage { .. }
+                | Action::Fetch { .. }
                     if concerned => {}
                 other => self.doing.push_back((slot, other)),
             }
@@ -627,6 +640,7 @@ impl Node {
         let Now { mono, wall } = self.now;
         self.heartbeat_at = mono + HEARTBEAT_MS;
         self.keep_phones();
+        self.look_at_pages();
         self.writer.append(&Record::Heartbeat { mono, wall });
         self.checkpoint();
         self.note_helps();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hotline::enterprise::{Phone, REALM};
+use hotline::enterprise::{Phone, REALM, Refer};
 use hotline::trunk::{Registration, Srtp};
 use hotline::{Mono, Now, TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use sip::{Hop, Registering, Transport};
 
 use crate::media::{self, Speech};
 use crate::node::{Node, Notice, Output};
+use crate::pages::Pages;
 
 /// A phone behind NAT is asked this often whether it is there: a NAT forgets a way that is not used, the quickest
 /// after 30 s (RFC 5626 4.4.1 suggests 24 to 29 s).
@@ -33,6 +34,8 @@ pub struct Phones {
     kept: BTreeSet<String>,
     /// Names that pages prove themselves by, in place of their phone's own.
     lent: BTreeMap<String, Lent>,
+    /// Which of them are pages, and whether they are there.
+    pub(crate) pages: Pages,
 }
 
 /// A name and a password for one page and a while, so that no page has a phone's own. Not kept over a restart: a page
@@ -63,6 +66,7 @@ struct Known {
     tenant: TenantId,
     ha1: Ha1,
     srtp: Srtp,
+    refer: Refer,
 }
 
 /// Where a phone is reached, as it outlives the process.
@@ -72,8 +76,17 @@ pub struct Kept {
     pub user: String,
     /// Its password as it was, as a number: another password ends what the old one opened.
     pub password: u32,
-    /// The ways of datagrams; connections end with the process. Empty when there is none any more.
+    /// The ways of datagrams; connections end with the process.
     pub ways: Vec<Way>,
+    /// Whether it is a page: those come back after a restart, or their agents are logged out.
+    pub page: bool,
+}
+
+impl Kept {
+    /// Whether nothing of it is worth keeping.
+    pub fn is_empty(&self) -> bool {
+        self.ways.is_empty() && !self.page
+    }
 }
 
 /// One of them.
@@ -116,6 +129,7 @@ impl Phones {
             due: VecDeque::new(),
             kept: BTreeSet::new(),
             lent: BTreeMap::new(),
+            pages: Pages::default(),
         }
     }
 
@@ -130,7 +144,8 @@ impl Phones {
         for phone in phones {
             let (md5, sha256) = phone.secret.hashes();
             if let Some(ha1) = Ha1::from_hex(md5, sha256) {
-                self.known.insert(phone.user, Known { tenant: phone.tenant, ha1, srtp: phone.srtp });
+                let Phone { user, tenant, srtp, refer, .. } = phone;
+                self.known.insert(user, Known { tenant, ha1, srtp, refer });
             }
         }
         // Another password ends what the old one opened.
@@ -165,10 +180,11 @@ impl Phones {
         self.known.get_key_value(name).map(|(user, known)| (user.as_str(), &known.ha1)).or_else(lent)
     }
 
-    /// The connection is gone, and whoever was reached by it with it.
-    pub(crate) fn hung_up(&mut self, flow: Hop) {
-        if flow.connection.is_some() {
-            self.registrar.location.forget_flow(flow);
+    /// The connection is gone, and whoever was reached by it with it; who that is.
+    pub(crate) fn hung_up(&mut self, flow: Hop) -> Vec<String> {
+        match flow.connection {
+            Some(_) => self.registrar.location.forget_flow(flow),
+            None => Vec::new(),
         }
     }
 
@@ -185,9 +201,15 @@ impl Phones {
     }
 
     fn proven(&self, user: &str) -> Option<Proof> {
+        let (tenant, extension) = self.of(user)?;
+        Some(Proof::Of(Proven { tenant, extension }))
+    }
+
+    /// Whose a phone is, and its number, by the name it logs in by.
+    pub(crate) fn of(&self, user: &str) -> Option<(TenantId, String)> {
         let tenant = self.known.get(user)?.tenant.clone();
         let extension = extension_of(&tenant, user).to_owned();
-        Some(Proof::Of(Proven { tenant, extension }))
+        Some((tenant, extension))
     }
 
     /// What the proof of a trunk's call is worth by the user and password agreed with its carrier; `None` without any.
@@ -228,6 +250,11 @@ impl Phones {
         self.keep_alive_ms = every_ms;
     }
 
+    /// How long the page of an agent may be gone before the agent is logged out. Before the first registration.
+    pub fn pages_gone_after(&mut self, ms: u64) {
+        self.pages.gone_after(ms);
+    }
+
     /// Takes in where a phone was reached before a restart, as far as that still holds: the phone is known by the same
     /// password, and its bindings have not ended. After [`Phones::replace`].
     pub fn recall(&mut self, kept: Kept, now: Now) {
@@ -239,6 +266,9 @@ impl Phones {
             Some(Binding { expires_at_ms: now.mono.0 + left_ms, ..way.binding })
         };
         let bindings: Vec<Binding> = kept.ways.into_iter().filter_map(left).collect();
+        if bindings.is_empty() && kept.page {
+            self.pages.was_here(&kept.user, now.mono);
+        }
         if !bindings.is_empty() {
             self.registrar.location.put(kept.user.clone(), bindings);
             self.look_after(&kept.user, now.mono);
@@ -248,11 +278,12 @@ impl Phones {
     /// What would be kept of a phone that is reached by these ways; `None` for one that nobody knows.
     pub fn kept_at(&self, user: &str, ways: Vec<Way>) -> Option<Kept> {
         let Known { ha1, .. } = self.known.get(user)?;
-        Some(Kept { user: user.to_owned(), password: number_of(ha1), ways })
+        let page = self.pages.has(user);
+        Some(Kept { user: user.to_owned(), password: number_of(ha1), ways, page })
     }
 
     /// What of a phone outlives the process.
-    fn kept_of(&self, user: &str, now: Now) -> Option<Kept> {
+    pub(crate) fn kept_of(&self, user: &str, now: Now) -> Option<Kept> {
         let datagrams = |binding: &&Binding| binding.flow.transport == Transport::Udp;
         let way = |binding: &Binding| Way {
             binding: binding.clone(),
@@ -278,6 +309,16 @@ impl Phones {
         let (_, user) = self.due.pop_front_if(|(at, _)| *at <= now)?;
         self.kept.remove(&user);
         Some(user)
+    }
+
+    /// Whether there is a phone that logs in by this name.
+    pub(crate) fn is_known(&self, user: &str) -> bool {
+        self.known.contains_key(user)
+    }
+
+    /// Whether a phone may send its caller elsewhere by itself.
+    pub(crate) fn may_refer(&self, user: &str) -> bool {
+        self.known.get(user).is_some_and(|known| known.refer == Refer::Allowed)
     }
 
     /// How a phone is spoken to when it is rung at these places.
@@ -323,6 +364,7 @@ impl Node {
             Registered::Changed => {
                 self.guard.proven(register.from.remote, now.mono);
                 self.phones.look_after(&register.user, now.mono);
+                self.look_at_page(&register.user);
                 let kept = self.phones.kept_of(&register.user, now);
                 self.outputs.extend(kept.map(Box::new).map(Output::Phone));
             }
@@ -389,7 +431,7 @@ fn extension_of<'u>(tenant: &TenantId, user: &'u str) -> &'u str {
 }
 
 /// Whether it is a page: it has no address of its own and says so (RFC 7118 appendix B.1), and speaks WebRTC alone.
-fn is_browser(binding: &Binding) -> bool {
+pub(crate) fn is_browser(binding: &Binding) -> bool {
     let rest = binding.contact.split_once(':').map_or("", |(_, rest)| rest);
     let host = rest.split_once('@').map_or(rest, |(_, host)| host);
     let host = host.split([':', ';', '?']).next().unwrap_or_default();

@@ -24,7 +24,9 @@ impl Node {
         if flow.connection.is_none() {
             return;
         }
-        self.phones.hung_up(flow);
+        for user in self.phones.hung_up(flow) {
+            self.look_at_page(&user);
+        }
         let of_flow = |sip| self.endpoint.dialog(sip).is_some_and(|dialog| dialog.next_hop == flow);
         let left: Vec<(SlotId, LegNo)> = self
             .slots

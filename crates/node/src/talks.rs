@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use hotline::call::{Event, LegNo, Ordered, TalkOrder};
+use hotline::call::{CALLER, Event, LegNo, NotObeyed, Ordered, TalkOrder, Target};
+use hotline::enterprise::{DestinationKind, phone_user};
 use hotline::queue::Staff;
 use hotline::{CallId, TenantId};
 
@@ -43,6 +44,49 @@ impl Node {
         self.tell(id, Event::Ordered(Box::new(Ordered { order, by: by.into() })));
     }
 
+    /// A phone asks by REFER that its caller goes to somebody else (RFC 3515). Where it may, that is an order as an agent's;
+    /// the phone is told of success as soon as the caller has left it, since its own leg ends with that.
+    pub(crate) fn referred(&mut self, id: SlotId, number: LegNo, leg: sip::LegId, refer: &sip::Referring) {
+        let now_ms = self.now.mono.0;
+        let (target, by) = match self.referred_to(id, number, refer) {
+            Ok(found) => found,
+            Err(status) => return self.endpoint.refuse_refer(leg, status, now_ms),
+        };
+        self.endpoint.accept_refer(leg, now_ms);
+        let order = TalkOrder::Transfer(target);
+        self.tell(id, Event::Ordered(Box::new(Ordered { order, by })));
+        let stays = self.slots.get(id).is_some_and(|slot| slot.call.is_talk_of(number));
+        self.endpoint.notify_refer(leg, if stays { 503 } else { 200 }, now_ms);
+    }
+
+    /// Where a REFER leads and whose it is, or the status it is refused with.
+    fn referred_to(
+        &mut self,
+        id: SlotId,
+        number: LegNo,
+        refer: &sip::Referring,
+    ) -> Result<(Target, Arc<str>), u16> {
+        let slot = self.slots.get(id).filter(|_| number != CALLER).ok_or(603u16)?;
+        let phone = slot.call.destination_of(number);
+        let is_allowed = phone.kind == DestinationKind::Extension && self.phones.may_refer(&phone.number);
+        // Which talk would be replaced is the business of who has both: this phone dials nobody here.
+        if !is_allowed || refer.replaces {
+            return Err(603);
+        }
+        let by = phone.number.clone();
+        let mut found = Err(NotObeyed::NotNow);
+        let is_phone = self.phones.is_known(&phone_user(&slot.call.hotline().tenant, &refer.user));
+        self.with_call(id, |call, desk, now| {
+            found = call.dialled(number, &refer.user, is_phone, desk, now.mono);
+        });
+        found.map(|target| (target, by)).map_err(|why| match why {
+            NotObeyed::Unknown => 404,
+            NotObeyed::Busy => 486,
+            NotObeyed::NotAllowed => 603,
+            NotObeyed::NotNow | NotObeyed::NoWay => 480,
+        })
+    }
+
     /// The far end described its media anew: the call is told if it holds now, or comes back.
     pub(crate) fn tell_hold(&mut self, id: SlotId, number: LegNo, before: bool) {
         let side = self.slots.get(id).and_then(|slot| slot.side(number));
@@ -77,5 +121,11 @@ impl Node {
         let Some(call) = self.slots.get(id).map(|slot| slot.id.0) else { return };
         let right = leg.and_then(|leg| self.media_leg_of(id, leg));
         self.outputs.push_back(Output::Media(media::Command::RecordRight { call, right }));
+    }
+
+    /// The call's recording keeps nothing, or goes on (row V09).
+    pub(crate) fn pause_recording(&mut self, id: SlotId, on: bool) {
+        let Some(call) = self.slots.get(id).map(|slot| slot.id.0) else { return };
+        self.outputs.push_back(Output::Media(media::Command::PauseRecord { call, on }));
     }
 }

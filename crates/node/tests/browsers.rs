@@ -6,13 +6,16 @@ mod house;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use hotline::enterprise::{DestinationKind, Enterprise, Extension, Secret, Then, phones};
-use hotline::trunk::Srtp;
-use hotline::{Beijing, Money, Mono, Now};
+use hotline::agent::State;
+use hotline::enterprise::{
+    Agent, DestinationKind, Enterprise, Extension, Queue, Secret, Then, phones, staff,
+};
+use hotline::queue::{AgentView, Order};
+use hotline::{Beijing, Money, Mono, Now, TenantId};
 use house::TRUNK;
 use node::media::{self, Access, Agreed, Codec, Command, Port, Rtcp};
-use node::phones::Lend;
-use node::{Account, Change, Input, Loaded, Node, Output};
+use node::phones::{Kept, Lend};
+use node::{Account, AgentOrder, Change, Input, Loaded, Node, Output};
 use sip::digest::Credentials;
 use sip::sdp::{Sdp, Setup};
 use sip::{Endpoint, Event, Hop, Invite, LegId, Party, Register, Transport};
@@ -24,7 +27,7 @@ const CALLER: &str =
 fn enterprise() -> Enterprise {
     let desk = house::bound("desk", DestinationKind::Extension, "8001");
     let secret = Secret::of("acme-8001", "correct horse");
-    let extension = Extension { name: "desk".into(), number: "8001".into(), secret, srtp: Srtp::Off };
+    let extension = Extension::new("desk", "8001", secret);
     Enterprise {
         extensions: vec![extension],
         ..house::enterprise("acme", 6_010_114, vec![desk], Then::Dial("desk".into()))
@@ -72,6 +75,8 @@ struct World {
     phones: Vec<Phone>,
     to_trunk: Vec<String>,
     media: Vec<Command>,
+    /// Phones whose pages are given up.
+    lost: Vec<String>,
 }
 
 impl World {
@@ -80,11 +85,16 @@ impl World {
     }
 
     fn with(phones: Vec<Phone>, registered: bool) -> World {
+        World::of(&enterprise(), phones, registered)
+    }
+
+    fn of(enterprise: &Enterprise, phones: Vec<Phone>, registered: bool) -> World {
         let mut config = house::config(NODE, house::trunk());
         config.sip.registrar = true;
         let mut node = Node::new(config);
-        node.phones().replace(None, self::phones(&enterprise()));
-        let mut world = World { node, mono: 0, phones, to_trunk: Vec::new(), media: Vec::new() };
+        node.phones().replace(None, self::phones(enterprise));
+        let (to_trunk, media, lost) = (Vec::new(), Vec::new(), Vec::new());
+        let mut world = World { node, mono: 0, phones, to_trunk, media, lost };
         world.turn(house::ports_ready());
         let web =
             Access { ufrag: *b"ourufrag", password: *b"our-own-password-is-this", fingerprint: [0xCD; 32] };
@@ -92,7 +102,7 @@ impl World {
         let secret = media::Secret([7; 102]);
         let port = Port { shard: 0, id: 99, address, secret, web: Some(web) };
         world.turn(Input::Media(media::Event::PortsReady(vec![port])));
-        world.turn(house::holds(&enterprise()));
+        world.turn(house::holds(enterprise));
         (0..world.phones.len()).filter(|_| registered).for_each(|place| world.register(place));
         world
     }
@@ -115,6 +125,7 @@ impl World {
             match output {
                 Output::Transmit { to, bytes, .. } => self.carry(to, &bytes),
                 Output::Media(command) => self.media.push(command),
+                Output::PageGone { extension, .. } => self.lost.push(extension),
                 Output::Load { number, tenant, .. } => {
                     let account = Some(Account { balance: Money::from_fen(0), ..Account::default() });
                     answer = Some(Loaded { number, tenant, hotline: None, account });
@@ -348,10 +359,29 @@ fn q22_a_page_that_is_closed_is_registered_nowhere_at_once() {
 fn left_in_a_talk(phones: Vec<Phone>) -> World {
     let mut world = World::new(phones);
     world.call();
+    answer_and_leave(&mut world);
+    world
+}
+
+/// The page at 0 takes the call that rings and loses its connection.
+fn answer_and_leave(world: &mut World) {
     let leg = world.phones[0].leg.expect("it rings");
     let now = world.mono;
     world.phones[0].endpoint.answer(leg, page_says("active", "sendrecv"), now);
     world.turn(Input::Tick);
+    acknowledge(world);
+    world.media.clear();
+    leave(world);
+}
+
+/// The connection of the page at 0 is gone.
+fn leave(world: &mut World) {
+    let to = world.phones[0].way;
+    world.turn(Input::Unreachable { to });
+}
+
+/// The caller's ACK.
+fn acknowledge(world: &mut World) {
     let answer = world.to_trunk.iter().find(|text| text.starts_with("SIP/2.0 200")).expect("an answer");
     let to = answer.lines().find(|line| line.starts_with("To: ")).expect("a To").to_owned();
     let ack = format!(
@@ -360,10 +390,6 @@ fn left_in_a_talk(phones: Vec<Phone>) -> World {
          Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     );
     world.turn(Input::Datagram { from: Hop::udp(TRUNK.into()), bytes: ack.as_bytes() });
-    world.media.clear();
-    let to = world.phones[0].way;
-    world.turn(Input::Unreachable { to });
-    world
 }
 
 fn has_music(world: &World) -> bool {
@@ -447,4 +473,136 @@ fn q24_a_page_whose_connection_alone_was_lost_goes_on_by_the_next_one() {
     world.mono += 20_000;
     world.turn(Input::Tick);
     assert!(!world.trunk_heard("BYE "), "it was heard again");
+}
+
+/// The agent 8001, whose phone is the page, and a queue in which callers wait whoever is on duty.
+fn with_an_agent() -> Enterprise {
+    let mut acme = enterprise();
+    let (number, extension) = ("8001".to_owned(), "8001".to_owned());
+    acme.agents.push(Agent { number, name: "Wang".into(), extension, skills: Default::default() });
+    let mut queue = Queue::new("sales", &["8001"]);
+    (queue.join_empty, queue.leave_empty) = (Vec::new(), Vec::new());
+    acme.queues.push(queue);
+    acme.numbers[0].otherwise = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
+    acme
+}
+
+/// A caller waits in the queue.
+fn somebody_waits(phones: Vec<Phone>) -> World {
+    let mut world = World::of(&with_an_agent(), phones, true);
+    world.call();
+    acknowledge(&mut world);
+    world
+}
+
+fn log_in(world: &mut World) {
+    let staff = std::sync::Arc::new(staff(&with_an_agent(), 1));
+    let order =
+        AgentOrder { tenant: TenantId::new("acme"), staff, number: "8001".into(), order: Order::LogIn };
+    world.turn(Input::Change(Change::Agent(Box::new(order))));
+}
+
+fn agent(world: &World) -> AgentView {
+    let now = Now { mono: Mono(world.mono), wall: Beijing::date(2026, 10, 12).wall() };
+    let tenant = world.node.tenant(&TenantId::new("acme")).expect("in memory");
+    tenant.floor().expect("a floor").agent_view("8001", now).expect("an agent")
+}
+
+fn passes(world: &mut World, ms: u64) {
+    for _ in 0..ms.div_ceil(500) {
+        world.mono += 490;
+        world.turn(Input::Tick);
+    }
+}
+
+#[test]
+fn q10_an_agent_whose_page_is_gone_is_offered_nothing_and_is_off_in_less_than_30_s() {
+    let mut world = somebody_waits(vec![page()]);
+    leave(&mut world);
+    log_in(&mut world);
+    passes(&mut world, 20_000);
+    assert_eq!((agent(&world).state, world.told(0, "INVITE ").is_some()), (State::Free, false));
+    assert_eq!(world.node.calls().count(), 1, "the caller waits");
+    passes(&mut world, 8_000);
+    let lost = agent(&world);
+    assert_eq!((lost.state, lost.reason.as_str(), lost.logged_in_ms), (State::Off, "connection_lost", 0));
+    assert_eq!(world.lost, ["8001"]);
+    passes(&mut world, 60_000);
+    assert_eq!(world.lost, ["8001"], "once");
+    log_in(&mut world);
+    assert_ne!(agent(&world).state, State::Off);
+    assert_eq!(agent(&world).reason, "", "it is no reason any more");
+}
+
+#[test]
+fn q24_a_page_that_is_back_in_time_is_offered_the_caller_at_once() {
+    let mut world = somebody_waits(vec![page()]);
+    leave(&mut world);
+    log_in(&mut world);
+    passes(&mut world, 20_000);
+    world.register(0);
+    assert_eq!(agent(&world).state, State::Ringing);
+    assert!(world.told(0, "INVITE ").is_some());
+    passes(&mut world, 10_000);
+    assert_eq!((agent(&world).state, world.lost.len()), (State::Ringing, 0));
+}
+
+#[test]
+fn q24_an_agent_in_a_talk_is_not_given_up_before_the_talk_is() {
+    let mut world = somebody_waits(vec![page()]);
+    log_in(&mut world);
+    answer_and_leave(&mut world);
+    passes(&mut world, 14_000);
+    assert_eq!((agent(&world).state, world.lost.len()), (State::Talking, 0));
+    passes(&mut world, 2_000);
+    assert!(world.trunk_heard("BYE "));
+    assert_eq!(agent(&world).state, State::Free, "it may come back");
+    passes(&mut world, 10_000);
+    assert_eq!((agent(&world).state, agent(&world).reason.as_str()), (State::Off, "connection_lost"));
+    let mut world = somebody_waits(vec![page(), anew()]);
+    log_in(&mut world);
+    answer_and_leave(&mut world);
+    passes(&mut world, 2_000);
+    world.register(1);
+    take_place(&mut world, None);
+    passes(&mut world, 60_000);
+    assert_eq!((agent(&world).state, world.lost.len()), (State::Talking, 0), "it was attached again");
+}
+
+#[test]
+fn q24_a_page_of_before_a_restart_comes_back_or_its_agent_is_off() {
+    let kept = |world: &mut World| {
+        let kept = world.node.phones().kept_at("acme-8001", Vec::new()).expect("a phone");
+        assert!(!kept.is_empty());
+        kept
+    };
+    let before = kept(&mut World::of(&with_an_agent(), vec![page()], true));
+    let after = |kept: Kept| {
+        let mut world = World::of(&with_an_agent(), vec![page()], false);
+        let now = Now { mono: Mono(world.mono), wall: Beijing::date(2026, 10, 12).wall() };
+        world.node.phones().recall(kept, now);
+        world
+    };
+    let mut world = after(before.clone());
+    passes(&mut world, 20_000);
+    world.register(0);
+    passes(&mut world, 20_000);
+    assert_eq!(world.lost.len(), 0);
+    let mut world = after(before);
+    passes(&mut world, 28_000);
+    assert_eq!(world.lost, ["8001"], "nobody called: it is to be kept all the same");
+}
+
+#[test]
+fn q24_a_phone_on_a_desk_is_judged_by_its_registration_alone() {
+    let mut world = somebody_waits(vec![Phone::new(2, Transport::Udp, None)]);
+    log_in(&mut world);
+    assert_eq!(agent(&world).state, State::Ringing);
+    let mut world = World::of(&with_an_agent(), vec![Phone::new(2, Transport::Udp, None)], true);
+    passes(&mut world, 700_000);
+    assert_eq!((world.node.phones().registered(), world.lost.len()), (0, 0));
+    let mut world = somebody_waits(vec![page(), Phone::new(2, Transport::Udp, None)]);
+    leave(&mut world);
+    passes(&mut world, 60_000);
+    assert_eq!(world.lost.len(), 0, "the desk has it still");
 }

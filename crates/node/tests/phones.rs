@@ -6,7 +6,7 @@ mod house;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use hotline::enterprise::{DestinationKind, Enterprise, Extension, Secret, Then, phones};
+use hotline::enterprise::{DestinationKind, Enterprise, Extension, Refer, Secret, Then, phones};
 use hotline::trunk::Srtp;
 use hotline::{Beijing, Money, Mono, Now, TenantId};
 use house::TRUNK;
@@ -28,7 +28,7 @@ fn enterprise_with(srtp: Srtp) -> Enterprise {
     let desk = house::bound("desk", DestinationKind::Extension, "8001");
     let secret = Secret::of("acme-8001", "correct horse");
     Enterprise {
-        extensions: vec![Extension { name: "desk".into(), number: "8001".into(), secret, srtp }],
+        extensions: vec![Extension { srtp, ..Extension::new("desk", "8001", secret) }],
         ..house::enterprise("acme", 6_010_114, vec![desk], Then::Dial("desk".into()))
     }
 }
@@ -492,4 +492,123 @@ fn x04_a_phone_changes_its_key_in_mid_call_and_ours_stays() {
     world.turn(Input::Tick);
     assert_eq!((world.phones_heard("SIP/2.0 488"), world.keys().len()), (1, count));
     assert_eq!(world.phones_heard("BYE "), 0);
+}
+
+/// A caller in a talk with the phone, whose enterprise has a shop behind the trunk too.
+fn talking(refer: Refer) -> World {
+    let mut enterprise = enterprise();
+    enterprise.extensions[0].refer = refer;
+    let shop = house::bound("shop", DestinationKind::Landline, "01062345609");
+    enterprise.numbers[0].destinations.push(shop);
+    let mut world = World::with(1, &enterprise);
+    let east = TenantId::new("acme-east");
+    let secret = Secret::of("acme-east-101", "correct horse");
+    let neighbour = Enterprise {
+        extensions: vec![Extension::new("desk", "101", secret)],
+        ..Enterprise::new(east.clone(), "Acme East", enterprise.plan.clone())
+    };
+    world.node.phones().replace(Some(&east), phones(&neighbour));
+    world.register(0, "correct horse");
+    world.call();
+    let leg = world.phones[0].leg.expect("it rings");
+    let now = world.mono;
+    world.phones[0].endpoint.answer(leg, SDP.into(), now);
+    world.turn(Input::Tick);
+    world
+}
+
+impl World {
+    /// The phone sends its caller to a URI; what the node answered to that, and what it told the phone afterwards.
+    fn refer(&mut self, to: &str) -> (String, Vec<String>) {
+        let phone = &self.phones[0];
+        let leg = phone.leg.expect("a call");
+        let dialog = phone.endpoint.dialog(leg).expect("its dialog");
+        let text = format!(
+            "REFER {} SIP/2.0\r\nVia: SIP/2.0/UDP 192.168.1.1:5060;rport;branch=z9hG4bKrefer\r\n\
+             From: {};tag={}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: 7 REFER\r\nMax-Forwards: 70\r\n\
+             Contact: <sip:acme-8001@192.168.1.1>\r\nRefer-To: <{to}>\r\nContent-Length: 0\r\n\r\n",
+            dialog.remote_target,
+            dialog.local,
+            dialog.local_tag,
+            dialog.remote,
+            dialog.remote_tag,
+            dialog.call_id,
+        );
+        let (from, before) = (Hop::udp(phone.outside), self.to_phones.len());
+        self.turn(Input::Datagram { from, bytes: text.as_bytes() });
+        let told = self.to_phones.split_off(before);
+        let (answers, others): (Vec<_>, Vec<_>) =
+            told.into_iter().partition(|text| text.contains("CSeq: 7 REFER"));
+        (answers.concat().lines().next().unwrap_or_default().to_owned(), others)
+    }
+
+    fn shop_rings(&self) -> bool {
+        self.to_trunk.iter().any(|text| text.starts_with("INVITE sip:01062345609@"))
+    }
+}
+
+#[test]
+fn fault_n7_refer_is_declined_where_nobody_allowed_it() {
+    let mut world = talking(Refer::Refused);
+    assert_eq!(world.refer("sip:01062345609@sibai.example").0, "SIP/2.0 603 Decline");
+    assert!(!world.shop_rings() && !world.phones[0].over, "the talk goes on");
+}
+
+#[test]
+fn x04_a_phone_that_may_sends_its_caller_to_a_bound_number() {
+    for written in ["01062345609", "010-62345609", "+861062345609"] {
+        let mut world = talking(Refer::Allowed);
+        let (answer, told) = world.refer(&format!("sip:{written}@sibai.example"));
+        assert_eq!(answer, "SIP/2.0 202 Accepted");
+        assert!(world.shop_rings(), "{written}: {:#?}", world.to_trunk);
+        let notified = told.iter().filter(|text| text.starts_with("NOTIFY ")).collect::<Vec<_>>();
+        assert!(
+            notified[0].contains("Subscription-State: active")
+                && notified[0].ends_with("SIP/2.0 100 Trying\r\n")
+        );
+        assert!(notified[1].contains("Subscription-State: terminated"), "{}", notified[1]);
+        assert!(notified[1].ends_with("SIP/2.0 200 OK\r\n"), "{}", notified[1]);
+        assert!(told.last().is_some_and(|text| text.starts_with("BYE ")), "it is free: {told:#?}");
+    }
+}
+
+#[test]
+fn fault_n7_a_phone_that_may_refer_leads_nowhere_outside_its_enterprise() {
+    for (to, answer) in [
+        ("sip:13800138000@sibai.example", "SIP/2.0 404 Not Found"),
+        ("sip:01062345608@sibai.example", "SIP/2.0 404 Not Found"),
+        ("sip:008829999@sibai.example", "SIP/2.0 404 Not Found"),
+        ("sip:110@sibai.example", "SIP/2.0 404 Not Found"),
+        ("sip:8009@sibai.example", "SIP/2.0 404 Not Found"),
+        // With the enterprise's own name before it, this would be phone 101 of another: `acme-east`.
+        ("sip:east-101@sibai.example", "SIP/2.0 404 Not Found"),
+        ("sip:8001@sibai.example", "SIP/2.0 486 Busy Here"),
+        ("sip:01062345609@sibai.example?Replaces=one%3Bto-tag%3Da%3Bfrom-tag%3Db", "SIP/2.0 603 Decline"),
+    ] {
+        let mut world = talking(Refer::Allowed);
+        let invites = world.to_trunk.len();
+        assert_eq!(world.refer(to).0, answer, "{to}");
+        let rung = world.to_trunk[invites..].iter().any(|text| text.starts_with("INVITE "));
+        assert!(!rung && !world.phones[0].over, "{to}: the talk goes on");
+    }
+}
+
+#[test]
+fn fault_n7_the_carrier_refers_nobody() {
+    let mut world = talking(Refer::Allowed);
+    let answer = world.to_trunk.iter().rfind(|text| text.starts_with("SIP/2.0 200")).expect("an answer");
+    let to = answer.lines().find(|line| line.starts_with("To:")).expect("with our tag").to_owned();
+    let contact = answer.lines().find_map(|line| line.strip_prefix("Contact: <")).expect("with our address");
+    let target = contact.split('>').next().expect("a URI").to_owned();
+    for (cseq, method) in [(1, "ACK"), (2, "REFER")] {
+        let text = format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bK{method}\r\n\
+             From: <sip:13510001000@10.0.1.1>;tag=a\r\n{to}\r\nCall-ID: one\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:10.0.1.1:5060>\r\nRefer-To: <sip:01062345609@203.0.113.1>\r\nMax-Forwards: 70\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        world.turn(Input::Datagram { from: Hop::udp(TRUNK.into()), bytes: text.as_bytes() });
+    }
+    assert!(world.trunk_heard("SIP/2.0 603 Decline"), "{:#?}", world.to_trunk);
+    assert!(!world.shop_rings());
 }

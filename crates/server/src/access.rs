@@ -44,6 +44,10 @@ pub enum Permission {
     TakeCalls,
     /// What was said in calls.
     HearRecordings,
+    /// To listen, whisper, barge in and take over while people talk.
+    Supervise,
+    /// Messages that callers left, and those that went to people.
+    SeeToMessages,
     /// Recordings that must outlive their time.
     HoldRecordings,
     /// Calls and people as they are now.
@@ -66,11 +70,13 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Permission; 13] = [
+    pub const ALL: [Permission; 15] = [
         Permission::Own,
         Permission::ReadCalls,
         Permission::TakeCalls,
         Permission::HearRecordings,
+        Permission::Supervise,
+        Permission::SeeToMessages,
         Permission::HoldRecordings,
         Permission::WatchLive,
         Permission::ReadSetup,
@@ -89,6 +95,8 @@ impl Permission {
             Permission::ReadCalls => "read_calls",
             Permission::TakeCalls => "take_calls",
             Permission::HearRecordings => "hear_recordings",
+            Permission::Supervise => "supervise",
+            Permission::SeeToMessages => "see_to_messages",
             Permission::HoldRecordings => "hold_recordings",
             Permission::WatchLive => "watch_live",
             Permission::ReadSetup => "read_setup",
@@ -157,13 +165,15 @@ impl Role {
     pub fn may(self, permission: Permission) -> bool {
         use Permission::{
             ChangeSetup, HearRecordings, HoldRecordings, ListEnterprises, ManageAccounts, Own, ReadAudit,
-            ReadCalls, ReadMoney, ReadSetup, ReviewContent, TakeCalls, WatchLive,
+            ReadCalls, ReadMoney, ReadSetup, ReviewContent, SeeToMessages, Supervise, TakeCalls, WatchLive,
         };
         let has: &[Permission] = match self {
             Role::Owner => &[
                 ReadCalls,
                 TakeCalls,
                 HearRecordings,
+                Supervise,
+                SeeToMessages,
                 HoldRecordings,
                 WatchLive,
                 ReadSetup,
@@ -176,13 +186,17 @@ impl Role {
                 ReadCalls,
                 TakeCalls,
                 HearRecordings,
+                Supervise,
+                SeeToMessages,
                 HoldRecordings,
                 WatchLive,
                 ReadSetup,
                 ChangeSetup,
                 ManageAccounts,
             ],
-            Role::Supervisor => &[ReadCalls, TakeCalls, HearRecordings, WatchLive, ReadSetup],
+            Role::Supervisor => {
+                &[ReadCalls, TakeCalls, HearRecordings, Supervise, SeeToMessages, WatchLive, ReadSetup]
+            }
             Role::Agent => &[TakeCalls],
             Role::Finance => &[ReadCalls, ReadMoney],
             Role::Auditor => &[ReadCalls, HearRecordings, HoldRecordings, ReadSetup, ReadAudit],

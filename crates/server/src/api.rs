@@ -29,13 +29,17 @@ mod agents;
 mod calls;
 mod enterprises;
 mod live;
+mod messages;
+mod notes;
 mod people;
 mod phones;
 mod problem;
 mod prompts;
 mod recordings;
 mod session;
+mod supervision;
 mod throttle;
+mod voicemails;
 
 pub use problem::Problem;
 use throttle::Throttle;
@@ -137,6 +141,8 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(agents::one))
         .routes(routes!(agents::steer))
         .routes(routes!(agents::order))
+        .routes(routes!(agents::targets))
+        .routes(routes!(notes::read, notes::put))
         .routes(routes!(agents::events))
         .routes(routes!(agents::queues))
         .routes(routes!(phones::borrow))
@@ -147,6 +153,10 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(recordings::export, recordings::exports))
         .routes(routes!(recordings::archive))
         .routes(routes!(recordings::hold, recordings::release))
+        .routes(routes!(voicemails::list))
+        .routes(routes!(voicemails::ticket))
+        .routes(routes!(voicemails::step))
+        .routes(routes!(messages::list))
         .routes(routes!(prompts::list))
         .routes(routes!(prompts::upload))
         .routes(routes!(prompts::say))
@@ -155,6 +165,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(prompts::audio))
         .routes(routes!(live::live))
         .routes(routes!(live::events))
+        .routes(routes!(supervision::order))
         .routes(routes!(people::list, people::add))
         .routes(routes!(people::mend))
         .split_for_parts()

@@ -207,6 +207,9 @@ impl Bridge {
                 hears: hears.into_iter().map(|leg| LegId(leg.0)).collect(),
             },
             Command::Unbridge { leg } => media::Command::Unbridge { leg: LegId(leg.0) },
+            Command::PauseRecord { call, on } => {
+                media::Command::PauseRecord { call: media::CallId(call), on }
+            }
             Command::RecordRight { call, right } => media::Command::RecordRight {
                 call: media::CallId(call),
                 right: right.map(|right| LegId(right.0)),

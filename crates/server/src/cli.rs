@@ -15,6 +15,7 @@ mod agents;
 mod alerts;
 mod barring;
 mod calendar;
+mod callback;
 mod calls;
 mod carrier;
 mod crisis;
@@ -31,8 +32,10 @@ mod place;
 mod prompt;
 mod provider;
 mod pure;
+mod rating;
 mod recording;
 mod say;
+mod sheet;
 mod show;
 mod trial;
 mod voicemail;
@@ -152,6 +155,12 @@ enum Command {
     /// 留言：列出、收听、处理、导出 / messages that callers left: list, listen, done, export
     #[command(subcommand)]
     Voicemail(voicemail::Voicemail),
+    /// 满意度：每次评分，各坐席和队列的应答率和平均分 / ratings: each one, rate of answers and mean by agent and queue
+    #[command(subcommand)]
+    Rating(rating::Rating),
+    /// 回电请求：列出、已回电、取消，禁拨名单 / requests for a callback: list, done, cancel; the stop list
+    #[command(subcommand)]
+    Callback(callback::Callback),
     /// 忘记一个主叫：谁接听过、输错的密码、骚扰评分都不再记得 / forgets a caller: who answered, wrong passwords, nuisance score
     Forget(provider::Forget),
     /// 重新计费，差额作调整分录 / rates calls again; differences become adjustment entries
@@ -238,6 +247,8 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Live(words) => live::run(context, &words),
         Command::Message(words) => message::run(context, &words),
         Command::Voicemail(words) => voicemail::run(context, &words),
+        Command::Rating(words) => rating::run(context, &words),
+        Command::Callback(words) => callback::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),
         Command::Audit(words) => provider::audit(context, &words),

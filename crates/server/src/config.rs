@@ -13,10 +13,14 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::archive::{Archive, Key};
+use crate::fetching::{HttpSteps, Kept, Secret};
 use crate::journal::SEGMENTS_MAX;
 use crate::log::{Format, Mask};
 use crate::messages::{Gateway, Post};
 use crate::speech::{self, Speaker};
+
+/// Who is to be off after so long is off before.
+const PAGE_MARGIN_S: u64 = 5;
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub struct Config {
     pub sip: Sip,
     /// How often a phone behind NAT is asked whether it is there, seconds; 0 never asks.
     pub keep_alive_s: u64,
+    /// The page of an agent that is gone for so long is no agent's any more, seconds (row Q10).
+    pub page_gone_s: u64,
     /// RTP.
     pub media: Media,
     /// Servers that pages are told, so that they reach us through firewalls.
@@ -41,6 +47,8 @@ pub struct Config {
     pub speech: Speaker,
     /// How messages leave.
     pub messages: Post,
+    /// What steps of flows may ask of servers outside.
+    pub http_steps: HttpSteps,
     /// HTTP, and SIP over WebSocket at `/sip`.
     pub http: Http,
     /// Log lines.
@@ -240,6 +248,11 @@ impl fmt::Display for Wrong {
 }
 
 impl Config {
+    /// How long the page of an agent may be gone, milliseconds: less than is said, by what it takes to look and to keep it.
+    pub fn page_gone_ms(&self) -> u64 {
+        (self.page_gone_s - PAGE_MARGIN_S) * 1_000
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -339,11 +352,14 @@ impl Checker<'_> {
     fn check(&mut self, written: written::File) -> Option<Config> {
         let sip = self.sip(&written.sip);
         let keep_alive_s = self.keep_alive(&written.registrar);
+        let page_gone_s =
+            self.count(written.registrar.page_gone_s.as_ref(), 30, 25..=3_600, "registrar.page_gone_s");
         let media = self.media(&written.media);
         let recording = self.recording(written.recording);
         let ice_servers: Vec<_> = written.ice_server.iter().map(|server| self.ice_server(server)).collect();
         let speech = self.speech(written.speech);
         let messages = self.messages(written.messages);
+        let http_steps = self.http_steps(written.http_step);
         let http = self.http(written.http);
         let journal = self.journal(&written.journal);
         let guard = self.guard(&written.guard);
@@ -362,11 +378,13 @@ impl Checker<'_> {
             database_url,
             sip: sip?,
             keep_alive_s: keep_alive_s?,
+            page_gone_s: page_gone_s?,
             media: media?,
             recording: recording?,
             ice_servers: ice_servers.into_iter().collect::<Option<_>>()?,
             speech: speech?,
             messages: messages?,
+            http_steps: http_steps?,
             http: http?,
             log: Log {
                 format: written.log.format,
@@ -467,6 +485,30 @@ impl Checker<'_> {
             }
         };
         Some(Post { gateway, from: from.unwrap_or_default(), shows_hotline: shows_hotline.unwrap_or(false) })
+    }
+
+    fn http_steps(&mut self, written: written::HttpStep) -> Option<HttpSteps> {
+        let written::HttpStep { authorities, allowed, secret } = written;
+        let secrets: Vec<_> = secret
+            .into_iter()
+            .map(|one| {
+                let (enterprise, name, hosts) = (one.enterprise, one.name.get_ref().clone(), one.hosts);
+                match (one.file, one.variable) {
+                    (Some(file), None) => Some(Secret { enterprise, name, hosts, kept: Kept::File(file) }),
+                    (None, Some(variable)) => {
+                        Some(Secret { enterprise, name, hosts, kept: Kept::Variable(variable) })
+                    }
+                    (None, None) | (Some(_), Some(_)) => {
+                        self.say(
+                            one.name.span().start,
+                            "http_step.secret: one of file and variable is wanted",
+                        );
+                        None
+                    }
+                }
+            })
+            .collect();
+        Some(HttpSteps { authorities, allowed, secrets: secrets.into_iter().collect::<Option<_>>()? })
     }
 
     fn http(&mut self, written: written::Http) -> Option<Http> {
@@ -764,6 +806,15 @@ mod tests {
             let wrong = read(&format!("[registrar]\nkeep_alive_s = {wrong}\n")).expect_err("out of range");
             assert!(wrong.to_string().contains("sibai.toml:2: registrar.keep_alive_s"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn q10_how_long_a_page_may_be_gone_is_read_and_kept_with_a_margin() {
+        let read = |written: &str| parse(written).map(|config| config.page_gone_ms());
+        assert_eq!(read("").expect("a default"), 25_000);
+        assert_eq!(read("[registrar]\npage_gone_s = 120\n").expect("long"), 115_000);
+        let wrong = read("[registrar]\npage_gone_s = 15\n").expect_err("a talk waits as long");
+        assert!(wrong.to_string().contains("sibai.toml:2: registrar.page_gone_s"), "{wrong}");
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Message {
     Ask(Look),
     /// Try a trunk by a test call; `done` is told what was seen.
     Try { order: node::TrialOrder, done: Box<dyn FnOnce(node::TrialReport) + Send> },
+    /// What came of a request of a call's flow.
+    Fetched { call: hotline::CallId, number: u32, fetched: hotline::flow::Fetched },
     /// Take no new calls, or take them again.
     Drain(bool),
     /// End every call now.

@@ -9,6 +9,7 @@ pub mod signalling;
 
 pub mod archive;
 pub mod copies;
+pub mod fetching;
 pub mod journal;
 pub mod messages;
 pub mod net;

@@ -22,6 +22,7 @@ pub mod alerts;
 pub mod backup;
 pub mod barring;
 pub mod calendar;
+pub mod callbacks;
 pub mod callers;
 pub mod calls;
 pub mod carrier;
@@ -36,9 +37,11 @@ pub mod flows;
 pub mod live;
 pub mod messages;
 pub mod money;
+pub mod notes;
 pub mod phones;
 pub mod prompts;
 pub mod provider;
+pub mod ratings;
 pub mod re_rate;
 pub mod recordings;
 pub mod refusal;
@@ -143,7 +146,12 @@ pub enum Request {
     Messages(messages::List),
     Voicemails(voicemails::List),
     VoicemailHear(voicemails::Hear),
-    VoicemailDone(voicemails::One),
+    VoicemailDone(voicemails::Done),
+    Ratings(ratings::Asked),
+    RatingSums(ratings::Asked),
+    Callbacks(callbacks::List),
+    CallbackEnd(callbacks::End),
+    CallbackStop(callbacks::Stop),
     Verify(verify::Verify),
     Backup(backup::Backup),
     AdvanceClock(clock::Advance),
@@ -262,6 +270,11 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Voicemails(asked) => told(voicemails::list(desk, &asked).await),
         Request::VoicemailHear(asked) => told(voicemails::hear(desk, &asked).await),
         Request::VoicemailDone(asked) => told(voicemails::done(desk, &asked).await),
+        Request::Ratings(asked) => told(ratings::list(desk, &asked).await),
+        Request::RatingSums(asked) => told(ratings::sums(desk, &asked).await),
+        Request::Callbacks(asked) => told(callbacks::list(desk, &asked).await),
+        Request::CallbackEnd(asked) => told(callbacks::end(desk, &asked).await),
+        Request::CallbackStop(asked) => told(callbacks::stop(desk, &asked).await),
         Request::Verify(asked) => told(verify::verify(desk, &asked).await),
         Request::Backup(asked) => told(backup::backup(desk, &asked).await),
         Request::AdvanceClock(asked) => told(clock::advance(desk, &asked).await),

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use node::phones::Kept;
 
 /// First bytes of the file; a later form has another, and what is of another form is not read.
-const MAGIC: [u8; 8] = *b"SBREG001";
+const MAGIC: [u8; 8] = *b"SBREG002";
 /// Bytes before a record: its length and a CRC-32 of it.
 const HEADER: usize = 8;
 /// A record is no longer than this: a phone has few bindings.
@@ -143,7 +143,7 @@ impl Keeper {
         self.records += told.len();
         for kept in told.into_values() {
             bytes.extend(record(&kept));
-            if kept.ways.is_empty() {
+            if kept.is_empty() {
                 self.known.remove(&kept.user);
             } else {
                 self.known.insert(kept.user.clone(), kept);
@@ -189,7 +189,7 @@ fn read(bytes: &[u8]) -> BTreeMap<String, Kept> {
     let Some(mut rest) = bytes.strip_prefix(&MAGIC) else { return known };
     while let Some((kept, after)) = read_one(rest) {
         rest = after;
-        if kept.ways.is_empty() {
+        if kept.is_empty() {
             known.remove(&kept.user);
         } else {
             known.insert(kept.user.clone(), kept);
@@ -247,7 +247,7 @@ mod tests {
             },
             until: Wall(1_000),
         };
-        Kept { user: user.into(), password: 7, ways: (0..ways).map(way).collect() }
+        Kept { user: user.into(), password: 7, ways: (0..ways).map(way).collect(), page: false }
     }
 
     #[test]

@@ -295,9 +295,12 @@ impl Process {
         node.phones().replace(None, snapshot.phones()?);
         let recovered = found.calls();
         node.recover(found, clock.now());
+        node.phones().pages_gone_after(config.page_gone_ms());
         let (registrations, kept) = RegistrationsThread::start(&config.data_dir)?;
         kept.into_iter().for_each(|kept| node.phones().recall(kept, clock.now()));
+        let (lost, of_pages) = tokio::sync::mpsc::channel(ops::agents::LOST_MAX);
         let signalling = Signalling {
+            lost,
             journal,
             clock,
             inbox: inbox.clone(),
@@ -306,6 +309,7 @@ impl Process {
             snapshot: snapshot.clone(),
             store: store.door(),
             registrations: registrations.door(),
+            fetching: crate::fetching::start(config.http_steps.clone(), inbox.clone())?,
             traces: traces.as_ref().map(TraceThread::door),
             meters: meters.clone(),
             mask: config.log.mask,
@@ -338,6 +342,7 @@ impl Process {
         }
         store.runtime().spawn(ops::calendar::watch(meters.clone(), running.store().clone()));
         store.runtime().spawn(ops::alarms::watch(running.clone()));
+        store.runtime().spawn(ops::agents::keep_lost(running.clone(), of_pages));
         store.runtime().spawn(crate::messages::run(running.clone(), meters.clone()));
         store.runtime().spawn(ops::recordings::watch(running.clone()));
         store.runtime().spawn(ops::exports::watch(running.clone()));

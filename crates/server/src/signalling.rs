@@ -16,10 +16,12 @@ use store::HelpCall;
 
 use crate::bridge::{Bridge, Meaning, meaning};
 use crate::clock::Clock;
+use crate::fetching;
 use crate::inbox::{Inbox, Message};
 use crate::journal::Journal;
 use crate::meters::Meters;
 use crate::net::{BATCH, StreamFigures, Streams, UdpSip};
+use crate::ops::agents::Lost;
 use crate::registrations;
 use crate::snapshot::Snapshot;
 use crate::storing::{Body, Door, Load};
@@ -78,6 +80,10 @@ pub struct Signalling {
     pub traces: Option<traces::Door>,
     /// Where phones are, over a restart.
     pub registrations: registrations::Door,
+    /// Agents whose pages were gone for too long.
+    pub lost: tokio::sync::mpsc::Sender<Lost>,
+    /// What steps of flows ask of servers outside.
+    pub fetching: fetching::Door,
     /// Figures.
     pub meters: Arc<Meters>,
     /// How numbers are shown in lines.
@@ -278,6 +284,9 @@ impl Turns {
                 let order = TrialOrder { id: self.trials_asked, ..order };
                 self.handle(Input::Try(order), About::Other);
             }
+            Message::Fetched { call, number, fetched } => {
+                self.handle(Input::Fetched { call, number, fetched }, About::Other);
+            }
             Message::Drain(on) => self.handle(Input::Drain(on), About::Other),
             Message::EndAll => self.handle(Input::EndAll, About::Other),
             Message::Advance { by_ms, done } => {
@@ -399,9 +408,21 @@ impl Turns {
             }
             Output::HangUp(from) => self.parts.streams.hang_up(from),
             Output::Phone(kept) => self.parts.registrations.keep(*kept),
+            Output::PageGone { tenant, extension } => self.page_gone(Lost { tenant, extension }),
             Output::Keep { from } => self.parts.journal.free_below(from),
             Output::Sources(sources) => self.close_to_others(&sources),
+            Output::Fetch { call, tenant, number, request } => {
+                self.parts.fetching.fetch(call, tenant, number, *request);
+            }
             Output::Notice(notice) => self.notice(notice),
+        }
+    }
+
+    /// Has it kept that the agents of a page are logged out. Nothing waits for the database here.
+    fn page_gone(&self, lost: Lost) {
+        tracing::info!(tenant = %lost.tenant, extension = lost.extension, "the page of an agent is gone");
+        if let Err(error) = self.parts.lost.try_send(lost) {
+            tracing::error!(%error, "more agents are lost at once than can be kept");
         }
     }
 

@@ -131,6 +131,23 @@ fn messages_go_both_ways_and_the_end_is_told() {
     assert_eq!(house.gone(), hop, "who left cannot be called back");
 }
 
+/// Row Q10: presence hangs on a live connection, and one whose network is gone closes nothing.
+#[test]
+fn q10_who_does_not_answer_when_it_is_asked_is_gone() {
+    let ping = Duration::from_millis(200);
+    let mut house = House::open(Limits { ping, ..Limits::default() }, None);
+    let mut there = house.connect(Some("sip")).expect("let in");
+    house.runtime.block_on(async {
+        for _ in 0..4 {
+            let frame = tokio::time::timeout(PATIENCE, there.next()).await.expect("asked").expect("open");
+            assert_eq!(frame.expect("a frame"), Frame::Ping(Bytes::new()), "and answered by whoever listens");
+        }
+        there.send(Frame::text(MESSAGE)).await.expect("sent");
+    });
+    let (from, _) = house.message();
+    assert_eq!(house.gone(), from, "from here on it does not listen");
+}
+
 #[test]
 fn who_does_not_speak_sip_says_too_much_or_nothing_is_shown_the_door() {
     let begin = Duration::from_millis(200);

@@ -1,7 +1,7 @@
 //! Media without packets: ports, legs, prompts that end, silence, closing. It keeps watch that the node uses it as the
 //! engine could be used, and refuses to know calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use hotline::call::Sound;
@@ -27,6 +27,8 @@ pub struct Media {
     named_key: Option<String>,
     /// What was played, for scenarios.
     pub heard: Vec<Heard>,
+    /// Calls whose recording keeps nothing.
+    pub paused: BTreeSet<u128>,
 }
 
 /// What a person at a phone, or a clerk at the recorder, would notice.
@@ -120,6 +122,15 @@ impl Media {
                 self.heard.push(Heard::Message { leg, quiet_ms });
             }
             Command::EndRecord { .. } => {}
+            Command::PauseRecord { call, on } => {
+                if self.paused.contains(&call) == on {
+                    self.faults.push(format!("the recording of {call:x} is paused as it was"));
+                }
+                match on {
+                    true => _ = self.paused.insert(call),
+                    false => _ = self.paused.remove(&call),
+                }
+            }
             Command::Close { leg } => self.close(leg, lag_ms),
             Command::Mix { leg, hears } => {
                 let apart = hears.iter().find(|other| other.0 >> 8 != leg.0 >> 8);

@@ -1,8 +1,10 @@
 //! The enterprises of a world: random, but such as people write them. Builds documents and leaves what they mean to
 //! `hotline`.
 
+mod bars;
 mod flows;
 
+pub use bars::{CHALLENGE, PASSWORD};
 pub use flows::ASKED;
 
 use hotline::agent::{State, WrapUp};
@@ -11,16 +13,18 @@ use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallerMemory, Condition, Destination,
     DestinationKind, Enterprise, Extension, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions,
-    NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Secret, Share, ShareMode, Strategy, Then,
-    phone_user,
+    NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Satisfaction, Secret, Share, ShareMode,
+    SpillWhen, Strategy, Then, phone_user,
 };
-use hotline::trunk::Srtp;
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
 use crate::dice::Dice;
 
 /// The phones with a fixed SIP address listen here.
 pub const PHONES: [u8; 4] = [10, 0, 2, 1];
+
+/// Who was asked what a talk was worth is not asked again for so long.
+pub const PAUSE_HOURS: u16 = 1;
 
 /// The sale plans that come with the product.
 const PLANS: [&str; 6] = ["T1", "T2", "T2a", "T2b", "T3", "T6"];
@@ -73,6 +77,10 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
         enterprise.flows = flows::flows(&mut own);
         enterprise.numbers[0].flow = Some(flows::MAIN.to_owned());
     }
+    let mut barred = Dice::new(own.draw());
+    if barred.chance(400) {
+        bars::stand(&mut enterprise, &mut barred);
+    }
     if dice.chance(500) { with_queue(enterprise, dice) } else { enterprise }
 }
 
@@ -89,7 +97,7 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
             extension: number.clone(),
             skills,
         };
-        enterprise.extensions.push(Extension { name: number.clone(), number, secret, srtp: Srtp::Off });
+        enterprise.extensions.push(Extension::new(&number, &number, secret));
         enterprise.agents.push(agent);
     }
     let members: Vec<String> = enterprise.agents.iter().map(|agent| agent.number.clone()).collect();
@@ -119,6 +127,18 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
         answer: dice.chance(600),
         ..Queue::new("wait", &[])
     });
+    // By dice of their own, so that worlds in which nobody is asked live as they always did.
+    let mut own = dice.clone();
+    let asks = Satisfaction { talk_s_min: 5, pause_hours: PAUSE_HOURS, ..Satisfaction::default() };
+    if let Some(queue) = enterprise.queues.last_mut().filter(|_| own.chance(500)) {
+        let sms = own.chance(500).then(|| "please rate ${number}".to_owned());
+        queue.satisfaction = Some(Satisfaction { sms, ..asks });
+    }
+    if let Some(queue) = enterprise.queues.last_mut().filter(|_| own.chance(300)) {
+        let level = own.chance(500).then(|| (own.within(1, 100) as u8, own.within(1, 30) as u16));
+        let waiting = own.chance(500).then(|| own.within(1, 5) as u16);
+        queue.spill = Some(SpillWhen { wait_s: Some(own.within(10, 600) as u16), waiting, level });
+    }
     if let Some(like) = enterprise.queues.last().cloned() {
         flows::wait_in(&mut enterprise, &like);
     }
@@ -174,7 +194,7 @@ fn number(place: u32, dice: &mut Dice) -> Number {
         block: if dice.chance(200) { vec![BlockEntry::of("139*")] } else { Vec::new() },
         limits: limits(dice, 1),
         ringback: if dice.chance(400) { Ringback::Prompt("colour_ring".into()) } else { Ringback::Tone },
-        recording: Recording { enabled: dice.chance(400), notice: "recording_notice".into() },
+        recording: Recording::new(dice.chance(400)),
         talk_s_max: if dice.chance(200) { 90 } else { 14_400 },
         ..Number::new(HotlineNumber::from_suffix(6_010_100 + place).expect("seven digits"), Then::Busy)
     }

@@ -4,20 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hotline::call::{Dated, Fact};
-use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome};
+use hotline::call::{Dated, Fact, PauseWhy};
+use hotline::callback::callable;
+use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome, PauseRecord};
 use hotline::enterprise::{AccountKind, BalanceEnd, ShareMode, Strategy};
 use hotline::flow::StepWhy;
 use hotline::routing::RouteWhy;
 use hotline::settlement::Settled;
 use hotline::tenant::Tenant;
-use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId};
+use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId, Wall};
 
 use crate::store::Store;
+use crate::world::SLEEP_MS_MAX;
 use crowd::Crowd;
 
 mod crowd;
+mod fetches;
 mod menus;
+
+/// The longest pause by an order, as documents have it that say nothing else, and a thread that sleeps when it is over.
+const PAUSE_MS_MAX: i64 = 121_000 + SLEEP_MS_MAX as i64;
 
 /// What a tenant's owner in the node must know beyond the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub struct Watch {
     /// Tenants whose account could not be had: what they owe is not known to the node.
     pub provisional: BTreeSet<TenantId>,
     crowd: Crowd,
+    /// When callers were asked for ratings, by enterprise.
+    asked: BTreeMap<(TenantId, String), Vec<Wall>>,
     /// How calls ended, for the summary.
     pub causes: BTreeMap<Cause, u32>,
 }
@@ -125,7 +133,11 @@ impl Watch {
         self.crowd.note(record, &hotline, log);
         check_recording(record, &hotline, log)?;
         check_messages(record, log)?;
+        check_pauses(record, log)?;
+        self.check_rating(record, &hotline, log)?;
+        check_callback(record, log)?;
         menus::check_menus(&hotline, log)?;
+        fetches::check_fetches(&hotline, log)?;
         check_one_answers(record)?;
         self.check_route(record, &hotline, log)
     }
@@ -171,6 +183,47 @@ impl Watch {
         turns.disturbed |= !closed.is_empty() || (!shares.is_empty() && shares != percents);
         *shares = percents.clone();
         turns.began.push((at, usize::from(*dealt)));
+    }
+
+    /// Row Q07: a caller is asked once a call, behind a talk, and says one thing at most; the record has it.
+    fn check_rating(&mut self, record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
+        let (mut joined, mut asked, mut score) = (None, None, None);
+        for dated in log {
+            match &dated.fact {
+                Fact::Joined { .. } => _ = joined.get_or_insert(dated.at),
+                Fact::RatingAsked { .. } if asked.is_some() || joined.is_none() => {
+                    return Err("asked for a rating twice, or without a talk (Q07)".into());
+                }
+                Fact::RatingAsked { at, .. } => asked = Some(*at),
+                Fact::Rated { score: said }
+                    if asked.is_none() || score.is_some() || !(1..=5).contains(said) =>
+                {
+                    return Err(format!("rated {said} without being asked, or twice (Q07)"));
+                }
+                Fact::Rated { score: said } => score = Some(*said),
+                _ => {}
+            }
+        }
+        let kept = record.rating.as_ref();
+        if kept.is_some() != asked.is_some() || kept.and_then(|rating| rating.score) != score {
+            return Err(format!("{kept:?} in the record, {asked:?} and {score:?} in the log (Q07)"));
+        }
+        if let Some(at) = asked.filter(|_| !record.caller.is_empty()) {
+            let whose = (hotline.tenant.clone(), record.caller.clone());
+            self.asked.entry(whose).or_default().push(at);
+        }
+        Ok(())
+    }
+
+    /// At the end of a seed in which no node died and no clock jumped: nobody was asked again before the pause was over.
+    pub fn check_ratings(&mut self, pause_ms: i64) -> Result<(), String> {
+        for ((tenant, caller), asked) in &mut self.asked {
+            asked.sort();
+            if let Some(pair) = asked.windows(2).find(|pair| pair[1].0 - pair[0].0 < pause_ms) {
+                return Err(format!("{tenant}: {caller} was asked at {pair:?} (Q07)"));
+            }
+        }
+        Ok(())
     }
 
     /// At the end of a seed: no limit was passed. `is_clean` if no node died in it.
@@ -378,6 +431,42 @@ fn check_messages(record: &CallRecord, log: &[Dated]) -> Result<(), String> {
         return Err(format!("{begun} messages began, {} are in the record (V06)", record.messages.len()));
     }
     Ok(())
+}
+
+/// Row V09: a recording is paused while there is one, each pause has its place in the record, and none is longer than may be.
+fn check_pauses(record: &CallRecord, log: &[Dated]) -> Result<(), String> {
+    let began = log.iter().position(|dated| matches!(dated.fact, Fact::RecordingBegan { .. }));
+    let paused = log.iter().position(|dated| matches!(dated.fact, Fact::RecordingPaused { .. }));
+    if paused.is_some() && (began.is_none() || began > paused) {
+        return Err("a recording was paused that never began (V09)".into());
+    }
+    let count = log.iter().filter(|dated| matches!(dated.fact, Fact::RecordingPaused { .. })).count();
+    let long =
+        |pause: &&PauseRecord| pause.why == PauseWhy::Ordered && pause.until.0 - pause.from.0 > PAUSE_MS_MAX;
+    match record.pauses.iter().find(long) {
+        Some(pause) => Err(format!("a recording was paused for too long (V09): {pause:?}")),
+        None if record.pauses.len() != count => {
+            Err(format!("{count} pauses began, {} are in the record (V09)", record.pauses.len()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Rows Q15, K07: one request a call, for a number that may be called; the record has it.
+fn check_callback(record: &CallRecord, log: &[Dated]) -> Result<(), String> {
+    let mut wanted = log.iter().filter_map(|dated| match &dated.fact {
+        Fact::CallbackWanted { number, .. } => Some(number),
+        _ => None,
+    });
+    let (first, second) = (wanted.next(), wanted.next());
+    let kept = record.callback.as_ref().map(|kept| kept.number.as_str());
+    if second.is_some() || kept != first.map(|number| &**number) {
+        return Err(format!("{first:?} and {second:?} were asked for, the record has {kept:?} (Q15)"));
+    }
+    match first.filter(|number| callable(number).is_none()) {
+        Some(number) => Err(format!("{number} may not be called (K07)")),
+        None => Ok(()),
+    }
 }
 
 /// Row I07: the notice was heard to its end before anything was recorded.

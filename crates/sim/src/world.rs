@@ -2,6 +2,7 @@
 //! everything, so a world that fails can be lived again. It refuses to help the node in any way the server does not.
 
 mod deeds;
+pub(crate) use deeds::SLEEP_MS_MAX;
 mod floor;
 mod life;
 mod stage;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use hotline::call::Tone;
 use hotline::enterprise::Enterprise;
+use hotline::flow::Fetched;
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
 use hotline::{CallId, Money, Now, TenantId, Wall};
@@ -100,6 +102,7 @@ enum Due {
     CheckDown { call: CallId },
     CheckLegs { life: u32, legs: Vec<usize> },
     Silence { leg: usize },
+    Fetched { life: u32, call: CallId, number: u32, fetched: Fetched },
     BusyTone { leg: usize },
 }
 
@@ -112,6 +115,7 @@ impl Due {
                 | Due::Media { .. }
                 | Due::Reply { .. }
                 | Due::Silence { .. }
+                | Due::Fetched { .. }
                 | Due::BusyTone { .. }
         )
     }
@@ -203,6 +207,10 @@ pub struct World {
     words: Option<stage::Words>,
     /// Chance of its own for orders about talks.
     mover: Dice,
+    /// Requests to servers outside that a scenario has not answered yet: the call, its number, how many values.
+    fetches: VecDeque<(CallId, u32, usize)>,
+    /// Chance of its own for what servers outside answer.
+    outside: Dice,
 }
 
 /// Lives a seed through.
@@ -281,6 +289,8 @@ impl World {
             unturned: 0,
             words: None,
             mover: Dice::new(seed ^ 0x7472_616e_7366_6572),
+            fetches: VecDeque::new(),
+            outside: Dice::new(seed ^ 0x0068_7474_7000_0000),
             dice,
         }
     }
@@ -374,6 +384,9 @@ impl World {
             Due::Unreachable { to } => self.hear(node::Input::Unreachable { to: to.into() }),
             Due::Media { life, event } if life == self.life.number => self.media_says(event),
             Due::Reply { life, reply } => self.store_says(life, reply),
+            Due::Fetched { life, call, number, fetched } if life == self.life.number => {
+                self.hear(node::Input::Fetched { call, number, fetched });
+            }
             Due::Silence { leg } => self.fall_silent(leg),
             Due::BusyTone { leg } => self.play_tone(leg, Tone::Busy),
             _ => {}

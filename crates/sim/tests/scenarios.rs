@@ -101,6 +101,7 @@ scenarios! {
     i07_a_notice_of_the_flow_is_told_once
     i08_a_call_finishes_on_its_version
     i11_never_silence
+    i12_a_server_outside_says_where_a_call_goes
     i14_keys_of_menus_and_no_secret
     i15_the_ring_is_cut_by_the_answer
     i16_out_of_the_queue_and_back
@@ -117,11 +118,15 @@ scenarios! {
     q03_sent_to_a_queue
     q03_transferred_to_an_agent
     q06_the_agents_number_is_told
+    q07_a_flow_asks_behind_the_talk
+    q07_the_caller_rates_the_talk
+    q07_who_is_asked_and_who_is_not
     q03_three_in_a_talk
     q10_states_have_reasons_and_add_up
     q13_a_supervisor_leaves_or_never_comes
     q13_listen_whisper_barge_take_over
     q11_after_work_is_forced_or_ends_early
+    q15_a_caller_asks_to_be_called_back
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected
     q18_who_waits_leaves_with_the_last_agent
@@ -166,8 +171,11 @@ scenarios! {
     r28_needs_are_relaxed
     r30_our_own_number_is_shown
     r32_a_list_raises_its_callers
+    r33_spill_by_what_was_measured
     v06_a_message_is_left
     v08_one_text_for_a_missed_call
+    v09_a_recording_is_paused_by_an_order
+    v09_secret_keys_are_not_recorded
     r31_who_rejected_is_not_rung_again
     x04_a_codec_changes_in_mid_call
     x04_a_fax_is_refused_and_the_call_stays

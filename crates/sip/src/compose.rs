@@ -1,7 +1,6 @@
 //! Writing messages: lines into one buffer, checked where a value comes from outside.
 //! It refuses to know why a message is sent.
 
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use crate::command::{Party, Reason, Refused};
 use crate::config::{Config, Listener};
 use crate::dialog::DialogState;
 use crate::hop::Hop;
-use crate::ids::hex;
+use crate::ids::{decimal, hex};
 
 /// The methods a dialog of ours takes.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER";
@@ -137,8 +136,7 @@ impl<'b> Message<'b> {
     }
 
     fn digits(&mut self, number: u64) {
-        // Writing to a Vec does not fail.
-        let _ = write!(self.out, "{number}");
+        self.out.extend_from_slice(decimal(number, &mut [0; 20]).as_bytes());
     }
 }
 

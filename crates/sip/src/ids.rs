@@ -42,7 +42,21 @@ pub(crate) fn hex(number: u64) -> [u8; 16] {
 
 /// The same as text.
 pub(crate) fn hex_string(number: u64) -> String {
-    hex(number).iter().map(|&digit| char::from(digit)).collect()
+    std::str::from_utf8(&hex(number)).unwrap_or_default().to_owned()
+}
+
+/// A number's decimal digits at the end of `room`. Messages and descriptions are full of numbers, and the machinery of
+/// `format!` costs a description more than all the rest of it.
+pub(crate) fn decimal(mut number: u64, room: &mut [u8; 20]) -> &str {
+    let mut start = room.len();
+    loop {
+        start -= 1;
+        room[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return std::str::from_utf8(&room[start..]).unwrap_or_default();
+        }
+    }
 }
 
 /// Reads what [`hex`] wrote, and nothing else.
@@ -156,6 +170,13 @@ mod tests {
         assert_eq!((slab.get(first), slab.get(second)), (None, Some(&'b')));
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.len(), 1);
+    }
+
+    #[test]
+    fn decimal_digits_are_those_of_display() {
+        for number in [0, 7, 10, 99, 100, 5_060, 65_535, 1 << 40, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string());
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! It refuses to know video, and of encryption and ICE all but their lines; what it does not understand it leaves out of
 //! the answer.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 mod crypto;
@@ -12,6 +11,8 @@ mod web;
 pub use crypto::{Crypto, Suite};
 use reading::Reader;
 pub use web::{Setup, Web};
+
+use crate::ids::decimal;
 
 /// More than this is not read.
 const SIZE_MAX_BYTES: usize = 16 * 1024;
@@ -298,19 +299,23 @@ impl Format {
 impl Format {
     fn write(&self, text: &mut String) {
         let Format { payload_type, codec, rate_hz } = self;
-        // Writing to a String does not fail.
-        let _ = match codec {
+        let (mut room, mut rate) = ([0; 20], [0; 20]);
+        let payload_type = decimal(u64::from(*payload_type), &mut room);
+        match codec {
             // RFC 7587 section 7: always 48000/2, whatever is sent.
-            Codec::Opus => write!(text, "a=rtpmap:{payload_type} opus/48000/2\r\n"),
-            _ => write!(text, "a=rtpmap:{payload_type} {}/{rate_hz}\r\n", codec.name()),
-        };
+            Codec::Opus => put(text, &["a=rtpmap:", payload_type, " opus/48000/2\r\n"]),
+            _ => {
+                let rate_hz = decimal(u64::from(*rate_hz), &mut rate);
+                put(text, &["a=rtpmap:", payload_type, " ", codec.name(), "/", rate_hz, "\r\n"]);
+            }
+        }
         let parameters = match codec {
             Codec::TelephoneEvent => "0-15",
             Codec::G729 => "annexb=no",
             Codec::Opus => "maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0;useinbandfec=0",
             Codec::Pcma | Codec::Pcmu | Codec::G722 | Codec::ComfortNoise | Codec::Other(_) => return,
         };
-        let _ = write!(text, "a=fmtp:{payload_type} {parameters}\r\n");
+        put(text, &["a=fmtp:", payload_type, " ", parameters, "\r\n"]);
     }
 }
 
@@ -456,13 +461,11 @@ impl Sdp {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::with_capacity(256);
         let family = if self.audio.is_ipv4() { "IP4" } else { "IP6" };
-        let ip = self.audio.ip();
-        // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "v=0\r\no=- {} {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n",
-            self.session_id, self.session_version
-        );
+        let ip = self.audio.ip().to_string();
+        let (mut id, mut version) = ([0; 20], [0; 20]);
+        let (id, version) = (decimal(self.session_id, &mut id), decimal(self.session_version, &mut version));
+        put(&mut text, &["v=0\r\no=- ", id, " ", version, " IN ", family, " ", &ip]);
+        put(&mut text, &["\r\ns=-\r\nc=IN ", family, " ", &ip, "\r\nt=0 0\r\n"]);
         if let Some(web) = &self.web {
             web.write_session(&mut text);
         }
@@ -474,9 +477,10 @@ impl Sdp {
     }
 
     fn write_audio(&self, text: &mut String) {
-        let _ = write!(text, "m=audio {} {}", self.audio.port(), self.profile.name());
+        let mut room = [0; 20];
+        put(text, &["m=audio ", decimal(u64::from(self.audio.port()), &mut room), " ", self.profile.name()]);
         for format in &self.formats {
-            let _ = write!(text, " {}", format.payload_type);
+            put(text, &[" ", decimal(u64::from(format.payload_type), &mut room)]);
         }
         text.push_str("\r\n");
         for format in &self.formats {
@@ -487,15 +491,15 @@ impl Sdp {
             web.write(self.audio, text);
         }
         if let Some(ptime_ms) = self.ptime_ms {
-            let _ = write!(text, "a=ptime:{ptime_ms}\r\n");
+            put(text, &["a=ptime:", decimal(u64::from(ptime_ms), &mut room), "\r\n"]);
         }
         if let Some(maxptime_ms) = self.maxptime_ms {
-            let _ = write!(text, "a=maxptime:{maxptime_ms}\r\n");
+            put(text, &["a=maxptime:", decimal(u64::from(maxptime_ms), &mut room), "\r\n"]);
         }
         if self.rtcp_mux {
             text.push_str("a=rtcp-mux\r\n");
         }
-        let _ = write!(text, "a={}\r\n", self.direction.word());
+        put(text, &["a=", self.direction.word(), "\r\n"]);
     }
 
     /// Read a description: the first audio stream over plain RTP that is not refused, else the first over SRTP, else the
@@ -519,9 +523,13 @@ impl Sdp {
     }
 }
 
+fn put(text: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| text.push_str(part));
+}
+
 impl OtherStream {
     fn write_refused(&self, text: &mut String) {
-        let _ = write!(text, "m={} 0 {} {}\r\n", self.media, self.transport, self.formats);
+        put(text, &["m=", &self.media, " 0 ", &self.transport, " ", &self.formats, "\r\n"]);
     }
 }
 

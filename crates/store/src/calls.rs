@@ -26,7 +26,8 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          area_code, carrier, region_source, answered_by, destination, started_at, answered_at, joined_at, ended_at, \
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
-         priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms, messages)",
+         priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms, messages, \
+         pauses, rating, spills, callback)",
         "on conflict do nothing",
     )
 });
@@ -66,7 +67,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(48);
+    let mut values = Vec::with_capacity(52);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -115,6 +116,10 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         u32::from(record.transfers).into(),
         record.hold_ms.into(),
         list_text(&record.messages).into(),
+        list_text(&record.pauses).into(),
+        record.rating.as_ref().map(json_text).unwrap_or_default().into(),
+        list_text(&record.spills).into(),
+        record.callback.as_ref().map(json_text).unwrap_or_default().into(),
     ]);
     values
 }
@@ -127,6 +132,11 @@ fn list_text<T: Serialize>(list: &[T]) -> String {
 fn read_list<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Vec<T>> {
     let text = row.text(column)?;
     if text.is_empty() { Ok(Vec::new()) } else { row.json(column) }
+}
+
+fn read_one<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>> {
+    let text = row.text(column)?;
+    if text.is_empty() { Ok(None) } else { row.json(column).map(Some) }
 }
 
 fn leg_values(record: &CallRecord, leg: &LegRecord) -> Vec<Value> {
@@ -303,7 +313,7 @@ impl Store {
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
                    legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent, \
-                   transfers, hold_ms, messages \
+                   transfers, hold_ms, messages, pauses, rating, spills, callback \
                    from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
@@ -376,12 +386,16 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         flow_version: row.count("flow_version")?,
         keys: read_list(row, "keys")?,
         messages: read_list(row, "messages")?,
+        pauses: read_list(row, "pauses")?,
         queue: row.text("queue")?,
         wait_ms: row.count("wait_ms")?,
         offers: row.count("offers")?,
         agent: row.text("agent")?,
         transfers: row.count("transfers")?,
         hold_ms: row.count("hold_ms")?,
+        rating: read_one(row, "rating")?,
+        callback: read_one(row, "callback")?,
+        spills: read_list(row, "spills")?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

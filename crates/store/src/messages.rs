@@ -85,21 +85,34 @@ pub(crate) async fn insert_messages<'a>(
 }
 
 impl Store {
-    /// Messages of an enterprise or of all, in a state or in any, the latest first, at most `limit`.
+    /// Messages of an enterprise or of all, in a state or in any, the latest first, at most `limit`; of one enterprise a page
+    /// may begin behind a message.
     pub async fn messages(
         &self,
         tenant: Option<&TenantId>,
         state: Option<MessageState>,
+        older_than: Option<&str>,
         limit: u32,
     ) -> Result<Vec<StoredMessage>> {
         let sql = format!(
             "select {COLUMNS} from message where ($1 = '' or tenant_id = $1) and ($2 = '' or state = $2) \
-             order by made_at desc, message_key limit $3"
+             and (made_at < $3 or (made_at = $3 and message_key > $4)) order by made_at desc, message_key limit $5"
         );
-        let query =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.map_or("", TenantId::as_str).to_owned());
-        let query = query.bind(state.as_ref().map(code).unwrap_or_default()).bind(i64::from(limit));
-        query.fetch_all(self.readers()).await?.iter().map(read).collect()
+        let whose = tenant.map_or("", TenantId::as_str).to_owned();
+        let made_at = match older_than {
+            Some(key) => self.made_at(&whose, key).await?,
+            None => None,
+        };
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(whose);
+        let query = query.bind(state.as_ref().map(code).unwrap_or_default());
+        let query = query.bind(made_at.unwrap_or(i64::MAX)).bind(older_than.unwrap_or_default().to_owned());
+        query.bind(i64::from(limit)).fetch_all(self.readers()).await?.iter().map(read).collect()
+    }
+
+    async fn made_at(&self, tenant: &str, key: &str) -> Result<Option<i64>> {
+        let sql = "select made_at from message where tenant_id = $1 and message_key = $2";
+        let query = sqlx::query(sql).bind(tenant.to_owned()).bind(key.to_owned());
+        query.fetch_optional(self.readers()).await?.map(|row| row.int("made_at")).transpose()
     }
 
     /// Messages whose time has come, the oldest first, at most `limit`.

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 23] = [
+pub const MIGRATIONS: [(i64, &str, &str); 28] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -30,6 +30,11 @@ pub const MIGRATIONS: [(i64, &str, &str); 23] = [
     (21, "recording_export", include_str!("../../../migrations/0021_recording_export.sql")),
     (22, "voicemail", include_str!("../../../migrations/0022_voicemail.sql")),
     (23, "message", include_str!("../../../migrations/0023_message.sql")),
+    (24, "call_note", include_str!("../../../migrations/0024_call_note.sql")),
+    (25, "recording_pause", include_str!("../../../migrations/0025_recording_pause.sql")),
+    (26, "rating", include_str!("../../../migrations/0026_rating.sql")),
+    (27, "call_spill", include_str!("../../../migrations/0027_call_spill.sql")),
+    (28, "callback", include_str!("../../../migrations/0028_callback.sql")),
 ];
 
 impl Store {

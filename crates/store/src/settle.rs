@@ -11,11 +11,14 @@ use hotline::settlement::Settlement;
 use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::AnyConnection;
 
+use crate::audit::{Change, write_audit};
+use crate::callbacks::insert_callbacks;
 use crate::calls::insert_records;
 use crate::charges::{Charged, fee, insert_charges};
 use crate::database::{Error, Result, Store};
 use crate::ledger::{add_entry_sums, insert_entries};
 use crate::messages::insert_messages;
+use crate::ratings::insert_ratings;
 use crate::rollups::{Place, Sums, add_sums};
 use crate::rows::{Read, Rows, int};
 use crate::voicemails::insert_voicemails;
@@ -87,6 +90,16 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
         .flat_map(|one| one.messages.iter().map(|told| (&one.record.tenant, told, one.record.ended_at)));
     insert_messages(connection, told).await?;
     insert_voicemails(connection, new.iter().map(|one| &one.record)).await?;
+    for one in &new {
+        let (tenant, call) = (&one.record.tenant, one.record.call.to_string());
+        for deed in &one.deeds {
+            let change = Change { by: deed.by.clone(), at: deed.at };
+            write_audit(connection, tenant, &change, deed.kind.code(), &call, None, Some(&deed.detail))
+                .await?;
+        }
+    }
+    insert_ratings(connection, new.iter().map(|one| &one.record)).await?;
+    insert_callbacks(connection, new.iter().map(|one| &one.record)).await?;
     let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();
     let charges = new.iter().zip(&places).flat_map(|(one, place)| {
         one.charges.iter().map(move |charge| Charged { place, call: one.record.call, charge })

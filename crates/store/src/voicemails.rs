@@ -63,6 +63,8 @@ pub struct VoicemailFilter {
     pub state: Option<VoicemailState>,
     /// Left at or after.
     pub since: Option<Wall>,
+    /// Older than this message: where the page before ended.
+    pub older_than: Option<RecordingId>,
 }
 
 static VOICEMAIL: LazyLock<Rows> = LazyLock::new(|| {
@@ -112,12 +114,20 @@ impl Store {
         let sql = format!(
             "select {COLUMNS} from voicemail where tenant_id = $1 and ($2 = '' or caller = $2) \
              and (state = $3 or ($3 = '' and state <> 'empty')) and left_at >= $4 \
-             order by left_at desc, voicemail_id desc limit $5"
+             and (left_at < $5 or (left_at = $5 and voicemail_id < $6)) \
+             order by left_at desc, voicemail_id desc limit $7"
         );
+        let last = match filter.older_than {
+            Some(one) => self.voicemail(tenant, one).await?,
+            None => None,
+        };
+        let (before, behind) =
+            last.map_or((i64::MAX, String::new()), |last| (last.left_at.0, last.voicemail.to_string()));
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.to_string());
         let query = query.bind(filter.caller.clone().unwrap_or_default());
         let query = query.bind(filter.state.as_ref().map(code).unwrap_or_default());
-        let query = query.bind(filter.since.map_or(0, |at| at.0)).bind(i64::from(limit));
+        let query = query.bind(filter.since.map_or(0, |at| at.0));
+        let query = query.bind(before).bind(behind).bind(i64::from(limit));
         query.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
 
@@ -139,19 +149,20 @@ impl Store {
         let sql = "update voicemail set heard_at = coalesce(heard_at, $3), heard_by = coalesce(heard_by, $4), \
                    state = case state when 'new' then 'heard' else state end \
                    where tenant_id = $1 and voicemail_id = $2";
-        self.step_voicemail(sql, "listen_voicemail", tenant, voicemail, change).await
+        self.step_voicemail(sql, "listen_voicemail", tenant, (voicemail, &change.by), change).await
     }
 
-    /// Somebody, by name, has done what a message asks for. `false` if there is none.
+    /// Somebody, by name, has done what a message asks for; who says so stands in the audit. `false` if there is none.
     pub async fn finish_voicemail(
         &self,
         tenant: &TenantId,
         voicemail: RecordingId,
+        name: &str,
         change: &Change,
     ) -> Result<bool> {
         let sql = "update voicemail set done_at = $3, done_by = $4, state = 'done' \
                    where tenant_id = $1 and voicemail_id = $2";
-        self.step_voicemail(sql, "finish_voicemail", tenant, voicemail, change).await
+        self.step_voicemail(sql, "finish_voicemail", tenant, (voicemail, name), change).await
     }
 
     async fn step_voicemail(
@@ -159,12 +170,12 @@ impl Store {
         sql: &'static str,
         action: &str,
         tenant: &TenantId,
-        voicemail: RecordingId,
+        (voicemail, name): (RecordingId, &str),
         change: &Change,
     ) -> Result<bool> {
         let mut transaction = self.begin().await?;
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(voicemail.to_string());
-        let query = query.bind(change.at.0).bind(change.by.clone());
+        let query = query.bind(change.at.0).bind(name.to_owned());
         let found = query.execute(&mut *transaction).await?.rows_affected() > 0;
         if found {
             let subject = voicemail.to_string();

@@ -1,7 +1,9 @@
 // The call of the page's phone: who calls, and what a person does with it.
 
-import { useEffect, useState } from "react";
+import type { AgentNow, Order, Session } from "./api";
+import { minutes, useNow } from "./clock";
 import type { Phone, Shown, Talk } from "./phone";
+import { Transfer } from "./Transfer";
 import { type Key, type Language, speak } from "./words";
 
 const LINES: Record<Shown["line"], Key> = {
@@ -10,7 +12,16 @@ const LINES: Record<Shown["line"], Key> = {
   lost: "phone_lost",
 };
 
-export function CallCard(props: { shown: Shown; phone: Phone | null; language: Language }) {
+interface Given {
+  shown: Shown;
+  phone: Phone | null;
+  language: Language;
+  session: Session;
+  now: AgentNow | null;
+  order: (order: Order) => void;
+}
+
+export function CallCard(props: Given) {
   const { shown, phone, language } = props;
   const t = speak(language);
   const { talk } = shown;
@@ -23,19 +34,19 @@ export function CallCard(props: { shown: Shown; phone: Phone | null; language: L
         </output>
       </h2>
       {!talk && <p>{t("no_call")}</p>}
-      {talk && phone && <Call talk={talk} phone={phone} language={language} />}
+      {talk && phone && <Call {...props} talk={talk} phone={phone} />}
     </section>
   );
 }
 
-function Call(props: { talk: Talk; phone: Phone; language: Language }) {
-  const { talk, phone } = props;
+function Call(props: Given & { talk: Talk; phone: Phone }) {
+  const { talk, phone, now } = props;
   const t = speak(props.language);
   if (talk.phase !== "talking") {
     return (
       <div data-call={talk.phase}>
         <p className="from">
-          {t("incoming")} <strong>{talk.from}</strong>
+          {t("incoming")} <strong>{talk.from}</strong> {now?.call?.region}
         </p>
         <div className="row">
           <button
@@ -56,7 +67,7 @@ function Call(props: { talk: Talk; phone: Phone; language: Language }) {
   return (
     <div data-call="talking">
       <p className="from">
-        <strong>{talk.from}</strong> <Clock since={talk.since} /> {talk.held && t("held")}
+        <strong>{talk.from}</strong> {now?.call?.region} <Clock since={talk.since} /> {talk.held && t("held")}
       </p>
       <div className="row">
         <button type="button" onClick={() => phone.mute(!talk.muted)}>
@@ -69,6 +80,9 @@ function Call(props: { talk: Talk; phone: Phone; language: Language }) {
           {t("hang_up")}
         </button>
       </div>
+      {now?.call && (
+        <Transfer call={now.call} session={props.session} language={props.language} order={props.order} />
+      )}
       <fieldset className="keys">
         <legend>{t("keys")}</legend>
         {[..."123456789*0#"].map((key) => (
@@ -82,16 +96,6 @@ function Call(props: { talk: Talk; phone: Phone; language: Language }) {
 }
 
 function Clock(props: { since: number }) {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  const seconds = Math.max(0, Math.floor((now - props.since) / 1000));
-  const two = (value: number) => String(value).padStart(2, "0");
-  return (
-    <time>
-      {two(Math.floor(seconds / 60))}:{two(seconds % 60)}
-    </time>
-  );
+  const now = useNow();
+  return <time>{minutes(now - props.since)}</time>;
 }

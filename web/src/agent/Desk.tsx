@@ -1,13 +1,17 @@
 // An agent's desk: state, phone, call, devices. What the agent is comes as events of the API; what the phone does, from it.
 
 import { useEffect, useRef, useState } from "react";
-import { type AgentNow, api, Refused, type Session, type State, type Wish } from "./api";
+import { type AfterWork, type AgentNow, api, type Order, Refused, type Session, type Wish } from "./api";
 import { CallCard } from "./CallCard";
+import { minutes, useNow } from "./clock";
 import { Devices } from "./Devices";
+import { Notes } from "./Notes";
 import { Phone, type Shown } from "./phone";
 import { type Key, type Language, speak } from "./words";
 
 const REASONS: Key[] = ["lunch", "meeting", "training", "break"];
+/** Reasons that the platform gives. */
+const GIVEN: Key[] = ["no_answer", "unreachable", "connection_lost"];
 
 export function Desk(props: { session: Session; language: Language; signedOut: () => void }) {
   const { session, language } = props;
@@ -42,15 +46,18 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
     };
   }, [session]);
 
-  const steer = async (wish: Wish) => {
+  const attempt = async (deed: () => Promise<AgentNow>) => {
     setRefused("");
     try {
-      setNow(await api(language).steer(session, wish));
+      setNow(await deed());
     } catch (error) {
       if (error instanceof Refused && error.status === 401) props.signedOut();
       setRefused(error instanceof Error ? error.message : String(error));
     }
   };
+  const steer = (wish: Wish) => void attempt(() => api(language).steer(session, wish));
+  const order = (wish: Order) => void attempt(() => api(language).order(session, wish));
+  const about = now?.call?.call ?? now?.after_work?.call;
 
   return (
     <div className="desk">
@@ -58,32 +65,56 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
         <h2>
           {t("state")}
           <output className={`state ${now?.state ?? "off"}`} data-state={now?.state ?? "off"}>
-            {t(now?.state ?? "off")} {now?.state === "rest" ? reason(now.reason, t) : ""}
+            {t(now?.state ?? "off")} {now ? reason(now, t) : ""}
           </output>
         </h2>
-        <Wishes state={now?.state ?? "off"} language={language} steer={(wish) => void steer(wish)} />
+        {now?.after_work && <WritesUp work={now.after_work} language={language} />}
+        <Wishes now={now} language={language} steer={steer} />
         {now && (
           <p className="today">
             {t("today")} · {t("answered")} {now.today.answered} · {t("missed")} {now.today.missed} ·{" "}
-            {t("talk")} {Math.round(now.today.talk_ms / 1000)} s
+            {t("rejected")} {now.today.rejected} · {t("talk")} {minutes(now.today.talk_ms)}
           </p>
         )}
         {refused && <p role="alert">{refused}</p>}
       </section>
-      <CallCard shown={shown} phone={phone.current} language={language} />
+      <CallCard
+        shown={shown}
+        phone={phone.current}
+        language={language}
+        session={session}
+        now={now}
+        order={order}
+      />
+      {about && <Notes session={session} language={language} call={about} />}
       <Devices language={language} />
     </div>
   );
 }
 
-function reason(code: string, t: (key: Key) => string): string {
-  const known = REASONS.find((one) => one === code);
-  return known ? t(known) : code;
+/** Why the agent rests, or why the platform logged it out. */
+function reason(now: AgentNow, t: (key: Key) => string): string {
+  const known = [...REASONS, ...GIVEN].find((one) => one === now.reason);
+  if (now.state !== "rest" && now.state !== "off") return "";
+  return known ? t(known) : now.reason;
 }
 
-function Wishes(props: { state: State; language: Language; steer: (wish: Wish) => void }) {
+/** How long the agent still writes up the last call. */
+function WritesUp(props: { work: AfterWork; language: Language }) {
   const t = speak(props.language);
-  const { state, steer } = props;
+  const now = useNow();
+  const { until } = props.work;
+  return (
+    <p data-after-work={until === null ? "open" : "limited"}>
+      {until === null ? t("after_work_open") : `${t("after_work_left")} ${minutes(until - now + 999)}`}
+    </p>
+  );
+}
+
+function Wishes(props: { now: AgentNow | null; language: Language; steer: (wish: Wish) => void }) {
+  const t = speak(props.language);
+  const { now, steer } = props;
+  const state = now?.state ?? "off";
   if (state === "off") {
     return (
       <button type="button" className="first" onClick={() => steer("log_in")}>
@@ -93,9 +124,9 @@ function Wishes(props: { state: State; language: Language; steer: (wish: Wish) =
   }
   return (
     <div className="row">
-      {(state === "rest" || state === "after_work") && (
+      {(state === "rest" || now?.after_work?.may_end) && (
         <button type="button" className="first" onClick={() => steer("ready")}>
-          {t("ready")}
+          {t(state === "rest" ? "ready" : "end_after_work")}
         </button>
       )}
       <select

@@ -14,17 +14,64 @@ export interface Session {
 
 export type State = "off" | "free" | "ringing" | "talking" | "after_work" | "rest";
 
+/** How far a call is: `moving` while the caller is on its way to somebody else. */
+export type CallState = "in_flow" | "ringing" | "talking" | "on_hold" | "moving" | "ending";
+
+export interface LiveCall {
+  call: string;
+  number: string;
+  caller: string;
+  region: string;
+  state: CallState;
+  destination: string;
+  began_at: number;
+  since: number;
+}
+
+/** What follows a talk: about which call, until when, and whether the agent may end it. */
+export interface AfterWork {
+  call: string | null;
+  until: number | null;
+  may_end: boolean;
+}
+
 export interface AgentNow {
   agent: string;
   name: string;
   state: State;
   reason: string;
   since: number;
+  call: LiveCall | null;
+  after_work: AfterWork | null;
   queues: string[];
   today: { answered: number; missed: number; rejected: number; talk_ms: number };
 }
 
 export type Wish = "log_in" | "log_out" | "ready" | { rest: string };
+
+export type To = { agent: string } | { extension: string } | { bound: string } | { queue: string };
+
+export type Order =
+  | "hold"
+  | "resume"
+  | "complete"
+  | "return"
+  | "swap"
+  | "merge"
+  | { transfer: To }
+  | { consult: To };
+
+export interface Targets {
+  agents: { agent: string; name: string; state: State; queues: string[] }[];
+  queues: { queue: string; waiting: number; free: number }[];
+  bound: string[];
+  extensions: { extension: string; name: string }[];
+}
+
+export interface Note {
+  text: string;
+  written_at: string;
+}
 
 export interface LentPhone {
   user: string;
@@ -92,6 +139,12 @@ export function api(language: Language) {
       ask<void>(language, "PUT", "/session/password", { old, new: fresh }, session.token),
     steer: (session: Session, wish: Wish) =>
       ask<AgentNow>(language, "PUT", `${of(session)}/state`, wish, session.token),
+    targets: (session: Session) => ask<Targets>(language, "GET", `${of(session)}/targets`),
+    order: (session: Session, order: Order) =>
+      ask<AgentNow>(language, "POST", `${of(session)}/call`, order, session.token),
+    note: (session: Session, call: string) => ask<Note>(language, "GET", `${of(session)}/calls/${call}/note`),
+    putNote: (session: Session, call: string, text: string) =>
+      ask<Note>(language, "PUT", `${of(session)}/calls/${call}/note`, { text }, session.token),
     phone: (session: Session) =>
       ask<LentPhone>(language, "POST", `${of(session)}/phone`, undefined, session.token),
     events: (session: Session) => new EventSource(`/api/v1${of(session)}/events`),

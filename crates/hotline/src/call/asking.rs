@@ -47,7 +47,15 @@ impl Asking {
     }
 
     pub(super) fn is_of_a_step(&self) -> bool {
-        matches!(self.question, Question::Step(_))
+        self.step().is_some()
+    }
+
+    /// The step of the flow that asks.
+    pub(super) fn step(&self) -> Option<StepNo> {
+        match self.question {
+            Question::Step(step) => Some(step),
+            Question::Password | Question::Digit(_) => None,
+        }
     }
 }
 
@@ -172,6 +180,8 @@ impl Call {
     pub(super) fn keys_over(&mut self, desk: &mut Desk<'_>, now: Mono) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Asking(asking) => self.judge(asking, desk, now),
+            State::Rating(rating) => self.rating_unheard(*rating, desk, now),
+            State::Requesting(requesting) => self.judge_number(requesting, desk, now),
             other => self.state = other,
         }
     }

@@ -59,6 +59,7 @@ impl FlowTest {
             no_answer: self.no_answer.clone(),
             rejects: self.rejects.clone(),
             keys: self.keys.clone(),
+            http: self.http.iter().filter_map(|text| super::HttpAnswer::parse(text)).collect(),
         }
     }
 }

@@ -63,7 +63,8 @@ impl Call {
             | Event::Queue(_)
             | Event::Held { .. }
             | Event::Ordered(_)
-            | Event::Quiet { .. } => {}
+            | Event::Quiet { .. }
+            | Event::Fetched { .. } => {}
         }
     }
 
@@ -122,6 +123,7 @@ impl Call {
     /// what is paid when no more could be held.
     pub(super) fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
+        self.rating_ends(by, desk, now);
         self.leave_floor(desk, now);
         self.end_watching(now);
         self.leave_message_as_it_is(now);

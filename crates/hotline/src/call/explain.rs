@@ -3,6 +3,7 @@
 
 use super::{Action, Arrival, CALLER, Call, Dated, Desk, Event, Key, Sound};
 use crate::cdr::LegOutcome;
+use crate::flow::{Fetched, NoAnswer, Request};
 use crate::queue::{Floor, Told};
 use crate::{Mono, Now, Wall};
 
@@ -18,6 +19,45 @@ pub struct Answers {
     /// What the caller presses, at one question after the other; at those that follow, nothing. An empty text presses
     /// nothing.
     pub keys: Vec<String>,
+    /// What servers outside answer, in the order asked; the requests that follow get no answer.
+    pub http: Vec<HttpAnswer>,
+}
+
+/// What a server outside answers in a dry run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpAnswer {
+    /// As a call has it in its log.
+    Told(Fetched),
+    /// As typed in: a status, and texts by the paths that the step takes values from.
+    #[expect(missing_docs, reason = "the line above names the fields")]
+    Typed { status: u16, values: Vec<(String, String)> },
+}
+
+impl HttpAnswer {
+    /// Reads `200,data.level=gold`, or `error` for none.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.trim() == "error" {
+            return Some(HttpAnswer::Told(Fetched::Failed(NoAnswer::Unreachable)));
+        }
+        let mut parts = text.split(',');
+        let status = parts.next()?.trim().parse().ok().filter(|status| (100..600).contains(status))?;
+        let pair =
+            |part: &str| part.split_once('=').map(|(path, value)| (path.trim().to_owned(), value.to_owned()));
+        Some(HttpAnswer::Typed { status, values: parts.map(pair).collect::<Option<_>>()? })
+    }
+
+    fn to(&self, request: &Request) -> Fetched {
+        match self {
+            HttpAnswer::Told(fetched) => fetched.clone(),
+            HttpAnswer::Typed { status, values } => {
+                let value = |path: &std::sync::Arc<str>| {
+                    let typed = values.iter().find(|(known, _)| **known == **path);
+                    typed.map(|(_, value)| value.clone()).unwrap_or_default()
+                };
+                Fetched::Answered { status: *status, values: request.take.iter().map(value).collect() }
+            }
+        }
+    }
 }
 
 const ROUND_TRIP_MS: u64 = 50;
@@ -29,7 +69,7 @@ const MESSAGE_MS: u64 = 10_000;
 
 /// Runs a call to its end and returns its log. The tenant in `desk` should be a copy: it changes as a real one would.
 pub fn explain(arrival: Arrival, answers: &Answers, desk: &mut Desk<'_>, now: Now) -> Vec<Dated> {
-    let mut world = World { due: Vec::new(), answers, asked: 0 };
+    let mut world = World { due: Vec::new(), answers, asked: 0, fetched: 0 };
     let mut at = now.mono;
     let mut call = Call::begin(arrival, desk, now);
     loop {
@@ -66,6 +106,8 @@ struct World<'a> {
     answers: &'a Answers,
     /// Questions asked so far.
     asked: usize,
+    /// Requests made so far.
+    fetched: usize,
 }
 
 impl World<'_> {
@@ -84,8 +126,19 @@ impl World<'_> {
                 let outcome = LegOutcome::Cancelled;
                 self.later(at, ROUND_TRIP_MS, Event::LegFailed { leg, outcome, status: 487, q850: None });
             }
+            // Who answered hangs up where something is behind the talk, else the caller.
+            Action::Bridge { leg } if call.goes_on_behind_the_talk() => {
+                self.later(at, TALK_MS, Event::LegHungUp { leg });
+            }
             Action::Bridge { .. } => self.later(at, TALK_MS, Event::CallerHungUp),
             Action::CloseMedia => self.later(at, 0, Event::MediaClosed),
+            Action::Fetch { number, request } => {
+                let answer = self.answers.http.get(self.fetched);
+                let fetched =
+                    answer.map_or(Fetched::Failed(NoAnswer::NotAsked), |answer| answer.to(&request));
+                self.fetched += 1;
+                self.later(at, ROUND_TRIP_MS, Event::Fetched { number, fetched: Box::new(fetched) });
+            }
             Action::EarlyMedia
             | Action::Play { .. }
             | Action::StopPlay { .. }
@@ -99,6 +152,7 @@ impl World<'_> {
             | Action::BridgeLegs { .. }
             | Action::RecordWith { .. }
             | Action::CloseLeg { .. }
+            | Action::PauseRecording { .. }
             | Action::Hear { .. } => {}
             Action::TakeMessage { .. } => {
                 self.later(at, MESSAGE_MS, Event::Quiet { leg: CALLER, spoke: true });

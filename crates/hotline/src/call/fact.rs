@@ -1,19 +1,21 @@
 //! The log of a call: dated facts, in the order they became true. The record is a fold of it; the journal keeps it;
 //! `explain` prints it; the simulator asserts on it.
 
-use super::{HeldBy, MessageEnd, Moved, NotObeyed, Target, Unqueued, WatchMode};
+use super::{HeldBy, MessageEnd, Moved, NotObeyed, PauseEnd, PauseWhy, Target, Unqueued, WatchMode};
 use crate::agent::Refusal;
-use crate::queue::NoPlace;
+use crate::queue::{NoPlace, Spilled};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::callback::NotWanted;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::{AccountKind, MemoryScope};
-use crate::flow::{StepNo, Walked};
+use crate::flow::{Fetched, StepNo, Walked};
 use crate::message::Tells;
 use crate::region::Region;
 use crate::routing::{RouteWhy, Skip};
+use crate::satisfaction::{AskedBy, Unrated};
 use crate::tenant::{Admission, PhoneUse};
 use crate::trunk::Pass;
 use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall, Word};
@@ -218,6 +220,35 @@ pub enum Fact {
     Tells { tells: Box<Tells> },
     /// A step wants a message sent.
     MessageWanted { to: Arc<str>, text: Arc<str> },
+    /// The recording keeps nothing from here on (row V09); by whose order, or for which step.
+    RecordingPaused { why: PauseWhy, by: Arc<str> },
+    /// That is over; `by` is whose order it was, if it was one.
+    RecordingResumed { how: PauseEnd, by: Arc<str> },
+    /// The caller is asked what the talk with this leg was worth; whose it was, by agent and queue (row Q07). That it was
+    /// asked is kept at a place, unless the caller is withheld.
+    RatingAsked {
+        leg: LegNo,
+        agent: Arc<str>,
+        queue: Arc<str>,
+        by: AskedBy,
+        place: Option<u16>,
+        at: Wall,
+        turn: u64,
+    },
+    /// It was worth so much: 1 to 5.
+    Rated { score: u8 },
+    /// There is no rating.
+    NotRated { why: Unrated },
+    /// A step asks a server outside, for the so-manieth time in this call (row I12).
+    Fetching { step: Word, number: u32 },
+    /// What came of it, with the values that were taken: a call that is told again takes them from here.
+    Fetched { number: u32, fetched: Fetched, took_ms: u64 },
+    /// A queue sends the call on since one of its limits is passed (row R33).
+    Spilled { queue: Arc<str>, spilled: Spilled },
+    /// The caller asks to be called back at this number, with the queue it came from and the wait so far (rows Q15, K07).
+    CallbackWanted { step: Word, queue: Arc<str>, number: Arc<str>, waited_ms: u64 },
+    /// No request was taken.
+    CallbackNotWanted { why: NotWanted },
 }
 
 /// An attempt to reach a bound number.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::asking::{Asking, Key, Question};
+use super::satisfaction::Talked;
 use super::{Call, Desk, Fact};
 use crate::cdr::Cause;
 use crate::enterprise::{AskKind, NoticeOf};
@@ -27,6 +28,10 @@ pub(super) struct Flowing {
     asked: u16,
     /// Where to go on when nobody is found: after busy, after no answer.
     pub(super) unless_found: (Option<StepNo>, Option<StepNo>),
+    /// Where to go on once who answered hung up.
+    pub(super) after: Option<StepNo>,
+    /// Whom the caller talked with last.
+    pub(super) talked: Option<Talked>,
     /// The recording notice that is being played, and by which playback.
     notice: Option<(u32, Arc<str>)>,
     /// Whether the recording notice was heard to its end; it is told once a call (row I07).

@@ -14,6 +14,7 @@ use crate::enterprise::{DestinationKind, phone_user};
 use crate::flow::{QueueExits, StepKind, StepNo};
 use crate::hotline::Destination;
 use crate::number;
+use crate::region::normalise;
 use crate::tenant::Tenant;
 
 /// Attempts of one call beyond which nothing is transferred any more.
@@ -45,6 +46,10 @@ pub enum TalkOrder {
     TakeOver(Arc<str>),
     /// The supervisor with this phone is let go.
     Unwatch(Arc<str>),
+    /// The recording keeps nothing of what is said or pressed (row V09).
+    PauseRecording,
+    /// The recording goes on.
+    ResumeRecording,
 }
 
 /// Where a talk may go.
@@ -133,6 +138,8 @@ impl Call {
             (State::Talking { .. }, TalkOrder::Watch(..)) => true,
             (State::Talking { .. }, TalkOrder::TakeOver(phone)) => self.is_watched_by(phone),
             (_, TalkOrder::Unwatch(phone)) => self.is_watched_by(phone),
+            (_, TalkOrder::PauseRecording) => return self.may_pause(true),
+            (_, TalkOrder::ResumeRecording) => return self.may_pause(false),
             _ => false,
         };
         if !fits || self.legs.len() >= LEGS_MAX {
@@ -147,9 +154,48 @@ impl Call {
             | TalkOrder::Swap
             | TalkOrder::Merge
             | TalkOrder::TakeOver(_)
-            | TalkOrder::Unwatch(_) => Ok(()),
+            | TalkOrder::Unwatch(_)
+            | TalkOrder::PauseRecording
+            | TalkOrder::ResumeRecording => Ok(()),
             TalkOrder::Watch(phone, _) => self.may_watch(phone, tenant),
         }
+    }
+
+    /// The target that a phone of this talk dials for its caller: an agent's number, a bound number in any of its forms, or
+    /// another phone's number if `is_phone`. Nothing else is ever called (FAULTS N7).
+    ///
+    /// # Errors
+    /// Why the caller cannot go there.
+    pub fn dialled(
+        &self,
+        leg: LegNo,
+        dialled: &str,
+        is_phone: bool,
+        desk: &Desk<'_>,
+        now: Mono,
+    ) -> Result<Target, NotObeyed> {
+        if !self.is_talk_of(leg) {
+            return Err(NotObeyed::NotNow);
+        }
+        let target = self.meant(dialled, is_phone, desk.tenant).ok_or(NotObeyed::Unknown)?;
+        self.may_obey(&TalkOrder::Transfer(target.clone()), desk.tenant)?;
+        let Found::Phone { destination, .. } = self.find(&target, desk.tenant)? else { return Ok(target) };
+        // Looked at only: the call's own chance is drawn from when it goes there.
+        let mut chance = self.chance;
+        let ways = desk.trunks.ways_to(&destination, &mut chance, now);
+        if ways.order.is_empty() { Err(NotObeyed::NoWay) } else { Ok(target) }
+    }
+
+    fn meant(&self, dialled: &str, is_phone: bool, tenant: &Tenant) -> Option<Target> {
+        if tenant.floor().is_some_and(|floor| floor.agent_numbered(dialled).is_some()) {
+            return Some(Target::Agent(dialled.into()));
+        }
+        let national = normalise(dialled, None).number;
+        let is_bound = |bound: &&Destination| *bound.number == *dialled || *bound.number == *national;
+        if let Some(bound) = self.hotline.destinations.iter().find(is_bound) {
+            return Some(Target::Bound(bound.name.clone()));
+        }
+        is_phone.then(|| Target::Extension(dialled.into()))
     }
 
     /// Obeys an order about a talk. One that cannot be obeyed changes nothing.
@@ -168,8 +214,8 @@ impl Call {
             TalkOrder::Consult(to) => self.begin_transfer(leg, to, true, by, desk, now),
             TalkOrder::Watch(phone, mode) => self.watch(phone, mode, by, desk, now),
             TalkOrder::TakeOver(phone) => self.take_over(leg, &phone, by, desk, now),
-            // Obeyed before it came here: it is the same in each state.
-            TalkOrder::Unwatch(_) => {}
+            // Obeyed before they came here: they are the same in each state.
+            TalkOrder::Unwatch(_) | TalkOrder::PauseRecording | TalkOrder::ResumeRecording => {}
             // Of a transfer that is going on: nobody is asked while two talk.
             TalkOrder::Complete | TalkOrder::Return | TalkOrder::Swap | TalkOrder::Merge => {}
         }
@@ -206,6 +252,10 @@ impl Call {
 
     /// A phone that an agent has is that agent's: where the agent is free, the call is.
     fn find_phone(&self, number: &str, tenant: &Tenant) -> Result<Found, NotObeyed> {
+        // `acme` and `east-101` would be phone 101 of the enterprise `acme-east`.
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotObeyed::Unknown);
+        }
         let user: Arc<str> = phone_user(&self.hotline.tenant, number).into();
         if tenant.lines_in_use(&user) > 0 {
             return Err(NotObeyed::Busy);

@@ -32,6 +32,16 @@ impl Call {
         Some(serving.swap_remove(place))
     }
 
+    /// Whether the talk, or the transfer that is going on, is this agent's: whoever is only asked orders nothing about it.
+    pub fn is_led_by(&self, agent: &str) -> bool {
+        let leg = match &self.state {
+            super::State::Talking { leg } => Some(*leg),
+            super::State::Transferring(transfer) => transfer.from(),
+            _ => None,
+        };
+        leg.and_then(|leg| self.agent_on(leg)).is_some_and(|number| *number == *agent)
+    }
+
     /// The agent whose phone a leg is, by number.
     pub(super) fn agent_on(&self, leg: LegNo) -> Option<Arc<str>> {
         let serving = &self.queued.as_ref()?.serving;

@@ -130,6 +130,7 @@ impl Call {
         match event {
             Event::Held { leg: holder, on } if holder == leg => self.phone_holds(leg, on, now),
             Event::Ordered(ordered) => self.obey(leg, *ordered, desk, now),
+            Event::LegHungUp { leg: gone } if gone == leg => self.talk_over(leg, desk, now),
             other => self.up(leg, other, desk, now),
         }
     }

@@ -79,6 +79,11 @@ enum Stage {
 }
 
 impl Transfer {
+    /// The leg of who transfers, while that is up.
+    pub(super) fn from(&self) -> Option<LegNo> {
+        self.from
+    }
+
     pub(super) fn may_complete(&self) -> bool {
         matches!(self.stage, Stage::Asking | Stage::Consulting { .. } | Stage::Together)
     }
@@ -187,7 +192,8 @@ impl Call {
     }
 
     /// A leg that had answered is over, and its media with it.
-    fn left_by(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn left_by(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        self.talked_with(leg);
         self.record_with(None);
         self.leg_over(leg, desk, now);
         self.actions.push_back(Action::CloseLeg { leg });

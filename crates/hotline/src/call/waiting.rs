@@ -20,6 +20,10 @@ use crate::{Mono, Now, Word};
 const RING_GRACE_MS: u64 = 4_000;
 /// Offers of one call; a caller nobody took by then is sent on as if its patience were over.
 const OFFERS_MAX: usize = 200;
+/// An offer that would be said over something else waits so long.
+const OFFER_AGAIN_MS: u64 = 2_000;
+/// A caller who waits is looked at so often.
+const SPILL_EVERY_MS: u64 = 5_000;
 /// Q.850 20, subscriber absent: the phone is registered nowhere.
 const ABSENT: u16 = 20;
 
@@ -73,6 +77,8 @@ pub enum Unqueued {
     Gone,
     /// A key of the caller led it on; its place is kept (row I16).
     ByKey,
+    /// A limit of the queue is passed (row R33).
+    Spilled,
 }
 
 impl Call {
@@ -122,6 +128,7 @@ impl Call {
         }
         let has_keys = !exits.keys.is_empty();
         queued.last = Some((queue.clone(), exits.clone(), step));
+        self.flowing.after = exits.after;
         let step = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
         let waits = Waiting { queue: queue.clone(), exits, step, since: now, offers: Vec::new(), play: None };
         queued.waits = Some(waits);
@@ -144,6 +151,50 @@ impl Call {
         if let Some(told) = rules.wait_told {
             self.arm(Timer::Announce, now + told.every_ms);
         }
+        if let Some(offer) = &rules.callback {
+            self.arm(Timer::Offer, now + offer.after_ms);
+        }
+        if rules.spill.is_some() {
+            self.spill(desk, now);
+        }
+    }
+
+    /// How long the call has waited in a queue, its earlier stays included.
+    pub(super) fn waited_in(&self, queue: &str, now: Mono) -> u64 {
+        let before = self.queued.as_ref().and_then(|queued| {
+            queued.before.iter().find(|(known, _)| **known == *queue).map(|(_, since)| *since)
+        });
+        before.map_or(0, |since| now.since_ms(since))
+    }
+
+    /// It is time to say that a key leads to a callback (row Q15). What is being said goes on before it.
+    pub(super) fn tell_of_callbacks(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let Some(waits) = self.waits() else { return };
+        if waits.play.is_some() {
+            return self.arm(Timer::Offer, now + OFFER_AGAIN_MS);
+        }
+        let queue = waits.queue.clone();
+        let rules = desk.tenant.floor_mut().queue_rules(&queue);
+        let Some(prompt) = rules.and_then(|rules| Some(rules.callback.as_ref()?.prompt.clone())) else {
+            return;
+        };
+        self.note(Fact::Prompted { prompt: prompt.clone(), early: self.answered.is_none() }, now);
+        let play = self.play(CALLER, Sound::Prompt(prompt), false);
+        if let Some(waits) = self.waits() {
+            waits.play = Some(play);
+        }
+    }
+
+    /// Looks whether the queue sends its caller on, now and every few seconds (row R33).
+    pub(super) fn spill(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let both = self.both(now);
+        let Some(queue) = self.waits().map(|waits| waits.queue.clone()) else { return };
+        let Some(spilled) = desk.tenant.floor_mut().spills(self.id, both) else {
+            return self.arm(Timer::Spill, now + SPILL_EVERY_MS);
+        };
+        self.note(Fact::Spilled { queue, spilled }, now);
+        desk.tenant.floor_mut().leave(self.id, Left::SentOn, both);
+        self.sent_away(Unqueued::Spilled, desk, now);
     }
 
     fn play_music(&mut self, music: Option<Arc<str>>) {
@@ -332,6 +383,8 @@ impl Call {
         desk.tenant.floor_mut().answered(self.id, agent, both);
         self.disarm(Timer::Patience);
         self.disarm(Timer::Announce);
+        self.disarm(Timer::Spill);
+        self.disarm(Timer::Offer);
         for offer in waits.offers.iter().filter(|offer| offer.leg != leg) {
             self.disarm(Timer::Ring(offer.leg));
             self.give_up(offer.leg, LegOutcome::Cancelled, now);
@@ -371,10 +424,13 @@ impl Call {
         }
         self.disarm(Timer::Patience);
         self.disarm(Timer::Announce);
+        self.disarm(Timer::Spill);
+        self.disarm(Timer::Offer);
         self.unqueued(&waits, why, now);
         self.actions.push_back(Action::StopPlay { leg: CALLER });
         match why {
             Unqueued::TimedOut => self.go_on(Cause::QueueTimeout, waits.exits.timeout, desk, now),
+            Unqueued::Spilled => self.go_on(Cause::QueueFull, waits.exits.spill, desk, now),
             // Whoever leaves by a key is where the caller wants to be: no queue sent it on.
             Unqueued::ByKey => {}
             Unqueued::Empty | Unqueued::Answered | Unqueued::Gone => {
@@ -415,6 +471,9 @@ impl Call {
             floor.queue_rules(&waits.queue).and_then(|rules| rules.wait_told).map(|told| told.every_ms);
         let place = floor.place(id, both);
         let (Some(every_ms), Some(place)) = (every_ms, place) else { return };
+        if self.waits().is_some_and(|waits| waits.play.is_some()) {
+            return self.arm(Timer::Announce, now + OFFER_AGAIN_MS);
+        }
         self.arm(Timer::Announce, now + every_ms);
         let position = place.position.map(Announcement::Position);
         let wait = place.minutes.map(|minutes| Announcement::Wait { minutes });

@@ -1,7 +1,10 @@
 //! The fold itself: one pass over the log, fact by fact.
 
-use super::{AnswerStatus, CallRecord, Cause, KeyRecord, LegOutcome, LegRecord, MessageRecord, Party};
-use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, MessageEnd};
+use super::{
+    AnswerStatus, CallRecord, CallbackRecord, Cause, KeyRecord, LegOutcome, LegRecord, MessageRecord, Party,
+    PauseRecord, RatingRecord, SpillRecord,
+};
+use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, MessageEnd, PauseEnd, PauseWhy};
 use crate::cdr::{AttemptKind, ChargingFrom};
 use crate::rating::{Zone, zone_of};
 use crate::tenant::Admission;
@@ -92,6 +95,10 @@ impl<'a> Folding<'a> {
             transfers: 0,
             hold_ms: 0,
             messages: Vec::new(),
+            pauses: Vec::new(),
+            rating: None,
+            spills: Vec::new(),
+            callback: None,
             recording: None,
             recording_cut: false,
             quality: None,
@@ -174,7 +181,30 @@ impl<'a> Folding<'a> {
             Fact::TransferBegan { .. } => self.record.transfers += 1,
             Fact::MessageBegan { recording, step } => self.message = Some((*recording, step, at)),
             Fact::MessageEnded { how } => self.message_ended(*how, at),
+            Fact::RecordingPaused { why, by } => self.paused(*why, by, at),
+            Fact::RecordingResumed { how, by } => self.resumed(*how, by, at),
             Fact::HungUp { cause, by, until } => self.hung_up(*cause, *by, *until),
+            Fact::RatingAsked { leg, agent, queue, by, .. } => {
+                let destination = self.leg(*leg).map(|leg| leg.destination.clone()).unwrap_or_default();
+                let (agent, queue, asked_at) = (agent.to_string(), queue.to_string(), self.wall(at));
+                let by = *by;
+                self.record.rating =
+                    Some(RatingRecord { agent, queue, destination, by, asked_at, score: None });
+            }
+            Fact::CallbackWanted { step, queue, number, waited_ms } => {
+                let (number, queue, step) = (number.to_string(), queue.to_string(), step.to_string());
+                let (waited_ms, at) = (*waited_ms, self.wall(at));
+                self.record.callback = Some(CallbackRecord { number, queue, step, waited_ms, at });
+            }
+            Fact::Spilled { queue, spilled } => {
+                let (queue, spilled, at) = (queue.to_string(), *spilled, self.wall(at));
+                self.record.spills.push(SpillRecord { queue, spilled, at });
+            }
+            Fact::Rated { score } => {
+                if let Some(rating) = &mut self.record.rating {
+                    rating.score = Some(*score);
+                }
+            }
             Fact::Arrived(_)
             | Fact::Barred { .. }
             | Fact::Walked(_)
@@ -218,7 +248,11 @@ impl<'a> Folding<'a> {
             | Fact::TakenOver { .. }
             | Fact::Merged { .. }
             | Fact::Tells { .. }
-            | Fact::MessageWanted { .. } => {}
+            | Fact::MessageWanted { .. }
+            | Fact::NotRated { .. }
+            | Fact::CallbackNotWanted { .. }
+            | Fact::Fetching { .. }
+            | Fact::Fetched { .. } => {}
         }
     }
 
@@ -331,6 +365,20 @@ impl<'a> Folding<'a> {
         self.record.messages.push(MessageRecord { recording, step, at, ms, is_empty });
     }
 
+    fn paused(&mut self, why: PauseWhy, by: &str, at: Mono) {
+        let (from, by) = (self.wall(at), by.to_owned());
+        let pause = PauseRecord { from, until: from, why, by, how: None, ended_by: String::new() };
+        self.record.pauses.push(pause);
+    }
+
+    fn resumed(&mut self, how: PauseEnd, by: &str, at: Mono) {
+        let until = self.wall(at);
+        let ends = |pause: &&mut PauseRecord| pause.how.is_none() && how.ends(pause.why);
+        if let Some(pause) = self.record.pauses.iter_mut().find(ends) {
+            (pause.until, pause.how, pause.ended_by) = (until, Some(how), by.to_owned());
+        }
+    }
+
     fn hung_up(&mut self, cause: Cause, by: Party, until: Mono) {
         self.ended = true;
         self.until = until;
@@ -351,6 +399,8 @@ impl<'a> Folding<'a> {
         self.record.wait_ms += span(self.waits);
         self.record.hold_ms += span(self.held);
         self.record.ended_at = self.wall(self.until);
+        let open = self.record.pauses.iter_mut().filter(|pause| pause.how.is_none());
+        open.for_each(|pause| pause.until = self.record.ended_at.max(pause.from));
         self.record.status = status(&self.record);
         Folded {
             record: self.record,
@@ -379,7 +429,7 @@ fn status(record: &CallRecord) -> AnswerStatus {
     if record.answered_at.is_some() && reached(LegOutcome::Answered) {
         return AnswerStatus::Answered;
     }
-    if record.messages.iter().any(|message| !message.is_empty) {
+    if record.callback.is_some() || record.messages.iter().any(|message| !message.is_empty) {
         return AnswerStatus::NoAnswer;
     }
     match record.cause {

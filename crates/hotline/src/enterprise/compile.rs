@@ -2,6 +2,7 @@
 //! It trusts [`read`](super::read) to have judged the document and refuses to judge again.
 
 mod flow;
+mod http;
 
 use std::sync::Arc;
 
@@ -83,6 +84,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         tenant_limits: enterprise.limits.clone(),
         ringback: number.ringback.clone(),
         recording_notice: number.recording.enabled.then(|| number.recording.notice.clone()),
+        pause_ms_max: u64::from(number.recording.pause_s_max) * 1000,
         talk_ms_max: u64::from(number.talk_s_max) * 1000,
         charging_from: enterprise.charging_from,
         plan: enterprise.plan.clone(),
@@ -461,6 +463,9 @@ mod tests {
                 Stop::Busy => break "busy".to_owned(),
                 Stop::Queue { queue, .. } => break format!("queue {queue}"),
                 Stop::Voicemail { .. } => break "voicemail".to_owned(),
+                Stop::Rate { .. } => break "satisfaction".to_owned(),
+                Stop::Http { .. } => break "http".to_owned(),
+                Stop::Callback { .. } => break "callback".to_owned(),
                 Stop::Loop => break "loop".to_owned(),
             }
         };

@@ -24,6 +24,29 @@ pub struct Extension {
     /// Whether its calls are encrypted, as a trunk's `srtp`.
     #[serde(default)]
     pub srtp: Srtp,
+    /// Whether it may send its caller elsewhere by itself.
+    #[serde(default)]
+    pub refer: Refer,
+}
+
+impl Extension {
+    /// A phone whose other settings are the usual ones.
+    pub fn new(name: &str, number: &str, secret: Secret) -> Extension {
+        let (name, number) = (name.to_owned(), number.to_owned());
+        Extension { name, number, secret, srtp: Srtp::default(), refer: Refer::default() }
+    }
+}
+
+/// What becomes of a phone's REFER (RFC 3515), which asks that its caller goes to somebody else. One that is allowed leads
+/// nowhere but where an agent's order leads: an agent, a phone, a bound number (FAULTS N7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refer {
+    /// It is declined.
+    #[default]
+    Refused,
+    /// It is obeyed as an order of the phone's.
+    Allowed,
 }
 
 /// The hashes of `user:realm:password` by MD5 and SHA-256 (RFC 8760), in hexadecimal digits. Whoever reads them can log
@@ -83,6 +106,8 @@ pub struct Phone {
     pub secret: Secret,
     /// Whether it is rung with keys.
     pub srtp: Srtp,
+    /// Whether it may send its caller elsewhere by itself.
+    pub refer: Refer,
 }
 
 /// The name a phone logs in by.
@@ -98,6 +123,7 @@ pub fn phones(enterprise: &Enterprise) -> Vec<Phone> {
         user: phone_user(tenant, &extension.number),
         secret: extension.secret.clone(),
         srtp: extension.srtp,
+        refer: extension.refer,
     };
     enterprise.extensions.iter().map(phone).collect()
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamedCode, ShareMode};
+use super::{FlowCallback, FlowHttp, NamedCode, Satisfaction, ShareMode};
 
 /// Where an exit leads beside a step's id: back to the flow that called this one, and to the end where none did.
 pub const RETURN: &str = "@return";
@@ -70,7 +70,14 @@ pub enum FlowStepKind {
     /// Deal calls by whole percents that sum to 100; each share leads where it says.
     Percentage { mode: ShareMode, shares: Vec<FlowShare> },
     /// Dial a group or bound number; without exits the number's final treatment follows when nobody was found.
-    Dial { target: String, busy: Option<Exit>, no_answer: Option<Exit> },
+    /// `after` is where the flow goes on once who answered hung up.
+    Dial {
+        target: String,
+        busy: Option<Exit>,
+        no_answer: Option<Exit>,
+        #[serde(default)]
+        after: Option<Exit>,
+    },
     /// Walk another flow; where it returns, go on.
     Flow { flow: String, next: Option<Exit> },
     /// End the call, with a prompt before it if one is named.
@@ -85,6 +92,12 @@ pub enum FlowStepKind {
     Voicemail { prompt: String, seconds_max: u16, silence_s: u8, next: Option<Exit> },
     /// Have a message sent; to the caller's mobile unless somebody is named.
     Sms { to: Option<String>, text: String, next: Exit },
+    /// Ask what the talk was worth (row Q07); without an exit the call ends behind it.
+    Satisfaction { asks: Box<Satisfaction>, next: Option<Exit> },
+    /// Ask a server outside (row I12).
+    Http(Box<FlowHttp>),
+    /// Take a request for a callback (row Q15).
+    Callback(Box<FlowCallback>),
 }
 
 impl FlowStepKind {
@@ -107,6 +120,9 @@ impl FlowStepKind {
             FlowStepKind::Notice { .. } => "notice",
             FlowStepKind::Voicemail { .. } => "voicemail",
             FlowStepKind::Sms { .. } => "sms",
+            FlowStepKind::Satisfaction { .. } => "satisfaction",
+            FlowStepKind::Http(_) => "http",
+            FlowStepKind::Callback(_) => "callback",
         }
     }
 
@@ -125,9 +141,16 @@ impl FlowStepKind {
             FlowStepKind::Percentage { shares, .. } => {
                 shares.iter().map(|share| (share.exit.as_str(), false)).collect()
             }
-            FlowStepKind::Dial { busy, no_answer, .. } => some(&[busy, no_answer]),
-            FlowStepKind::Flow { next, .. } | FlowStepKind::Voicemail { next, .. } => some(&[next]),
+            FlowStepKind::Dial { busy, no_answer, after, .. } => some(&[busy, no_answer, after]),
+            FlowStepKind::Flow { next, .. }
+            | FlowStepKind::Voicemail { next, .. }
+            | FlowStepKind::Satisfaction { next, .. } => some(&[next]),
             FlowStepKind::Queue(queue) => queue.exits(),
+            FlowStepKind::Http(http) => http.exits(),
+            FlowStepKind::Callback(callback) => {
+                let next = callback.next.iter().chain([&callback.failed]);
+                next.map(|exit| (exit.as_str(), false)).collect()
+            }
             FlowStepKind::HangUp { .. } | FlowStepKind::Busy => Vec::new(),
         }
     }
@@ -165,11 +188,18 @@ pub struct FlowQueue {
     pub timeout: Exit,
     /// Keys of who waits and where they lead, in the document's order.
     pub keys: Vec<(String, Exit)>,
+    /// Who answered hung up; without it the call ends, or the queue asks what the talk was worth.
+    #[serde(default)]
+    pub after: Option<Exit>,
+    /// A limit of the queue is passed (row R33); as `full` unless named.
+    #[serde(default)]
+    pub spill: Option<Exit>,
 }
 
 impl FlowQueue {
     fn exits(&self) -> Vec<(&str, bool)> {
-        let quiet = [&self.full, &self.empty, &self.timeout].into_iter().chain(&self.left_empty);
+        let quiet = [&self.full, &self.empty, &self.timeout];
+        let quiet = quiet.into_iter().chain(&self.left_empty).chain(&self.after).chain(&self.spill);
         let keys = self.keys.iter().map(|(_, exit)| (exit.as_str(), true));
         quiet.map(|exit| (exit.as_str(), false)).chain(keys).collect()
     }
@@ -340,6 +370,9 @@ pub struct FlowTest {
     pub no_answer: Vec<String>,
     /// Bound numbers that reject.
     pub rejects: Vec<String>,
+    /// What servers outside answer at one request after the other: `200,data.level=gold`, or `error`.
+    #[serde(default)]
+    pub http: Vec<String>,
     /// What has to become of it.
     pub expect: Expectation,
 }

@@ -9,6 +9,7 @@ mod extensions;
 mod fields;
 mod flow;
 mod hours;
+mod http;
 mod numbers;
 mod problem;
 mod queues;
@@ -24,11 +25,12 @@ pub use tree::{Key, Tree, Value};
 
 pub(super) use barring::{REGION_MODES, UNKNOWNS, usual_password};
 pub(super) use destination::infer_kind;
-pub(super) use extensions::SRTP;
+pub(super) use extensions::{REFER, SRTP};
 pub(super) use flow::NOTICES;
 pub(super) use hours::DAYS;
+pub(super) use http::{METHODS, WAITS};
 pub(super) use numbers::{
-    KINDS, LINES, MEMORY_HOURS, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,
+    KINDS, LINES, MEMORY_HOURS, PAUSE_S_MAX, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,
 };
 pub(super) use queues::{SAY_AGENT, STATES, WRAP_UPS, WrapUpMode, usual_announce};
 pub(super) use rules::MODES;

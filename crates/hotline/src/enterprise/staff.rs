@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Enterprise, Strategy, phone_user};
+use super::{Enterprise, Satisfaction, Strategy, phone_user};
 use crate::agent::{State, WrapUp};
-use crate::queue::{AgentRules, Member, Need, QueueRules, Staff, States, Step, WaitTold};
+use crate::queue::{
+    AgentRules, CallbackTold, Member, Need, QueueRules, Spill, Staff, States, Step, WaitTold,
+};
 
 /// Somebody who takes calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,38 @@ pub struct Queue {
     /// Who hears the number of the agent who answers (row Q06).
     #[serde(default)]
     pub say_agent: SayAgent,
+    /// What callers are asked once who answered hung up (row Q07).
+    #[serde(default)]
+    pub satisfaction: Option<Satisfaction>,
+    /// From when on callers are sent on (row R33).
+    #[serde(default)]
+    pub spill: Option<SpillWhen>,
+    /// When callers are told that a key leads to a callback (row Q15).
+    #[serde(default)]
+    pub callback: Option<CallbackOffer>,
+}
+
+/// When callers who wait are told of callbacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackOffer {
+    /// After so many seconds.
+    pub after_s: u16,
+    /// The prompt.
+    pub prompt: String,
+}
+
+/// The prompt that tells of callbacks unless said.
+pub(super) const CALLBACK_OFFER: &str = "callback_offer";
+
+/// From when on callers of a queue are sent on; at least one limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpillWhen {
+    /// The wait to be expected is longer, seconds.
+    pub wait_s: Option<u16>,
+    /// More wait.
+    pub waiting: Option<u16>,
+    /// Fewer percent than this were answered within so many seconds.
+    pub level: Option<(u8, u16)>,
 }
 
 /// Who hears the number of the agent who answers, before they talk (row Q06).
@@ -117,6 +151,9 @@ impl Queue {
             music: None,
             answer: true,
             say_agent: SayAgent::Nobody,
+            satisfaction: None,
+            spill: None,
+            callback: None,
         }
     }
 }
@@ -184,6 +221,16 @@ fn rules(written: &Queue) -> QueueRules {
         music: written.music.as_deref().map(Arc::from),
         answer: written.answer,
         say_agent: written.say_agent,
+        callback: written.callback.as_ref().map(|offer| CallbackTold {
+            after_ms: seconds(offer.after_s),
+            prompt: offer.prompt.as_str().into(),
+        }),
+        spill: written.spill.map(|spill| Spill {
+            wait_ms: spill.wait_s.map(seconds),
+            waiting: spill.waiting,
+            level: spill.level.map(|(percent, s)| (percent, seconds(s))),
+        }),
+        survey: written.satisfaction.as_ref().map(|survey| Box::new(survey.compile())),
     }
 }
 

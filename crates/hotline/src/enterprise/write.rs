@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 use super::read::{
     ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, GREETING, KINDS, LINES, MEMORY_HOURS, MESSAGE_S,
-    MODES, RECORDING_NOTICE, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+    MODES, REFER, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
     Alarm, CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
-    Forwards, Group, Key, Limits, MemoryScope, Number, Recording, Ringback, Rule, ShareMode, Strategy, Tell,
-    TellOfCalls, Then, Tree, Value,
+    Forwards, Group, Key, Limits, MemoryScope, Number, Recording, Refer, Ringback, Rule, ShareMode, Strategy,
+    Tell, TellOfCalls, Then, Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::cdr::ChargingFrom;
@@ -148,6 +148,7 @@ fn extension(written: &Extension) -> Tree {
         .with("number", text(&written.number))
         .with("password_hash", text(&written.secret.written()))
         .unless(written.srtp == Srtp::Off, "srtp", || word(&SRTP, written.srtp))
+        .unless(written.refer == Refer::Refused, "refer", || word(&REFER, written.refer))
         .map()
 }
 
@@ -360,11 +361,17 @@ impl Fields {
     }
 
     fn recording(self, written: &Recording) -> Self {
-        if written.notice == RECORDING_NOTICE {
+        let usual = Recording::new(written.enabled);
+        if *written == usual {
             return self.unless(!written.enabled, "recording", || flag(true));
         }
-        let map = Fields::new().unless(written.enabled, "enabled", || flag(false));
-        self.with("recording", map.with("notice", text(&written.notice)).map())
+        let map = Fields::new()
+            .unless(written.enabled, "enabled", || flag(false))
+            .unless(written.notice == usual.notice, "notice", || text(&written.notice))
+            .unless(written.pause_s_max == usual.pause_s_max, "pause_seconds_max", || {
+                number(u32::from(written.pause_s_max))
+            });
+        self.with("recording", map.map())
     }
 
     /// In minutes where it is whole minutes.

@@ -1,6 +1,8 @@
 //! The steps that ask, remember and compare: what a menu offers and how long it waits, what variables hold. Compiled
 //! values; taking the keys is the business of [`crate::call`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::StepNo;
@@ -86,6 +88,27 @@ pub struct Voicemail {
     pub quiet_ms: u64,
     /// Where the flow goes on; without it the call ends.
     pub next: Option<StepNo>,
+}
+
+/// A request for a callback, ready to be taken (row Q15).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestStep {
+    /// Whether the caller's own number is taken where it may be called.
+    pub own: bool,
+    /// The prompt that asks for a number.
+    pub prompt: Arc<str>,
+    /// Played before it is asked again after a number that may not be called.
+    pub wrong_prompt: Arc<str>,
+    /// Played once the request is taken.
+    pub accepted: Arc<str>,
+    /// How often a number is asked for at most.
+    pub tries: u8,
+    /// How long the first key may take after the prompt.
+    pub first_key_ms: u64,
+    /// Where the flow goes on behind a request; without it the call ends.
+    pub next: Option<StepNo>,
+    /// Where it goes on without one.
+    pub failed: StepNo,
 }
 
 /// A value of a step.

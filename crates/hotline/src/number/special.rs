@@ -101,8 +101,8 @@ pub fn is_emergency(dialled: &str) -> bool {
 /// The row that a number, as dialled and in digits only, falls under.
 pub fn special(digits: &str) -> Option<&'static SpecialRow> {
     let fits = |row: &&SpecialRow| {
-        digits.starts_with(row.prefix)
-            && (usize::from(row.digits_min)..=usize::from(row.digits_max)).contains(&digits.len())
+        (usize::from(row.digits_min)..=usize::from(row.digits_max)).contains(&digits.len())
+            && digits.starts_with(row.prefix)
     };
     special_rows().iter().find(fits)
 }

@@ -16,7 +16,7 @@ impl Floor {
         let bit = 1 << caller.step;
         let may = |seat: &&Seat| {
             seat.fits & bit != 0
-                && self.posts[usize::from(seat.agent)].agent.is_ready(now.mono)
+                && self.is_ready(seat.agent, now.mono)
                 && !caller.rejected.contains(&seat.agent)
         };
         let ready = queue.members.iter().filter(may);

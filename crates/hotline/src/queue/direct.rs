@@ -1,7 +1,7 @@
-//! Agents who are rung past all queues, as transfers do, and the ends of talks.
+//! Agents who are rung past all queues, as transfers do, the ends of talks, and agents whose phones are gone.
 
 use super::{AgentNo, AgentRules, Floor};
-use crate::agent::{Refusal, State, WrapUp};
+use crate::agent::{NotNow, Refusal, State, WrapUp};
 use crate::{CallId, Now};
 
 impl Floor {
@@ -17,6 +17,46 @@ impl Floor {
         let place = self.posts.iter().position(|post| *post.rules.phone == *user)?;
         let post = &self.posts[place];
         Some((place as AgentNo, &post.rules, post.agent.state()))
+    }
+
+    /// A phone that is a page is gone, by the name that logs in: whoever has it is offered nothing until it is back.
+    pub fn page_gone(&mut self, phone: &str, now: Now) {
+        self.catch_up(now);
+        self.gone.insert(phone.into());
+    }
+
+    /// A page that was gone is back, or nobody waits for it any more.
+    pub fn page_back(&mut self, phone: &str, now: Now) {
+        self.catch_up(now);
+        if self.gone.remove(phone) {
+            for agent in self.with_phone(phone) {
+                self.agent_may_be_free(agent, now);
+            }
+        }
+    }
+
+    /// Logs out whoever has a phone whose page was gone for too long.
+    ///
+    /// # Errors
+    /// A call keeps one of them: it is to be asked again.
+    pub fn lose(&mut self, phone: &str, now: Now) -> Result<(), NotNow> {
+        self.catch_up(now);
+        let of_phone = self.with_phone(phone);
+        for agent in &of_phone {
+            if let Err(NotNow::InCall) = self.posts[usize::from(*agent)].agent.lose(now.mono) {
+                return Err(NotNow::InCall);
+            }
+        }
+        for agent in of_phone {
+            self.agent_changed(agent, now);
+        }
+        self.gone.remove(phone);
+        Ok(())
+    }
+
+    fn with_phone(&self, phone: &str) -> Vec<AgentNo> {
+        let has = |(_, post): &(usize, &super::Post)| *post.rules.phone == *phone;
+        self.posts.iter().enumerate().filter(has).map(|(place, _)| place as AgentNo).collect()
     }
 
     /// The phone of an agent who is in no call and has no offer rings for a call.

@@ -37,6 +37,11 @@ impl Pace {
         Self { mean_ms }
     }
 
+    /// The wait of who is at a position, with so many agents.
+    pub fn expected_ms(&self, position: u32, staffed: u32) -> u64 {
+        self.mean_ms * u64::from(position) / u64::from(staffed.max(1))
+    }
+
     /// A talk is over.
     pub fn served(&mut self, talk_ms: u64, wrap_up: &WrapUp) {
         let after_ms = match wrap_up {
@@ -56,7 +61,7 @@ impl Floor {
         let queue = &self.queues[usize::from(caller.queue)];
         let told = queue.rules.wait_told?;
         let (position, staffed) = (queue.position(&caller.turn), self.staffed(queue));
-        let raw_ms = queue.pace.mean_ms * u64::from(position) / u64::from(staffed.max(1));
+        let raw_ms = queue.pace.expected_ms(position, staffed);
         let no_reason = |spoken: &Spoken| position <= spoken.position && staffed >= spoken.staffed;
         let most_ms = caller.spoken.filter(no_reason).map_or(u64::MAX, |spoken| spoken.wait_ms);
         let wait_ms = raw_ms.min(most_ms);
@@ -70,7 +75,7 @@ impl Floor {
     }
 
     /// Agents of a queue who work: neither off nor at rest.
-    fn staffed(&self, queue: &Queue) -> u32 {
+    pub(super) fn staffed(&self, queue: &Queue) -> u32 {
         let works = |state: State| !matches!(state, State::Off | State::Rest);
         let members = queue.members.iter();
         members.filter(|seat| works(self.posts[usize::from(seat.agent)].agent.state())).count() as u32

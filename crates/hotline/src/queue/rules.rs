@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{State, WrapUp};
 use crate::enterprise::{SayAgent, Strategy};
+use crate::satisfaction::Survey;
+
+use super::Spill;
 
 /// Agents and queues of one enterprise at one version of its document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +77,21 @@ pub struct QueueRules {
     pub answer: bool,
     /// Who hears the number of the agent who answers (row Q06).
     pub say_agent: SayAgent,
+    /// What callers are asked once who answered hung up (row Q07).
+    pub survey: Option<Box<Survey>>,
+    /// From when on callers are sent on (row R33).
+    pub spill: Option<Spill>,
+    /// When callers are told that a key leads to a callback (row Q15).
+    pub callback: Option<CallbackTold>,
+}
+
+/// When callers who wait are told of callbacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackTold {
+    /// After so long, milliseconds.
+    pub after_ms: u64,
+    /// The prompt.
+    pub prompt: Arc<str>,
 }
 
 /// An agent's membership.

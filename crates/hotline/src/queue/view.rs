@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Floor;
-use crate::agent::{Duty, State, Tally, Times};
+use crate::agent::{State, Tally, Times};
 use crate::{CallId, Now};
 
 /// An agent at one instant.
@@ -17,12 +17,14 @@ pub struct AgentView {
     pub name: Arc<str>,
     /// What the agent does.
     pub state: State,
-    /// The reason of a rest, of the present one or of the one to come; else empty.
+    /// The reason of a rest, of the present one or of the one to come, or why the platform logged the agent out; else empty.
     pub reason: String,
     /// How long the state has lasted, milliseconds.
     pub since_ms: u64,
     /// The call that keeps the agent, if one does.
     pub call: Option<CallId>,
+    /// The after-work time that is going on.
+    pub after_work: Option<AfterWorkView>,
     /// How long the agent has been logged in, milliseconds; 0 while off.
     pub logged_in_ms: u64,
     /// How long each state lasted since the login.
@@ -31,6 +33,17 @@ pub struct AgentView {
     pub tally: Tally,
     /// The queues the agent serves.
     pub queues: Vec<Arc<str>>,
+}
+
+/// An agent's after-work time at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AfterWorkView {
+    /// The call it is about.
+    pub call: Option<CallId>,
+    /// How long it goes on at most, milliseconds; `None` without a limit.
+    pub left_ms: Option<u64>,
+    /// Whether the agent may end it before.
+    pub may_end: bool,
 }
 
 /// A queue at one instant.
@@ -63,12 +76,14 @@ impl Floor {
             number: rules.number.clone(),
             name: rules.name.clone(),
             state: agent.state(),
-            reason: match agent.duty() {
-                Duty::Rest(rest) => rest.reason().to_owned(),
-                Duty::Off | Duty::Ready => String::new(),
-            },
+            reason: agent.duty().reason().to_owned(),
             since_ms: now.mono.since_ms(agent.since()),
             call: agent.call(),
+            after_work: agent.after_work().map(|work| AfterWorkView {
+                call: work.call,
+                left_ms: work.until.map(|until| until.since_ms(now.mono)),
+                may_end: work.may_end,
+            }),
             logged_in_ms: agent.logged_in_ms(now.mono).unwrap_or(0),
             times: agent.times(now.mono),
             tally: agent.tally(now.wall),

@@ -108,6 +108,10 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         hold_ms: 0,
         agent: String::new(),
         messages: Vec::new(),
+        pauses: Vec::new(),
+        rating: None,
+        spills: Vec::new(),
+        callback: None,
         recording_cut: false,
         quality: None,
         legs: vec![

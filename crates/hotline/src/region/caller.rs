@@ -101,11 +101,15 @@ impl Default for CallerRules {
 impl CallerRules {
     /// The national form of what a trunk of these rules sent. `area_code` (with its zero) completes a bare local number.
     pub fn normalise(&self, raw: &str, area_code: Option<&str>) -> Caller {
+        let reading = Reading { rules: self, area_code };
+        // Most numbers are digits and nothing else.
+        if !raw.is_empty() && raw.bytes().all(|byte| byte.is_ascii_digit()) {
+            return reading.domestic(raw);
+        }
         let (user, context) = user_part(raw);
         if WITHHELD.iter().any(|word| user.eq_ignore_ascii_case(word)) {
             return Caller::new(CallerForm::Anonymous, "");
         }
-        let reading = Reading { rules: self, area_code };
         match digits_of(&user) {
             // Some write +0086.
             Some((true, digits)) => reading.abroad(digits.strip_prefix("00").unwrap_or(&digits)),

@@ -110,6 +110,9 @@ pub fn rules(strategy: Strategy, weights: &[u8]) -> QueueRules {
         music: None,
         answer: true,
         say_agent: Default::default(),
+        survey: None,
+        spill: None,
+        callback: None,
     }
 }
 

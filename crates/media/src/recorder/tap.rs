@@ -41,6 +41,8 @@ struct Live {
     len: usize,
     legs: u8,
     ports: [u32; 2],
+    /// Whether packets are passed over.
+    paused: bool,
 }
 
 /// A recording came to an end without being asked to: there was no free block.
@@ -79,8 +81,18 @@ impl Tap {
     ) -> Option<u32> {
         self.listen(now_ms);
         let block = self.free.pop_front()?;
-        let live =
-            Live { call, recording, started_ms: now_ms, started_s, block, index: 0, len: 0, legs, ports };
+        let live = Live {
+            call,
+            recording,
+            started_ms: now_ms,
+            started_s,
+            block,
+            index: 0,
+            len: 0,
+            legs,
+            ports,
+            paused: false,
+        };
         self.open(&live, None);
         let slot = self.live.iter().position(Option::is_none).unwrap_or_else(|| {
             self.live.push(None);
@@ -121,7 +133,8 @@ impl Tap {
         payload: &[u8],
         now_ms: u64,
     ) -> Result<(), OutOfRoom> {
-        let Some(live) = self.live.get_mut(slot as usize).and_then(Option::as_mut) else { return Ok(()) };
+        let live = self.live.get_mut(slot as usize).and_then(Option::as_mut);
+        let Some(live) = live.filter(|live| !live.paused) else { return Ok(()) };
         let needed = RECORD_BYTES + payload.len();
         if needed > DATA_BYTES {
             return Ok(());
@@ -158,6 +171,13 @@ impl Tap {
         self.open(&live, Some(previous));
         self.live[slot as usize] = Some(live);
         Ok(())
+    }
+
+    /// Packets of the call's recording are passed over from now on, or laid down again. Its time goes on: what comes behind a pause
+    /// is laid where it was spoken, and the end record has the whole length.
+    pub fn pause(&mut self, call: CallId, on: bool) {
+        let live = self.live.iter_mut().flatten().find(|live| live.call == call);
+        live.into_iter().for_each(|live| live.paused = on);
     }
 
     /// The ports of a recording's legs, left and right.

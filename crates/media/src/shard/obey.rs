@@ -47,6 +47,12 @@ impl Shard {
             }
             Command::Mix { leg, hears } => self.mix(leg, &hears),
             Command::RecordRight { call, right } => self.record_right(call, right, now),
+            Command::PauseRecord { call, on } => {
+                if let Some(tap) = &mut self.tap {
+                    tap.pause(call, on);
+                }
+                Ok(())
+            }
             Command::TakeMessage { call, recording, leg, quiet_ms } => {
                 self.take_message(call, recording, leg, quiet_ms, now)
             }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use hotline::enterprise::{DestinationKind, Extension, Secret, Then, phones};
 use hotline::settlement::Settlement;
-use hotline::trunk::Srtp;
 use hotline::{Beijing, Money, Mono, Now};
 use node::media::Command;
 use node::{Account, Input, Loaded, Node, Notice, Output, TrialReport, TrunkConfig, recovery};
@@ -136,7 +135,7 @@ impl World {
         fars.extend(trunks.iter().zip(101..).map(|(trunk, seed)| Far::new(trunk.address, seed)));
         let mut node = Node::new(config);
         let secret = Secret::of("acme-8001", PASSWORD);
-        let desk = Extension { name: "desk".into(), number: "8001".into(), secret, srtp: Srtp::Off };
+        let desk = Extension::new("desk", "8001", secret);
         let acme = house::enterprise("acme", 6_010_114, Vec::new(), hotline::enterprise::Then::Busy);
         let acme = hotline::enterprise::Enterprise { extensions: vec![desk], ..acme };
         node.phones().replace(None, phones(&acme));
@@ -245,6 +244,8 @@ impl World {
                     answer = Some(Loaded { number, tenant, hotline: None, account });
                 }
                 Output::Phone(_)
+                | Output::PageGone { .. }
+                | Output::Fetch { .. }
                 | Output::HangUp(_)
                 | Output::Heard { .. }
                 | Output::Sources(_)

@@ -8,16 +8,16 @@ use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use hotline::TenantId;
-use hotline::call::TalkOrder;
+use hotline::call::{TalkOrder, Target};
 use hotline::queue::QueueView;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::live::Watch;
 use super::{Api, Asked, Body, Problem, Refused};
 use crate::ops::agents::{self, Of, Seen, Steer, Wish};
 use crate::ops::live::LiveCall;
-use crate::ops::talks::{self, Talk};
+use crate::ops::talks::{self, Talk, Targets};
 use crate::ops::{Code, Outcome, Refusal};
 
 /// An agent as it is now.
@@ -29,7 +29,8 @@ pub struct AgentNow {
     name: String,
     /// `off`, `free`, `ringing`, `talking`, `after_work`, `rest`.
     state: &'static str,
-    /// The reason of a rest, of the present one or of the one to come; else empty.
+    /// The reason of a rest, of the present one or of the one to come; `connection_lost` of an agent who is off because its page
+    /// was gone; else empty.
     reason: String,
     /// Since when: milliseconds since 1970-01-01 UTC.
     since: i64,
@@ -37,10 +38,23 @@ pub struct AgentNow {
     logged_in_at: Option<i64>,
     /// What rings or is talked in.
     call: Option<LiveCall>,
+    /// The after-work time that is going on (row Q11).
+    after_work: Option<AfterWork>,
     /// The queues the agent serves.
     queues: Vec<String>,
     /// What the agent did today.
     today: Today,
+}
+
+/// What follows a talk, while it lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AfterWork {
+    /// The call it is about.
+    call: Option<String>,
+    /// When it ends by itself: milliseconds since 1970-01-01 UTC; absent where only the agent ends it.
+    until: Option<i64>,
+    /// Whether the agent may end it before, by `"ready"`.
+    may_end: bool,
 }
 
 /// What an agent did on a day in Beijing.
@@ -77,6 +91,11 @@ impl From<Seen> for AgentNow {
             since: ago(view.since_ms),
             logged_in_at: (view.logged_in_ms > 0).then(|| ago(view.logged_in_ms)),
             call,
+            after_work: view.after_work.map(|work| AfterWork {
+                call: work.call.map(|call| call.to_string()),
+                until: work.left_ms.map(|left_ms| at.0 + i64::try_from(left_ms).unwrap_or(i64::MAX / 2)),
+                may_end: work.may_end,
+            }),
             queues: view.queues.iter().map(ToString::to_string).collect(),
             today: Today {
                 answered: view.tally.answered,
@@ -156,12 +175,99 @@ pub async fn steer(
     asked.tell(agents::one(&asked.desk, &tenant, &agent).await.map(AgentNow::from))
 }
 
-/// 保持、转接、咨询 / an order about the call that keeps the agent: `"hold"`, `"resume"`, `"complete"`, `"return"`, `"swap"`,
-/// `{"transfer": {"agent": "8002"}}`, `{"consult": {"queue": "sales"}}`; targets are `agent`, `extension`, `bound`, `queue`, `step`.
+/// An order about the call that keeps an agent (row Q03).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CallOrder)]
+pub enum Order {
+    /// The caller hears music.
+    Hold,
+    /// The caller is back in the talk.
+    Resume,
+    /// The caller goes to somebody else at once.
+    Transfer(To),
+    /// Somebody else is asked first; an agent, a phone or a bound number.
+    Consult(To),
+    /// The caller goes to who was asked.
+    Complete,
+    /// Whoever was asked is let go.
+    Return,
+    /// Talks with the other of the two.
+    Swap,
+    /// All three talk with each other.
+    Merge,
+    /// The recording keeps nothing of what is said or pressed (row V09).
+    PauseRecording,
+    /// The recording goes on.
+    ResumeRecording,
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CallTarget)]
+pub enum To {
+    /// An agent, by number.
+    Agent(String),
+    /// A SIP phone, by number.
+    Extension(String),
+    /// A bound number, by name.
+    Bound(String),
+    /// A queue, by name.
+    Queue(String),
+    /// A step of the number's flow or one of its rules, by name.
+    Step(String),
+}
+
+impl From<To> for Target {
+    fn from(to: To) -> Target {
+        match to {
+            To::Agent(name) => Target::Agent(name.into()),
+            To::Extension(name) => Target::Extension(name.into()),
+            To::Bound(name) => Target::Bound(name.into()),
+            To::Queue(name) => Target::Queue(name.into()),
+            To::Step(name) => Target::Step(name.into()),
+        }
+    }
+}
+
+impl From<Order> for TalkOrder {
+    fn from(order: Order) -> TalkOrder {
+        match order {
+            Order::Hold => TalkOrder::Hold,
+            Order::Resume => TalkOrder::Resume,
+            Order::Transfer(to) => TalkOrder::Transfer(to.into()),
+            Order::Consult(to) => TalkOrder::Consult(to.into()),
+            Order::Complete => TalkOrder::Complete,
+            Order::Return => TalkOrder::Return,
+            Order::Swap => TalkOrder::Swap,
+            Order::Merge => TalkOrder::Merge,
+            Order::PauseRecording => TalkOrder::PauseRecording,
+            Order::ResumeRecording => TalkOrder::ResumeRecording,
+        }
+    }
+}
+
+/// 转接目标 / where the agent may send its call: the other agents with their states, queues, bound numbers, phones.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/agents/{agent}/targets", tag = "agents",
+    params(("enterprise" = String, Path), ("agent" = String, Path)), security(("session" = ["take_calls"])),
+    responses((status = 200, description = "the targets", body = Targets))
+)]
+pub async fn targets(
+    asked: Asked,
+    Path((enterprise, agent)): Path<(String, String)>,
+) -> Result<axum::Json<Targets>, Refused> {
+    asked.tell(talks::targets(&asked.desk, &TenantId::new(&enterprise), &agent).await)
+}
+
+/// 保持、转接、咨询、三方 / an order about the call that keeps the agent: `"hold"`, `"resume"`, `"complete"`, `"return"`, `"swap"`,
+/// `"merge"`, `"pause_recording"`, `"resume_recording"`, `{"transfer": {"agent": "8002"}}`, `{"consult": {"extension": "803"}}`; targets are `agent`, `extension`, `bound`,
+/// and of a transfer `queue` and `step`.
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/agents/{agent}/call", tag = "agents",
     params(("enterprise" = String, Path), ("agent" = String, Path)),
-    request_body(content = Object, description = "the order", example = json!({"transfer": {"agent": "8002"}})),
+    request_body(content = Order, description = "the order", example = json!({"transfer": {"agent": "8002"}})),
     security(("session" = ["take_calls"])),
     responses(
         (status = 200, description = "the agent as it is then", body = AgentNow),
@@ -172,15 +278,16 @@ pub async fn steer(
 pub async fn order(
     asked: Asked,
     Path((enterprise, agent)): Path<(String, String)>,
-    Body(order): Body<TalkOrder>,
+    Body(order): Body<Order>,
 ) -> Result<axum::Json<AgentNow>, Refused> {
-    asked.tell(obeyed(&asked, &TenantId::new(&enterprise), &agent, order).await)
+    asked.tell(obeyed(&asked, &TenantId::new(&enterprise), &agent, order.into()).await)
 }
 
 async fn obeyed(asked: &Asked, tenant: &TenantId, agent: &str, order: TalkOrder) -> Outcome<AgentNow> {
     let none = || Refusal::new(Code::TalkState, "坐席没有通话", "no call keeps the agent");
     let call = agents::one(&asked.desk, tenant, agent).await?.view.call.ok_or_else(none)?;
-    let talk = Talk { tenant: tenant.clone(), call, order, by: asked.person.login.clone() };
+    let (own, by) = (Some(agent.to_owned()), asked.person.login.clone());
+    let talk = Talk { tenant: tenant.clone(), call, order, agent: own, by };
     talks::order(&asked.desk, &talk).await?;
     agents::one(&asked.desk, tenant, agent).await.map(AgentNow::from)
 }

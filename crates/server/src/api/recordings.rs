@@ -83,7 +83,7 @@ pub async fn list(
     asked.tell(recordings::list(&asked.desk, &list).await)
 }
 
-fn id_of(text: &str) -> Outcome<RecordingId> {
+pub(super) fn id_of(text: &str) -> Outcome<RecordingId> {
     text.parse()
         .map_err(|_| Refusal::not_found(format!("没有录音 {text}"), format!("there is no recording {text}")))
 }
@@ -92,7 +92,7 @@ fn id_of(text: &str) -> Outcome<RecordingId> {
 #[derive(Deserialize, ToSchema)]
 pub struct Wanted {
     /// In the page or as a file; the audit says which.
-    how: Hearing,
+    pub(super) how: Hearing,
 }
 
 /// Where a recording is heard for ten minutes.
@@ -126,7 +126,7 @@ pub async fn ticket(
     asked.tell(write_ticket(&api, &asked, &enterprise, &recording, how).await)
 }
 
-async fn write_ticket(
+pub(super) async fn write_ticket(
     api: &Api,
     asked: &Asked,
     enterprise: &str,

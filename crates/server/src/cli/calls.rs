@@ -277,12 +277,22 @@ fn show_whole(context: &Context, whole: &Whole) {
             format!("queue {queue:?}, waited {wait}, offered {offers} times, agent {agent}"),
         );
     }
+    if let Some(rating) = &record.rating {
+        let score = rating.score.map_or("–".to_owned(), |score| score.to_string());
+        context.say(format!("满意度评分 {score}"), format!("rated {score}"));
+    }
     heading(context, "经过", "what happened");
     for line in say::facts(context, &whole.facts, whole.wall_offset_ms) {
         print(&format!("  {line}"));
     }
     show_legs(context, whole);
     show_money(context, whole);
+    if !whole.notes.is_empty() {
+        heading(context, "坐席备注", "agents' notes");
+        for note in &whole.notes {
+            print(&format!("  {} {}: {}", note.written_at, note.agent, note.text.replace('\n', "\n    ")));
+        }
+    }
     if let Some(file) = &whole.recording {
         heading(context, "录音", "recording");
         let cut = if file.interrupted { context.pick("（中断）", " (interrupted)") } else { "" };

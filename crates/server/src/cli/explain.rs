@@ -36,6 +36,9 @@ pub struct Words {
     /// in turn, by commas; an empty one presses nothing
     #[arg(long, value_delimiter = ',')]
     keys: Vec<String>,
+    /// 外部服务依次的应答，如 200,data.level=gold 或 error / what servers outside answer in turn, or error
+    #[arg(long)]
+    http: Vec<String>,
     /// 随机选择的种子 / the seed of random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -54,6 +57,7 @@ pub fn run(context: &Context, words: &Words) -> Ran {
         no_answer: words.no_answer.clone(),
         rejects: words.rejects.clone(),
         keys: words.keys.clone(),
+        http: words.http.clone(),
         seed: words.seed,
     });
     let explained: Explained = context.ask(Need::Data, &request)?;

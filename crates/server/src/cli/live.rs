@@ -52,6 +52,13 @@ pub enum Live {
     TakeOver(Supervised),
     /// 班长退出 / the supervisor leaves
     Leave(Supervised),
+    /// 暂停录音：此后的话音和按键不进录音 / the recording keeps nothing of what is said or pressed
+    #[command(after_help = "到号码设定的上限会自动恢复（recording.pause_seconds_max，缺省 120 秒）
+It goes on by itself at the number's limit (recording.pause_seconds_max, 120 s unless said)
+例 / example: sibai live pause-recording huaxin 01a2b3…")]
+    PauseRecording(Which),
+    /// 恢复录音 / the recording goes on
+    ResumeRecording(Which),
 }
 
 /// Which call, and by which phone of a supervisor.
@@ -136,6 +143,8 @@ pub fn run(context: &Context, words: &Live) -> Ran {
         Live::Barge(by) => watch(context, by, WatchMode::Barge),
         Live::TakeOver(by) => order(context, &by.which, TalkOrder::TakeOver(by.phone.as_str().into())),
         Live::Leave(by) => order(context, &by.which, TalkOrder::Unwatch(by.phone.as_str().into())),
+        Live::PauseRecording(which) => order(context, which, TalkOrder::PauseRecording),
+        Live::ResumeRecording(which) => order(context, which, TalkOrder::ResumeRecording),
         Live::Transfer(Whither { which, to }) => {
             order(context, which, TalkOrder::Transfer(to.target().ok_or_else(nowhere)?))
         }
@@ -153,8 +162,13 @@ fn order(context: &Context, which: &Which, order: TalkOrder) -> Ran {
     let call: CallId = which.call.parse().map_err(|_| {
         Refusal::invalid(format!("{} 不是通话编号", which.call), format!("{} names no call", which.call))
     })?;
-    let request =
-        Request::Talk(Talk { tenant: TenantId::new(&which.tenant), call, order, by: context.by.clone() });
+    let request = Request::Talk(Talk {
+        tenant: TenantId::new(&which.tenant),
+        call,
+        order,
+        agent: None,
+        by: context.by.clone(),
+    });
     let seen: Option<LiveCall> = context.ask(Need::Data, &request)?;
     context.show(&seen, |seen| seen.iter().for_each(|call| print(&line(context, call))))?;
     Ok(0)
@@ -174,5 +188,8 @@ fn line(context: &Context, call: &LiveCall) -> String {
         LiveState::Ending => ("结束", "ending"),
     };
     let state = context.pick(zh, en);
-    format!("{}  {}  {} {}  {state}  {}", call.call, call.number, call.caller, call.region, call.destination)
+    let paused =
+        if call.recording_paused { context.pick("  录音暂停", "  recording paused") } else { "" };
+    let LiveCall { call, number, caller, region, destination, .. } = call;
+    format!("{call}  {number}  {caller} {region}  {state}  {destination}{paused}")
 }

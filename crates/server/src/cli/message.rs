@@ -47,7 +47,8 @@ pub fn run(context: &Context, words: &Message) -> Ran {
         State::Refused => MessageState::Refused,
     });
     let tenant = tenant.as_deref().map(TenantId::new);
-    let found: Vec<Listed> = context.ask(Need::Data, &Request::Messages(List { tenant, state }))?;
+    let found: Vec<Listed> = context
+        .ask(Need::Data, &Request::Messages(List { tenant, state, older_than: None, limit: u32::MAX }))?;
     context.show(&found, |found| table(context, found))?;
     Ok(0)
 }

@@ -477,6 +477,9 @@ impl Teller<'_> {
                 self.pick("主叫不是手机，不发短信".into(), "no message: the caller has no mobile".into())
             }
             StepWhy::Voicemail => self.pick("请留言".into(), "a message may be left".into()),
+            StepWhy::Callback => self.pick("可以请求回电".into(), "a callback may be asked for".into()),
+            StepWhy::Http => self.pick("查询外部服务".into(), "a server outside is asked".into()),
+            StepWhy::Rate => self.pick("请评分".into(), "the talk may be rated".into()),
             StepWhy::Dial { group } => self.pick(format!("呼叫 {group}"), format!("dial {group}")),
             StepWhy::Busy => self.pick("示忙".into(), "busy tone".into()),
             StepWhy::Ask { kind } => {

@@ -1,14 +1,16 @@
 //! `sibai voicemail`: messages that callers left (rows V06, V07).
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use hotline::{RecordingId, TenantId};
 use store::VoicemailState;
 
+use super::sheet::{Cell, workbook};
 use super::show::{length, print};
 use super::{Context, Need, Ran};
-use crate::ops::voicemails::{Hear, List, Listed, One};
+use crate::ops::voicemails::{Done, Hear, List, Listed};
 use crate::ops::{Outcome, Refusal, Request};
 
 /// The words of `voicemail`.
@@ -16,9 +18,15 @@ use crate::ops::{Outcome, Refusal, Request};
 pub enum Voicemail {
     /// 列出留言 / lists messages
     #[command(
-        after_help = "例 / examples:\n  sibai voicemail list huaxin --state new\n  sibai voicemail list huaxin --caller 13800138000"
+        after_help = "例 / examples:\n  sibai voicemail list huaxin --state new\n  sibai voicemail list huaxin --caller 13800138000\n  sibai voicemail list huaxin --xlsx messages.xlsx"
     )]
-    List(Which),
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// 写成 Excel 文件 / writes the list as a workbook
+        #[arg(long, value_name = "FILE")]
+        xlsx: Option<PathBuf>,
+    },
     /// 一条留言；--out 把声音写成文件，记入审计 / one message; --out takes its sound to a file, and the audit says who listened
     #[command(after_help = "例 / example: sibai voicemail show huaxin 01J9ZK… --out message.wav")]
     Show {
@@ -83,9 +91,12 @@ pub struct Of {
 /// `sibai voicemail …`
 pub fn run(context: &Context, words: &Voicemail) -> Ran {
     match words {
-        Voicemail::List(which) => {
+        Voicemail::List { which, xlsx } => {
             let found = listed(context, which)?;
-            context.show(&found, |found| table(context, found))?;
+            match xlsx {
+                Some(file) => write_workbook(context, &found, file)?,
+                None => context.show(&found, |found| table(context, found))?,
+            }
         }
         Voicemail::Export(which) => {
             let found = listed(context, which)?;
@@ -93,7 +104,9 @@ pub fn run(context: &Context, words: &Voicemail) -> Ran {
         }
         Voicemail::Show { of, out } => show(context, of, out.as_ref())?,
         Voicemail::Done { of, name } => {
-            let done: Listed = context.ask(Need::Data, &Request::VoicemailDone(one(of, name)?))?;
+            let (tenant, voicemail) = one(of)?;
+            let done = Done { tenant, voicemail, name: name.clone(), by: context.by.clone() };
+            let done: Listed = context.ask(Need::Data, &Request::VoicemailDone(done))?;
             context.show(&done, |done| {
                 let (id, by) = (done.voicemail, done.done_by.as_deref().unwrap_or_default());
                 context
@@ -113,19 +126,21 @@ fn listed(context: &Context, which: &Which) -> Outcome<Vec<Listed>> {
         State::Empty => VoicemailState::Empty,
     });
     let (tenant, caller) = (which.tenant.clone(), which.caller.clone());
-    context.ask(Need::Data, &Request::Voicemails(List { tenant, caller, state, since }))
+    let list = List { tenant, caller, state, since, older_than: None, limit: u32::MAX };
+    context.ask(Need::Data, &Request::Voicemails(list))
 }
 
-fn one(of: &Of, by: &str) -> Outcome<One> {
+fn one(of: &Of) -> Outcome<(TenantId, RecordingId)> {
     let voicemail: RecordingId = of.voicemail.parse().map_err(|_| {
         let id = &of.voicemail;
         Refusal::not_found(format!("没有留言 {id}"), format!("there is no message {id}"))
     })?;
-    Ok(One { tenant: TenantId::new(&of.tenant), voicemail, by: by.to_owned() })
+    Ok((TenantId::new(&of.tenant), voicemail))
 }
 
 fn show(context: &Context, of: &Of, out: Option<&PathBuf>) -> Outcome<()> {
-    let One { tenant, voicemail, by } = one(of, &context.by)?;
+    let (tenant, voicemail) = one(of)?;
+    let by = context.by.clone();
     let to = out.map(std::path::absolute).transpose();
     let to = to.map_err(|error| Refusal::file(out.map_or("".as_ref(), PathBuf::as_path), error))?;
     let message: Listed =
@@ -166,6 +181,47 @@ fn table(context: &Context, found: &[Listed]) {
         ("谁", "who"),
     ];
     context.table(&head, &rows);
+}
+
+/// The same columns in this language; a file that is there already stays as it is.
+fn write_workbook(context: &Context, found: &[Listed], file: &Path) -> Outcome<()> {
+    let head = [
+        ("编号", "id"),
+        ("时间", "left at"),
+        ("号码", "number"),
+        ("主叫", "caller"),
+        ("秒", "seconds"),
+        ("状态", "state"),
+        ("听取人", "heard by"),
+        ("处理人", "done by"),
+        ("通话", "call"),
+    ];
+    let head = head.map(|(zh, en)| Cell::Text(context.pick(zh, en).to_owned()));
+    let row = |one: &Listed| {
+        let (zh, en) = state(one.state);
+        let text = |text: &dyn ToString| Cell::Text(text.to_string());
+        vec![
+            text(&one.voicemail),
+            text(&one.left_at),
+            text(&one.number),
+            text(&one.caller),
+            Cell::Number(one.duration_ms.div_ceil(1_000)),
+            text(&context.pick(zh, en)),
+            text(&one.heard_by.as_deref().unwrap_or_default()),
+            text(&one.done_by.as_deref().unwrap_or_default()),
+            text(&one.call),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = std::iter::once(head.into()).chain(found.iter().map(row)).collect();
+    let octets = workbook(&rows)?;
+    let written = std::fs::File::create_new(file).and_then(|mut out| out.write_all(&octets));
+    written.map_err(|error| Refusal::file(file, error))?;
+    let count = found.len();
+    context.say(
+        format!("{count} 条留言已写入 {}", file.display()),
+        format!("{count} messages are written to {}", file.display()),
+    );
+    Ok(())
 }
 
 /// A table that spreadsheets open; no cell of it is read as a formula (FAULTS P2).

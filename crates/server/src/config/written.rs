@@ -29,6 +29,8 @@ pub struct File {
     #[serde(default)]
     pub messages: Messages,
     #[serde(default)]
+    pub http_step: HttpStep,
+    #[serde(default)]
     pub http: Http,
     #[serde(default)]
     pub log: Log,
@@ -88,6 +90,7 @@ pub struct Guard {
 #[serde(deny_unknown_fields)]
 pub struct Registrar {
     pub keep_alive_s: Option<Spanned<u64>>,
+    pub page_gone_s: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +155,26 @@ pub struct Messages {
     pub authorities: Option<PathBuf>,
     pub from: Option<String>,
     pub shows_hotline: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpStep {
+    pub authorities: Option<PathBuf>,
+    #[serde(default)]
+    pub allowed: Vec<String>,
+    #[serde(default)]
+    pub secret: Vec<Secret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    pub enterprise: String,
+    pub name: Spanned<String>,
+    pub hosts: Vec<String>,
+    pub file: Option<PathBuf>,
+    pub variable: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

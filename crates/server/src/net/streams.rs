@@ -40,6 +40,9 @@ pub struct Limits {
     pub begin: Duration,
     /// A far end that we connect to must answer within this time; a trunk that does not is left for the next.
     pub connect: Duration,
+    /// How often a WebSocket is asked whether it is there; one that says nothing until it is asked again is closed. Proxies in
+    /// between forget a connection that is silent for a minute.
+    pub ping: Duration,
 }
 
 impl Default for Limits {
@@ -50,6 +53,7 @@ impl Default for Limits {
             idle: Duration::from_secs(600),
             begin: Duration::from_secs(10),
             connect: Duration::from_millis(1_500),
+            ping: Duration::from_secs(10),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! SIP over WebSocket (RFC 7118): one message is one frame. The upgrade is HTTP's; the connection joins those of
 //! [`Streams`](super::Streams), with their bounds and their end. Refuses to know what a message says.
 
-use std::time::Duration;
-
 use axum::extract::ws::{Message as Frame, WebSocket};
 use bytes::Bytes;
 use sip::Hop;
@@ -12,8 +10,6 @@ use super::streams::{Door, Joined};
 
 /// A SIP message longer than this is none of a phone's.
 pub const MESSAGE_MAX: usize = 64 << 10;
-/// Proxies in between forget a connection that is silent for a minute.
-const PING_EVERY: Duration = Duration::from_secs(25);
 
 /// Carries messages both ways until either side is done with it.
 pub async fn converse(mut socket: WebSocket, hop: Hop, door: Door) {
@@ -22,8 +18,8 @@ pub async fn converse(mut socket: WebSocket, hop: Hop, door: Door) {
         return;
     };
     let (limits, mut begun) = (door.limits(), false);
-    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-    let mut heard_at = Instant::now();
+    let mut pings = interval_at(Instant::now() + limits.ping, limits.ping);
+    let (mut heard_at, mut asked_at) = (Instant::now(), None);
     loop {
         let patience = if begun { limits.idle } else { limits.begin };
         tokio::select! {
@@ -47,6 +43,11 @@ pub async fn converse(mut socket: WebSocket, hop: Hop, door: Door) {
                 let Ok(Ok(())) = timeout(limits.begin, socket.send(frame)).await else { return };
             }
             _ = pings.tick() => {
+                // A page whose network is gone closes nothing: it is known by its silence.
+                if asked_at.is_some_and(|asked_at| heard_at < asked_at) {
+                    return;
+                }
+                asked_at = Some(Instant::now());
                 let Ok(Ok(())) = timeout(limits.begin, socket.send(Frame::Ping(Bytes::new()))).await else { return };
             }
             () = tokio::time::sleep_until(heard_at + patience) => return,

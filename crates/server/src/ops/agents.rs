@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use hotline::agent::Rest;
-use hotline::enterprise::staff;
+use hotline::agent::{CONNECTION_LOST, Rest, State};
+use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, NotObeyed, Order, QueueView, Staff};
 use hotline::settlement::TenantState;
 use hotline::tenant::{Tenant, agent_state};
@@ -13,7 +13,8 @@ use node::{AgentOrder, Node};
 use serde::{Deserialize, Serialize};
 
 use super::live::{self, LiveCall};
-use super::{Desk, Outcome, Refusal};
+use super::{Code, Desk, Outcome, Refusal};
+use crate::running::Running;
 
 /// What an agent wants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,6 +153,70 @@ pub async fn one(desk: &Desk, tenant: &TenantId, agent: &str) -> Outcome<Seen> {
     all.pop().ok_or_else(|| refused(agent, NotObeyed::Unknown))
 }
 
+/// A page that is a phone and was gone for too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The phone's number.
+    pub extension: String,
+}
+
+/// Lost pages that wait to be kept.
+pub(crate) const LOST_MAX: usize = 4_096;
+/// Between two tries while the database is away.
+const LOST_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// Who logs them out, in the audit.
+const PRESENCE: &str = "presence";
+
+/// Keeps that agents are logged out whose pages are gone, each until the database has it (row Q10).
+pub(crate) async fn keep_lost(running: Running, mut lost: tokio::sync::mpsc::Receiver<Lost>) {
+    while let Some(one) = lost.recv().await {
+        let desk = Desk::of(running.clone());
+        while let Err(refusal) = lose(&desk, &one).await {
+            if !matches!(refusal.code, Code::Database | Code::NodeBusy) {
+                tracing::warn!(tenant = %one.tenant, refusal = refusal.en, "a lost page is nobody's");
+                break;
+            }
+            tokio::time::sleep(LOST_AGAIN).await;
+        }
+    }
+}
+
+async fn lose(desk: &Desk, lost: &Lost) -> Outcome<()> {
+    let staff = staff_of(desk, &lost.tenant).await?;
+    let phone = phone_user(&lost.tenant, &lost.extension);
+    for rules in staff.agents.iter().filter(|rules| *rules.phone == *phone) {
+        lose_one(desk, &lost.tenant, &staff, &rules.number).await?;
+    }
+    Ok(())
+}
+
+/// Where the node has the enterprise in memory it decided already; else it is decided here, by the same rule.
+async fn lose_one(desk: &Desk, tenant: &TenantId, staff: &Arc<Staff>, number: &str) -> Outcome<()> {
+    let is_known = in_memory(desk, tenant).await?.is_some();
+    let (mut floor, turn) = floor_of(desk, tenant, staff).await?;
+    let now = now_of(desk).await?;
+    let order = Order::Lost;
+    if !is_known && floor.obey(number, &order, now).is_err() {
+        return Ok(());
+    }
+    let view = floor.agent_view(number, now);
+    if view.is_none_or(|view| view.state != State::Off || view.reason != CONNECTION_LOST) {
+        return Ok(());
+    }
+    let value = floor.written(number, now).unwrap_or_default();
+    let states = [agent_state(number, &value, if is_known { turn } else { turn + 1 })];
+    desk.store.keep_states(tenant, &states, number, &desk.change(PRESENCE)).await?;
+    if let Some(live) = desk.live.as_ref().filter(|_| !is_known) {
+        // It may have come into memory meanwhile, as it was before.
+        let change =
+            AgentOrder { tenant: tenant.clone(), staff: staff.clone(), number: number.to_owned(), order };
+        live.apply(node::Change::Agent(Box::new(change))).await?;
+    }
+    Ok(())
+}
+
 async fn with_calls(desk: &Desk, tenant: &TenantId, views: Vec<AgentView>, now: Now) -> Outcome<Vec<Seen>> {
     let at = now.wall;
     let alone = |view| Seen { view, call: None, at };
@@ -176,7 +241,7 @@ pub async fn queues(desk: &Desk, asked: &Of) -> Outcome<Vec<QueueView>> {
     Ok(floor.queues(now))
 }
 
-async fn look(desk: &Desk, tenant: &TenantId) -> Outcome<(Floor, Now)> {
+pub(super) async fn look(desk: &Desk, tenant: &TenantId) -> Outcome<(Floor, Now)> {
     let staff = staff_of(desk, tenant).await?;
     let (mut floor, _) = floor_of(desk, tenant, &staff).await?;
     let now = now_of(desk).await?;
@@ -249,6 +314,9 @@ fn refused(agent: &str, why: NotObeyed) -> Refusal {
         }
         NotObeyed::NotNow(hotline::agent::NotNow::LoggedOut) => {
             Refusal::invalid(format!("坐席 {agent} 没有签入"), format!("the agent {agent} is not logged in"))
+        }
+        NotObeyed::NotNow(hotline::agent::NotNow::InCall) => {
+            Refusal::invalid(format!("坐席 {agent} 正在通话"), format!("a call keeps the agent {agent}"))
         }
         NotObeyed::NotNow(hotline::agent::NotNow::AfterWork) => Refusal::invalid(
             format!("坐席 {agent} 的话后整理时间由队列规定，不能提前结束"),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{CallFilter, CallRow};
 
 use super::money::time;
+use super::notes::{self, Note};
 use super::{Desk, Outcome, Refusal};
 use crate::traces;
 
@@ -235,6 +236,8 @@ pub struct Whole {
     pub entries: Vec<Entry>,
     /// The recording's file.
     pub recording: Option<RecordingFile>,
+    /// What agents wrote about it.
+    pub notes: Vec<Note>,
     /// The SIP messages, while they are kept.
     pub messages: Vec<Message>,
     /// The node that settled it.
@@ -326,6 +329,7 @@ pub async fn one(desk: &Desk, asked: &One) -> Outcome<Whole> {
         interrupted: row.interrupted,
         kept_until: time(row.retention_until),
     });
+    let notes = notes::of_call(desk, &stored.record.tenant, call).await?;
     let messages = messages(desk, call, stored.record.ended_at).await?;
     Ok(Whole {
         record: stored.record,
@@ -334,6 +338,7 @@ pub async fn one(desk: &Desk, asked: &One) -> Outcome<Whole> {
         charges: stored.charges.into_iter().map(Priced::of).collect(),
         entries: stored.entries,
         recording,
+        notes,
         messages,
         node: stored.node,
         journal_position: stored.position,

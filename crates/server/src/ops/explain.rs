@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use hotline::calendar::HolidayYears;
-use hotline::call::{Answers, Arrival, Dated, Desk as CallDesk, explain as run};
+use hotline::call::{Answers, Arrival, Dated, Desk as CallDesk, HttpAnswer, explain as run};
 use hotline::cdr::CallRecord;
 use hotline::enterprise::compile_number;
 use hotline::ledger::Account;
@@ -42,6 +42,9 @@ pub struct Explain {
     /// What the caller presses at one question after the other; an empty text presses nothing.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// What servers outside answer at one request after the other: `200,data.level=gold`, or `error`.
+    #[serde(default)]
+    pub http: Vec<String>,
     /// The seed of random choices.
     #[serde(default)]
     pub seed: u64,
@@ -86,6 +89,16 @@ pub enum StateSource {
     Database,
 }
 
+fn http_answers(typed: &[String]) -> Outcome<Vec<HttpAnswer>> {
+    let read = |text: &String| {
+        HttpAnswer::parse(text).ok_or_else(|| {
+            let zh = format!("{text} 不是应答，应如 200,data.level=gold 或 error");
+            Refusal::invalid(zh, format!("{text} is no answer such as 200,data.level=gold, or error"))
+        })
+    };
+    typed.iter().map(read).collect()
+}
+
 /// The instant a dry run begins at: as if the node had run for a day, so that no sum of times is below zero.
 const BEGIN: Mono = Mono(86_400_000);
 
@@ -118,6 +131,7 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         no_answer: digits(&asked.no_answer),
         rejects: digits(&asked.rejects),
         keys: asked.keys.clone(),
+        http: http_answers(&asked.http)?,
     };
     let mut call_desk =
         CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs, years: &years };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hotline::calendar::HolidayYears;
 use hotline::call::{Arrival, Desk as CallDesk, explain as run};
 use hotline::enterprise::{
-    Enterprise, FlowDocument, FlowTest, Number, Then, Tree, Value, compile_number, read_flow, write_flow,
+    Enterprise, FlowDocument, FlowStepKind, FlowTest, Number, Then, Tree, Value, compile_number, read_flow,
+    write_flow,
 };
 use hotline::rating::Tariffs;
 use hotline::region::{CallerRules, RegionTable};
@@ -509,8 +510,32 @@ fn json(tree: &Tree) -> String {
 /// The instant a case begins at: as if the node had run for a day.
 const BEGIN: Mono = Mono(86_400_000);
 
-/// Runs the saved cases of a flow within an enterprise that walks it: on the first number that names it, with money,
-/// room and an outgoing trunk, so that nothing but the flow decides.
+/// The number that the cases of a flow are run on: the first that walks it, else the first that has all it dials, as if that walked
+/// it already.
+fn number_for(enterprise: &Enterprise, flow: &FlowDocument) -> Option<Number> {
+    let numbers = &enterprise.numbers;
+    if let Some(number) = numbers.iter().find(|number| number.flow.as_deref() == Some(&*flow.name)) {
+        return Some(number.clone());
+    }
+    let dialled: Vec<&str> = flow
+        .steps
+        .iter()
+        .filter_map(|step| match &step.kind {
+            FlowStepKind::Dial { target, .. } => Some(target.as_str()),
+            _ => None,
+        })
+        .collect();
+    let has = |number: &Number, target: &str| {
+        let bound = number.destinations.iter().any(|one| one.name == target);
+        bound || number.groups.iter().any(|one| one.name == target)
+    };
+    let number = numbers.iter().find(|number| dialled.iter().all(|target| has(number, target)))?;
+    let (rules, otherwise) = (Vec::new(), Then::HangUp { prompt: None });
+    Some(Number { flow: Some(flow.name.clone()), rules, otherwise, ..number.clone() })
+}
+
+/// Runs the saved cases of a flow within an enterprise that walks it, with money, room and an outgoing trunk, so that nothing but
+/// the flow decides.
 async fn test_all(desk: &Desk, enterprise: &Enterprise, flow: &FlowDocument) -> Outcome<Vec<Tested>> {
     if flow.tests.is_empty() {
         return Ok(Vec::new());
@@ -532,8 +557,7 @@ fn run_one(
     table: &RegionTable,
 ) -> Tested {
     let at = Beijing::parse(&test.at.replacen(' ', "T", 1)).map_or(Wall(0), Beijing::wall);
-    let number = enterprise.numbers.iter().find(|number| number.flow.as_deref() == Some(&*flow.name));
-    let number = number.cloned().unwrap_or_else(|| {
+    let number = number_for(enterprise, flow).unwrap_or_else(|| {
         let plain = Number::new(HotlineNumber::from_suffix(0).expect("seven digits"), Then::Busy);
         Number { flow: Some(flow.name.clone()), ..plain }
     });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hotline::call::{Call, Fact, LegNo};
+use hotline::cdr::AttemptKind;
 use hotline::region::Region;
 use hotline::{CallId, HotlineNumber, TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,9 @@ pub struct LiveCall {
     /// When it came to this state.
     #[schema(value_type = i64)]
     pub since: Wall,
+    /// Whether its recording keeps nothing now (row V09).
+    #[serde(default)]
+    pub recording_paused: bool,
 }
 
 /// The calls of an enterprise that are up, the oldest first.
@@ -103,13 +107,27 @@ fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
         destination: String::new(),
         began_at,
         since: began_at,
+        recording_paused: call.is_recording_paused(),
     };
     let mut legs: Vec<(LegNo, Arc<str>)> = Vec::new();
+    // Supervisors' phones are no part of what the caller does, until one of them takes the talk over.
+    let mut watchers: Vec<(LegNo, Arc<str>)> = Vec::new();
+    let is_watcher = |watchers: &[(LegNo, Arc<str>)], of: &LegNo| watchers.iter().any(|(leg, _)| leg == of);
     let mut moving = false;
     let unless_moving = |moving, state| if moving { LiveState::Moving } else { state };
     for dated in call.log() {
         let fact = &dated.fact;
-        let state = if let Fact::Dialled(one) = fact {
+        let state = if let Fact::Dialled(one) = fact
+            && one.kind == AttemptKind::Watch
+        {
+            watchers.push((one.leg, one.destination.clone()));
+            continue;
+        } else if let Fact::LegFailed { leg, .. } | Fact::LegOver { leg } | Fact::LegAnswered { leg, .. } =
+            fact
+            && is_watcher(&watchers, leg)
+        {
+            continue;
+        } else if let Fact::Dialled(one) = fact {
             legs.push((one.leg, one.destination.clone()));
             unless_moving(moving, LiveState::Ringing)
         } else if let Fact::LegFailed { leg: gone, .. } = fact {
@@ -132,6 +150,7 @@ fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
             moving = false;
             LiveState::InFlow
         } else if let Fact::Joined { leg: joined } = fact {
+            legs.extend(watchers.extract_if(.., |(leg, _)| leg == joined));
             legs.retain(|(leg, _)| leg == joined);
             LiveState::Talking
         } else if let Fact::HungUp { .. } = fact {

@@ -17,22 +17,37 @@ pub struct List {
     /// In this state, or in any.
     #[serde(default)]
     pub state: Option<MessageState>,
+    /// Of one enterprise: behind the message with this key, where the page before ended.
+    #[serde(default)]
+    pub older_than: Option<String>,
+    /// At most; as many as may be unless said.
+    #[serde(default = "listed_max")]
+    pub limit: u32,
+}
+
+fn listed_max() -> u32 {
+    LISTED_MAX
 }
 
 /// One message.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageListed)]
 pub struct Listed {
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Its key: what it tells of, and to whom.
     pub key: String,
     /// What it is about.
+    #[schema(value_type = String)]
     pub about: About,
-    /// To whom.
+    /// To whom: a mobile number or an e-mail address.
+    #[schema(value_type = String)]
     pub to: Address,
     /// Its words.
     pub text: String,
-    /// What became of it.
+    /// What became of it: `waiting`, `sent`, `failed`, `refused`.
+    #[schema(value_type = String)]
     pub state: MessageState,
     /// How often it was tried.
     pub tries: u32,
@@ -52,7 +67,9 @@ const LISTED_MAX: u32 = 1_000;
 /// # Errors
 /// Those of the database.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
-    let found = desk.store.messages(asked.tenant.as_ref(), asked.state, LISTED_MAX).await?;
+    let List { tenant, state, older_than, limit } = asked;
+    let limit = (*limit).min(LISTED_MAX);
+    let found = desk.store.messages(tenant.as_ref(), *state, older_than.as_deref(), limit).await?;
     let listed = found.into_iter().map(|one| Listed {
         tenant: one.tenant,
         key: one.message.key,

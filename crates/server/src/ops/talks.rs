@@ -1,16 +1,19 @@
 //! Orders about a talk (row Q03): hold, transfer, consult. The running node obeys; each order leaves an audit row.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hotline::agent::State;
 use hotline::call::{NotObeyed, TalkOrder};
-use hotline::enterprise::staff;
+use hotline::enterprise::{Enterprise, staff};
+use hotline::queue::QueueView;
 use hotline::tenant::Tenant;
 use hotline::{CallId, TenantId};
 use node::{CallOrder, Node};
 use serde::{Deserialize, Serialize};
 
 use super::live::{self, LiveCall};
-use super::{Code, Desk, Outcome, Refusal};
+use super::{Code, Desk, Outcome, Refusal, agents};
 
 /// What is wanted of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ pub struct Talk {
     pub call: CallId,
     /// What is to be done.
     pub order: TalkOrder,
+    /// The agent whose talk it has to be; `None` where somebody above all agents asks.
+    #[serde(default)]
+    pub agent: Option<String>,
     /// Who asks.
     pub by: String,
 }
@@ -32,11 +38,19 @@ pub struct Talk {
 pub async fn order(desk: &Desk, asked: &Talk) -> Outcome<Option<LiveCall>> {
     let live = desk.live.as_ref().ok_or_else(live::no_server)?;
     let stored = desk.enterprise(&asked.tenant).await?;
+    if let TalkOrder::Watch(phone, _) = &asked.order
+        && !stored.enterprise.extensions.iter().any(|one| *one.number == **phone)
+    {
+        return Err(refused(&asked.order, NotObeyed::Unknown));
+    }
     let staff = Arc::new(staff(&stored.enterprise, stored.version));
     let (tenant, call, wanted) = (asked.tenant.clone(), asked.call, asked.order.clone());
-    let known = staff.clone();
+    let (known, agent) = (staff.clone(), asked.agent.clone());
     let look = move |node: &Node, now| {
         let up = node.calls().find(|one| one.id() == call && one.hotline().tenant == tenant)?;
+        if agent.as_ref().is_some_and(|agent| !up.is_led_by(agent)) {
+            return Some(Err(NotObeyed::NotNow));
+        }
         let known_tenant = node.tenant(&tenant)?;
         // The newest document's agents and queues count, as they will for the node.
         let mut tenant: Tenant = known_tenant.clone();
@@ -76,7 +90,104 @@ fn code(order: &TalkOrder) -> (&'static str, &str) {
         TalkOrder::Watch(phone, mode) => (mode.code(), phone),
         TalkOrder::TakeOver(phone) => ("take_over", phone),
         TalkOrder::Unwatch(phone) => ("unwatch", phone),
+        TalkOrder::PauseRecording => ("pause_recording", ""),
+        TalkOrder::ResumeRecording => ("resume_recording", ""),
     }
+}
+
+/// Where an agent may send its call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Targets {
+    /// The other agents, by number.
+    pub agents: Vec<TargetAgent>,
+    /// The queues, by name.
+    pub queues: Vec<TargetQueue>,
+    /// Bound numbers by name: those of the number that the agent's call came to.
+    pub bound: Vec<String>,
+    /// SIP phones that no agent has.
+    pub extensions: Vec<TargetPhone>,
+}
+
+/// An agent as a target; only a free one can be one now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TargetAgent {
+    /// The agent's number.
+    pub agent: String,
+    /// The agent's name.
+    pub name: String,
+    /// `off`, `free`, `ringing`, `talking`, `after_work`, `rest`.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// The queues the agent serves.
+    pub queues: Vec<String>,
+}
+
+/// A queue as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TargetQueue {
+    /// Its name.
+    pub queue: String,
+    /// How many wait.
+    pub waiting: usize,
+    /// How many of its agents are free.
+    pub free: u32,
+}
+
+/// A SIP phone as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TargetPhone {
+    /// Its number.
+    pub extension: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where an agent may send its call now, or could.
+///
+/// # Errors
+/// There is no such enterprise.
+pub async fn targets(desk: &Desk, tenant: &TenantId, agent: &str) -> Outcome<Targets> {
+    let enterprise = desk.enterprise(tenant).await?.enterprise;
+    let (floor, now) = agents::look(desk, tenant).await?;
+    let views = floor.agents(now);
+    let call = views.iter().find(|view| *view.number == *agent).and_then(|view| view.call);
+    let others = views.into_iter().filter(|view| *view.number != *agent);
+    let queue = |view: QueueView| TargetQueue {
+        queue: view.name.to_string(),
+        waiting: view.waiting.len(),
+        free: view.agents.iter().find(|(state, _)| *state == State::Free).map_or(0, |(_, count)| *count),
+    };
+    let of_nobody = |number: &str| enterprise.agents.iter().all(|one| one.extension != number);
+    let phones = enterprise.extensions.iter().filter(|one| of_nobody(&one.number));
+    Ok(Targets {
+        agents: others
+            .map(|view| TargetAgent {
+                agent: view.number.to_string(),
+                name: view.name.to_string(),
+                state: view.state,
+                queues: view.queues.iter().map(ToString::to_string).collect(),
+            })
+            .collect(),
+        queues: floor.queues(now).into_iter().map(queue).collect(),
+        bound: bound(desk, call, &enterprise).await?,
+        extensions: phones
+            .map(|one| TargetPhone { extension: one.number.clone(), name: one.name.clone() })
+            .collect(),
+    })
+}
+
+/// The bound numbers that are enabled: those of the call's own number, or of all while there is no call.
+async fn bound(desk: &Desk, call: Option<CallId>, enterprise: &Enterprise) -> Outcome<Vec<String>> {
+    let called = match (&desk.live, call) {
+        (Some(live), Some(call)) => {
+            live.ask(move |node: &Node, _| node.call(call).map(|up| up.hotline().number)).await?
+        }
+        _ => None,
+    };
+    let numbers = enterprise.numbers.iter().filter(|one| called.is_none_or(|called| one.number == called));
+    let enabled = numbers.flat_map(|one| &one.destinations).filter(|one| one.enabled);
+    let names: BTreeSet<String> = enabled.map(|one| one.name.clone()).collect();
+    Ok(names.into_iter().collect())
 }
 
 fn no_call(call: CallId) -> Refusal {
@@ -92,12 +203,15 @@ fn refused(order: &TalkOrder, why: NotObeyed) -> Refusal {
         | TalkOrder::Complete
         | TalkOrder::Return
         | TalkOrder::Swap
-        | TalkOrder::Merge => "",
+        | TalkOrder::Merge
+        | TalkOrder::PauseRecording
+        | TalkOrder::ResumeRecording => "",
     };
     match why {
-        NotObeyed::Unknown => {
-            Refusal::not_found(format!("没有转接目标 {name}"), format!("there is no target {name}"))
-        }
+        NotObeyed::Unknown => Refusal::not_found(
+            format!("没有转接目标或话机 {name}"),
+            format!("there is no target or phone {name}"),
+        ),
         NotObeyed::NotNow => Refusal::new(
             Code::TalkState,
             "通话现在的状态不能这样做",

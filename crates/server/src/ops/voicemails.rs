@@ -25,27 +25,43 @@ pub struct List {
     /// Left at or after.
     #[serde(default)]
     pub since: Option<Wall>,
+    /// Older than this message: where the page before ended.
+    #[serde(default)]
+    pub older_than: Option<RecordingId>,
+    /// At most; as many as may be unless said.
+    #[serde(default = "listed_max")]
+    pub limit: u32,
 }
 
-/// One message.
+fn listed_max() -> u32 {
+    LISTED_MAX
+}
+
+/// Say that what a message asks for is done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct One {
+pub struct Done {
     /// The enterprise.
     pub tenant: TenantId,
     /// Which.
     pub voicemail: RecordingId,
-    /// Who asks; of who is done with it, the name.
+    /// Who has done it.
+    pub name: String,
+    /// Who says so.
     pub by: String,
 }
 
 /// A message in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = VoicemailListed)]
 pub struct Listed {
-    /// Which.
+    /// Which; its sound is the recording of the same id.
+    #[schema(value_type = String)]
     pub voicemail: RecordingId,
     /// The call it was left in.
+    #[schema(value_type = String)]
     pub call: CallId,
     /// The 400 number.
+    #[schema(value_type = String)]
     pub number: HotlineNumber,
     /// Who left it; empty when withheld.
     pub caller: String,
@@ -55,7 +71,8 @@ pub struct Listed {
     pub left_at: String,
     /// Its length in milliseconds.
     pub duration_ms: u64,
-    /// How far somebody saw to it.
+    /// How far somebody saw to it: `new`, `heard`, `done`, `empty`.
+    #[schema(value_type = String)]
     pub state: VoicemailState,
     /// Who listened first.
     pub heard_by: Option<String>,
@@ -78,6 +95,8 @@ pub struct Hear {
 
 /// Messages listed at once.
 const LISTED_MAX: u32 = 10_000;
+/// Letters of a name.
+const NAME_MAX: usize = 64;
 
 /// Lists messages, the latest first.
 ///
@@ -97,8 +116,9 @@ pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
             number => Some(number),
         },
     };
-    let filter = VoicemailFilter { caller, state: asked.state, since: asked.since };
-    let found = desk.store.voicemails(&tenant, &filter, LISTED_MAX).await?;
+    let List { state, since, older_than, .. } = *asked;
+    let filter = VoicemailFilter { caller, state, since, older_than };
+    let found = desk.store.voicemails(&tenant, &filter, asked.limit.min(LISTED_MAX)).await?;
     Ok(found.into_iter().map(listed).collect())
 }
 
@@ -113,24 +133,46 @@ pub async fn hear(desk: &Desk, asked: &Hear) -> Outcome<Listed> {
         recordings::save(desk, &recordings::Save { tenant, recording, to, by }).await?;
         desk.store.hear_voicemail(&asked.tenant, *voicemail, &desk.change(&asked.by)).await?;
     }
-    let found = desk.store.voicemail(tenant, *voicemail).await?;
-    found.map(listed).ok_or_else(|| missing(*voicemail))
+    one(desk, tenant, *voicemail).await
+}
+
+/// Shows a message.
+///
+/// # Errors
+/// There is none.
+pub async fn one(desk: &Desk, tenant: &TenantId, voicemail: RecordingId) -> Outcome<Listed> {
+    let found = desk.store.voicemail(tenant, voicemail).await?;
+    found.map(listed).ok_or_else(|| missing(voicemail))
+}
+
+/// Somebody heard a message; each time is audited, the first makes it heard.
+///
+/// # Errors
+/// There is no such message.
+pub async fn heard(desk: &Desk, tenant: &TenantId, voicemail: RecordingId, by: &str) -> Outcome<Listed> {
+    if !desk.store.hear_voicemail(tenant, voicemail, &desk.change(by)).await? {
+        return Err(missing(voicemail));
+    }
+    one(desk, tenant, voicemail).await
 }
 
 /// Somebody has done what a message asks for, and says so by name.
 ///
 /// # Errors
 /// There is no such message, or no name.
-pub async fn done(desk: &Desk, asked: &One) -> Outcome<Listed> {
-    if asked.by.trim().is_empty() {
-        return Err(Refusal::invalid("处理完成需要姓名", "who is done with it has a name"));
+pub async fn done(desk: &Desk, asked: &Done) -> Outcome<Listed> {
+    let name = asked.name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Refusal::invalid(
+            format!("处理完成需要姓名，1 至 {NAME_MAX} 个字符"),
+            format!("who is done with it has a name of 1 to {NAME_MAX} characters"),
+        ));
     }
-    let change = desk.change(asked.by.trim());
-    if !desk.store.finish_voicemail(&asked.tenant, asked.voicemail, &change).await? {
+    let change = desk.change(&asked.by);
+    if !desk.store.finish_voicemail(&asked.tenant, asked.voicemail, name, &change).await? {
         return Err(missing(asked.voicemail));
     }
-    let found = desk.store.voicemail(&asked.tenant, asked.voicemail).await?;
-    found.map(listed).ok_or_else(|| missing(asked.voicemail))
+    one(desk, &asked.tenant, asked.voicemail).await
 }
 
 fn missing(voicemail: RecordingId) -> Refusal {

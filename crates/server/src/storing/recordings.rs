@@ -6,9 +6,10 @@ use std::io::Read;
 
 use hotline::calendar::HolidayYears;
 use hotline::call::Fact;
+use hotline::cdr::{self, PauseRecord};
 use hotline::retention::{self, Policy};
 use hotline::settlement::{self, Settlement};
-use hotline::{CallId, Mono, TenantId, Wall};
+use hotline::{CallId, Mono, RecordingId, TenantId, Wall};
 use ring::digest::{Context, SHA256};
 use store::{Recorded, Recording};
 
@@ -40,8 +41,7 @@ impl Recordings {
             if self.calls.len() >= WAITING_MAX {
                 self.calls.pop_first();
             }
-            self.calls
-                .insert(settlement.record.call, Expected::of(&settlement.record.tenant, &settlement.log));
+            self.calls.insert(record.call, Expected::of(&record.tenant, record.call, &settlement.log));
         }
     }
 
@@ -140,7 +140,7 @@ impl Recordings {
             return Some(call.clone());
         }
         let stored = work.store.call(file.call).await.ok().flatten();
-        stored.map(|call| Expected::of(&call.record.tenant, &call.log))
+        stored.map(|call| Expected::of(&call.record.tenant, file.call, &call.log))
     }
 
     fn row(
@@ -173,10 +173,12 @@ struct Expected {
     tenant: TenantId,
     /// The notice that was played before, and when it ended.
     notice: Option<(String, Wall)>,
+    /// The recording of the talk, and when it kept nothing (row V09).
+    paused: Option<(RecordingId, Vec<PauseRecord>)>,
 }
 
 impl Expected {
-    fn of(tenant: &TenantId, log: &[u8]) -> Expected {
+    fn of(tenant: &TenantId, call: CallId, log: &[u8]) -> Expected {
         let facts = settlement::read_log(log).unwrap_or_default();
         let offset = facts.iter().find_map(|dated| match &dated.fact {
             Fact::Arrived(arrived) => Some(arrived.wall_offset_ms),
@@ -187,7 +189,9 @@ impl Expected {
             _ => None,
         });
         let wall = |at: Mono| Wall(at.0 as i64 + offset.unwrap_or_default());
-        Expected { tenant: tenant.clone(), notice: noticed.map(|(prompt, at)| (prompt, wall(at))) }
+        let record = cdr::fold(call, &facts).map(|folded| folded.record);
+        let paused = record.and_then(|record| Some((record.recording?, record.pauses)));
+        Expected { tenant: tenant.clone(), notice: noticed.map(|(prompt, at)| (prompt, wall(at))), paused }
     }
 }
 
@@ -210,6 +214,7 @@ async fn recorded(tenant: &TenantId, files: &[(RecordingFile, Expected)]) -> std
             "duration_ms": file.duration_ms,
             "notice": notice,
             "notice_ended_at": ended_at.map(|at| at.0),
+            "pauses": call.paused.as_ref().filter(|(of, _)| *of == file.recording).map(|(_, pauses)| pauses),
         });
         let (tenant, recording) = (tenant.clone(), file.recording);
         recorded.push(Recorded { tenant, recording, at: clock::wall(), detail: detail.to_string() });

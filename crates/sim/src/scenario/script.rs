@@ -6,15 +6,15 @@ use hotline::agent::{Rest, State, WrapUp};
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallerMemory, Condition,
-    Crisis, CrisisThen, Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope,
+    AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallbackOffer, CallerMemory,
+    Condition, Crisis, CrisisThen, Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope,
     NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number, Password, Queue,
-    RegionBarring, RegionMode, Ringback, Rule, SayAgent, Secret, Share, ShareMode, Strategy, Then,
-    UnknownRegion, phone_user,
+    RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret, Share, ShareMode, SpillWhen,
+    Strategy, Then, UnknownRegion, phone_user,
 };
 use hotline::message::Address;
 use hotline::queue::Order;
-use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown, Srtp};
+use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
 use super::Broken;
@@ -323,7 +323,7 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
             let (name, number) = rest.split_once(char::is_whitespace)?;
             let (name, number) = (name.to_owned(), number.trim().to_owned());
             let secret = Secret::of(&phone_user(&enterprise.id, &number), PASSWORD);
-            enterprise.extensions.push(Extension { name, number, secret, srtp: Srtp::Off });
+            enterprise.extensions.push(Extension::new(&name, &number, secret));
         }
         "agent" => {
             let agent = agent(enterprise, rest)?;
@@ -447,6 +447,7 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
                 enterprise.limits.calls_per_minute_max = Some(most.parse().ok()?);
             }
             ("record", "yes") => number.recording.enabled = true,
+            ("pause_max", most) => number.recording.pause_s_max = (milliseconds(most)? / 1_000) as u16,
             ("ring", prompt) => number.ringback = Ringback::Prompt(prompt.into()),
             ("talk_max", most) => number.talk_s_max = (milliseconds(most)? / 1_000) as u32,
             ("memory", hours) => {
@@ -553,6 +554,7 @@ fn queue(rest: &str) -> Option<Queue> {
         let Some((key, value)) = word.split_once('=') else {
             match (word, strategy(word)) {
                 ("early", _) => queue.answer = false,
+                ("satisfaction", _) => queue.satisfaction = Some(Default::default()),
                 (_, Some(strategy)) => queue.strategy = strategy,
                 (member, None) => {
                     let (number, weight) = member.split_once(':').unwrap_or((member, "1"));
@@ -573,6 +575,12 @@ fn queue(rest: &str) -> Option<Queue> {
             "leave_empty" => queue.leave_empty = value.split('+').map(state).collect::<Option<_>>()?,
             "needs" => queue.needs = value.split('+').map(needs).collect::<Option<_>>()?,
             "music" => queue.music = Some(value.to_owned()),
+            "callback" => {
+                let prompt = "callback_offer".to_owned();
+                queue.callback = Some(CallbackOffer { after_s: seconds_of(value)?, prompt });
+            }
+            "spill" => queue.spill = Some(spill(value)?),
+            "satisfaction" => queue.satisfaction = Some(satisfaction(value)?),
             "say_agent" => {
                 queue.say_agent = match value {
                     "caller" => SayAgent::Caller,
@@ -588,6 +596,42 @@ fn queue(rest: &str) -> Option<Queue> {
         }
     }
     Some(queue)
+}
+
+/// `[wait:60s][+waiting:2][+level:80:20s]`.
+fn spill(text: &str) -> Option<SpillWhen> {
+    let mut spill = SpillWhen::default();
+    for term in text.split('+') {
+        let (key, value) = term.split_once(':')?;
+        match key {
+            "wait" => spill.wait_s = Some(seconds_of(value)?),
+            "waiting" => spill.waiting = Some(value.parse().ok()?),
+            "level" => {
+                let (percent, within) = value.split_once(':')?;
+                spill.level = Some((percent.parse().ok()?, seconds_of(within)?));
+            }
+            _ => return None,
+        }
+    }
+    Some(spill)
+}
+
+/// `[tries:2][+talk:20s][+pause:4h][+key:8s][+sms:WORD]`.
+fn satisfaction(text: &str) -> Option<Satisfaction> {
+    let mut asks = Satisfaction::default();
+    for term in text.split('+').filter(|term| !term.is_empty()) {
+        let (key, value) = term.split_once(':')?;
+        match key {
+            "tries" => asks.tries = value.parse().ok()?,
+            "talk" => asks.talk_s_min = seconds_of(value)?,
+            "pause" => asks.pause_hours = (milliseconds(value)? / 3_600_000) as u16,
+            "key" => asks.timeout_s = seconds_of(value)? as u8,
+            "sms" => asks.sms = Some(value.to_owned()),
+            "next" => {}
+            _ => return None,
+        }
+    }
+    Some(asks)
 }
 
 fn seconds_of(text: &str) -> Option<u16> {

@@ -1,9 +1,10 @@
 //! A flow with menus, digits, an extension number and a sub-flow, such as people draw them; and what they change of it.
 
 use hotline::enterprise::{
-    AskKind, Enterprise, Exit, FlowAsk, FlowDocument, FlowQueue, FlowShare, FlowStep, FlowStepKind, NoticeOf,
-    Operand, Queue, RETURN, ShareMode,
+    AskKind, Enterprise, Exit, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowShare, FlowStep,
+    FlowStepKind, Json, NoticeOf, Operand, Queue, RETURN, ShareMode,
 };
+use hotline::flow::Method;
 
 use crate::dice::Dice;
 
@@ -11,7 +12,8 @@ use crate::dice::Dice;
 pub const MAIN: &str = "main";
 
 /// The prompts behind which callers press keys.
-pub const ASKED: [&str; 5] = ["main_menu", "second_menu", "enter_extension", "enter_card", MUSIC];
+pub const ASKED: [&str; 7] =
+    ["main_menu", "second_menu", "enter_extension", "enter_card", MUSIC, "satisfaction", "callback_number"];
 
 /// The music of the queue that a flow leads to: keys lead out of it.
 const MUSIC: &str = "queue_music";
@@ -26,7 +28,31 @@ pub fn flows(dice: &mut Dice) -> Vec<FlowDocument> {
         step("second", ask(AskKind::Menu, "second_menu", &[("1", RETURN), ("9", "bye")], "bye", dice)),
         step("bye", FlowStepKind::HangUp { prompt: Some("closed".into()) }),
     ];
-    vec![flow(MAIN, "hello", main(dice)), flow("by day", "when", inner)]
+    let mut steps = main(dice);
+    // By dice of their own: worlds in which nobody outside is asked live as they always did.
+    let mut own = dice.clone();
+    if own.chance(500) {
+        ask_outside(&mut steps, &mut own);
+    }
+    vec![flow(MAIN, "hello", steps), flow("by day", "when", inner)]
+}
+
+/// Behind a card's number its customer's level is asked for.
+fn ask_outside(steps: &mut Vec<FlowStep>, dice: &mut Dice) {
+    let card = steps.iter_mut().find(|step| step.id == "card");
+    if let Some(FlowStepKind::Ask(card)) = card.map(|step| &mut step.kind) {
+        card.next = Some("crm".into());
+    }
+    let crm = FlowHttp {
+        method: Method::Post,
+        body: Some(Json::Map(vec![("card".into(), Json::Text("${card}".into()))])),
+        limit_ms: dice.within(100, 10_000) as u32,
+        take: vec![("card".into(), "level".into())],
+        music: dice.chance(500),
+        statuses: vec![("404".into(), "menu2".into()), ("3xx".into(), "last".into())],
+        ..FlowHttp::new("https://crm.example.cn/${caller}", "gold", "deal")
+    };
+    steps.push(step("crm", FlowStepKind::Http(Box::new(crm))));
 }
 
 fn main(dice: &mut Dice) -> Vec<FlowStep> {
@@ -78,7 +104,7 @@ fn main(dice: &mut Dice) -> Vec<FlowStep> {
 pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
     let Some(main) = enterprise.flows.first_mut() else { return };
     let queue = Queue { name: "line".into(), music: Some(MUSIC.into()), ..like.clone() };
-    let keys = [("1", "menu2"), ("3", "wait"), ("9", "last"), ("0", "menu"), ("#", "told")];
+    let keys = [("1", "menu2"), ("3", "wait"), ("9", "last"), ("0", "menu"), ("#", "told"), ("7", "back")];
     let wait = FlowQueue {
         queue: queue.name.clone(),
         around_the_clock: true,
@@ -87,7 +113,13 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
         left_empty: Some("menu2".into()),
         timeout: "message".into(),
         keys: keys.iter().map(|(key, exit)| ((*key).into(), (*exit).into())).collect(),
+        after: like.satisfaction.as_ref().map(|_| "rate".into()),
+        spill: like.spill.map(|_| "message".into()),
     };
+    if let Some(asks) = like.satisfaction.clone() {
+        let asks = FlowStepKind::Satisfaction { asks: Box::new(asks), next: None };
+        main.steps.push(step("rate", asks));
+    }
     let told = FlowStepKind::Notice {
         prompt: "recording_notice".into(),
         what: NoticeOf::Recording,
@@ -100,6 +132,8 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
         silence_s: 6,
         next: Some("menu2".into()),
     };
+    let back = FlowCallback { own: false, next: Some("wait".into()), ..FlowCallback::new("menu2") };
+    main.steps.push(step("back", FlowStepKind::Callback(Box::new(back))));
     main.steps.push(step("message", message));
     main.steps.extend([step("wait", FlowStepKind::Queue(Box::new(wait))), step("told", told)]);
     for step in &mut main.steps {
@@ -128,7 +162,7 @@ fn ask(kind: AskKind, prompt: &str, keys: &[(&str, &str)], default: &str, dice: 
 
 fn dial(target: &str, busy: Option<&str>) -> FlowStepKind {
     let busy: Option<Exit> = busy.map(Into::into);
-    FlowStepKind::Dial { target: target.into(), busy: busy.clone(), no_answer: busy }
+    FlowStepKind::Dial { target: target.into(), busy: busy.clone(), no_answer: busy, after: None }
 }
 
 fn step(id: &str, kind: FlowStepKind) -> FlowStep {

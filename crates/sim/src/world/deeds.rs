@@ -195,6 +195,10 @@ pub fn trunks() -> Vec<TrunkConfig> {
     trunks
 }
 
+/// How long the node's thread sleeps, on average, and at most: [`Dice::around`](crate::dice::Dice::around).
+const SLEEP_MS: u64 = 700;
+pub(crate) const SLEEP_MS_MAX: u64 = 8 * SLEEP_MS;
+
 /// How often somebody orders something about a talk, on average.
 const ORDER_EVERY_MS: u64 = 4_000;
 
@@ -324,7 +328,7 @@ impl World {
             Deed::Agent(place, at, logs_in) => self.agent_does(place, at, logs_in),
             Deed::Order => self.somebody_orders(),
             Deed::Sleep => {
-                self.asleep_until = self.clock + self.dice.around(700);
+                self.asleep_until = self.clock + self.dice.around(SLEEP_MS);
                 Ok(())
             }
             Deed::Die => {
@@ -552,7 +556,7 @@ impl World {
 
 /// Something that people want of a talk.
 fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
-    match dice.within(0, 16) {
+    match dice.within(0, 19) {
         12 | 13 if !of.extensions.is_empty() => {
             let modes = [WatchMode::Listen, WatchMode::Whisper, WatchMode::Barge];
             TalkOrder::Watch(phone(of, dice), *dice.pick(&modes))
@@ -560,6 +564,8 @@ fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
         14 if !of.extensions.is_empty() => TalkOrder::TakeOver(phone(of, dice)),
         15 if !of.extensions.is_empty() => TalkOrder::Unwatch(phone(of, dice)),
         16 => TalkOrder::Merge,
+        17 | 18 => TalkOrder::PauseRecording,
+        19 => TalkOrder::ResumeRecording,
         0 | 1 => TalkOrder::Hold,
         2 | 3 => TalkOrder::Resume,
         4 | 5 => TalkOrder::Transfer(target(of, dice)),

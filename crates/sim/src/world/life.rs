@@ -173,6 +173,13 @@ impl World {
             if !self.disk.calls.contains_key(&call.id()) {
                 return Err(format!("call {} is up, but nothing of it is on the disk", call.id()));
             }
+            let paused = self.media.paused.contains(&call.id().0);
+            if paused != call.is_recording_paused() {
+                return Err(format!(
+                    "media pauses the recording of {}: {paused}, its call does not (V09)",
+                    call.id()
+                ));
+            }
         }
         let waiting = node.unsettled_calls().count();
         let live = node.calls_up();
@@ -225,6 +232,9 @@ impl World {
         self.watch.check_crowd(self.weather.is_clean())?;
         if self.weather.is_clean() {
             self.watch.check_turns()?;
+            if self.words.is_none() {
+                self.watch.check_ratings(i64::from(crate::tenants::PAUSE_HOURS) * 3_600_000)?;
+            }
             let unanswered = self.far.legs.iter().find(|leg| leg.unanswered && leg.home != STRANGER.into());
             if let Some(leg) = unanswered {
                 return Err(format!("leg {} ({:?}) had no final response", leg.place, leg.role));

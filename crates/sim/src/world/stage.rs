@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hotline::call::{Sound, TalkOrder, Target, Tone, WatchMode};
 use hotline::cdr::CallRecord;
 use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, REALM, compile, phone_user};
+use hotline::flow::{Fetched, NoAnswer, Request};
 use hotline::rating::{ChargeKind, Per, Tariffs};
 use hotline::settlement::Settlement;
 use hotline::trunk::AccessNumber;
@@ -119,6 +120,14 @@ impl Words {
         }
     }
 
+    /// A step asks a server outside.
+    pub(super) fn asked(&mut self, request: &Request) {
+        let body = request.body.as_deref().map(|body| format!(" {body}")).unwrap_or_default();
+        // What is expected is cut at commas.
+        let told = format!("ask {} {}{body}", request.method.as_str(), request.url).replace(',', ";");
+        self.say(told);
+    }
+
     /// What became of a test call: what was found fault with.
     pub(super) fn tried(&mut self, report: &TrialReport) {
         let faults: Vec<String> = report.faults().iter().map(|fault| format!(" {fault:?}")).collect();
@@ -160,6 +169,8 @@ impl Words {
             Command::Record { .. } => self.say("record".into()),
             Command::TakeMessage { .. } => self.say("take message".into()),
             Command::EndRecord { .. } => self.say("end message".into()),
+            Command::PauseRecord { on: true, .. } => self.say("pause recording".into()),
+            Command::PauseRecord { on: false, .. } => self.say("record again".into()),
             Command::Hold { leg, on, deaf } => self.held(*leg, *on, *deaf),
             Command::Connect { leg, agreed, .. } => {
                 let before = self.media.entry(*leg).or_default().2.replace(agreed.codec);
@@ -443,6 +454,7 @@ impl Stage {
         let world = &mut self.world;
         match (name, deed) {
             ("node", "dies") => world.die(Crash::AfterFacts),
+            ("server", answer) => return self.server_answers(answer),
             ("node", "ends all calls") => return world.tell(Input::EndAll),
             ("node", "drains") => return world.tell(Input::Drain(true)),
             ("store", "leaves") => world.store.away_until = u64::MAX,
@@ -470,6 +482,24 @@ impl Stage {
             (name, deed) => return self.person_does(name, deed),
         }
         Ok(())
+    }
+
+    /// `answers 200 [VALUE]…` or `fails`: the oldest request that was not answered yet.
+    fn server_answers(&mut self, answer: &str) -> Result<(), String> {
+        let world = &mut self.world;
+        let (call, number, wanted) = world.fetches.pop_front().ok_or("nothing was asked")?;
+        let fetched = match answer.strip_prefix("answers ") {
+            Some(rest) => {
+                let mut words = rest.split_whitespace();
+                let status = words.next().and_then(|status| status.parse().ok()).ok_or("no status")?;
+                let mut values: Vec<String> = words.map(str::to_owned).collect();
+                values.resize(wanted, String::new());
+                Fetched::Answered { status, values }
+            }
+            None if answer == "fails" => Fetched::Failed(NoAnswer::Unreachable),
+            None => return Err(format!("`{answer}` is no answer")),
+        };
+        world.tell(Input::Fetched { call, number, fetched })
     }
 
     /// The platform orders something about a caller's talk: `holds NAME`, `transfers NAME to agent 8002`.
@@ -679,9 +709,38 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             });
             told.collect::<Vec<_>>().join(",").replace(' ', "-")
         }
+        "callback" => match &record.callback {
+            None => "none".into(),
+            Some(asked) => {
+                format!("{}/{}/{}", asked.number, asked.queue, seconds((asked.waited_ms + 50) / 100 * 100))
+            }
+        },
+        "spills" => {
+            let told = record.spills.iter().map(|spill| {
+                let by = format!("{:?}", spill.spilled.by).to_lowercase();
+                let measured = spill.spilled.measured.map_or("–".to_owned(), |figure| figure.to_string());
+                format!("{}:{by}:{measured}", spill.queue)
+            });
+            told.collect::<Vec<_>>().join(",")
+        }
+        "rating" => match &record.rating {
+            None => "none".into(),
+            Some(rating) => {
+                let score = rating.score.map_or("–".to_owned(), |score| score.to_string());
+                format!("{score}/{}/{}", rating.agent, rating.queue)
+            }
+        },
         "told" => {
             let told = settlement.messages.iter().map(|told| told.to.as_str());
             told.collect::<Vec<_>>().join(",")
+        }
+        "pauses" => {
+            let pauses = record.pauses.iter().map(|pause| {
+                let ms = (pause.until.0 - pause.from.0).max(0) as u64;
+                let how = pause.how.map_or("Open".to_owned(), |how| format!("{how:?}"));
+                format!("{}:{}:{how}", pause.by, seconds((ms + 50) / 100 * 100))
+            });
+            pauses.collect::<Vec<_>>().join(",")
         }
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
         "caller" => record.caller.clone(),
@@ -722,6 +781,8 @@ fn talk_order(verb: &str, to: &str) -> Option<TalkOrder> {
         "lets" => TalkOrder::Watch(to.split_once(' ')?.1.into(), mode(to.split_once(' ')?.0)?),
         "gives" => TalkOrder::TakeOver(to.into()),
         "frees" => TalkOrder::Unwatch(to.into()),
+        "masks" => TalkOrder::PauseRecording,
+        "unmasks" => TalkOrder::ResumeRecording,
         _ => return None,
     })
 }

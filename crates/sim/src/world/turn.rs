@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hotline::CallId;
 use hotline::call::{Fact, Sound, Tone, WatchMode};
+use hotline::flow::{Fetched, NoAnswer, Request};
 use hotline::number::is_emergency;
 use hotline::settlement::{self, Settlement};
 use hotline::trunk::Shown;
@@ -15,6 +16,7 @@ use node::{Change, Input, Loaded, Notice, Output, TrunkConfig};
 use super::life::Crash;
 use super::{Due, Entry, Reply, STRANGER, World};
 use crate::far::{Doings, Note, Taken};
+use crate::tenants::{CHALLENGE, PASSWORD};
 use crate::wire::{Message, Method};
 
 /// A turn that writes and fails and writes again this often does not end.
@@ -128,7 +130,18 @@ impl World {
             return self.speak(*leg, *quiet_ms);
         }
         let Command::Play { leg, sound: Sound::Prompt(prompt), .. } = command else { return };
+        if self.words.is_none() && self.answer_a_bar(*leg, prompt) {
+            return;
+        }
         if self.words.is_some() || !crate::tenants::ASKED.contains(&&**prompt) || self.dice.chance(150) {
+            return;
+        }
+        if &**prompt == "callback_number" {
+            // Some key in a number, right or special, at a stretch.
+            let number = *self.outside.pick(&["13800138000#", "01062000001#", "110#", "4006010114#", "12#"]);
+            for (place, digit) in number.bytes().enumerate() {
+                self.media.later.push((1_000 + 100 * place as u64, MediaEvent::Digit { leg: *leg, digit }));
+            }
             return;
         }
         let mut at = self.dice.within(100, 9_000);
@@ -137,6 +150,47 @@ impl World {
             self.media.later.push((at, MediaEvent::Digit { leg: *leg, digit }));
             at += self.dice.within(50, 6_000);
         }
+    }
+
+    /// A server outside answers, or with an error, too late or never; in a scenario as it says.
+    fn ask_outside(&mut self, call: CallId, number: u32, request: &Request) {
+        if let Some(words) = &mut self.words {
+            words.asked(request);
+            self.fetches.push_back((call, number, request.take.len()));
+            return;
+        }
+        let dice = &mut self.outside;
+        let ms = match dice.within(0, 9) {
+            0 => return,
+            1 => request.limit_ms + dice.within(0, 3_000),
+            2 => request.limit_ms,
+            _ => dice.within(1, request.limit_ms),
+        };
+        let status = *dice.pick(&[200, 200, 200, 204, 302, 404, 500]);
+        let values = request.take.iter().map(|_| dice.within(0, 199).to_string()).collect();
+        let fetched = match dice.within(0, 4) {
+            0 => Fetched::Failed(NoAnswer::Unreachable),
+            _ => Fetched::Answered { status, values },
+        };
+        let life = self.life.number;
+        self.later(ms, Due::Fetched { life, call, number, fetched });
+    }
+
+    /// Whoever is asked for a password or a key knows it, mostly; whether the prompt was one that asks.
+    fn answer_a_bar(&mut self, leg: MediaLeg, prompt: &str) -> bool {
+        let (asks, right) = PASSWORD;
+        let keys = match prompt.strip_prefix(CHALLENGE) {
+            Some(key) => key.as_bytes(),
+            None if prompt == asks => right,
+            None => return false,
+        };
+        let mut at = self.dice.within(100, 9_000);
+        for key in keys {
+            let digit = if self.dice.chance(60) { b'7' } else { *key };
+            self.media.later.push((at, MediaEvent::Digit { leg, digit }));
+            at += self.dice.within(50, 3_000);
+        }
+        true
     }
 
     /// Whoever leaves a message speaks for a while, mostly, and ends it by a key or by saying no more.
@@ -185,11 +239,15 @@ impl World {
                 Ok(())
             }
             // Where phones are is the server's to keep; nobody registers here.
-            Output::Phone(_) => Ok(()),
+            Output::Phone(_) | Output::PageGone { .. } => Ok(()),
             // Nor do streams.
             Output::HangUp(_) => Ok(()),
             Output::Tried { report, .. } => {
                 self.words.iter_mut().for_each(|words| words.tried(&report));
+                Ok(())
+            }
+            Output::Fetch { call, number, request, .. } => {
+                self.ask_outside(call, number, &request);
                 Ok(())
             }
             Output::Notice(notice) => {

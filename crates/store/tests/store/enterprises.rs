@@ -30,7 +30,7 @@ pub fn enterprise(id: &str, numbers: &[HotlineNumber]) -> Enterprise {
 fn plain_number(number: HotlineNumber) -> Number {
     Number {
         block: vec![hotline::enterprise::BlockEntry::of("1700000*")],
-        recording: Recording { enabled: true, notice: "recording_notice".into() },
+        recording: Recording::new(true),
         ..Number::new(number, Then::HangUp { prompt: Some("closed".into()) })
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod alarms;
+mod callbacks;
 mod case;
 mod enterprises;
 mod exports;
@@ -10,6 +11,7 @@ mod ledger;
 mod postgres;
 mod prompts;
 mod provider;
+mod ratings;
 mod reading;
 mod retention;
 mod sample;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use hotline::call::{PauseEnd, PauseWhy};
 use hotline::cdr::*;
 use hotline::ledger::{AccountKind, Posting, post};
 use hotline::rating::{Charge, Tariffs, Usage, Zone, price};
@@ -82,6 +83,10 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         hold_ms: n % 5 * 1_000,
         agent: if answered { "8001".into() } else { String::new() },
         messages: Vec::new(),
+        pauses: pauses(n, started_at),
+        rating: None,
+        spills: Vec::new(),
+        callback: None,
         priority: (n % 10) as u8,
         flow: if n.is_multiple_of(3) { "main menu".into() } else { String::new() },
         flow_version: n.is_multiple_of(3).into(),
@@ -104,7 +109,8 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
     // As with an enterprise that counts all calls it admits, not only those answered.
     let counts = record.status != AnswerStatus::Barred;
     let messages = Vec::new();
-    Settlement { position: n, record, counts, charges, entries, log, messages, states: vec![pointer] }
+    let (states, deeds) = (vec![pointer], Vec::new());
+    Settlement { position: n, record, counts, charges, entries, log, messages, states, deeds }
 }
 
 fn keys(n: u64, at: Wall) -> Vec<KeyRecord> {
@@ -114,6 +120,18 @@ fn keys(n: u64, at: Wall) -> Vec<KeyRecord> {
         at: Wall(at.0 + 1_000 * place),
     };
     if n.is_multiple_of(3) { (1..3).map(key).collect() } else { Vec::new() }
+}
+
+fn pauses(n: u64, at: Wall) -> Vec<PauseRecord> {
+    let pause = PauseRecord {
+        from: Wall(at.0 + 5_000),
+        until: Wall(at.0 + 9_000),
+        why: PauseWhy::Ordered,
+        by: "王芳".into(),
+        how: n.is_multiple_of(12).then_some(PauseEnd::Limit),
+        ended_by: String::new(),
+    };
+    if n.is_multiple_of(6) { vec![pause] } else { Vec::new() }
 }
 
 fn region(n: u64) -> Region {

@@ -50,9 +50,9 @@ async fn v06_v07_a_message_is_new_then_heard_then_done(case: Case) {
     assert!(store.hear_voicemail(&whose, said.recording, &by("li", 20)).await.unwrap());
     let heard = store.voicemail(&whose, said.recording).await.unwrap().unwrap();
     assert_eq!((heard.state, heard.heard), (VoicemailState::Heard, Some(by("wang", 10))));
-    assert!(store.finish_voicemail(&whose, said.recording, &by("zhao", 30)).await.unwrap());
+    assert!(store.finish_voicemail(&whose, said.recording, "赵工", &by("zhao", 30)).await.unwrap());
     let done = store.voicemail(&whose, said.recording).await.unwrap().unwrap();
-    assert_eq!((done.state, done.done), (VoicemailState::Done, Some(by("zhao", 30))));
+    assert_eq!((done.state, done.done), (VoicemailState::Done, Some(by("赵工", 30))));
     let audited = store.audit(&whose, None, 10).await.unwrap();
     let who: Vec<_> = audited.iter().map(|one| (one.action.as_str(), one.change.by.as_str())).collect();
     let wanted = [("finish_voicemail", "zhao"), ("listen_voicemail", "li"), ("listen_voicemail", "wang")];
@@ -85,7 +85,7 @@ async fn v08_b07_a_message_is_written_once_and_sent_or_given_up(case: Case) {
     let again = store.due_messages(later, 10).await.unwrap();
     assert_eq!((again.len(), again[0].tries, again[0].error.as_str()), (1, 1, "status 503"));
     store.note_message(&again[0], MessageState::Failed, "status 400", (later, later)).await.unwrap();
-    let sent = store.messages(Some(&whose), Some(MessageState::Sent), 10).await.unwrap();
+    let sent = store.messages(Some(&whose), Some(MessageState::Sent), None, 10).await.unwrap();
     assert_eq!((sent.len(), sent[0].sent_at), (1, Some(now)));
     // What was sent is sent no more, whoever says so.
     store.note_message(&due[0], MessageState::Waiting, "", (later, later)).await.unwrap();
@@ -109,6 +109,6 @@ async fn v08_b07_a_message_is_written_once_and_sent_or_given_up(case: Case) {
         store.tell_alert(&alert, std::slice::from_ref(&told), now).await.unwrap();
     }
     assert_eq!(store.untold_alerts(10).await.unwrap(), []);
-    let waiting = store.messages(None, Some(MessageState::Waiting), 10).await.unwrap();
+    let waiting = store.messages(None, Some(MessageState::Waiting), None, 10).await.unwrap();
     assert_eq!(waiting.iter().map(|one| &one.message).collect::<Vec<_>>(), [&told]);
 }

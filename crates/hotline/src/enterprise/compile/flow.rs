@@ -3,7 +3,7 @@
 
 use super::Layout;
 use crate::enterprise::{Exit, FlowAsk, FlowDocument, FlowQueue, FlowStepKind, Operand, RETURN};
-use crate::flow::{Ask, Match, QueueExits, Source, StepKind, StepNo};
+use crate::flow::{Ask, Match, QueueExits, RequestStep, Source, StepKind, StepNo};
 use crate::hotline::FlowOf;
 use crate::{Short, Span};
 
@@ -11,7 +11,7 @@ use crate::{Short, Span};
 pub(in crate::enterprise) const FLOWS_DEEP_MAX: usize = 8;
 
 /// What a flow's steps need to know while they are laid.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     document: &'a FlowDocument,
     /// Where its first step lies.
     base: StepNo,
@@ -21,7 +21,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// Where an exit leads; one that leads nowhere returns.
-    fn step(&self, exit: &Exit) -> StepNo {
+    pub(super) fn step(&self, exit: &Exit) -> StepNo {
         let place = self.document.steps.iter().position(|step| step.id == *exit);
         match place.filter(|_| exit != RETURN).and_then(|place| StepNo::try_from(place).ok()) {
             Some(place) => self.base + place,
@@ -152,9 +152,10 @@ impl<'a> Layout<'a> {
                     shares.iter().map(|share| (share.percent, place.step(&share.exit))).collect();
                 StepKind::Percentage { mode: *mode, shares }
             }
-            FlowStepKind::Dial { target, busy, no_answer } => {
+            FlowStepKind::Dial { target, busy, no_answer, after } => {
                 let exit = |exit: &Option<Exit>| exit.as_ref().map(|exit| place.step(exit));
-                StepKind::Reach { group: self.group(target), busy: exit(busy), no_answer: exit(no_answer) }
+                let (busy, no_answer, after) = (exit(busy), exit(no_answer), exit(after));
+                StepKind::Reach { group: self.group(target), busy, no_answer, after }
             }
             FlowStepKind::Flow { flow, next } => {
                 StepKind::SubFlow { name: self.words.place(flow), next: place.step_of(next.as_ref()) }
@@ -164,6 +165,19 @@ impl<'a> Layout<'a> {
             }
             FlowStepKind::Busy => StepKind::Busy,
             FlowStepKind::Queue(queue) => self.queue(queue, place),
+            FlowStepKind::Callback(callback) => StepKind::Callback {
+                request: Box::new(RequestStep {
+                    own: callback.own,
+                    prompt: callback.prompt.as_str().into(),
+                    wrong_prompt: callback.wrong_prompt.as_str().into(),
+                    accepted: callback.accepted.as_str().into(),
+                    tries: callback.tries,
+                    first_key_ms: u64::from(callback.timeout_s) * 1_000,
+                    next: callback.next.as_ref().map(|next| place.step(next)),
+                    failed: place.step(&callback.failed),
+                }),
+            },
+            FlowStepKind::Http(http) => StepKind::Http { http: Box::new(self.http(http, place)) },
             FlowStepKind::Sms { to, text, next } => StepKind::Sms {
                 to: to.as_deref().map(|to| self.words.place(to)),
                 text: self.words.place(text),
@@ -173,6 +187,10 @@ impl<'a> Layout<'a> {
                 let next = next.as_ref().map(|next| place.step(next));
                 self.voicemail(prompt, *seconds_max, *silence_s, next)
             }
+            FlowStepKind::Satisfaction { asks, next } => StepKind::Rate {
+                survey: Box::new(asks.compile()),
+                next: next.as_ref().map(|next| place.step(next)),
+            },
             FlowStepKind::Notice { prompt, what, answer, next } => StepKind::Notice {
                 prompt: self.words.place(prompt),
                 what: *what,
@@ -215,6 +233,8 @@ impl<'a> Layout<'a> {
             timeout: Some(place.step(&written.timeout)),
             left_empty: Some(place.step(written.left_empty.as_ref().unwrap_or(&written.empty))),
             keys: written.keys.iter().filter_map(key).collect(),
+            after: written.after.as_ref().map(|after| place.step(after)),
+            spill: Some(place.step(written.spill.as_ref().unwrap_or(&written.full))),
         };
         StepKind::Queue { queue: self.words.place(&written.queue), exits }
     }
@@ -235,7 +255,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The place of a variable: those of one number's flows are one set.
-    fn slot(&mut self, name: &str) -> u8 {
+    pub(super) fn slot(&mut self, name: &str) -> u8 {
         let known = self.variables.iter().position(|known| known == name);
         let place = known.unwrap_or_else(|| {
             self.variables.push(name.to_owned());

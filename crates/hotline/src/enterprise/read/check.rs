@@ -165,6 +165,9 @@ fn unknown_name(step: &FlowStep, enterprise: &Enterprise) -> Option<Fault> {
         | FlowStepKind::Notice { .. }
         | FlowStepKind::Voicemail { .. }
         | FlowStepKind::Sms { .. }
+        | FlowStepKind::Satisfaction { .. }
+        | FlowStepKind::Http(_)
+        | FlowStepKind::Callback(_)
         | FlowStepKind::Ask(_)
         | FlowStepKind::Set { .. }
         | FlowStepKind::Condition { .. }

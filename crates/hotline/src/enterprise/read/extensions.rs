@@ -5,7 +5,7 @@ use super::problem::{Counted, Fault, Named};
 use super::reader::{At, Names, Object, Reader};
 use crate::TenantId;
 use crate::enterprise::DestinationKind;
-use crate::enterprise::extension::{Extension, Secret, phone_user};
+use crate::enterprise::extension::{Extension, Refer, Secret, phone_user};
 use crate::number::DestinationPolicy;
 use crate::trunk::Srtp;
 
@@ -16,6 +16,8 @@ const PASSWORD_MIN: usize = 8;
 const PASSWORD_MAX: usize = 64;
 pub(in crate::enterprise) const SRTP: [(&str, Srtp); 3] =
     [("off", Srtp::Off), ("offered", Srtp::Offered), ("required", Srtp::Required)];
+pub(in crate::enterprise) const REFER: [(&str, Refer); 2] =
+    [("refused", Refer::Refused), ("allowed", Refer::Allowed)];
 
 impl Reader<'_> {
     /// The phones, and their numbers for destinations to name.
@@ -57,7 +59,8 @@ impl Reader<'_> {
         let user = number.as_deref().zip(tenant).map(|(number, tenant)| phone_user(tenant, number));
         let secret = self.secret(&object, user.as_deref());
         let srtp = self.choice_or(object.field("srtp"), &SRTP, Srtp::Off);
-        Some(Extension { name: name?, number: number?, secret: secret?, srtp })
+        let refer = self.choice_or(object.field("refer"), &REFER, Refer::Refused);
+        Some(Extension { name: name?, number: number?, secret: secret?, srtp, refer })
     }
 
     /// A password, or the hashes of one as an export writes them.

@@ -170,7 +170,7 @@ pub(super) const DESTINATION: Shape = Shape {
 
 pub(super) const EXTENSION: Shape = Shape {
     name: "extension",
-    fields: &[must("name"), must("number"), may("password"), may("password_hash"), may("srtp")],
+    fields: &[must("name"), must("number"), may("password"), may("password_hash"), may("srtp"), may("refer")],
     later: &["agent", "voicemail", "shown_caller"],
 };
 
@@ -200,8 +200,38 @@ pub(super) const QUEUE: Shape = Shape {
         may("music"),
         may("answer"),
         may("say_agent"),
+        may("satisfaction"),
+        may("spill"),
+        may("callback"),
     ],
-    later: &["callback", "satisfaction", "service_level", "codes", "hours"],
+    later: &["service_level", "codes", "hours"],
+};
+
+pub(super) const SPILL: Shape = Shape {
+    name: "spill",
+    fields: &[may("wait_seconds"), may("waiting"), may("level_percent"), may("level_seconds")],
+    later: &["longest_wait", "agents"],
+};
+
+pub(super) const CALLBACK_OFFER: Shape = Shape {
+    name: "callback_offer",
+    fields: &[must("after_seconds"), may("prompt")],
+    later: &["hours", "tries"],
+};
+
+pub(super) const SATISFACTION: Shape = Shape {
+    name: "satisfaction",
+    fields: &[
+        may("prompt"),
+        may("wrong_prompt"),
+        may("thanks"),
+        may("tries"),
+        may("timeout_seconds"),
+        may("talk_seconds_min"),
+        may("pause_hours"),
+        may("sms"),
+    ],
+    later: &["scale", "text"],
 };
 
 pub(super) const WRAP_UP: Shape =
@@ -271,7 +301,7 @@ pub(super) const MEMORY: Shape =
 
 pub(super) const RECORDING: Shape = Shape {
     name: "recording",
-    fields: &[may("enabled"), may("notice")],
+    fields: &[may("enabled"), may("notice"), may("pause_seconds_max")],
     later: &["keep_days", "format", "consent", "percent"],
 };
 
@@ -327,6 +357,7 @@ pub(super) const FLOW_TEST: Shape = Shape {
         may("busy"),
         may("no_answer"),
         may("rejects"),
+        may("http"),
         must("expect"),
     ],
     later: &["number", "states"],
@@ -511,8 +542,59 @@ pub(super) const STEP_NOTICE: Shape = Shape {
     later: &["text"],
 };
 
+pub(super) const STEP_SATISFACTION: Shape = Shape {
+    name: "satisfaction_step",
+    fields: &[
+        must("id"),
+        must("kind"),
+        may("prompt"),
+        may("wrong_prompt"),
+        may("thanks"),
+        may("tries"),
+        may("timeout_seconds"),
+        may("talk_seconds_min"),
+        may("pause_hours"),
+        may("sms"),
+        may("exits"),
+    ],
+    later: &["scale", "text"],
+};
+
+pub(super) const STEP_HTTP: Shape = Shape {
+    name: "http",
+    fields: &[
+        must("id"),
+        must("kind"),
+        may("method"),
+        must("url"),
+        may("headers"),
+        may("body"),
+        may("limit_ms"),
+        may("take"),
+        may("wait"),
+        must("exits"),
+    ],
+    later: &["form", "retries"],
+};
+
+pub(super) const STEP_CALLBACK: Shape = Shape {
+    name: "callback",
+    fields: &[
+        must("id"),
+        must("kind"),
+        may("own"),
+        may("prompt"),
+        may("wrong_prompt"),
+        may("accepted"),
+        may("tries"),
+        may("timeout_seconds"),
+        must("exits"),
+    ],
+    later: &["hours", "text"],
+};
+
 /// Every shape of a flow's document, by its name under `$defs` of its own schema (`flow` is that schema's root).
-pub const FLOW_SHAPES: [&Shape; 23] = [
+pub const FLOW_SHAPES: [&Shape; 26] = [
     &FLOW,
     &FLOW_TEST,
     &EXPECT,
@@ -536,10 +618,13 @@ pub const FLOW_SHAPES: [&Shape; 23] = [
     &STEP_NOTICE,
     &STEP_VOICEMAIL,
     &STEP_SMS,
+    &STEP_SATISFACTION,
+    &STEP_HTTP,
+    &STEP_CALLBACK,
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 32] = [
+pub const SHAPES: [&Shape; 35] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -557,6 +642,9 @@ pub const SHAPES: [&Shape; 32] = [
     &WRAP_UP,
     &NEEDS,
     &ANNOUNCE,
+    &SATISFACTION,
+    &SPILL,
+    &CALLBACK_OFFER,
     &DESTINATION,
     &GROUP,
     &RULE,

@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 
 use super::FORM;
 use super::fields::{
-    EXPECT, FLOW, FLOW_TEST, STEP_ASK, STEP_BUSY, STEP_CALLERS, STEP_COLLECT, STEP_CONDITION, STEP_DIAL,
-    STEP_EXTENSION, STEP_FLOW, STEP_HANG_UP, STEP_HOURS, STEP_NOTICE, STEP_PASSWORD, STEP_PERCENTAGE,
-    STEP_PLAY, STEP_QUEUE, STEP_REGION, STEP_SET, STEP_SMS, STEP_VOICEMAIL, Shape,
+    EXPECT, FLOW, FLOW_TEST, STEP_ASK, STEP_BUSY, STEP_CALLBACK, STEP_CALLERS, STEP_COLLECT, STEP_CONDITION,
+    STEP_DIAL, STEP_EXTENSION, STEP_FLOW, STEP_HANG_UP, STEP_HOURS, STEP_HTTP, STEP_NOTICE, STEP_PASSWORD,
+    STEP_PERCENTAGE, STEP_PLAY, STEP_QUEUE, STEP_REGION, STEP_SATISFACTION, STEP_SET, STEP_SMS,
+    STEP_VOICEMAIL, Shape,
 };
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader};
 use super::rules::{GREETING, MESSAGE_SILENCE_S, MODES};
 use super::tree::Value;
 use crate::Beijing;
+use crate::call::HttpAnswer;
 use crate::cdr::Cause;
 use crate::enterprise::{
-    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowQueue, FlowShare,
-    FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, ShareMode,
+    AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowCallback, FlowDocument, FlowQueue,
+    FlowShare, FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, ShareMode,
 };
 
 /// Flows of one enterprise.
@@ -33,7 +35,7 @@ const VALUES_MAX: usize = 100;
 const TEXT_MAX: usize = 300;
 
 /// The kinds of step that this version knows, and those that a later one brings.
-const KINDS: [(&str, Kind); 19] = [
+const KINDS: [(&str, Kind); 22] = [
     ("play", Kind::Play),
     ("menu", Kind::Ask(AskKind::Menu)),
     ("collect", Kind::Ask(AskKind::Digits)),
@@ -53,8 +55,11 @@ const KINDS: [(&str, Kind); 19] = [
     ("notice", Kind::Notice),
     ("voicemail", Kind::Voicemail),
     ("sms", Kind::Sms),
+    ("satisfaction", Kind::Satisfaction),
+    ("http", Kind::Http),
+    ("callback", Kind::Callback),
 ];
-const LATER_KINDS: [&str; 5] = ["callback", "satisfaction", "http", "transfer", "say"];
+const LATER_KINDS: [&str; 2] = ["transfer", "say"];
 
 pub(in crate::enterprise) const NOTICES: [(&str, NoticeOf); 2] =
     [("recording", NoticeOf::Recording), ("crisis", NoticeOf::Crisis)];
@@ -77,6 +82,9 @@ enum Kind {
     Notice,
     Voicemail,
     Sms,
+    Satisfaction,
+    Http,
+    Callback,
 }
 
 impl Kind {
@@ -101,6 +109,9 @@ impl Kind {
             Kind::Notice => &STEP_NOTICE,
             Kind::Voicemail => &STEP_VOICEMAIL,
             Kind::Sms => &STEP_SMS,
+            Kind::Satisfaction => &STEP_SATISFACTION,
+            Kind::Http => &STEP_HTTP,
+            Kind::Callback => &STEP_CALLBACK,
         }
     }
 }
@@ -114,11 +125,11 @@ pub(super) struct ReadFlow {
 }
 
 /// The exits of a step while they are taken.
-struct Exits<'t> {
+pub(super) struct Exits<'t> {
     step: String,
     at: At<'t>,
     /// Each with its place.
-    all: Vec<(String, At<'t>)>,
+    pub(super) all: Vec<(String, At<'t>)>,
 }
 
 impl Reader<'_> {
@@ -238,8 +249,9 @@ impl Reader<'_> {
             Kind::Percentage => self.shares(object, exits)?,
             Kind::Dial => {
                 let target = object.field("target").and_then(|at| self.name(&at));
-                let (busy, no_answer) = (exits.take("busy"), exits.take("no_answer"));
-                FlowStepKind::Dial { target: target?, busy, no_answer }
+                let (busy, no_answer, after) =
+                    (exits.take("busy"), exits.take("no_answer"), exits.take("after"));
+                FlowStepKind::Dial { target: target?, busy, no_answer, after }
             }
             Kind::Flow => {
                 let flow = object.field("flow").and_then(|at| self.name(&at));
@@ -253,6 +265,8 @@ impl Reader<'_> {
                 FlowStepKind::HangUp { prompt }
             }
             Kind::Busy => FlowStepKind::Busy,
+            Kind::Callback => FlowStepKind::Callback(Box::new(self.step_callback(object, exits)?)),
+            Kind::Http => FlowStepKind::Http(Box::new(self.step_http(object, exits)?)),
             Kind::Queue => FlowStepKind::Queue(Box::new(self.step_queue(object, exits)?)),
             Kind::Sms => {
                 let to = match object.field("to") {
@@ -276,6 +290,12 @@ impl Reader<'_> {
                     silence_s: silence_s.map_or(MESSAGE_SILENCE_S, |seconds| seconds as u8),
                     next: exits.take("next"),
                 }
+            }
+            Kind::Satisfaction => {
+                let next = exits.take("next");
+                let asks =
+                    self.survey(object, |reader, field| reader.step_prompt(object, field, &exits.step));
+                FlowStepKind::Satisfaction { asks: Box::new(asks?), next }
             }
             Kind::Notice => {
                 let prompt = self.step_prompt(object, "prompt", &exits.step);
@@ -314,7 +334,7 @@ impl Reader<'_> {
     }
 
     /// An exit that has to be there.
-    fn exit(&mut self, exits: &mut Exits<'_>, name: &'static str) -> Option<Exit> {
+    pub(super) fn exit(&mut self, exits: &mut Exits<'_>, name: &'static str) -> Option<Exit> {
         let exit = exits.take(name);
         if exit.is_none() {
             self.wrong(&exits.at, Fault::ExitMissing { step: exits.step.clone(), exit: name });
@@ -323,7 +343,12 @@ impl Reader<'_> {
     }
 
     /// An exit that `default` stands for where it is not named.
-    fn exit_or(&mut self, exits: &mut Exits<'_>, name: &'static str, default: Option<&Exit>) -> Option<Exit> {
+    pub(super) fn exit_or(
+        &mut self,
+        exits: &mut Exits<'_>,
+        name: &'static str,
+        default: Option<&Exit>,
+    ) -> Option<Exit> {
         if let Some(exit) = exits.take(name) {
             return Some(exit);
         }
@@ -334,7 +359,7 @@ impl Reader<'_> {
     }
 
     /// The words of a message: what fits in a few short ones.
-    fn message_text(&mut self, at: &At<'_>) -> Option<String> {
+    pub(super) fn message_text(&mut self, at: &At<'_>) -> Option<String> {
         let text = self.text(at)?;
         let length = text.chars().count();
         if !(1..=TEXT_MAX).contains(&length) || text.chars().any(char::is_control) {
@@ -355,7 +380,7 @@ impl Reader<'_> {
         }
         let full = self.exit_or(exits, "full", default.as_ref());
         let timeout = self.exit_or(exits, "timeout", default.as_ref());
-        let left_empty = exits.take("left_empty");
+        let (left_empty, after, spill) = (exits.take("left_empty"), exits.take("after"), exits.take("spill"));
         let keys = exits.menu_keys();
         Some(FlowQueue {
             queue: queue?,
@@ -365,6 +390,36 @@ impl Reader<'_> {
             left_empty,
             timeout: timeout?,
             keys,
+            after,
+            spill,
+        })
+    }
+
+    fn step_callback(&mut self, object: &Object<'_>, exits: &mut Exits<'_>) -> Option<FlowCallback> {
+        let (usual, step) = (FlowCallback::new(""), exits.step.clone());
+        let (next, failed) = (exits.take("next"), self.exit_or(exits, "failed", None));
+        let mut prompt = |field: &str, usual: String| match object.field(field) {
+            Some(_) => self.step_prompt(object, field, &step),
+            None => Some(usual),
+        };
+        let asks = prompt("prompt", usual.prompt);
+        let (wrong_prompt, accepted) =
+            (prompt("wrong_prompt", usual.wrong_prompt), prompt("accepted", usual.accepted));
+        let mut small = |name: &str, usual: u8, max: u64| match object.field(name) {
+            Some(at) => self.whole(&at, 1, max).map(|found| found as u8),
+            None => Some(usual),
+        };
+        let (tries, timeout_s) =
+            (small("tries", usual.tries, 5), small("timeout_seconds", usual.timeout_s, 60));
+        Some(FlowCallback {
+            own: self.flag(object.field("own"), usual.own),
+            prompt: asks?,
+            wrong_prompt: wrong_prompt?,
+            accepted: accepted?,
+            tries: tries?,
+            timeout_s: timeout_s?,
+            next,
+            failed: failed?,
         })
     }
 
@@ -561,6 +616,13 @@ impl Reader<'_> {
         let mut list = |field: &str| self.values(object.field(field));
         let (keys, busy, no_answer, rejects) =
             (list("keys"), list("busy"), list("no_answer"), list("rejects"));
+        let http = list("http");
+        if let Some(at) = object.field("http")
+            && let Some(wrong) = http.iter().find(|text| HttpAnswer::parse(text).is_none())
+        {
+            let (found, one_of) = (wrong.clone(), vec!["200,data.level=gold", "error"]);
+            self.wrong(&at, Fault::UnknownValue { found, one_of });
+        }
         let expect = object.field("expect").and_then(|at| self.expectation(&at));
         Some(FlowTest {
             name: name?,
@@ -570,6 +632,7 @@ impl Reader<'_> {
             busy,
             no_answer,
             rejects,
+            http,
             expect: expect?,
         })
     }

@@ -24,6 +24,8 @@ pub(in crate::enterprise) const LINES: u16 = 1;
 pub(in crate::enterprise) const TALK_S_MAX: u32 = 4 * 3600;
 /// The prompt of the recording notice unless said.
 pub(in crate::enterprise) const RECORDING_NOTICE: &str = "recording_notice";
+/// How long an order keeps a recording from being written, unless said: to read a card's number aloud.
+pub(in crate::enterprise) const PAUSE_S_MAX: u16 = 120;
 
 /// Bound numbers and groups are named by one byte in a call; forwards that do not count come on top of the limit.
 const DESTINATIONS_MAX: usize = BINDINGS_MAX as usize + 4;
@@ -356,34 +358,30 @@ impl Reader<'_> {
         }
     }
 
-    /// `true`, `false`, or `{enabled: …, notice: …}`, on unless it says off.
+    /// `true`, `false`, or `{enabled: …, notice: …, pause_seconds_max: …}`, on unless it says off.
     fn recording(&mut self, at: Option<At<'_>>) -> Recording {
-        let usual = |enabled| Recording { enabled, notice: RECORDING_NOTICE.to_owned() };
-        let Some(at) = at else { return usual(false) };
-        let (enabled, notice) = match &at.tree.value {
-            Value::Bool(enabled) => (*enabled, None),
+        let Some(at) = at else { return Recording::new(false) };
+        let (enabled, notice, pause) = match &at.tree.value {
+            Value::Bool(enabled) => (*enabled, None, None),
             Value::Map(_) => {
-                let Some(object) = self.object(&at, &RECORDING) else { return usual(false) };
-                (self.flag(object.field("enabled"), true), object.field("notice"))
+                let Some(object) = self.object(&at, &RECORDING) else { return Recording::new(false) };
+                let pause = object.field("pause_seconds_max").and_then(|at| self.whole(&at, 5, 900));
+                (self.flag(object.field("enabled"), true), object.field("notice"), pause)
             }
             _ => {
                 self.wrong(&at, Fault::WrongType { wanted: Wanted::FlagOrMap });
-                (false, None)
+                (false, None, None)
             }
         };
-        match notice {
-            Some(notice) => {
-                self.prompt(&notice).map_or(usual(enabled), |notice| Recording { enabled, notice })
-            }
-            None => {
-                if enabled && !self.allowed.prompts.contains(&RECORDING_NOTICE) {
-                    self.wrong(
-                        &at,
-                        Fault::UnknownName { named: Named::Prompt, name: RECORDING_NOTICE.to_owned() },
-                    );
-                }
-                usual(enabled)
-            }
+        if notice.is_none() && enabled && !self.allowed.prompts.contains(&RECORDING_NOTICE) {
+            let fault = Fault::UnknownName { named: Named::Prompt, name: RECORDING_NOTICE.to_owned() };
+            self.wrong(&at, fault);
+        }
+        let usual = Recording::new(enabled);
+        Recording {
+            notice: notice.and_then(|notice| self.prompt(&notice)).unwrap_or(usual.notice),
+            pause_s_max: pause.map_or(usual.pause_s_max, |seconds| seconds as u16),
+            ..usual
         }
     }
 

@@ -262,6 +262,16 @@ pub enum Fault {
         /// As written.
         found: String,
     },
+    /// Not http or https with a host that is written out (row I12).
+    BadUrl {
+        /// As written.
+        found: String,
+    },
+    /// A place that is not closed or names nothing, a secret where none may be, or a header or path that is none (row I12).
+    BadTemplate {
+        /// As written.
+        found: String,
+    },
     /// A number of a virtual operator, such as 170 and 171 (row K03).
     VirtualNumber {
         /// As written.
@@ -457,6 +467,8 @@ impl Fault {
             Fault::BadPassword => "bad_password",
             Fault::BadStepId { .. } => "bad_step_id",
             Fault::ExitMissing { .. } => "exit_missing",
+            Fault::BadUrl { .. } => "bad_url",
+            Fault::BadTemplate { .. } => "bad_template",
             Fault::ExitToNowhere { .. } => "exit_to_nowhere",
             Fault::UnknownExit { .. } => "unknown_exit",
             Fault::Unrouted { exit: "timeout", .. } => "timeout_unrouted",
@@ -560,6 +572,12 @@ impl Fault {
             Fault::ExitToNowhere { step, exit, to } => {
                 format!("the exit {exit} of the step {step:?} leads to {to:?}, and there is no such step")
             }
+            Fault::BadUrl { found } => {
+                format!("{found:?} is no http or https address whose host is written out")
+            }
+            Fault::BadTemplate { found } => format!(
+                "{found:?} cannot be used: a place is ${{name}}, and ${{secret:name}} stands in headers alone"
+            ),
             Fault::UnknownExit { step, exit } => format!("the step {step:?} knows no exit {exit:?}"),
             Fault::Unrouted { step, exit } => {
                 format!("nothing follows the step {step:?} after {exit}: it wants that exit, or default")
@@ -671,6 +689,10 @@ impl Fault {
             Fault::ExitMissing { step, exit } => format!("步骤“{step}”缺少出口 {exit}"),
             Fault::ExitToNowhere { step, exit, to } => {
                 format!("步骤“{step}”的出口 {exit} 指向“{to}”，没有这个步骤")
+            }
+            Fault::BadUrl { found } => format!("“{found}”不是主机名写明的 http 或 https 地址"),
+            Fault::BadTemplate { found } => {
+                format!("“{found}”不能使用：变量写作 ${{名称}}，${{secret:名称}} 只能用在 headers 中")
             }
             Fault::UnknownExit { step, exit } => format!("步骤“{step}”没有出口“{exit}”"),
             Fault::Unrouted { step, exit } => {

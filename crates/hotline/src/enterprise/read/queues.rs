@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::fields::{AGENT, ANNOUNCE, NEEDS, QUEUE, WRAP_UP};
+use super::fields::{AGENT, ANNOUNCE, CALLBACK_OFFER, NEEDS, QUEUE, SATISFACTION, SPILL, WRAP_UP};
 use super::numbers::{RING_ALL_MAX, STRATEGIES};
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader, is_name};
 use super::tree::Value;
 use crate::agent::{State, WrapUp};
+use crate::enterprise::staff::CALLBACK_OFFER as CALLBACK_OFFER_PROMPT;
 use crate::enterprise::staff::{
     JOIN_EMPTY, LEAVE_EMPTY, MISSES_MAX, OFFER_RING_S, PATIENCE_S, SIZE_MAX, TALK_S,
 };
-use crate::enterprise::{Agent, Announce, DestinationKind, Needs, Queue, SayAgent, Strategy};
+use crate::enterprise::{
+    Agent, Announce, CallbackOffer, DestinationKind, Needs, Queue, Satisfaction, SayAgent, SpillWhen,
+    Strategy,
+};
 use crate::number::DestinationPolicy;
 
 /// Agents of one enterprise; queues name them by two bytes.
@@ -139,6 +143,9 @@ impl Reader<'_> {
         let music = object.field("music").map(|at| self.prompt(&at));
         let answer = self.flag(object.field("answer"), true);
         let say_agent = self.choice_or(object.field("say_agent"), &SAY_AGENT, SayAgent::Nobody);
+        let satisfaction = object.field("satisfaction").map(|at| self.satisfaction(&at));
+        let spill = object.field("spill").map(|at| self.spill(&at));
+        let callback = object.field("callback").map(|at| self.callback_offer(&at));
         Some(Queue {
             name: name?,
             strategy,
@@ -157,6 +164,9 @@ impl Reader<'_> {
             music: music.map_or(Some(None), |read| read.map(Some))?,
             answer,
             say_agent,
+            satisfaction: satisfaction.map_or(Some(None), |read| read.map(Some))?,
+            spill: spill.map_or(Some(None), |read| read.map(Some))?,
+            callback: callback.map_or(Some(None), |read| read.map(Some))?,
         })
     }
 
@@ -224,6 +234,85 @@ impl Reader<'_> {
         let minutes_max = whole("minutes_max", MINUTES_MAX, 0, 240);
         object.field("every_seconds")?;
         Some(Announce { every_s: every_s?, position_max: position_max?, minutes_max: minutes_max? })
+    }
+}
+
+impl Reader<'_> {
+    /// `{prompt: satisfaction, talk_seconds_min: 20}`; all of it may be left out.
+    fn satisfaction(&mut self, at: &At<'_>) -> Option<Satisfaction> {
+        let object = self.object(at, &SATISFACTION)?;
+        self.survey(&object, |reader, field| object.field(field).and_then(|at| reader.prompt(&at)))
+    }
+
+    /// `{after_seconds: 60, prompt: callback_offer}`.
+    fn callback_offer(&mut self, at: &At<'_>) -> Option<CallbackOffer> {
+        let object = self.object(at, &CALLBACK_OFFER)?;
+        let after_s = object.field("after_seconds").and_then(|at| self.whole(&at, 0, PATIENCE_S_MAX));
+        let prompt = match object.field("prompt") {
+            Some(at) => self.prompt(&at),
+            None => Some(CALLBACK_OFFER_PROMPT.to_owned()),
+        };
+        Some(CallbackOffer { after_s: after_s? as u16, prompt: prompt? })
+    }
+
+    /// `{wait_seconds: 60, waiting: 10, level_percent: 80, level_seconds: 20}`; one limit at least.
+    fn spill(&mut self, at: &At<'_>) -> Option<SpillWhen> {
+        let object = self.object(at, &SPILL)?;
+        let mut whole = |field: &str, min, max| match object.field(field) {
+            Some(at) => self.whole(&at, min, max).map(|found| Some(found as u16)),
+            None => Some(None),
+        };
+        let (wait_s, waiting) = (whole("wait_seconds", 0, PATIENCE_S_MAX), whole("waiting", 0, 20_000));
+        let (percent, within_s) = (whole("level_percent", 1, 100), whole("level_seconds", 1, PATIENCE_S_MAX));
+        let level = match (percent?, within_s?) {
+            (Some(percent), Some(s)) => Some((percent as u8, s)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                self.wrong(at, Fault::Conflict { field: "level_percent", with: "level_seconds" });
+                return None;
+            }
+        };
+        let spill = SpillWhen { wait_s: wait_s?, waiting: waiting?, level };
+        if spill == SpillWhen::default() {
+            self.wrong(at, Fault::Missing { field: "wait_seconds" });
+            return None;
+        }
+        Some(spill)
+    }
+
+    /// The terms of the question what a talk was worth; `prompt` reads a prompt that is named.
+    pub(super) fn survey(
+        &mut self,
+        object: &Object<'_>,
+        mut prompt: impl FnMut(&mut Self, &'static str) -> Option<String>,
+    ) -> Option<Satisfaction> {
+        let usual = Satisfaction::default();
+        let mut prompt = |reader: &mut Self, field: &'static str, usual: &str| match object.field(field) {
+            Some(_) => prompt(reader, field),
+            None => Some(usual.to_owned()),
+        };
+        let asks = prompt(self, "prompt", &usual.prompt);
+        let wrong_prompt = prompt(self, "wrong_prompt", &usual.wrong_prompt);
+        let thanks = prompt(self, "thanks", &usual.thanks);
+        let mut whole = |field: &str, usual: u16, min, max| match object.field(field) {
+            Some(at) => self.whole(&at, min, max).map(|found| found as u16),
+            None => Some(usual),
+        };
+        let tries = whole("tries", usual.tries.into(), 1, 5);
+        let timeout_s = whole("timeout_seconds", usual.timeout_s.into(), 1, 60);
+        let talk_s_min = whole("talk_seconds_min", usual.talk_s_min, 0, 3_600);
+        let pause_hours = whole("pause_hours", usual.pause_hours, 0, 720);
+        let sms = object.field("sms").map(|at| self.message_text(&at));
+        Some(Satisfaction {
+            prompt: asks?,
+            wrong_prompt: wrong_prompt?,
+            thanks: thanks?,
+            tries: tries? as u8,
+            timeout_s: timeout_s? as u8,
+            talk_s_min: talk_s_min?,
+            pause_hours: pause_hours?,
+            sms: sms.map_or(Some(None), |read| read.map(Some))?,
+        })
     }
 }
 

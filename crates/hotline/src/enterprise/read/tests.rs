@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::enterprise::{
-    Author, BlockAnswer, BlockEntry, Condition, DestinationKind, Forwards, RegionMode, Ringback, Share,
-    ShareMode, Strategy, Then, UnknownRegion, compile, to_yaml, write,
+    Author, BlockAnswer, BlockEntry, Condition, DestinationKind, Forwards, Refer, RegionMode, Ringback,
+    Share, ShareMode, Strategy, Then, UnknownRegion, compile, to_yaml, write,
 };
 use crate::flow::{Chance, StepKind};
 use crate::trunk::Srtp;
@@ -692,6 +692,9 @@ queues:
     music: welcome
     answer: false
     say_agent: both
+    callback: {after_seconds: 45}
+    spill: {wait_seconds: 60, level_percent: 80, level_seconds: 20}
+    satisfaction: {tries: 3, talk_seconds_min: 30, pause_hours: 0, sms: 请评分}
   - {name: 售后, members: [8002]}
 numbers:
 ";
@@ -720,6 +723,13 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
     let queue = &staff.queues[0];
     assert_eq!(queue.members.iter().map(|member| member.weight).collect::<Vec<_>>(), [3, 1]);
     assert_eq!((queue.patience_ms, queue.misses_max, queue.steps.len()), (120_000, None, 3));
+    let told = queue.callback.as_ref().expect("it tells of callbacks");
+    assert_eq!((told.after_ms, &*told.prompt), (45_000, "callback_offer"));
+    let spill = crate::queue::Spill { wait_ms: Some(60_000), waiting: None, level: Some((80, 20_000)) };
+    assert_eq!(queue.spill, Some(spill));
+    let survey = queue.survey.as_deref().expect("it asks");
+    assert_eq!((survey.tries, survey.talk_ms_min, survey.pause_ms), (3, 30_000, 0));
+    assert_eq!((&*survey.prompt, survey.sms.as_deref()), ("satisfaction", Some("请评分")));
     let steps = &hotline.flow.steps;
     let exits_of = |name: &str| {
         steps.iter().find_map(|step| match &step.kind {
@@ -819,6 +829,23 @@ fn x04_a_phone_says_whether_its_calls_are_encrypted() {
 }
 
 #[test]
+fn fault_n7_a_phone_refers_nobody_unless_its_document_allows_it() {
+    for (written, refer) in
+        [("", Refer::Refused), (", refer: refused", Refer::Refused), (", refer: allowed", Refer::Allowed)]
+    {
+        let phone = format!("{{name: desk, number: 8001, password: correct horse{written}}}");
+        let (enterprise, _) =
+            read(&yaml(&with_phone(&phone, DESK)), &allowed()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        assert_eq!(crate::enterprise::phones(&enterprise)[0].refer, refer);
+        let again = crate::enterprise::to_yaml(&enterprise);
+        assert_eq!(read(&yaml(&again), &allowed()).expect("what is written reads back").0, enterprise);
+        // Documents that were stored before phones had this.
+        let stored = serde_json::to_string(&enterprise).expect("JSON").replace(",\"refer\":\"refused\"", "");
+        assert_eq!(serde_json::from_str::<Enterprise>(&stored).expect("the same form"), enterprise);
+    }
+}
+
+#[test]
 fn r02_x04_phones_that_cannot_be_are_refused() {
     let codes = |phone: &str, destination: &str| {
         let problems = read(&yaml(&with_phone(phone, destination)), &allowed()).expect_err("refused");
@@ -830,6 +857,7 @@ fn r02_x04_phones_that_cannot_be_are_refused() {
     assert_eq!(codes(&desk(", password_hash: secret"), DESK), ["bad_phone_password"]);
     assert_eq!(codes(&desk(""), DESK), ["missing"]);
     assert_eq!(codes(&desk(", password: secret123, srtp: sometimes"), DESK), ["unknown_value"]);
+    assert_eq!(codes(&desk(", password: secret123, refer: yes"), DESK), ["unknown_value"]);
     assert_eq!(codes(&desk(", password: secret123, password_hash: secret"), DESK), ["conflict"]);
     assert_eq!(codes(PHONE, "{name: 软电话, kind: extension, number: 8002}"), ["unknown_name"]);
     assert_eq!(

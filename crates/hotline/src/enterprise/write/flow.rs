@@ -1,10 +1,11 @@
 //! A flow, written.
 
 use super::{Fields, flag, list, number, text, texts, word};
-use crate::enterprise::read::{FORM, GREETING, MESSAGE_S, MESSAGE_SILENCE_S, MODES, NOTICES};
+use crate::enterprise::http::LIMIT_MS;
+use crate::enterprise::read::{FORM, GREETING, MESSAGE_S, MESSAGE_SILENCE_S, METHODS, MODES, NOTICES, WAITS};
 use crate::enterprise::{
-    AskKind, Exit, Expectation, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, FlowTest,
-    NamedCode, NoticeOf, Operand, ShareMode, Tree,
+    AskKind, Exit, Expectation, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowStep,
+    FlowStepKind, FlowTest, Json, Key, NamedCode, NoticeOf, Operand, ShareMode, Tree, Value,
 };
 
 /// A flow's document as a tree, all on line 0. Its version is not in it.
@@ -52,15 +53,17 @@ fn step(written: &FlowStep) -> Tree {
                 .unless(*mode == ShareMode::Exact, "mode", || word(&MODES, *mode))
                 .exits(&exits)
         }
-        FlowStepKind::Dial { target, busy, no_answer } => fields
+        FlowStepKind::Dial { target, busy, no_answer, after } => fields
             .with("target", text(target))
-            .exits(&[("busy", busy.as_ref()), ("no_answer", no_answer.as_ref())]),
+            .exits(&[("busy", busy.as_ref()), ("no_answer", no_answer.as_ref()), ("after", after.as_ref())]),
         FlowStepKind::Flow { flow, next } => {
             fields.with("flow", text(flow)).exits(&[("next", next.as_ref())])
         }
         FlowStepKind::HangUp { prompt } => fields.maybe("prompt", prompt.as_deref().map(text)).map(),
         FlowStepKind::Busy => fields.map(),
         FlowStepKind::Queue(queue) => queue_fields(fields, queue),
+        FlowStepKind::Http(http) => http_fields(fields, http),
+        FlowStepKind::Callback(callback) => callback_fields(fields, callback),
         FlowStepKind::Sms { to, text: words, next } => fields
             .maybe("to", to.as_deref().map(text))
             .with("text", text(words))
@@ -70,6 +73,9 @@ fn step(written: &FlowStep) -> Tree {
             .unless(*seconds_max == MESSAGE_S, "seconds_max", || number(*seconds_max))
             .unless(*silence_s == MESSAGE_SILENCE_S, "silence_seconds", || number(*silence_s))
             .exits(&[("next", next.as_ref())]),
+        FlowStepKind::Satisfaction { asks, next } => {
+            super::queues::survey(fields, asks).exits(&[("next", next.as_ref())])
+        }
         FlowStepKind::Notice { prompt, what, answer, next } => fields
             .with("prompt", text(prompt))
             .unless(*what == NoticeOf::Recording, "of", || word(&NOTICES, *what))
@@ -121,11 +127,59 @@ fn queue_fields(fields: Fields, queue: &FlowQueue) -> Tree {
         ("empty", Some(&queue.empty)),
         ("left_empty", queue.left_empty.as_ref()),
         ("timeout", Some(&queue.timeout)),
+        ("after", queue.after.as_ref()),
+        ("spill", queue.spill.as_ref()),
     ]);
     fields
         .with("queue", text(&queue.queue))
         .unless(!queue.around_the_clock, "around_the_clock", || flag(true))
         .exits(&exits)
+}
+
+fn callback_fields(fields: Fields, callback: &FlowCallback) -> Tree {
+    let usual = FlowCallback::new("");
+    let prompt = |written: &String, usual: &String| (written != usual).then(|| text(written));
+    fields
+        .unless(callback.own == usual.own, "own", || flag(callback.own))
+        .maybe("prompt", prompt(&callback.prompt, &usual.prompt))
+        .maybe("wrong_prompt", prompt(&callback.wrong_prompt, &usual.wrong_prompt))
+        .maybe("accepted", prompt(&callback.accepted, &usual.accepted))
+        .unless(callback.tries == usual.tries, "tries", || number(callback.tries))
+        .unless(callback.timeout_s == usual.timeout_s, "timeout_seconds", || number(callback.timeout_s))
+        .exits(&[("next", callback.next.as_ref()), ("failed", Some(&callback.failed))])
+}
+
+fn http_fields(fields: Fields, http: &FlowHttp) -> Tree {
+    let map = |pairs: &[(String, String)]| {
+        pairs.iter().fold(Fields::new(), |map, (name, value)| map.with(name, text(value))).map()
+    };
+    let mut exits: Vec<(&str, Option<&Exit>)> =
+        http.statuses.iter().map(|(status, exit)| (status.as_str(), Some(exit))).collect();
+    exits.extend([("next", Some(&http.next)), ("error", Some(&http.error))]);
+    fields
+        .unless(http.method == crate::flow::Method::Get, "method", || word(&METHODS, http.method))
+        .with("url", text(&http.url))
+        .unless(http.headers.is_empty(), "headers", || map(&http.headers))
+        .maybe("body", http.body.as_ref().map(json))
+        .unless(http.limit_ms == LIMIT_MS, "limit_ms", || number(http.limit_ms))
+        .unless(http.take.is_empty(), "take", || map(&http.take))
+        .unless(!http.music, "wait", || word(&WAITS, http.music))
+        .exits(&exits)
+}
+
+fn json(written: &Json) -> Tree {
+    let value = match written {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::Number(number.clone()),
+        Json::Text(text) => Value::Text(text.clone()),
+        Json::List(items) => Value::List(items.iter().map(json).collect()),
+        Json::Map(fields) => {
+            let field = |(name, value): &(String, Json)| (Key { line: 0, text: name.clone() }, json(value));
+            Value::Map(fields.iter().map(field).collect())
+        }
+    };
+    Tree::new(0, value)
 }
 
 fn test(written: &FlowTest) -> Tree {
@@ -142,6 +196,7 @@ fn test(written: &FlowTest) -> Tree {
         .unless(written.busy.is_empty(), "busy", || texts(&written.busy))
         .unless(written.no_answer.is_empty(), "no_answer", || texts(&written.no_answer))
         .unless(written.rejects.is_empty(), "rejects", || texts(&written.rejects))
+        .unless(written.http.is_empty(), "http", || texts(&written.http))
         .with("expect", expect.map())
         .map()
 }

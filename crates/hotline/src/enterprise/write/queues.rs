@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::read::{SAY_AGENT, STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce};
-use super::super::{Agent, Announce, Needs, Queue, Tree};
+use super::super::staff::CALLBACK_OFFER;
+use super::super::{Agent, Announce, CallbackOffer, Needs, Queue, Satisfaction, SpillWhen, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::agent::{State, WrapUp};
 
@@ -37,6 +38,9 @@ pub(super) fn queue(written: &Queue) -> Tree {
         .maybe("music", written.music.as_deref().map(text))
         .unless(written.answer, "answer", || flag(false))
         .unless(written.say_agent == usual.say_agent, "say_agent", || word(&SAY_AGENT, written.say_agent))
+        .maybe("spill", written.spill.map(spill))
+        .maybe("callback", written.callback.as_ref().map(callback_offer))
+        .maybe("satisfaction", written.satisfaction.as_ref().map(|asks| survey(Fields::new(), asks).map()))
         .map()
 }
 
@@ -60,6 +64,38 @@ fn states(written: &[State]) -> Tree {
 fn needs(written: &Needs) -> Tree {
     let fields = Fields::new().with("skills", numbers(&written.skills));
     fields.maybe("seconds", written.s.map(number)).map()
+}
+
+/// The terms of the question what a talk was worth, behind other fields.
+pub(super) fn survey(fields: Fields, written: &Satisfaction) -> Fields {
+    let usual = Satisfaction::default();
+    let prompt = |written: &String, usual: &String| (written != usual).then(|| text(written));
+    let count = |same: bool, value: u16| (!same).then(|| number(value));
+    fields
+        .maybe("prompt", prompt(&written.prompt, &usual.prompt))
+        .maybe("wrong_prompt", prompt(&written.wrong_prompt, &usual.wrong_prompt))
+        .maybe("thanks", prompt(&written.thanks, &usual.thanks))
+        .maybe("tries", count(written.tries == usual.tries, written.tries.into()))
+        .maybe("timeout_seconds", count(written.timeout_s == usual.timeout_s, written.timeout_s.into()))
+        .maybe("talk_seconds_min", count(written.talk_s_min == usual.talk_s_min, written.talk_s_min))
+        .maybe("pause_hours", count(written.pause_hours == usual.pause_hours, written.pause_hours))
+        .maybe("sms", written.sms.as_deref().map(text))
+}
+
+fn callback_offer(written: &CallbackOffer) -> Tree {
+    Fields::new()
+        .with("after_seconds", number(written.after_s))
+        .unless(written.prompt == CALLBACK_OFFER, "prompt", || text(&written.prompt))
+        .map()
+}
+
+fn spill(written: SpillWhen) -> Tree {
+    Fields::new()
+        .maybe("wait_seconds", written.wait_s.map(number))
+        .maybe("waiting", written.waiting.map(number))
+        .maybe("level_percent", written.level.map(|(percent, _)| number(percent)))
+        .maybe("level_seconds", written.level.map(|(_, s)| number(s)))
+        .map()
 }
 
 fn announce(written: Announce) -> Tree {

@@ -2,7 +2,10 @@
 
 use hotline::agent::{Refusal, State};
 use hotline::call::{Fact, MessageEnd, Unqueued};
-use hotline::queue::NoPlace;
+use hotline::callback::NotWanted;
+use hotline::flow::{Fetched, NoAnswer};
+use hotline::queue::{NoPlace, SpillBy, Spilled};
+use hotline::satisfaction::{AskedBy, Unrated};
 
 use crate::cli::Context;
 
@@ -55,6 +58,7 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
                 Unqueued::Empty => ("坐席都已离开", "nobody was left"),
                 Unqueued::Gone => ("通话结束", "the call ended"),
                 Unqueued::ByKey => ("主叫按键离开", "the caller pressed a key"),
+                Unqueued::Spilled => ("超过队列的溢出条件", "a limit of the queue is passed"),
             };
             let waited_s = waited_ms / 1_000;
             pick(
@@ -86,10 +90,92 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
             };
             pick(format!("留言结束：{zh}"), format!("the message ends: {en}"))
         }
+        Fact::RatingAsked { by: AskedBy::Message, .. } => pick(
+            "主叫先挂机，用短信请求评分".into(),
+            "the caller hung up first and is asked for a rating by message".into(),
+        ),
+        Fact::RatingAsked { agent, queue, .. } => {
+            let (agent, queue) = (dash(agent), dash(queue));
+            pick(
+                format!("请主叫评分（坐席 {agent}，队列 {queue}）"),
+                format!("the caller is asked for a rating (agent {agent}, queue {queue})"),
+            )
+        }
+        Fact::Rated { score } => pick(format!("评分 {score}"), format!("rated {score}")),
+        Fact::NotRated { why } => {
+            let (zh, en) = unrated(*why);
+            pick(format!("没有评分：{zh}"), format!("no rating: {en}"))
+        }
+        Fact::Fetching { step, .. } => {
+            pick(format!("“{step}”查询外部服务"), format!("{:?} asks a server outside", &**step))
+        }
+        Fact::Fetched { fetched: Fetched::Answered { status, values }, took_ms, .. } => pick(
+            format!("{took_ms} 毫秒后应答 {status}，取值 {} 个", values.len()),
+            format!("it answers {status} after {took_ms} ms, with {} values", values.len()),
+        ),
+        Fact::Fetched { fetched: Fetched::Failed(why), took_ms, .. } => {
+            let (zh, en) = no_answer(*why);
+            pick(format!("{took_ms} 毫秒后没有应答：{zh}"), format!("no answer after {took_ms} ms: {en}"))
+        }
+        Fact::Spilled { queue, spilled } => {
+            let Spilled { by, measured, limit } = *spilled;
+            let (zh, en) = match by {
+                SpillBy::ExpectedWait => ("预计等待毫秒", "ms of expected wait"),
+                SpillBy::Waiting => ("排队人数", "callers waiting"),
+                SpillBy::ServiceLevel => ("及时接听百分比", "percent answered in time"),
+            };
+            let measured = measured.map_or("–".to_owned(), |measured| measured.to_string());
+            pick(
+                format!("队列“{queue}”溢出：{zh} {measured}，限值 {limit}"),
+                format!("the queue {queue:?} sends it on: {measured} {en}, the limit is {limit}"),
+            )
+        }
+        Fact::CallbackWanted { number, waited_ms, .. } => {
+            let waited_s = waited_ms / 1_000;
+            pick(
+                format!("请求回电 {number}，已等 {waited_s} 秒"),
+                format!("asks to be called back at {number}, after a wait of {waited_s} s"),
+            )
+        }
+        Fact::CallbackNotWanted { why } => {
+            let (zh, en) = match why {
+                NotWanted::NoKey => ("没有输入号码", "no number came"),
+                NotWanted::WrongNumber => ("号码不能回电", "the number may not be called"),
+                NotWanted::Before => ("本次通话已请求过", "this call has asked before"),
+            };
+            pick(format!("没有登记回电：{zh}"), format!("no request is taken: {en}"))
+        }
         Fact::AgentKept { agent, .. } => {
             pick(format!("坐席 {agent} 的状态已保存"), format!("the state of the agent {agent} is kept"))
         }
         other => super::talk::fact(context, other),
+    }
+}
+
+fn dash(name: &str) -> &str {
+    if name.is_empty() { "–" } else { name }
+}
+
+fn unrated(why: Unrated) -> (&'static str, &'static str) {
+    match why {
+        Unrated::ShortTalk => ("通话太短，不询问", "the talk was too short to be asked about"),
+        Unrated::Lately => ("近期已询问过", "the caller was asked lately"),
+        Unrated::Before => ("本次通话已询问过", "this call was asked before"),
+        Unrated::NoKey => ("没有按键", "no key was pressed"),
+        Unrated::WrongKey => ("按键不是 1 至 5", "the keys were not 1 to 5"),
+        Unrated::CallOver => ("通话结束", "the call ended"),
+    }
+}
+
+fn no_answer(why: NoAnswer) -> (&'static str, &'static str) {
+    match why {
+        NoAnswer::Slow => ("超过时限", "it took too long"),
+        NoAnswer::Unreachable => ("无法连接或内容不对", "nobody answers there, or not as HTTP does"),
+        NoAnswer::Barred => ("地址不允许访问", "the address may not be reached"),
+        NoAnswer::NotJson => ("应答不是 JSON", "the answer is no JSON"),
+        NoAnswer::NoSecret => ("没有所需的密钥", "the enterprise has no secret of that name"),
+        NoAnswer::Busy => ("请求过多", "too many requests are on their way"),
+        NoAnswer::NotAsked => ("试算不发出请求", "a dry run asks nobody"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happened to a talk once somebody had answered, in words.
 
-use hotline::call::{CALLER, Fact, HeldBy, Moved, NotObeyed, Target, WatchMode};
+use hotline::call::{CALLER, Fact, HeldBy, Moved, NotObeyed, PauseEnd, PauseWhy, Target, WatchMode};
 
 use crate::cli::Context;
 
@@ -74,6 +74,23 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
         Fact::AgentTold { agent } => {
             pick(format!("向主叫播报工号 {agent}"), format!("the caller hears the agent's number, {agent}"))
         }
+        Fact::RecordingPaused { why: PauseWhy::Ordered, by } => {
+            pick(format!("{by} 暂停录音"), format!("{by} pauses the recording"))
+        }
+        Fact::RecordingPaused { why: PauseWhy::Keys, by } => pick(
+            format!("步骤 {by} 收取保密按键，录音暂停"),
+            format!("the recording is paused while the step {by} takes secret keys"),
+        ),
+        Fact::RecordingResumed { how, by } => match how {
+            PauseEnd::Ordered => pick(format!("{by} 恢复录音"), format!("{by} lets the recording go on")),
+            PauseEnd::Limit => pick(
+                "到时自动恢复录音".into(),
+                "the pause is as long as may be: the recording goes on".into(),
+            ),
+            PauseEnd::KeysOver => {
+                pick("按键已收完，恢复录音".into(), "the keys are over: the recording goes on".into())
+            }
+        },
         _ => String::new(),
     }
 }

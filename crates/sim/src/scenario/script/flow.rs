@@ -1,9 +1,10 @@
 //! A flow in a scenario: `flow NAME STEP` and a line for each step. Ids are single words.
 
 use hotline::enterprise::{
-    AskKind, CallerFact, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowShare, FlowStep, FlowStepKind,
-    NamedCode, NoticeOf, Operand, ShareMode,
+    AskKind, CallerFact, Enterprise, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowShare,
+    FlowStep, FlowStepKind, Json, NamedCode, NoticeOf, Operand, ShareMode,
 };
+use hotline::flow::Method;
 
 use super::milliseconds;
 
@@ -73,7 +74,12 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
             let shares = pairs.iter().map(share).collect::<Option<_>>()?;
             FlowStepKind::Percentage { mode: ShareMode::Exact, shares }
         }
-        "dial" => FlowStepKind::Dial { target: first()?, busy: exit("busy"), no_answer: exit("no_answer") },
+        "dial" => FlowStepKind::Dial {
+            target: first()?,
+            busy: exit("busy"),
+            no_answer: exit("no_answer"),
+            after: exit("after"),
+        },
         "flow" => FlowStepKind::Flow { flow: first()?, next: exit("next") },
         "hang_up" => FlowStepKind::HangUp { prompt: first() },
         "busy" => FlowStepKind::Busy,
@@ -87,9 +93,21 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
                 left_empty: exit("left_empty"),
                 timeout: exit("timeout").or(exit("default"))?,
                 keys: pairs.iter().filter(|(key, _)| is_key(key)).cloned().collect(),
+                after: exit("after"),
+                spill: exit("spill"),
             }))
         }
+        "callback" => FlowStepKind::Callback(Box::new(FlowCallback {
+            own: !words.contains(&"other"),
+            next: exit("next"),
+            ..FlowCallback::new(&exit("failed")?)
+        })),
+        "http" => FlowStepKind::Http(Box::new(http(words, &pairs)?)),
         "sms" => FlowStepKind::Sms { to: exit("to"), text: exit("text")?, next: exit("next")? },
+        "satisfaction" => FlowStepKind::Satisfaction {
+            asks: Box::new(super::satisfaction(&words.join("+").replace("next=", "next:"))?),
+            next: exit("next"),
+        },
         "voicemail" => FlowStepKind::Voicemail {
             prompt: first().filter(|first| !first.contains('=')).unwrap_or("voicemail_greeting".into()),
             seconds_max: exit("max")
@@ -105,6 +123,34 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
             next: exit("next")?,
         },
         _ => return None,
+    })
+}
+
+/// `METHOD URL [body.NAME=TEMPLATE]… [take.VARIABLE=PATH]… [header.NAME=TEMPLATE]… [limit=2s] [music] [STATUS=STEP]… next=STEP
+/// error=STEP`. A URL with `=` in it is none here.
+fn http(words: &[&str], pairs: &[(String, String)]) -> Option<FlowHttp> {
+    let (method, url) = (words.first()?, words.get(1)?);
+    let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let under = |of: &str| -> Vec<(String, String)> {
+        let mine = pairs.iter().filter_map(|(key, value)| Some((key.strip_prefix(of)?, value)));
+        mine.map(|(name, value)| (name.to_owned(), value.clone())).collect()
+    };
+    let body: Vec<_> = under("body.").into_iter().map(|(name, value)| (name, Json::Text(value))).collect();
+    let is_status = |key: &str| key.len() == 3 && key.starts_with(|c: char| c.is_ascii_digit());
+    Some(FlowHttp {
+        method: match *method {
+            "GET" => Method::Get,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            _ => return None,
+        },
+        headers: under("header."),
+        body: (!body.is_empty()).then_some(Json::Map(body)),
+        limit_ms: find("limit").map_or(Some(2_000), |limit| Some(milliseconds(&limit)? as u32))?,
+        take: under("take."),
+        music: words.contains(&"music"),
+        statuses: pairs.iter().filter(|(key, _)| is_status(key)).cloned().collect(),
+        ..FlowHttp::new(url, &find("next")?, &find("error")?)
     })
 }
 

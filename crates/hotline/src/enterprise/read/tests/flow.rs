@@ -9,7 +9,6 @@ use crate::enterprise::{
     Secret, compile, phone_user, read, read_flow, to_yaml, write_flow,
 };
 use crate::flow::StepKind;
-use crate::trunk::Srtp;
 
 const PROMPTS: [&str; 3] = ["welcome", "closed", "wrong"];
 
@@ -40,8 +39,14 @@ const FLOW: &str = r#"{
     {"id": "hours", "kind": "hours", "schedule": "office", "exits": {"open": "told", "closed": "bye"}},
     {"id": "told", "kind": "notice", "prompt": "welcome", "of": "crisis", "exits": {"next": "wait"}},
     {"id": "wait", "kind": "queue", "queue": "sales line",
-     "exits": {"1": "menu", "full": "desk", "empty": "bye", "left_empty": "desk", "timeout": "message"}},
-    {"id": "message", "kind": "voicemail", "seconds_max": 60, "exits": {"next": "bye"}}
+     "exits": {"1": "menu", "full": "desk", "empty": "bye", "left_empty": "desk", "timeout": "message", "after": "rate"}},
+    {"id": "message", "kind": "voicemail", "seconds_max": 60, "exits": {"next": "bye"}},
+    {"id": "rate", "kind": "satisfaction", "tries": 1, "sms": "rate us", "exits": {"next": "crm"}},
+    {"id": "crm", "kind": "http", "method": "POST", "url": "https://crm.example.cn/a?c=${card}",
+     "headers": {"Authorization": "Bearer ${secret:crm}"}, "body": {"caller": "${caller}", "n": [1, 0755, true, null]},
+     "limit_ms": 3000, "take": {"level": "data.0.level"}, "wait": "music",
+     "exits": {"404": "desk", "5xx": "desk", "next": "back", "error": "bye"}},
+    {"id": "back", "kind": "callback", "own": false, "tries": 3, "exits": {"next": "bye", "failed": "desk"}}
   ],
   "tests": [{"name": "key 9", "from": "13800138000", "at": "2026-10-12 10:00", "keys": ["9"],
              "expect": {"path": ["hello", "menu", "vip", "desk"], "answered_by": "desk"}}]
@@ -55,7 +60,7 @@ fn enterprise() -> Enterprise {
     let (mut enterprise, _) = read(&yaml(RIGHT), &allowed()).expect("it is right");
     let number = "801".to_owned();
     let secret = Secret::of(&phone_user(&enterprise.id, &number), "correct horse");
-    enterprise.extensions.push(Extension { name: "phone".into(), number, secret, srtp: Srtp::Off });
+    enterprise.extensions.push(Extension::new("phone", &number, secret));
     let (number, extension) = ("8001".into(), "801".into());
     enterprise.agents.push(Agent { number, name: "Wang".into(), extension, skills: Default::default() });
     enterprise.queues.push(Queue::new("sales line", &["8001"]));
@@ -83,7 +88,7 @@ fn found(piece: &str, by: &str) -> Vec<String> {
 #[test]
 fn i08_a_flow_is_read_as_it_says_and_reads_back() {
     let read = flow(FLOW).expect("it is right");
-    assert_eq!((read.steps.len(), read.version, read.tests.len()), (21, 0, 1));
+    assert_eq!((read.steps.len(), read.version, read.tests.len()), (24, 0, 1));
     let FlowStepKind::Ask(menu) = &read.steps[1].kind else { panic!("a menu") };
     assert_eq!((menu.kind, menu.tries, menu.timeout_s, menu.barge_in), (AskKind::Menu, 2, 5, true));
     assert_eq!((menu.keys[4].clone(), menu.wrong.as_str()), (("9".into(), "vip".into()), "bye"));
@@ -190,7 +195,20 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ),
     (r#""queue": "sales line""#, r#""queue": "sales""#, &["steps[19] unknown_name"]),
     (r#""empty": "bye", "left_empty""#, r#""left_empty""#, &["steps[19].exits queue_without_staffing"]),
-    (r#""desk", "timeout": "message"}}"#, r#""desk"}}"#, &["steps[19].exits timeout_unrouted"]),
+    (r#""timeout": "message", "after""#, r#""after""#, &["steps[19].exits timeout_unrouted"]),
+    (r#""after": "rate""#, r#""behind": "rate""#, &["steps[19].exits.behind unknown_exit"]),
+    (r#""error": "bye"}}"#, r#""2xx": "bye"}}"#, &["steps[22].exits error_unrouted"]),
+    (r#", "failed": "desk""#, "", &["steps[23].exits error_unrouted"]),
+    (r#""own": false, "tries": 3"#, r#""own": 2, "tries": 3"#, &["steps[23].own wrong_type"]),
+    (r#""5xx": "desk""#, r#""6xx": "desk""#, &["steps[22].exits.6xx unknown_exit"]),
+    (r#"https://crm.example.cn/a"#, r#"https://${card}/a"#, &["steps[22].url bad_url"]),
+    (r#"?c=${card}"#, r#"?c=${secret:crm}"#, &["steps[22].url bad_template"]),
+    (r#""${caller}", "n""#, r#""${secret:crm}", "n""#, &["steps[22].body bad_template"]),
+    (r#""limit_ms": 3000"#, r#""limit_ms": 30000"#, &["steps[22].limit_ms out_of_range"]),
+    (r#""Authorization""#, r#""Host""#, &["steps[22].headers.Host bad_template"]),
+    (r#""data.0.level""#, r#""data..level""#, &["steps[22].take.level bad_template"]),
+    (r#""method": "POST""#, r#""method": "GET""#, &["steps[22].body conflict"]),
+    (r#""tries": 1, "sms""#, r#""tries": 6, "sms""#, &["steps[21].tries out_of_range"]),
     (r#""seconds_max": 60"#, r#""seconds_max": 3"#, &["steps[20].seconds_max out_of_range"]),
     (r#""1": "menu", "full""#, r#""12": "menu", "full""#, &["steps[19].exits.12 unknown_exit"]),
     (r#""full": "desk""#, r#""full": "hours""#, &["steps[17] loop_without_input"]),

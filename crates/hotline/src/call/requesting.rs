@@ -1,0 +1,169 @@
+//! The caller asks to be called back (rows Q15, K07): the own number where it may be called, else one that is asked for. The
+//! request is a fact with its queue and the wait so far; nobody is called here.
+
+use super::{Action, CALLER, Call, Desk, Event, Fact, Key, State, Timer};
+use crate::Mono;
+use crate::callback::{NotWanted, callable};
+use crate::cdr::Cause;
+use crate::flow::{RequestStep, StepKind, StepNo};
+
+/// More keys than this are none of a number (FAULTS N6).
+const KEYS_MAX: usize = 20;
+
+/// Where a caller who asks is.
+#[derive(Debug)]
+pub(super) struct Requesting {
+    step: StepNo,
+    keys: Vec<Key>,
+    tries: u8,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The number may not be called; the question follows.
+    Wrong { play: u32 },
+    /// The question plays.
+    Question { play: u32 },
+    /// Keys are waited for.
+    Keys,
+    /// The request is taken; then the flow goes on, or the call ends.
+    Accepted { play: u32 },
+}
+
+impl Requesting {
+    /// Whether keys count.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.stage, Stage::Question { .. } | Stage::Keys)
+    }
+}
+
+impl Call {
+    /// Takes a request for a callback as a step says.
+    pub(super) fn request_callback(&mut self, step: StepNo, desk: &mut Desk<'_>, now: Mono) {
+        let (endless, hotline) = (self.flowing.is_endless(), self.hotline.clone());
+        let Some(terms) = request_step(&hotline.flow.steps, step).filter(|_| !endless) else {
+            return self.refuse(Cause::FlowLoop, None, desk, now);
+        };
+        if self.log.iter().any(|dated| matches!(dated.fact, Fact::CallbackWanted { .. })) {
+            self.note(Fact::CallbackNotWanted { why: NotWanted::Before }, now);
+            return self.walk(terms.failed, desk, now);
+        }
+        self.answer_caller(desk, now);
+        match callable(&self.caller).filter(|_| terms.own && !self.withheld) {
+            Some(number) => self.take_request(step, number, now),
+            None => self.ask_number(step, 0, now),
+        }
+    }
+
+    fn ask_number(&mut self, step: StepNo, tries: u8, now: Mono) {
+        let hotline = self.hotline.clone();
+        let Some(terms) = request_step(&hotline.flow.steps, step) else { return };
+        let play = self.prompt(terms.prompt.clone(), now);
+        let stage = Stage::Question { play };
+        self.state = State::Requesting(Requesting { step, keys: Vec::new(), tries, stage });
+    }
+
+    fn take_request(&mut self, step: StepNo, number: String, now: Mono) {
+        let hotline = self.hotline.clone();
+        let Some(terms) = request_step(&hotline.flow.steps, step) else { return };
+        let name = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
+        let queue = self.last_queue().map_or_else(|| "".into(), |(queue, ..)| queue);
+        let waited_ms = self.waited_in(&queue, now);
+        self.note(Fact::CallbackWanted { step: name, queue, number: number.into(), waited_ms }, now);
+        let play = self.prompt(terms.accepted.clone(), now);
+        let (keys, stage) = (Vec::new(), Stage::Accepted { play });
+        self.state = State::Requesting(Requesting { step, keys, tries: 0, stage });
+    }
+
+    pub(super) fn requesting(&mut self, mut own: Requesting, event: Event, desk: &mut Desk<'_>, now: Mono) {
+        match (own.stage, event) {
+            (Stage::Wrong { play }, Event::Played { play: ended }) if play == ended => {
+                self.ask_number(own.step, own.tries, now);
+            }
+            (Stage::Question { play }, Event::Played { play: ended }) if play == ended => {
+                self.disarm(Timer::Prompt);
+                self.arm(Timer::Key, now + self.request_key_ms(own.step, true));
+                own.stage = Stage::Keys;
+                self.state = State::Requesting(own);
+            }
+            (Stage::Accepted { play }, Event::Played { play: ended }) if play == ended => {
+                self.disarm(Timer::Prompt);
+                self.go_on_from_request(own.step, desk, now);
+            }
+            (Stage::Question { .. } | Stage::Keys, Event::Digit { leg: CALLER, digit }) => {
+                self.number_key(own, digit, desk, now);
+            }
+            (_, other) => {
+                self.state = State::Requesting(own);
+                self.take_ending(other, desk, now);
+            }
+        }
+    }
+
+    fn number_key(&mut self, mut own: Requesting, key: Key, desk: &mut Desk<'_>, now: Mono) {
+        if matches!(own.stage, Stage::Question { .. }) {
+            self.disarm(Timer::Prompt);
+            self.actions.push_back(Action::StopPlay { leg: CALLER });
+        }
+        own.stage = Stage::Keys;
+        match key.0 {
+            b'#' => return self.judge_number(own, desk, now),
+            b'*' => own.keys.clear(),
+            b'0'..=b'9' if own.keys.len() < KEYS_MAX => own.keys.push(key),
+            // Nobody's telephone has the others, and no number is so long.
+            _ => {}
+        }
+        self.arm(Timer::Key, now + self.request_key_ms(own.step, false));
+        self.state = State::Requesting(own);
+    }
+
+    fn request_key_ms(&self, step: StepNo, is_first: bool) -> u64 {
+        let first_ms = request_step(&self.hotline.flow.steps, step).map_or(0, |terms| terms.first_key_ms);
+        if is_first { first_ms } else { first_ms / 2 }
+    }
+
+    /// No key came in time: what was pressed is the number.
+    pub(super) fn judge_number(&mut self, mut own: Requesting, desk: &mut Desk<'_>, now: Mono) {
+        self.disarm(Timer::Key);
+        let hotline = self.hotline.clone();
+        let Some(terms) = request_step(&hotline.flow.steps, own.step) else {
+            return self.refuse(Cause::FlowLoop, None, desk, now);
+        };
+        let pressed: String = own.keys.drain(..).map(|key| char::from(key.0)).collect();
+        if let Some(number) = callable(&pressed) {
+            return self.take_request(own.step, number, now);
+        }
+        own.tries += 1;
+        if own.tries >= terms.tries {
+            let why = if pressed.is_empty() { NotWanted::NoKey } else { NotWanted::WrongNumber };
+            self.note(Fact::CallbackNotWanted { why }, now);
+            return self.walk(terms.failed, desk, now);
+        }
+        if pressed.is_empty() {
+            return self.ask_number(own.step, own.tries, now);
+        }
+        let play = self.prompt(terms.wrong_prompt.clone(), now);
+        own.stage = Stage::Wrong { play };
+        self.state = State::Requesting(own);
+    }
+
+    fn go_on_from_request(&mut self, step: StepNo, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        match request_step(&hotline.flow.steps, step).and_then(|terms| terms.next) {
+            Some(next) => self.walk(next, desk, now),
+            None => {
+                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
+                self.close_refused(cause, desk, now);
+            }
+        }
+    }
+}
+
+/// The terms of a step; places come from the flow itself, so there are some.
+fn request_step(steps: &[crate::flow::Step], step: StepNo) -> Option<&RequestStep> {
+    match &steps.get(usize::from(step))?.kind {
+        StepKind::Callback { request } => Some(request),
+        _ => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! Sending callers on before they have waited for long: by the wait to be expected, by how many wait, by how many were answered
+//! in time of late (row R33). It says that a limit is passed and by which figure; where the caller goes is the flow's business.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Floor, Queue};
+use crate::{CallId, Now};
+
+/// So many calls of a queue say how many were answered in time.
+const CALLS_MAX: usize = 100;
+/// With fewer nothing is said.
+const CALLS_MIN: usize = 10;
+
+/// From when on callers are sent on; at least one limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spill {
+    /// The wait to be expected is longer, milliseconds.
+    pub wait_ms: Option<u64>,
+    /// More wait, the caller included.
+    pub waiting: Option<u16>,
+    /// Fewer percent than this were answered within so many milliseconds.
+    pub level: Option<(u8, u64)>,
+}
+
+/// What passed a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpillBy {
+    /// The wait to be expected, milliseconds; nobody is there to end it where it has no figure.
+    ExpectedWait,
+    /// How many wait.
+    Waiting,
+    /// Percent of calls that were answered in time.
+    ServiceLevel,
+}
+
+/// A limit that was passed, with the figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spilled {
+    /// Which.
+    pub by: SpillBy,
+    /// The figure; none where no agent is there, so that no wait can be expected.
+    pub measured: Option<u64>,
+    /// The limit.
+    pub limit: u64,
+}
+
+/// How long the last calls of a queue waited that were answered; those that left in vain have no figure.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waits(VecDeque<Option<u64>>);
+
+impl Waits {
+    pub fn note(&mut self, waited_ms: Option<u64>) {
+        if self.0.len() == CALLS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(waited_ms);
+    }
+
+    /// Percent answered in time; `None` while too few calls say so.
+    fn level(&self, within_ms: u64) -> Option<u64> {
+        let in_time = self.0.iter().flatten().filter(|waited_ms| **waited_ms <= within_ms).count();
+        (self.0.len() >= CALLS_MIN).then(|| (in_time * 100 / self.0.len()) as u64)
+    }
+}
+
+impl Floor {
+    /// Whether a caller who waits without an offer is to be sent on now, and why.
+    pub fn spills(&mut self, call: CallId, now: Now) -> Option<Spilled> {
+        self.catch_up(now);
+        let caller = self.callers.get(&call).filter(|caller| caller.offered.is_empty())?;
+        let queue = &self.queues[usize::from(caller.queue)];
+        let spill = queue.rules.spill?;
+        let of = |by, measured, limit| Some(Spilled { by, measured, limit });
+        let waiting = queue.position(&caller.turn);
+        if let Some(limit) = spill.waiting.filter(|limit| waiting > u32::from(*limit)) {
+            return of(SpillBy::Waiting, Some(waiting.into()), limit.into());
+        }
+        if let Some((limit, within_ms)) = spill.level
+            && let Some(level) = queue.waits.level(within_ms).filter(|level| *level < u64::from(limit))
+        {
+            return of(SpillBy::ServiceLevel, Some(level), limit.into());
+        }
+        let limit = spill.wait_ms?;
+        match self.expected_ms(queue, caller) {
+            Some(wait_ms) if wait_ms <= limit => None,
+            measured => of(SpillBy::ExpectedWait, measured, limit),
+        }
+    }
+
+    /// The wait that the pace of talks lets expect; `None` while no agent works there.
+    fn expected_ms(&self, queue: &Queue, caller: &Caller) -> Option<u64> {
+        let staffed = self.staffed(queue);
+        (staffed > 0).then(|| queue.pace.expected_ms(queue.position(&caller.turn), staffed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r33_the_service_level_is_that_of_the_last_hundred_calls() {
+        let mut waits = Waits::default();
+        (0..9).for_each(|_| waits.note(Some(5_000)));
+        assert_eq!(waits.level(20_000), None, "too few");
+        waits.note(None);
+        assert_eq!(waits.level(20_000), Some(90));
+        assert_eq!(waits.level(4_999), Some(0));
+        (0..100).for_each(|_| waits.note(Some(20_001)));
+        assert_eq!((waits.level(20_000), waits.level(20_001)), (Some(0), Some(100)));
+    }
+}

@@ -1,0 +1,259 @@
+//! A call centre with real clients: a caller, a menu, a queue, agents in two browsers, a supervisor on a SIP phone. Each has a tone of
+//! its own, so that a test can say who heard whom (rows I16, Q03, Q04, Q11, Q13, Q22).
+
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use e2e::{
+    Account, Chromium, Platform, Setup, Softphone, Visitor, acme_with, block_on, carrier, eventually,
+    extension, number, signed_in,
+};
+use farend::Says;
+use farend::call::{HangUp, Press, place};
+use hotline::agent::WrapUp;
+use hotline::cdr::AnswerStatus;
+use hotline::enterprise::{
+    Agent, AskKind, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, Queue,
+};
+use media::measure::tone;
+use media::wav::Wav;
+use serde_json::json;
+
+const PASSWORD: &str = "k7#Lq0-vTz9";
+const ONE_HZ: u16 = 600;
+const TWO_HZ: u16 = 850;
+const LEADER_HZ: u16 = 1_250;
+const CALLER_HZ: u16 = 1_000;
+/// The two tones of the key 5.
+const KEY_5_HZ: [u16; 2] = [770, 1_336];
+
+fn step(id: &str, kind: FlowStepKind) -> FlowStep {
+    FlowStep { id: id.into(), kind }
+}
+
+/// A menu whose key 1 leads to the queue that the agent 8001 serves; 8002 serves none and takes what is handed over. After a
+/// call a minute to write up, at most.
+fn center() -> Enterprise {
+    let menu =
+        FlowAsk { keys: vec![("1".into(), "wait".into())], ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") };
+    let wait = FlowQueue {
+        queue: "sales".into(),
+        around_the_clock: true,
+        full: "bye".into(),
+        empty: "bye".into(),
+        left_empty: None,
+        timeout: "bye".into(),
+        keys: Vec::new(),
+        after: None,
+        spill: None,
+    };
+    let steps = vec![
+        step("menu", FlowStepKind::Ask(Box::new(menu))),
+        step("wait", FlowStepKind::Queue(Box::new(wait))),
+        step("bye", FlowStepKind::HangUp { prompt: None }),
+    ];
+    let mut acme = acme_with(Vec::new());
+    let start = steps[0].id.clone();
+    acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
+    acme.numbers[0].flow = Some("main".into());
+    (acme.numbers[0].rules, acme.numbers[0].groups) = (Vec::new(), Vec::new());
+    for (agent, phone) in [("8001", "801"), ("8002", "802")] {
+        acme.extensions.push(extension(phone, "a long word of no meaning").1);
+        let (number, extension, skills) = (agent.to_owned(), phone.to_owned(), Default::default());
+        acme.agents.push(Agent { name: format!("agent {number}"), number, extension, skills });
+    }
+    acme.extensions.push(extension("803", "a long word of no meaning").1);
+    let wrap_up = WrapUp::Optional { ms_max: Some(60_000) };
+    acme.queues.push(Queue { wrap_up, ..Queue::new("sales", &["8001"]) });
+    acme
+}
+
+/// An agent at its desk, signed in and ready.
+fn at_the_desk(platform: &Platform, login: &str, agent: &str, hz: u16) -> Chromium {
+    let words = ["account", "add", "acme", login, "--name", login, "--role", "agent", "--agent", agent];
+    let (code, made) = platform.run(&words);
+    assert_eq!(code, Some(0), "{made}");
+    let first = made["password"].as_str().expect("told once").to_owned();
+    let mut browser = Chromium::start(hz);
+    browser.open(&format!("http://{}/agent", platform.http));
+    let sign_in = |browser: &mut Chromium, password: &str| {
+        browser.await_true("!!document.querySelector('[name=enterprise]')");
+        browser.submit(&[("enterprise", "acme"), ("login", login), ("password", password)]);
+    };
+    sign_in(&mut browser, &first);
+    browser.await_true("!!document.querySelector('[name=fresh]')");
+    browser.submit(&[("old", &first), ("fresh", PASSWORD)]);
+    sign_in(&mut browser, PASSWORD);
+    browser.await_true("document.querySelector('[data-line]')?.dataset.line === 'ready'");
+    browser.press("签入");
+    await_state(&mut browser, "free");
+    browser
+}
+
+fn await_state(browser: &mut Chromium, state: &str) {
+    browser.await_true(&format!("document.querySelector('[data-state]')?.dataset.state === '{state}'"));
+}
+
+/// The call that is up, once it is in a state.
+fn await_call(leader: &Visitor, state: &str) -> String {
+    eventually(state, || {
+        let live = leader.ask("GET", "/api/v1/enterprises/acme/live", None).body;
+        (live[0]["state"] == state).then(|| live[0]["call"].as_str().expect("an id").to_owned())
+    })
+}
+
+/// Waits until the call that is up has been as it is for so long.
+fn lasts(leader: &Visitor, ms: i64) {
+    eventually("the call stays so", || {
+        let live = leader.ask("GET", "/api/v1/enterprises/acme/live", None).body;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+        (now - live[0]["since"].as_i64()? >= ms).then_some(())
+    });
+}
+
+/// A supervisor whispers to the agent of a call, who hears it beside the caller, then leaves.
+fn whispers(platform: &Platform, leader: &Visitor, call: &str, agent: &mut Chromium) {
+    let account = Account {
+        registrar: platform.sip,
+        user: "acme-803",
+        password: "a long word of no meaning",
+        hz: LEADER_HZ,
+        behind: None,
+    };
+    let phone = Softphone::start(&account);
+    phone.await_news("registered");
+    let path = format!("/api/v1/enterprises/acme/live/{call}/supervision");
+    let supervise = |phone: &str, how: &str| {
+        let answer = leader.ask("POST", &path, Some(&json!({"phone": phone, "how": how})));
+        (answer.status, answer.body)
+    };
+    assert_eq!(supervise("803", "take_over").0, 409, "who is not in it takes nothing over");
+    assert_eq!(supervise("899", "listen").1["code"], "not_found");
+    assert_eq!(supervise("803", "whisper").0, 200);
+    agent.await_level(LEADER_HZ, -60);
+    agent.await_level(CALLER_HZ, -60);
+    phone.await_tone(CALLER_HZ);
+    assert_eq!(supervise("803", "leave").0, 200);
+    agent.await_true(&format!("window.level({LEADER_HZ}) < -80"));
+}
+
+/// How loud each frequency ever was to somebody, by parts of 200 ms.
+fn most(samples: &[i16], rate: u32, hz: u16) -> f32 {
+    samples.chunks_exact(1_600).map(|part| tone(part, rate, f32::from(hz))).fold(0.0, f32::max)
+}
+
+#[test]
+fn q03_q11_q13_q22_a_call_goes_by_menu_and_queue_to_a_page_is_held_coached_and_handed_to_another() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("center", world.local(), vec![center()]));
+    let leader = signed_in(&platform, "acme", "ma", "supervisor");
+    let mut one = at_the_desk(&platform, "wang", "8001", ONE_HZ);
+    let mut two = at_the_desk(&platform, "li", "8002", TWO_HZ);
+    let file = platform.data_dir().join("heard.wav");
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(120));
+    (call.record, call.press_after) = (Some(file.clone()), Duration::from_secs(2));
+    call.press = vec![Press::Key(b'1'), Press::Pause(Duration::from_secs(6))];
+    call.press.extend((0..8).flat_map(|_| [Press::Key(b'5'), Press::Pause(Duration::from_secs(2))]));
+    let hang_up = HangUp::default();
+    let ends = hang_up.clone();
+    let caller = thread::spawn(move || block_on(place(call, hang_up, |_| ())).expect("a call"));
+
+    one.await_true("document.querySelector('[data-call]')?.dataset.call === 'ringing'");
+    one.press("接听");
+    one.await_tone(CALLER_HZ);
+    await_state(&mut one, "talking");
+    let id = await_call(&leader, "talking");
+    one.listen_for(&KEY_5_HZ);
+    let is_heard = KEY_5_HZ.map(|hz| format!("window.loudest[{hz}] > -50")).join(" && ");
+    one.await_true(&is_heard);
+    one.value("document.querySelector('[data-key=\"7\"]').click()");
+    whispers(&platform, &leader, &id, &mut one);
+
+    one.press("保持");
+    await_call(&leader, "on_hold");
+    lasts(&leader, 1_500);
+    one.press("恢复通话");
+    one.await_tone(CALLER_HZ);
+
+    one.write("textarea[name=note]", "要一张发票");
+    one.press("保存");
+    one.await_true("document.querySelector('[data-note]')?.dataset.note === 'kept'");
+    one.press("转接 / 咨询");
+    one.press_in("[data-target=agent-8002]", "咨询");
+    two.press("接听");
+    two.await_tone(ONE_HZ);
+    one.await_tone(TWO_HZ);
+    one.press("完成转接");
+    two.await_tone(CALLER_HZ);
+    await_state(&mut one, "after_work");
+    one.await_true("document.querySelector('[data-after-work]')?.dataset.afterWork === 'limited'");
+    one.await_true("document.querySelector('textarea[name=note]')?.value === '要一张发票'");
+    one.press("结束整理");
+    await_state(&mut one, "free");
+    two.await_true("document.querySelector('[data-state]')?.dataset.state === 'talking'");
+    ends.now();
+    let outcome = caller.join().expect("a caller");
+    assert_eq!((outcome.status, outcome.media.digits.as_str()), (200, "7"), "{outcome:?}");
+    await_state(&mut two, "after_work");
+
+    let wav = Wav::parse(&std::fs::read(&file).expect("it was written"), 16 << 20).expect("a WAV");
+    let heard = |hz: u16| most(&wav.channels[0], wav.rate, hz);
+    assert!(heard(ONE_HZ) > 2_000.0 && heard(TWO_HZ) > 2_000.0, "{} {}", heard(ONE_HZ), heard(TWO_HZ));
+    let whisper = beside(&wav, ONE_HZ, LEADER_HZ);
+    assert!(whisper < 200.0, "the caller never heard the whisper: {whisper}");
+    assert!(has_music(&wav), "the caller heard music on hold");
+    told_afterwards(&platform, &leader, &id);
+}
+
+/// How loud a frequency ever was while another was heard: music and prompts have all of them.
+fn beside(wav: &Wav, with: u16, hz: u16) -> f32 {
+    let parts = wav.channels[0].chunks_exact(1_600);
+    let talks = parts.filter(|part| tone(part, wav.rate, f32::from(with)) > 2_000.0);
+    talks.map(|part| tone(part, wav.rate, f32::from(hz))).fold(0.0, f32::max)
+}
+
+/// Whether something loud that is nobody's tone was heard behind the first agent: music of hold or consult.
+fn has_music(wav: &Wav) -> bool {
+    let parts = || wav.channels[0].chunks_exact(1_600);
+    let is_one = |part: &[i16]| tone(part, wav.rate, f32::from(ONE_HZ)) > 2_000.0;
+    let first = parts().position(is_one).expect("the first agent is heard");
+    parts().skip(first).any(|part| {
+        let loud = part.iter().filter(|sample| sample.unsigned_abs() > 300).count() > 200;
+        loud && [ONE_HZ, TWO_HZ].iter().all(|hz| tone(part, wav.rate, f32::from(*hz)) < 500.0)
+    })
+}
+
+/// One record with all legs in their order, the note, the keys and the supervision's both ends.
+fn told_afterwards(platform: &Platform, leader: &Visitor, id: &str) {
+    let calls = platform.await_calls(1);
+    assert_eq!(calls.len(), 1, "one record a call");
+    let record = &calls[0].record;
+    assert_eq!((record.status, record.agent.as_str()), (AnswerStatus::Answered, "8001"));
+    assert_eq!((record.queue.as_str(), record.transfers), ("sales", 1));
+    assert!(record.hold_ms >= 1_500, "{} ms", record.hold_ms);
+    let legs: Vec<&str> = record.legs.iter().map(|leg| leg.dialled.as_str()).collect();
+    assert_eq!(legs, ["acme-801", "acme-803", "acme-802"]);
+    let keys: Vec<_> = record.keys.iter().map(|key| (key.step.as_str(), key.keys.as_str())).collect();
+    assert_eq!(keys, [("menu", "1")]);
+    let whole = leader.ask("GET", &format!("/api/v1/enterprises/acme/calls/{id}"), None).body;
+    assert_eq!(
+        (&whole["notes"][0]["agent"], &whole["notes"][0]["text"]),
+        (&json!("8001"), &json!("要一张发票"))
+    );
+    let (_, audit) = platform.run(&["audit", "acme"]);
+    let of = |action: &str| -> Vec<String> {
+        let rows = audit.as_array().into_iter().flatten().filter(|row| row["action"] == action);
+        rows.map(|row| row["became"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let orders = of("talk_order");
+    assert!(
+        orders.contains(&"whisper 803".to_owned()) && orders.contains(&"unwatch 803".to_owned()),
+        "{audit}"
+    );
+    let over = of("watch_over");
+    assert!(over.len() == 1 && over[0].starts_with("whisper "), "{over:?}");
+    assert_eq!(of("put_note").len(), 1);
+    platform.recording(record.recording.expect("it was recorded"));
+    assert_eq!(platform.findings(), []);
+}
