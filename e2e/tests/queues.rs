@@ -197,6 +197,8 @@ fn q07_the_caller_rates_the_talk_by_a_key() {
     let (code, sums) = platform.run(&["rating", "report", "acme"]);
     let figures = ["asked", "answered", "answered_per_mille", "mean_e2"].map(|name| &sums[0][name]);
     assert_eq!((code, figures), (Some(0), [&json!(1), &json!(1), &json!(1_000), &json!(500)]), "{sums}");
+    // The file becomes one, and its row, a little later than the record.
+    platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(platform.findings(), []);
 }
 
