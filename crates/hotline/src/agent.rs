@@ -26,6 +26,10 @@ pub enum Duty {
 
 /// The reason of [`Duty::Lost`] as stored and shown.
 pub const CONNECTION_LOST: &str = "connection_lost";
+const NO_ANSWER: &str = "no_answer";
+const UNREACHABLE: &str = "unreachable";
+/// Reasons that only the platform gives: nobody rests for them in words of their own.
+pub const RESERVED_REASONS: [&str; 3] = [NO_ANSWER, UNREACHABLE, CONNECTION_LOST];
 
 impl Duty {
     /// Whether it is to be logged out, however it came to that.
@@ -58,16 +62,16 @@ impl Rest {
     /// The reason as stored and shown.
     pub fn reason(&self) -> &str {
         match self {
-            Rest::NoAnswer => "no_answer",
-            Rest::Unreachable => "unreachable",
+            Rest::NoAnswer => NO_ANSWER,
+            Rest::Unreachable => UNREACHABLE,
             Rest::Own(reason) => reason,
         }
     }
 
     fn read(reason: &str) -> Rest {
         match reason {
-            "no_answer" => Rest::NoAnswer,
-            "unreachable" => Rest::Unreachable,
+            NO_ANSWER => Rest::NoAnswer,
+            UNREACHABLE => Rest::Unreachable,
             own => Rest::Own(own.into()),
         }
     }

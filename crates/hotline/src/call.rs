@@ -9,7 +9,7 @@ use crate::calendar::HolidayYears;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::ShareMode;
 use crate::flow::{self, Chance, Fetched, Request, StepNo, Stop};
-use crate::hotline::{Destination, Hotline};
+use crate::hotline::Hotline;
 use crate::queue::Told;
 use crate::rating::Tariffs;
 use crate::region::Region;
@@ -25,6 +25,7 @@ pub use fetching::answers_of;
 pub use holding::{HOLD_MUSIC, HeldBy};
 pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
 pub use pausing::{PauseEnd, PauseWhy};
+pub use serving::talked_in;
 pub use transferring::Moved;
 pub use voicemail::MessageEnd;
 pub use waiting::Unqueued;
@@ -38,6 +39,7 @@ mod explain;
 mod fact;
 mod fetching;
 mod holding;
+mod leg;
 mod menu;
 mod meter;
 mod ordering;
@@ -54,6 +56,7 @@ mod watching;
 use asking::Asking;
 use dialling::Dialling;
 use fetching::Fetching;
+use leg::{Leg, LegState, Rings};
 use menu::Flowing;
 use meter::Meter;
 use pausing::Pauses;
@@ -253,6 +256,8 @@ pub enum Action {
     TakeMessage { recording: RecordingId, quiet_ms: u64 },
     /// What the caller said is whole.
     EndMessage,
+    /// What was recorded of the talk is whole.
+    EndRecording,
     /// The call's recording keeps nothing from now on, or goes on.
     PauseRecording { on: bool },
     /// Ask a server outside; `Event::Fetched` follows, sooner or later or never.
@@ -346,38 +351,6 @@ enum State {
     Fetching(Fetching),
     /// Asking to be called back.
     Requesting(Requesting),
-}
-
-/// What is known of an outgoing leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LegState {
-    /// INVITE is out.
-    Trying,
-    /// 18x came.
-    Ringing,
-    /// 200 came.
-    Answered,
-    /// Given up; its last word is still to come.
-    GivenUp,
-    /// Nothing of it is left.
-    Over,
-}
-
-/// An outgoing leg.
-#[derive(Debug)]
-struct Leg {
-    place: u8,
-    /// An agent's phone, which has no place among the bound numbers.
-    agent: Option<Box<Destination>>,
-    state: LegState,
-    /// Whether it holds a line of its bound number.
-    line: bool,
-    /// The trunk it holds a place on.
-    trunk: Option<Arc<str>>,
-    /// When its 200 came, if it was joined or is about to be.
-    answered: Option<Mono>,
-    /// Whether its far end has us on hold.
-    holds: bool,
 }
 
 /// One call.
@@ -686,14 +659,14 @@ impl Call {
                 self.dial_group(group, desk, now);
             }
             Stop::HangUp { prompt } => {
-                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
+                let cause = self.end_of_flow(Cause::FlowHangUp);
                 if prompt.is_some() && !self.early.media {
                     self.answer_caller(desk, now);
                 }
                 self.refuse(cause, prompt.as_ref().map(Arc::from), desk, now)
             }
             Stop::Busy => {
-                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowBusy);
+                let cause = self.end_of_flow(Cause::FlowBusy);
                 self.close_refused(cause, desk, now);
             }
             Stop::Password { next } => self.ask_password(next, desk, now),
@@ -848,12 +821,6 @@ impl Call {
         matches!(self.state, State::Talking { leg: talks } if talks == leg)
     }
 
-    /// The bound number of an outgoing leg, or the phone of an agent.
-    pub fn destination_of(&self, leg: LegNo) -> &Destination {
-        let leg = self.leg(leg);
-        leg.agent.as_deref().unwrap_or_else(|| self.hotline.destination(leg.place))
-    }
-
     /// What is held for it, if it was admitted.
     pub fn admission(&self) -> Option<crate::tenant::Admission> {
         self.meter.as_ref().and_then(|meter| meter.admission())
@@ -889,14 +856,6 @@ impl Call {
     fn due(&mut self, now: Mono) -> Option<Timer> {
         let first = (0..self.timers.len()).min_by_key(|place| self.timers[*place].0)?;
         (self.timers[first].0 <= now).then(|| self.timers.swap_remove(first).1)
-    }
-
-    fn leg(&self, number: LegNo) -> &Leg {
-        &self.legs[usize::from(number) - 1]
-    }
-
-    fn leg_mut(&mut self, number: LegNo) -> &mut Leg {
-        &mut self.legs[usize::from(number) - 1]
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, NotNow, Refusal, Rest, State};
+use crate::cdr::Cause;
 use crate::enterprise::Strategy;
 use crate::priority::Turn;
 use crate::tenant::Standing;
@@ -175,6 +176,16 @@ pub enum NoPlace {
     Empty,
 }
 
+impl NoPlace {
+    /// The cause of a call that ends for it.
+    pub fn cause(self) -> Cause {
+        match self {
+            NoPlace::Full => Cause::QueueFull,
+            NoPlace::Empty => Cause::QueueEmpty,
+        }
+    }
+}
+
 /// How a call stopped waiting without an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -183,6 +194,8 @@ pub enum Left {
     Gone,
     /// The queue sent it on: time-out, empty, a key.
     SentOn,
+    /// The queue sent it on before its time, by its own limits: that says nothing of how soon it answers (row R33).
+    Spilled,
 }
 
 /// An agent's order.
@@ -368,7 +381,9 @@ impl Floor {
         let Some(caller) = self.callers.remove(&call) else { return };
         let queue = &mut self.queues[usize::from(caller.queue)];
         queue.forget(&caller);
-        queue.waits.note(None);
+        if how != Left::Spilled {
+            queue.waits.note(None, now.mono);
+        }
         if let Some(at) = caller.relaxes_at {
             self.due.remove(&(at, Due::Relax(call)));
         }
@@ -413,7 +428,7 @@ impl Floor {
         let caller = self.callers.remove(&call)?;
         let queue = &mut self.queues[usize::from(caller.queue)];
         queue.forget(&caller);
-        queue.waits.note(Some(now.mono.since_ms(caller.joined)));
+        queue.waits.note(Some(now.mono.since_ms(caller.joined)), now.mono);
         if let Some(at) = caller.relaxes_at {
             self.due.remove(&(at, Due::Relax(call)));
         }

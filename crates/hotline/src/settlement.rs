@@ -147,19 +147,26 @@ fn watches(log: &[Dated], wall_offset_ms: i64) -> Vec<Deed> {
         leg: LegNo,
         by: &'l str,
         modes: Vec<&'static str>,
-        began: Mono,
+        /// When the phone was answered: whose phone only rang was in no talk.
+        began: Option<Mono>,
     }
-    let over = |watch: Watch<'_>, at: Mono| Deed {
-        kind: DeedKind::WatchOver,
-        by: watch.by.to_owned(),
-        at: Wall::of(at, wall_offset_ms),
-        detail: format!("{} {} s", watch.modes.join(" "), at.since_ms(watch.began).div_ceil(1_000)),
+    let over = |watch: Watch<'_>, at: Mono| {
+        let ms = at.since_ms(watch.began?);
+        Some(Deed {
+            kind: DeedKind::WatchOver,
+            by: watch.by.to_owned(),
+            at: Wall::of(at, wall_offset_ms),
+            detail: format!("{} {} s", watch.modes.join(" "), ms.div_ceil(1_000)),
+        })
     };
     let (mut open, mut deeds): (Vec<Watch<'_>>, Vec<Deed>) = (Vec::new(), Vec::new());
     for dated in log {
         match &dated.fact {
             Fact::WatchBegan { leg, mode, by } => {
-                open.push(Watch { leg: *leg, by, modes: vec![mode.code()], began: dated.at });
+                open.push(Watch { leg: *leg, by, modes: vec![mode.code()], began: None });
+            }
+            Fact::LegAnswered { leg } => {
+                open.iter_mut().filter(|one| one.leg == *leg).for_each(|one| one.began = Some(dated.at));
             }
             Fact::WatchChanged { leg, mode, .. } => {
                 open.iter_mut().filter(|one| one.leg == *leg).for_each(|one| one.modes.push(mode.code()));
@@ -170,14 +177,14 @@ fn watches(log: &[Dated], wall_offset_ms: i64) -> Vec<Deed> {
             // Who took a talk over is one of it, and leaves as its leg does.
             Fact::WatchOver { leg } | Fact::LegOver { leg } => {
                 if let Some(place) = open.iter().position(|one| one.leg == *leg) {
-                    deeds.push(over(open.remove(place), dated.at));
+                    deeds.extend(over(open.remove(place), dated.at));
                 }
             }
             _ => {}
         }
     }
     let last = log.last().map_or(Mono(0), |dated| dated.at);
-    deeds.extend(open.into_iter().map(|watch| over(watch, last)));
+    deeds.extend(open.into_iter().filter_map(|watch| over(watch, last)));
     deeds
 }
 
@@ -224,15 +231,19 @@ mod tests {
     use crate::call::WatchMode;
 
     #[test]
-    fn q13_each_use_of_supervision_is_told_when_it_is_over_once() {
+    fn q13_each_use_of_supervision_is_told_when_it_is_over_once_and_who_never_answered_used_none() {
         let by = || std::sync::Arc::from("ma");
         let at = |s: u64, fact| Dated { at: Mono(s * 1_000), fact };
         let log = [
-            at(10, Fact::WatchBegan { leg: 2, mode: WatchMode::Listen, by: by() }),
-            at(12, Fact::WatchBegan { leg: 3, mode: WatchMode::Barge, by: by() }),
+            at(8, Fact::WatchBegan { leg: 2, mode: WatchMode::Listen, by: by() }),
+            at(10, Fact::LegAnswered { leg: 2 }),
+            at(10, Fact::WatchBegan { leg: 3, mode: WatchMode::Barge, by: by() }),
+            at(11, Fact::WatchBegan { leg: 4, mode: WatchMode::Listen, by: by() }),
+            at(12, Fact::LegAnswered { leg: 3 }),
             at(15, Fact::WatchChanged { leg: 2, mode: WatchMode::Whisper, by: by() }),
             at(20, Fact::LegOver { leg: 2 }),
             at(20, Fact::WatchOver { leg: 2 }),
+            at(21, Fact::WatchOver { leg: 4 }),
             at(25, Fact::TakenOver { leg: 3, by: by() }),
             at(40, Fact::Answered),
         ];

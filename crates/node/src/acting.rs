@@ -68,7 +68,7 @@ impl Node {
                 let take = |leg| media::Command::TakeMessage { call, recording, leg, quiet_ms };
                 self.tell_media(id, CALLER, take);
             }
-            Action::EndMessage => {
+            Action::EndMessage | Action::EndRecording => {
                 let call = self.slots.get(id).map_or(0, |slot| slot.id.0);
                 self.outputs.push_back(Output::Media(media::Command::EndRecord { call }));
             }

@@ -258,16 +258,15 @@ impl Phones {
     /// Takes in where a phone was reached before a restart, as far as that still holds: the phone is known by the same
     /// password, and its bindings have not ended. After [`Phones::replace`].
     pub fn recall(&mut self, kept: Kept, now: Now) {
-        if self.known.get(&kept.user).is_none_or(|known| number_of(&known.ha1) != kept.password) {
-            return;
-        }
+        let known = self.known.get(&kept.user).filter(|known| number_of(&known.ha1) == kept.password);
+        let Some(tenant) = known.map(|known| known.tenant.clone()) else { return };
         let left = |way: Way| {
             let left_ms = u64::try_from(way.until.0 - now.wall.0).ok().filter(|left_ms| *left_ms > 0)?;
             Some(Binding { expires_at_ms: now.mono.0 + left_ms, ..way.binding })
         };
         let bindings: Vec<Binding> = kept.ways.into_iter().filter_map(left).collect();
         if bindings.is_empty() && kept.page {
-            self.pages.was_here(&kept.user, now.mono);
+            self.pages.was_here(&kept.user, tenant, now.mono);
         }
         if !bindings.is_empty() {
             self.registrar.location.put(kept.user.clone(), bindings);

@@ -548,6 +548,20 @@ fn q24_a_page_that_is_back_in_time_is_offered_the_caller_at_once() {
 }
 
 #[test]
+fn q24_a_phone_that_is_deleted_and_made_anew_is_offered_callers_again() {
+    let mut world = somebody_waits(vec![page()]);
+    leave(&mut world);
+    let mut without = with_an_agent();
+    without.extensions.clear();
+    world.node.phones().replace(None, phones(&without));
+    passes(&mut world, 30_000);
+    world.node.phones().replace(None, phones(&with_an_agent()));
+    world.register(0);
+    log_in(&mut world);
+    assert!(world.told(0, "INVITE ").is_some(), "nobody waits for the page of before");
+}
+
+#[test]
 fn q24_an_agent_in_a_talk_is_not_given_up_before_the_talk_is() {
     let mut world = somebody_waits(vec![page()]);
     log_in(&mut world);

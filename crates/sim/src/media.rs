@@ -29,6 +29,8 @@ pub struct Media {
     pub heard: Vec<Heard>,
     /// Calls whose recording keeps nothing.
     pub paused: BTreeSet<u128>,
+    /// What is recorded of a call: the left leg, and the right one if there is one.
+    recorded: BTreeMap<u128, (Option<MediaLeg>, Option<MediaLeg>)>,
 }
 
 /// What a person at a phone, or a clerk at the recorder, would notice.
@@ -112,16 +114,18 @@ impl Media {
             Command::ListenTones { leg, for_ms } => {
                 self.with(leg, "listening", |open| open.listening = for_ms > 0);
             }
-            Command::Record { left, right, .. } => {
+            Command::Record { call, left, right, .. } => {
+                self.record(call, (Some(left), Some(right)));
                 self.with(left, "record", |_| {});
                 self.with(right, "record", |_| {});
                 self.heard.push(Heard::Record);
             }
-            Command::TakeMessage { leg, quiet_ms, .. } => {
+            Command::TakeMessage { call, leg, quiet_ms, .. } => {
+                self.record(call, (Some(leg), None));
                 self.with(leg, "message", |_| {});
                 self.heard.push(Heard::Message { leg, quiet_ms });
             }
-            Command::EndRecord { .. } => {}
+            Command::EndRecord { call } => _ = self.recorded.remove(&call),
             Command::PauseRecord { call, on } => {
                 if self.paused.contains(&call) == on {
                     self.faults.push(format!("the recording of {call:x} is paused as it was"));
@@ -141,7 +145,10 @@ impl Media {
                 self.with(leg, "hearing", |_| {});
             }
             Command::Unbridge { leg } => self.with(leg, "parting", |open| open.bridged = false),
-            Command::RecordRight { right, .. } => {
+            Command::RecordRight { call, right } => {
+                if let Some(recorded) = self.recorded.get_mut(&call) {
+                    recorded.1 = right;
+                }
                 if let Some(right) = right {
                     self.with(right, "record", |_| {});
                 }
@@ -175,7 +182,19 @@ impl Media {
         }
     }
 
+    /// A call has one recording at a time: the engine refuses another.
+    fn record(&mut self, call: u128, legs: (Option<MediaLeg>, Option<MediaLeg>)) {
+        if self.recorded.insert(call, legs).is_some() {
+            self.faults.push(format!("call {call:x} is recorded twice at once"));
+        }
+    }
+
     fn close(&mut self, leg: MediaLeg, lag_ms: u64) {
+        self.recorded.retain(|_, (left, right)| {
+            *left = left.filter(|recorded| *recorded != leg);
+            *right = right.filter(|recorded| *recorded != leg);
+            left.is_some() || right.is_some()
+        });
         let Some(open) = self.legs.get_mut(&leg) else {
             return self.faults.push(format!("close of media leg {leg:?}, which is not open"));
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hotline::call::{Dated, Fact, PauseWhy};
 use hotline::callback::callable;
-use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome, PauseRecord};
+use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome, LegRecord, PauseRecord};
 use hotline::enterprise::{AccountKind, BalanceEnd, ShareMode, Strategy};
 use hotline::flow::StepWhy;
 use hotline::routing::RouteWhy;
@@ -372,15 +372,17 @@ fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
     Err(format!("{tried:?} were tried, the order was {order:?} (R05)"))
 }
 
-/// Row R27: one answers, and every other leg is given up; a further one answers by a transfer alone, or after one.
+/// Row R27: one answers, and every other leg is given up; a further one answers by a transfer, or once the flow went on behind the
+/// talk with the first.
 fn check_one_answers(record: &CallRecord) -> Result<(), String> {
-    let answered = record
-        .legs
-        .iter()
-        .filter(|leg| leg.outcome == LegOutcome::Answered && leg.kind != AttemptKind::Watch);
-    let answered = answered.count();
-    let most = if record.transfers == 0 { 1 } else { usize::MAX };
-    if answered > most { Err(format!("{answered} legs answered (R27)")) } else { Ok(()) }
+    let answered = |leg: &&LegRecord| leg.outcome == LegOutcome::Answered && leg.kind != AttemptKind::Watch;
+    let mut answered: Vec<&LegRecord> = record.legs.iter().filter(answered).collect();
+    answered.sort_by_key(|leg| leg.answered_at);
+    let at_once = |pair: &[&LegRecord]| pair[1].answered_at.is_some_and(|next| pair[0].ended_at > next);
+    if record.transfers == 0 && answered.windows(2).any(at_once) {
+        return Err(format!("{} legs answered (R27)", answered.len()));
+    }
+    Ok(())
 }
 
 fn counts_of(places: impl Iterator<Item = usize>, length: usize) -> Vec<usize> {

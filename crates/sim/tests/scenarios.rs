@@ -108,6 +108,7 @@ scenarios! {
     n6_a_flood_of_keys
     n17_the_trunk_changes_in_mid_call
     q01_a_free_agent_has_the_call
+    q02_a_talk_behind_a_time_out_is_a_good_end
     q02_full_empty_and_time_out_have_exits
     q03_asked_and_not_transferred
     q03_asked_before_transferred
@@ -125,6 +126,7 @@ scenarios! {
     q10_states_have_reasons_and_add_up
     q13_a_supervisor_leaves_or_never_comes
     q13_listen_whisper_barge_take_over
+    q13_the_end_of_the_talk_ends_its_supervision
     q11_after_work_is_forced_or_ends_early
     q15_a_caller_asks_to_be_called_back
     q16_a_caller_cut_off_keeps_the_place
@@ -133,6 +135,7 @@ scenarios! {
     q18_a_flow_goes_on_where_nobody_is_left
     q24_the_node_dies_and_nobody_is_stuck
     q21_position_and_wait_are_told
+    q21_what_was_not_said_bounds_nothing
     r04_an_edit_touches_the_next_call
     r05_in_the_order_written
     r07_in_turn
@@ -171,7 +174,9 @@ scenarios! {
     r28_needs_are_relaxed
     r30_our_own_number_is_shown
     r32_a_list_raises_its_callers
+    r33_spill_by_service_level_ends
     r33_spill_by_what_was_measured
+    v06_a_message_behind_a_recorded_talk
     v06_a_message_is_left
     v08_one_text_for_a_missed_call
     v09_a_recording_is_paused_by_an_order

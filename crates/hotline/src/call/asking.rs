@@ -70,6 +70,26 @@ pub(super) enum Question {
     Step(StepNo),
 }
 
+/// Where a question of the platform's own stands: what a talk was worth, which number is to be called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The keys were no answer; the question follows.
+    Wrong { play: u32 },
+    /// The question plays.
+    Question { play: u32 },
+    /// It was heard, and keys are waited for.
+    Keys,
+    /// The thanks; then the flow goes on, or the call ends.
+    Thanks { play: u32 },
+}
+
+impl Stage {
+    /// Whether a key counts.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(self, Stage::Question { .. } | Stage::Keys)
+    }
+}
+
 impl Call {
     /// Asks for a password, after an answer where keys do not count before it.
     pub(super) fn ask_password(&mut self, next: StepNo, desk: &mut Desk<'_>, now: Mono) {

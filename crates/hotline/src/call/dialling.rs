@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Call, Desk, Dialled, Event, Fact, LegNo, LegState, Sound, State, Timer, Tone, forward_kind};
+use super::{Call, Desk, Event, Fact, LegNo, LegState, Rings, Sound, State, Timer, Tone, forward_kind};
 use crate::Mono;
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
 use crate::display::Display;
@@ -292,50 +292,11 @@ impl Call {
         let mut ways = self.ways_to(place, desk, now);
         match self.next_way(place, &mut ways, desk, now) {
             Some(way) => {
-                let leg = self.dial(place, way, dialling.kind, desk, now);
+                let leg = self.begin_leg(Rings::Bound(place), way, dialling.kind, RING_GRACE_MS, desk, now);
                 dialling.attempts.push(Attempt { leg, place, ways });
             }
             None => dialling.hear(LegOutcome::TrunkFailed),
         }
-    }
-
-    fn dial(
-        &mut self,
-        place: u8,
-        way: Option<Arc<str>>,
-        kind: AttemptKind,
-        desk: &mut Desk<'_>,
-        now: Mono,
-    ) -> LegNo {
-        let destination = self.hotline.destination(place).clone();
-        let leg = self.legs.len() as LegNo + 1;
-        self.legs.push(super::Leg {
-            place,
-            agent: None,
-            state: LegState::Trying,
-            line: true,
-            trunk: way.clone(),
-            answered: None,
-            holds: false,
-        });
-        desk.tenant.take_line(&destination.number);
-        let trunk = way.as_ref().and_then(|way| desk.trunks.named(way));
-        let cost_plan = trunk.and_then(|trunk| trunk.cost_plan.clone());
-        self.note(
-            Fact::Dialled(Box::new(Dialled {
-                leg,
-                destination: destination.name,
-                number: destination.number,
-                area_code: destination.area_code,
-                trunk: way.clone().unwrap_or_else(|| "".into()),
-                cost_plan,
-                kind,
-            })),
-            now,
-        );
-        self.actions.push_back(super::Action::Dial { leg, place, way });
-        self.arm(Timer::Ring(leg), now + destination.ring_ms + RING_GRACE_MS);
-        leg
     }
 
     pub(super) fn dialling(&mut self, mut dialling: Dialling, event: Event, desk: &mut Desk<'_>, now: Mono) {
@@ -400,7 +361,8 @@ impl Call {
         };
         match way {
             Some(way) => {
-                attempt.leg = self.dial(attempt.place, way, dialling.kind, desk, now);
+                let rings = Rings::Bound(attempt.place);
+                attempt.leg = self.begin_leg(rings, way, dialling.kind, RING_GRACE_MS, desk, now);
                 dialling.attempts.push(attempt);
                 self.state = State::Dialling(dialling);
             }
@@ -441,17 +403,11 @@ impl Call {
         self.actions.push_back(super::Action::Cancel { leg });
     }
 
-    /// The first 18x: ring time counts from here, and the caller hears the ring.
+    /// The first 18x: the caller hears the ring.
     fn ring(&mut self, leg: LegNo, now: Mono) {
-        if self.leg(leg).state != LegState::Trying {
+        if !self.leg_rang(leg, now) {
             return;
         }
-        self.leg_mut(leg).state = LegState::Ringing;
-        self.note(Fact::Rang { leg }, now);
-        let ring_ms = self.destination_of(leg).ring_ms;
-        let hard = self.timers.iter().find(|(_, timer)| *timer == Timer::Ring(leg)).map(|(at, _)| *at);
-        let soft = now + ring_ms;
-        self.arm(Timer::Ring(leg), hard.map_or(soft, |hard| hard.min(soft)));
         if self.legs.iter().filter(|leg| leg.state == LegState::Ringing).count() > 1 {
             // Another rings too: the caller hears it already.
             return;

@@ -102,6 +102,23 @@ impl Call {
         (heard, prompt.map(Arc::from))
     }
 
+    /// Why the call ends where its flow has no more steps: nobody was found, or a queue sent the caller on; not if somebody
+    /// talked with the caller since then.
+    pub(super) fn end_of_flow(&self, otherwise: Cause) -> Cause {
+        let since_talk = self.log.iter().rev().take_while(|dated| !matches!(dated.fact, Fact::Joined { .. }));
+        let mut sent_on = None;
+        for dated in since_talk {
+            let by_queue = match &dated.fact {
+                Fact::Finally { cause } => return *cause,
+                Fact::NotQueued { why, .. } => Some(why.cause()),
+                Fact::Unqueued { why, .. } => why.cause(),
+                _ => None,
+            };
+            sent_on = sent_on.or(by_queue);
+        }
+        sent_on.unwrap_or(otherwise)
+    }
+
     pub(super) fn close_refused(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
         if self.answered.is_none() {
             let Treatment { status, q850, .. } = treatment(self.heard(cause).0);

@@ -147,6 +147,7 @@ impl World<'_> {
             | Action::RejectCaller { .. }
             | Action::Record { .. }
             | Action::EndMessage
+            | Action::EndRecording
             | Action::Finish
             | Action::Unbridge
             | Action::BridgeLegs { .. }

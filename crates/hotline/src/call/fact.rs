@@ -249,6 +249,10 @@ pub enum Fact {
     CallbackWanted { step: Word, queue: Arc<str>, number: Arc<str>, waited_ms: u64 },
     /// No request was taken.
     CallbackNotWanted { why: NotWanted },
+    /// The talk's recording is whole; the call goes on.
+    RecordingEnded,
+    /// The agent, by number, whose phone this leg rang past all queues has the call now.
+    AgentTook { leg: LegNo, agent: Arc<str> },
 }
 
 /// An attempt to reach a bound number.

@@ -32,6 +32,8 @@ pub enum PauseEnd {
     Limit,
     /// The keys were pressed, or the caller went on without.
     KeysOver,
+    /// The recording itself was.
+    RecordingOver,
 }
 
 impl PauseWhy {
@@ -50,6 +52,7 @@ impl PauseEnd {
         match self {
             PauseEnd::Ordered | PauseEnd::Limit => why == PauseWhy::Ordered,
             PauseEnd::KeysOver => why == PauseWhy::Keys,
+            PauseEnd::RecordingOver => true,
         }
     }
 }
@@ -73,13 +76,18 @@ impl Call {
         self.pauses.any()
     }
 
-    fn has_recording(&self) -> bool {
+    /// Whether its talk is being recorded, paused or not, by its log: in the middle of an event too.
+    pub(super) fn is_recorded(&self) -> bool {
         let last = self.log.iter().rev().find_map(|dated| match dated.fact {
             Fact::RecordingBegan { .. } => Some(true),
-            Fact::RecordingCut => Some(false),
+            Fact::RecordingCut | Fact::RecordingEnded => Some(false),
             _ => None,
         });
-        last == Some(true) && !self.is_ending()
+        last == Some(true)
+    }
+
+    fn has_recording(&self) -> bool {
+        self.is_recorded() && !self.is_ending()
     }
 
     /// Whether the recording could be paused, or go on, by an order.
@@ -128,6 +136,21 @@ impl Call {
     pub(super) fn mask_over(&mut self, now: Mono) {
         self.note(Fact::RecordingResumed { how: PauseEnd::KeysOver, by: "".into() }, now);
         self.pause(Pauses { keys: false, ..self.pauses });
+    }
+
+    /// The talk's recording is whole though the call goes on; what kept it from being written ends with it.
+    pub(super) fn end_recording(&mut self, now: Mono) {
+        if !self.is_recorded() {
+            return;
+        }
+        for _ in [self.pauses.ordered, self.pauses.keys].into_iter().filter(|paused| *paused) {
+            self.note(Fact::RecordingResumed { how: PauseEnd::RecordingOver, by: "".into() }, now);
+        }
+        self.disarm(Timer::Pause);
+        self.disarm(Timer::Mask);
+        self.pause(Pauses::default());
+        self.note(Fact::RecordingEnded, now);
+        self.actions.push_back(Action::EndRecording);
     }
 
     fn pause(&mut self, pauses: Pauses) {

@@ -1,6 +1,7 @@
 //! The caller asks to be called back (rows Q15, K07): the own number where it may be called, else one that is asked for. The
 //! request is a fact with its queue and the wait so far; nobody is called here.
 
+use super::asking::Stage;
 use super::{Action, CALLER, Call, Desk, Event, Fact, Key, State, Timer};
 use crate::Mono;
 use crate::callback::{NotWanted, callable};
@@ -19,22 +20,10 @@ pub(super) struct Requesting {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The number may not be called; the question follows.
-    Wrong { play: u32 },
-    /// The question plays.
-    Question { play: u32 },
-    /// Keys are waited for.
-    Keys,
-    /// The request is taken; then the flow goes on, or the call ends.
-    Accepted { play: u32 },
-}
-
 impl Requesting {
     /// Whether keys count.
     pub(super) fn is_asked(&self) -> bool {
-        matches!(self.stage, Stage::Question { .. } | Stage::Keys)
+        self.stage.is_asked()
     }
 }
 
@@ -72,7 +61,7 @@ impl Call {
         let waited_ms = self.waited_in(&queue, now);
         self.note(Fact::CallbackWanted { step: name, queue, number: number.into(), waited_ms }, now);
         let play = self.prompt(terms.accepted.clone(), now);
-        let (keys, stage) = (Vec::new(), Stage::Accepted { play });
+        let (keys, stage) = (Vec::new(), Stage::Thanks { play });
         self.state = State::Requesting(Requesting { step, keys, tries: 0, stage });
     }
 
@@ -87,7 +76,7 @@ impl Call {
                 own.stage = Stage::Keys;
                 self.state = State::Requesting(own);
             }
-            (Stage::Accepted { play }, Event::Played { play: ended }) if play == ended => {
+            (Stage::Thanks { play }, Event::Played { play: ended }) if play == ended => {
                 self.disarm(Timer::Prompt);
                 self.go_on_from_request(own.step, desk, now);
             }
@@ -153,7 +142,7 @@ impl Call {
         match request_step(&hotline.flow.steps, step).and_then(|terms| terms.next) {
             Some(next) => self.walk(next, desk, now),
             None => {
-                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
+                let cause = self.end_of_flow(Cause::FlowHangUp);
                 self.close_refused(cause, desk, now);
             }
         }

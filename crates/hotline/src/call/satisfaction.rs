@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::asking::Stage;
 use super::{Action, CALLER, Call, Desk, Event, Fact, Key, LegNo, State, Timer};
 use crate::cdr::{Cause, Party};
 use crate::flow::{StepKind, StepNo};
@@ -29,22 +30,10 @@ pub(super) struct Rating {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The key was another one; the question follows.
-    Wrong { play: u32 },
-    /// The question plays.
-    Question { play: u32 },
-    /// It was heard, and the key is waited for.
-    Key,
-    /// The thanks; then the flow goes on, or the call ends.
-    Thanks { play: u32 },
-}
-
 impl Rating {
     /// Whether a key counts.
     pub(super) fn is_asked(&self) -> bool {
-        matches!(self.stage, Stage::Question { .. } | Stage::Key)
+        self.stage.is_asked()
     }
 }
 
@@ -74,8 +63,9 @@ impl Call {
         }
     }
 
-    /// Who answered is gone, and the caller stays.
+    /// Who answered is gone, and the caller stays; whoever watched them talk is let go.
     fn part_from(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        self.let_watchers_go(desk, now);
         self.unpark(now);
         self.actions.push_back(Action::Unbridge);
         self.left_by(leg, desk, now);
@@ -160,14 +150,14 @@ impl Call {
             (Stage::Question { play }, Event::Played { play: ended }) if play == ended => {
                 self.disarm(Timer::Prompt);
                 self.arm(Timer::Key, now + rating.survey.key_ms);
-                rating.stage = Stage::Key;
+                rating.stage = Stage::Keys;
                 self.state = State::Rating(Box::new(rating));
             }
             (Stage::Thanks { play }, Event::Played { play: ended }) if play == ended => {
                 self.disarm(Timer::Prompt);
                 self.go_on_from_rating(rating.next, desk, now);
             }
-            (Stage::Question { .. } | Stage::Key, Event::Digit { leg: CALLER, digit }) => {
+            (Stage::Question { .. } | Stage::Keys, Event::Digit { leg: CALLER, digit }) => {
                 self.rated(rating, digit, desk, now);
             }
             (_, other) => {
@@ -226,7 +216,7 @@ impl Call {
             Some(next) => self.walk(next, desk, now),
             None if self.has_talked() => self.hang_up(Cause::HangUp, Party::Target, now, desk, now),
             None => {
-                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
+                let cause = self.end_of_flow(Cause::FlowHangUp);
                 self.close_refused(cause, desk, now);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Desk, LegNo};
+use super::{Call, Dated, Desk, Fact, LegNo};
 use crate::Mono;
 use crate::agent::{Refusal, State};
 use crate::flow::{QueueExits, StepNo};
@@ -23,6 +23,18 @@ impl Serving {
     pub(super) fn talking(leg: LegNo, agent: AgentNo, number: Arc<str>) -> Self {
         Self { leg, agent, number, talks: true }
     }
+}
+
+/// Whether an agent talked in a call, by its log so far: with the caller, or with who asked about the caller. Whose phone
+/// only rang did not.
+pub fn talked_in(log: &[Dated], number: &str) -> bool {
+    let is_up =
+        |leg: LegNo| log.iter().any(|dated| matches!(dated.fact, Fact::LegAnswered { leg: up } if up == leg));
+    log.iter().any(|dated| match &dated.fact {
+        Fact::Offered { leg, agent } => **agent == *number && is_up(*leg),
+        Fact::AgentTook { agent, .. } => **agent == *number,
+        _ => false,
+    })
 }
 
 impl Call {
@@ -70,6 +82,8 @@ impl Call {
             one.talks = true;
             let queue = queued.last.as_ref().map(|(queue, ..)| queue.clone());
             desk.tenant.floor_mut().took(id, one.agent, queue.as_deref(), both);
+            let agent = one.number.clone();
+            self.note(Fact::AgentTook { leg, agent }, now);
         }
     }
 
@@ -122,5 +136,30 @@ impl Call {
     /// The music of the queue it waited in last, where that has its own.
     pub(super) fn music_of_queue(&self) -> Option<Arc<str>> {
         self.queued.as_ref()?.music.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q04_whoever_talked_in_a_call_had_it_and_whose_phone_only_rang_did_not() {
+        let agent = |number: &str| Arc::<str>::from(number);
+        let kept = |number| Fact::AgentKept { agent: agent(number), value: String::new(), turn: 1 };
+        let facts = [
+            Fact::Offered { leg: 1, agent: agent("8001") },
+            kept("8001"),
+            Fact::Offered { leg: 2, agent: agent("8002") },
+            Fact::LegAnswered { leg: 2 },
+            Fact::Offered { leg: 4, agent: agent("8003") },
+            Fact::LegAnswered { leg: 5 },
+            Fact::AgentTook { leg: 5, agent: agent("8004") },
+            kept("8005"),
+        ];
+        let log: Vec<Dated> = facts.map(|fact| Dated { at: Mono(0), fact }).into();
+        let talked = |number: &&str| talked_in(&log, number);
+        let all = ["8001", "8002", "8003", "8004", "8005"];
+        assert_eq!(all.into_iter().filter(talked).collect::<Vec<_>>(), ["8002", "8004"]);
     }
 }

@@ -108,7 +108,7 @@ impl Call {
 
     /// Who is heard on the right channel, where the call is recorded.
     pub(super) fn record_with(&mut self, leg: Option<LegNo>) {
-        if self.log.iter().any(|dated| matches!(dated.fact, Fact::RecordingBegan { .. })) {
+        if self.is_recorded() {
             self.actions.push_back(Action::RecordWith { leg });
         }
     }

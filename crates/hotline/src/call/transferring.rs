@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, CALLER, Call, Desk, Dialled, Event, Fact, HeldBy, Leg, LegNo, LegState, NotObeyed, Ordered,
-    Sound, State, TalkOrder, Target, Timer, Tone,
+    Action, CALLER, Call, Desk, Event, Fact, HeldBy, LegNo, LegState, NotObeyed, Ordered, Rings, Sound,
+    State, TalkOrder, Target, Timer, Tone,
 };
 use crate::Mono;
 use crate::agent::Refusal;
@@ -178,6 +178,7 @@ impl Call {
 
     /// Who talked is free of the call, which stays without anybody.
     fn let_go(&mut self, from: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        self.let_watchers_go(desk, now);
         self.unpark(now);
         self.actions.push_back(Action::Unbridge);
         self.release(from, desk, now);
@@ -217,7 +218,8 @@ impl Call {
     ) -> Option<Rung> {
         let mut ways = self.ways_of(&destination, desk, now);
         let way = self.take_way(&destination, &mut ways, desk, now)?;
-        let leg = self.ring_up(&destination, way, kind, desk, now);
+        let rings = Rings::phone(destination.clone());
+        let leg = self.begin_leg(rings, way, kind, RING_GRACE_MS, desk, now);
         if let Some((place, number)) = &agent {
             self.agent_rings(leg, *place, number, desk, now);
         }
@@ -244,42 +246,6 @@ impl Call {
         }
     }
 
-    fn ring_up(
-        &mut self,
-        destination: &Destination,
-        way: Option<Arc<str>>,
-        kind: AttemptKind,
-        desk: &mut Desk<'_>,
-        now: Mono,
-    ) -> LegNo {
-        let leg = self.legs.len() as LegNo + 1;
-        self.legs.push(Leg {
-            place: 0,
-            agent: Some(Box::new(destination.clone())),
-            state: LegState::Trying,
-            line: true,
-            trunk: way.clone(),
-            answered: None,
-            holds: false,
-        });
-        desk.tenant.take_line(&destination.number);
-        let trunk = way.as_ref().and_then(|way| desk.trunks.named(way));
-        let cost_plan = trunk.and_then(|trunk| trunk.cost_plan.clone());
-        let dialled = Dialled {
-            leg,
-            destination: destination.name.clone(),
-            number: destination.number.clone(),
-            area_code: destination.area_code.clone(),
-            trunk: way.clone().unwrap_or_else(|| "".into()),
-            cost_plan,
-            kind,
-        };
-        self.note(Fact::Dialled(Box::new(dialled)), now);
-        self.actions.push_back(Action::Dial { leg, place: 0, way });
-        self.arm(Timer::Ring(leg), now + destination.ring_ms + RING_GRACE_MS);
-        leg
-    }
-
     /// What happens while a talk is on its way to somebody else.
     pub(super) fn transferring(&mut self, transfer: Transfer, event: Event, desk: &mut Desk<'_>, now: Mono) {
         let (to, from) = (transfer.to.leg, transfer.from);
@@ -293,7 +259,8 @@ impl Call {
                 self.transferrer_leaves(transfer, leg, desk, now);
             }
             Event::Rang { leg } if transfer.rings(leg) => {
-                self.transfer_rings(leg, now);
+                // The caller goes on hearing the music.
+                self.leg_rang(leg, now);
                 self.state = State::Transferring(Box::new(transfer));
             }
             Event::LegAnswered { leg } if transfer.rings(leg) => self.target_took(transfer, desk, now),
@@ -333,18 +300,6 @@ impl Call {
                 self.take_ending(other, desk, now);
             }
         }
-    }
-
-    /// The first 18x: the ring time counts from here. The caller goes on hearing the music.
-    fn transfer_rings(&mut self, leg: LegNo, now: Mono) {
-        if self.leg(leg).state != LegState::Trying {
-            return;
-        }
-        self.leg_mut(leg).state = LegState::Ringing;
-        self.note(Fact::Rang { leg }, now);
-        let soft = now + self.destination_of(leg).ring_ms;
-        let hard = self.timers.iter().find(|(_, timer)| *timer == Timer::Ring(leg)).map(|(at, _)| *at);
-        self.arm(Timer::Ring(leg), hard.map_or(soft, |hard| hard.min(soft)));
     }
 
     pub(super) fn transfer_rang_out(
@@ -406,7 +361,8 @@ impl Call {
         if outcome == LegOutcome::TrunkFailed {
             let mut ways = std::mem::take(&mut to.ways);
             if let Some(way) = self.take_way(&to.destination, &mut ways, desk, now) {
-                to.leg = self.ring_up(&to.destination.clone(), way, to.kind, desk, now);
+                let rings = Rings::phone(to.destination.clone());
+                to.leg = self.begin_leg(rings, way, to.kind, RING_GRACE_MS, desk, now);
                 to.ways = ways;
                 return self.state = State::Transferring(Box::new(transfer));
             }
@@ -449,6 +405,7 @@ impl Call {
 
     /// Nobody has the caller: it waits in the queue it came from, or meets the final treatment.
     fn send_on(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        self.let_watchers_go(desk, now);
         self.unpark(now);
         self.note(Fact::TransferOver { how: Moved::SentOn }, now);
         match self.last_queue() {

@@ -110,6 +110,8 @@ impl Call {
         };
         let recording = RecordingId::of_message(self.id, taken as u8);
         let name = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
+        // A call has one recording at a time: that of an earlier talk is whole by now.
+        self.end_recording(now);
         self.note(Fact::MessageBegan { recording, step: name }, now);
         self.actions.push_back(Action::TakeMessage { recording, quiet_ms: voicemail.quiet_ms });
         self.arm(Timer::Message, now + voicemail.ms_max);
@@ -136,7 +138,7 @@ impl Call {
         match voicemail(&hotline.flow.steps, step).and_then(|voicemail| voicemail.next) {
             Some(next) => self.walk(next, desk, now),
             None => {
-                let cause = self.finally.or(self.sent_on()).unwrap_or(Cause::FlowHangUp);
+                let cause = self.end_of_flow(Cause::FlowHangUp);
                 self.close_refused(cause, desk, now);
             }
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::serving::Serving;
-use super::{Action, CALLER, Call, Desk, Dialled, Event, Fact, Key, LegNo, LegState, Sound, State, Timer};
+use super::{Action, CALLER, Call, Desk, Event, Fact, Key, LegNo, LegState, Rings, Sound, State, Timer};
 use crate::agent::Refusal;
 use crate::cdr::{AttemptKind, Cause, LegOutcome};
-use crate::enterprise::{DestinationKind, Language};
+use crate::enterprise::Language;
 use crate::flow::{QueueExits, StepNo};
 use crate::hotline::Destination;
 use crate::queue::{AgentNo, Join, Left, NoPlace, QueueRules, Told};
@@ -40,8 +40,6 @@ pub(super) struct Queued {
     pub(super) last: Option<(Arc<str>, QueueExits, StepNo)>,
     /// The music of that queue, where it has its own.
     pub(super) music: Option<Arc<str>>,
-    /// Why a queue sent it on, for a flow that ends behind it.
-    sent_on: Option<Cause>,
 }
 
 #[derive(Debug)]
@@ -81,14 +79,22 @@ pub enum Unqueued {
     Spilled,
 }
 
+impl Unqueued {
+    /// The cause of a call that ends for it. Whoever was answered or left by a key is where the caller wants to be: no queue
+    /// sent it on.
+    pub(super) fn cause(self) -> Option<Cause> {
+        match self {
+            Unqueued::TimedOut => Some(Cause::QueueTimeout),
+            Unqueued::Spilled => Some(Cause::QueueFull),
+            Unqueued::Empty => Some(Cause::QueueEmpty),
+            Unqueued::Answered | Unqueued::Gone | Unqueued::ByKey => None,
+        }
+    }
+}
+
 impl Call {
     pub(super) fn both(&self, now: Mono) -> Now {
         Now { mono: now, wall: self.wall(now) }
-    }
-
-    /// Why a queue sent the call on, if one did.
-    pub(super) fn sent_on(&self) -> Option<Cause> {
-        self.queued.as_ref().and_then(|queued| queued.sent_on)
     }
 
     fn waits(&mut self) -> Option<&mut Waiting> {
@@ -193,7 +199,7 @@ impl Call {
             return self.arm(Timer::Spill, now + SPILL_EVERY_MS);
         };
         self.note(Fact::Spilled { queue, spilled }, now);
-        desk.tenant.floor_mut().leave(self.id, Left::SentOn, both);
+        desk.tenant.floor_mut().leave(self.id, Left::Spilled, both);
         self.sent_away(Unqueued::Spilled, desk, now);
     }
 
@@ -211,15 +217,15 @@ impl Call {
         now: Mono,
     ) {
         self.note(Fact::NotQueued { queue, why }, now);
-        match why {
-            NoPlace::Full => self.go_on(Cause::QueueFull, exits.full, desk, now),
-            NoPlace::Empty => self.go_on(Cause::QueueEmpty, exits.empty, desk, now),
-        }
+        let exit = match why {
+            NoPlace::Full => exits.full,
+            NoPlace::Empty => exits.empty,
+        };
+        self.go_on(why.cause(), exit, desk, now);
     }
 
     /// The queue sends the call on: by its exit, or with a refusal.
     fn go_on(&mut self, cause: Cause, exit: Option<StepNo>, desk: &mut Desk<'_>, now: Mono) {
-        self.queued.get_or_insert_default().sent_on = Some(cause);
         match exit {
             Some(step) => self.walk(step, desk, now),
             None => self.refuse(cause, None, desk, now),
@@ -232,7 +238,8 @@ impl Call {
             Event::Queue(Told::Offer { agent }) => self.offer(agent, desk, now),
             Event::Queue(Told::Relaxed { step }) => self.note(Fact::Relaxed { step }, now),
             Event::Queue(Told::Empty) => self.emptied(desk, now),
-            Event::Rang { leg } if self.offers(leg) => self.offer_rang(leg, now),
+            // The caller goes on hearing the music.
+            Event::Rang { leg } if self.offers(leg) => _ = self.leg_rang(leg, now),
             Event::LegAnswered { leg } if self.offers(leg) => self.agent_answered(leg, desk, now),
             Event::LegFailed { leg, outcome, status, q850 } if self.offers(leg) => {
                 let rang = self.leg(leg).state == LegState::Ringing;
@@ -281,68 +288,12 @@ impl Call {
             desk.tenant.floor_mut().refused(self.id, agent, Refusal::Busy, both);
             return;
         }
-        let leg = self.dial_agent(phone, name, ring_ms, desk, now);
+        let rings = Rings::phone(Destination { ring_ms, ..super::ordering::phone(name, phone) });
+        let leg = self.begin_leg(rings, None, AttemptKind::Target, RING_GRACE_MS, desk, now);
         self.note(Fact::Offered { leg, agent: number.clone() }, now);
         if let Some(waits) = self.waits() {
             waits.offers.push(Offer { leg, agent, number });
         }
-    }
-
-    fn dial_agent(
-        &mut self,
-        phone: Arc<str>,
-        name: Arc<str>,
-        ring_ms: u64,
-        desk: &mut Desk<'_>,
-        now: Mono,
-    ) -> LegNo {
-        let leg = self.legs.len() as LegNo + 1;
-        let nothing: Arc<str> = "".into();
-        let destination = Destination {
-            name: name.clone(),
-            kind: DestinationKind::Extension,
-            number: phone.clone(),
-            area_code: nothing.clone(),
-            enabled: true,
-            lines: 1,
-            ring_ms,
-            duty: None,
-        };
-        self.legs.push(super::Leg {
-            place: 0,
-            agent: Some(Box::new(destination)),
-            state: LegState::Trying,
-            line: true,
-            trunk: None,
-            answered: None,
-            holds: false,
-        });
-        desk.tenant.take_line(&phone);
-        let dialled = Dialled {
-            leg,
-            destination: name,
-            number: phone,
-            area_code: nothing.clone(),
-            trunk: nothing,
-            cost_plan: None,
-            kind: AttemptKind::Target,
-        };
-        self.note(Fact::Dialled(Box::new(dialled)), now);
-        self.actions.push_back(Action::Dial { leg, place: 0, way: None });
-        self.arm(Timer::Ring(leg), now + ring_ms + RING_GRACE_MS);
-        leg
-    }
-
-    /// The first 18x: the ring time counts from here. The caller goes on hearing the music.
-    fn offer_rang(&mut self, leg: LegNo, now: Mono) {
-        if self.leg(leg).state != LegState::Trying {
-            return;
-        }
-        self.leg_mut(leg).state = LegState::Ringing;
-        self.note(Fact::Rang { leg }, now);
-        let soft = now + self.destination_of(leg).ring_ms;
-        let hard = self.timers.iter().find(|(_, timer)| *timer == Timer::Ring(leg)).map(|(at, _)| *at);
-        self.arm(Timer::Ring(leg), hard.map_or(soft, |hard| hard.min(soft)));
     }
 
     /// An offer rang for its time.
@@ -428,14 +379,14 @@ impl Call {
         self.disarm(Timer::Offer);
         self.unqueued(&waits, why, now);
         self.actions.push_back(Action::StopPlay { leg: CALLER });
-        match why {
-            Unqueued::TimedOut => self.go_on(Cause::QueueTimeout, waits.exits.timeout, desk, now),
-            Unqueued::Spilled => self.go_on(Cause::QueueFull, waits.exits.spill, desk, now),
-            // Whoever leaves by a key is where the caller wants to be: no queue sent it on.
-            Unqueued::ByKey => {}
-            Unqueued::Empty | Unqueued::Answered | Unqueued::Gone => {
-                self.go_on(Cause::QueueEmpty, waits.exits.left_empty, desk, now);
-            }
+        let exit = match why {
+            Unqueued::TimedOut => waits.exits.timeout,
+            Unqueued::Spilled => waits.exits.spill,
+            Unqueued::Empty => waits.exits.left_empty,
+            Unqueued::Answered | Unqueued::Gone | Unqueued::ByKey => None,
+        };
+        if let Some(cause) = why.cause() {
+            self.go_on(cause, exit, desk, now);
         }
     }
 
@@ -467,13 +418,14 @@ impl Call {
         let both = self.both(now);
         let (id, floor) = (self.id, desk.tenant.floor_mut());
         let Some(waits) = self.waits() else { return };
+        if waits.play.is_some() {
+            // What is not said now bounds nothing that is said later.
+            return self.arm(Timer::Announce, now + OFFER_AGAIN_MS);
+        }
         let every_ms =
             floor.queue_rules(&waits.queue).and_then(|rules| rules.wait_told).map(|told| told.every_ms);
         let place = floor.place(id, both);
         let (Some(every_ms), Some(place)) = (every_ms, place) else { return };
-        if self.waits().is_some_and(|waits| waits.play.is_some()) {
-            return self.arm(Timer::Announce, now + OFFER_AGAIN_MS);
-        }
         self.arm(Timer::Announce, now + every_ms);
         let position = place.position.map(Announcement::Position);
         let wait = place.minutes.map(|minutes| Announcement::Wait { minutes });

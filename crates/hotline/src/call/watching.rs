@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ordering::phone;
 use super::{
-    Action, CALLER, Call, Desk, Dialled, Event, Fact, Leg, LegNo, LegState, NotObeyed, State, TalkOrder,
-    Timer,
+    Action, CALLER, Call, Desk, Event, Fact, LegNo, LegState, NotObeyed, Rings, State, TalkOrder, Timer,
 };
 use crate::Mono;
 use crate::cdr::{AttemptKind, LegOutcome};
@@ -110,33 +109,9 @@ impl Call {
             return self.note(Fact::WatchChanged { leg, mode, by }, now);
         }
         let user: Arc<str> = phone_user(&self.hotline.tenant, &number).into();
-        let destination = phone(number.clone(), user);
-        let leg = self.legs.len() as LegNo + 1;
-        let nothing: Arc<str> = "".into();
-        let dialled = Dialled {
-            leg,
-            destination: destination.name.clone(),
-            number: destination.number.clone(),
-            area_code: nothing.clone(),
-            trunk: nothing,
-            cost_plan: None,
-            kind: AttemptKind::Watch,
-        };
-        desk.tenant.take_line(&destination.number);
-        let ring_ms = destination.ring_ms;
-        self.legs.push(Leg {
-            place: 0,
-            agent: Some(Box::new(destination)),
-            state: LegState::Trying,
-            line: true,
-            trunk: None,
-            answered: None,
-            holds: false,
-        });
-        self.note(Fact::Dialled(Box::new(dialled)), now);
+        let rings = Rings::phone(phone(number.clone(), user));
+        let leg = self.begin_leg(rings, None, AttemptKind::Watch, RING_GRACE_MS, desk, now);
         self.note(Fact::WatchBegan { leg, mode, by }, now);
-        self.actions.push_back(Action::Dial { leg, place: 0, way: None });
-        self.arm(Timer::Ring(leg), now + ring_ms + RING_GRACE_MS);
         self.watching.get_or_insert_default().watchers.push(Watcher { leg, mode, phone: number });
     }
 
@@ -207,10 +182,7 @@ impl Call {
             return Some(event);
         }
         match event {
-            Event::Rang { .. } if self.leg(leg).state == LegState::Trying => {
-                self.leg_mut(leg).state = LegState::Ringing;
-                self.note(Fact::Rang { leg }, now);
-            }
+            Event::Rang { .. } => _ = self.leg_rang(leg, now),
             Event::LegAnswered { .. } => {
                 self.disarm(Timer::Ring(leg));
                 self.leg_mut(leg).state = LegState::Answered;
@@ -247,7 +219,14 @@ impl Call {
         is
     }
 
-    /// The end of the talk is the end of its supervision.
+    /// Nobody talks with the caller any more, who stays: there is nothing to watch.
+    pub(super) fn let_watchers_go(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let watchers = self.watching.iter().flat_map(|watching| &watching.watchers);
+        let legs: Vec<LegNo> = watchers.map(|watcher| watcher.leg).collect();
+        legs.into_iter().for_each(|leg| self.watcher_leaves(leg, desk, now));
+    }
+
+    /// The end of the call is the end of its supervision.
     pub(super) fn end_watching(&mut self, now: Mono) {
         let Some(watching) = self.watching.take() else { return };
         for watcher in watching.watchers {

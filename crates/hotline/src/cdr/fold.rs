@@ -252,7 +252,9 @@ impl<'a> Folding<'a> {
             | Fact::NotRated { .. }
             | Fact::CallbackNotWanted { .. }
             | Fact::Fetching { .. }
-            | Fact::Fetched { .. } => {}
+            | Fact::Fetched { .. }
+            | Fact::RecordingEnded
+            | Fact::AgentTook { .. } => {}
         }
     }
 

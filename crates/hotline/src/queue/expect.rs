@@ -18,7 +18,7 @@ pub struct Place {
     pub minutes: Option<u32>,
 }
 
-/// What was told last, and why it was no more.
+/// The wait that was told last, and why it was no more.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spoken {
     position: u32,
@@ -70,7 +70,9 @@ impl Floor {
             position: (position <= told.position_max).then_some(position),
             minutes: (staffed > 0 && minutes <= told.minutes_max).then_some(minutes),
         };
-        self.callers.get_mut(&call)?.spoken = Some(Spoken { position, staffed, wait_ms });
+        if place.minutes.is_some() {
+            self.callers.get_mut(&call)?.spoken = Some(Spoken { position, staffed, wait_ms });
+        }
         Some(place)
     }
 

@@ -6,10 +6,12 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Floor, Queue};
-use crate::{CallId, Now};
+use crate::{CallId, Mono, Now};
 
-/// So many calls of a queue say how many were answered in time.
+/// So many calls of a queue, the last ones, say how many were answered in time.
 const CALLS_MAX: usize = 100;
+/// What was longer ago says nothing: a queue that sends all its callers on begins anew when it has passed.
+const WINDOW_MS: u64 = 900_000;
 /// With fewer nothing is said.
 const CALLS_MIN: usize = 10;
 
@@ -47,22 +49,25 @@ pub struct Spilled {
     pub limit: u64,
 }
 
-/// How long the last calls of a queue waited that were answered; those that left in vain have no figure.
+/// How long the last calls of a queue waited that were answered; those that left in vain have no figure. Those that the
+/// queue itself sent on before their time are not among them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Waits(VecDeque<Option<u64>>);
+pub(super) struct Waits(VecDeque<(Mono, Option<u64>)>);
 
 impl Waits {
-    pub fn note(&mut self, waited_ms: Option<u64>) {
+    pub fn note(&mut self, waited_ms: Option<u64>, now: Mono) {
         if self.0.len() == CALLS_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(waited_ms);
+        self.0.push_back((now, waited_ms));
     }
 
-    /// Percent answered in time; `None` while too few calls say so.
-    fn level(&self, within_ms: u64) -> Option<u64> {
-        let in_time = self.0.iter().flatten().filter(|waited_ms| **waited_ms <= within_ms).count();
-        (self.0.len() >= CALLS_MIN).then(|| (in_time * 100 / self.0.len()) as u64)
+    /// Percent answered in time of late; `None` while too few calls say so.
+    fn level(&self, within_ms: u64, now: Mono) -> Option<u64> {
+        let lately = self.0.iter().filter(|(at, _)| now.since_ms(*at) <= WINDOW_MS);
+        let in_time = |(_, waited_ms): &&(Mono, Option<u64>)| waited_ms.is_some_and(|ms| ms <= within_ms);
+        let (calls, in_time) = (lately.clone().count(), lately.filter(in_time).count());
+        (calls >= CALLS_MIN).then(|| (in_time * 100 / calls) as u64)
     }
 }
 
@@ -79,7 +84,8 @@ impl Floor {
             return of(SpillBy::Waiting, Some(waiting.into()), limit.into());
         }
         if let Some((limit, within_ms)) = spill.level
-            && let Some(level) = queue.waits.level(within_ms).filter(|level| *level < u64::from(limit))
+            && let Some(level) =
+                queue.waits.level(within_ms, now.mono).filter(|level| *level < u64::from(limit))
         {
             return of(SpillBy::ServiceLevel, Some(level), limit.into());
         }
@@ -102,14 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r33_the_service_level_is_that_of_the_last_hundred_calls() {
-        let mut waits = Waits::default();
-        (0..9).for_each(|_| waits.note(Some(5_000)));
-        assert_eq!(waits.level(20_000), None, "too few");
-        waits.note(None);
-        assert_eq!(waits.level(20_000), Some(90));
-        assert_eq!(waits.level(4_999), Some(0));
-        (0..100).for_each(|_| waits.note(Some(20_001)));
-        assert_eq!((waits.level(20_000), waits.level(20_001)), (Some(0), Some(100)));
+    fn r33_the_service_level_is_that_of_the_last_hundred_calls_of_a_quarter_of_an_hour() {
+        let (mut waits, now) = (Waits::default(), Mono(5_000_000));
+        (0..9).for_each(|_| waits.note(Some(5_000), now));
+        assert_eq!(waits.level(20_000, now), None, "too few");
+        waits.note(None, now);
+        assert_eq!(waits.level(20_000, now), Some(90));
+        assert_eq!(waits.level(4_999, now), Some(0));
+        let later = now + 60_000;
+        (0..100).for_each(|_| waits.note(Some(20_001), later));
+        assert_eq!((waits.level(20_000, later), waits.level(20_001, later)), (Some(0), Some(100)));
+        assert_eq!(waits.level(20_000, later + WINDOW_MS), Some(0));
+        assert_eq!(waits.level(20_000, later + WINDOW_MS + 1), None, "long ago");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hotline::agent::{CONNECTION_LOST, Rest, State};
+use hotline::agent::{CONNECTION_LOST, RESERVED_REASONS, Rest, State};
 use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, NotObeyed, Order, QueueView, Staff};
 use hotline::settlement::TenantState;
@@ -192,13 +192,19 @@ async fn lose(desk: &Desk, lost: &Lost) -> Outcome<()> {
     Ok(())
 }
 
-/// Where the node has the enterprise in memory it decided already; else it is decided here, by the same rule.
+/// Where the node has the enterprise in memory it decided already; else it is decided here, by the same rule: a page that
+/// is back by now, however long this waited for the database, is not lost.
 async fn lose_one(desk: &Desk, tenant: &TenantId, staff: &Arc<Staff>, number: &str) -> Outcome<()> {
-    let is_known = in_memory(desk, tenant).await?.is_some();
-    let (mut floor, turn) = floor_of(desk, tenant, staff).await?;
+    let known = in_memory(desk, tenant).await?;
+    let is_known = known.is_some();
+    let (mut floor, turn) = match known {
+        Some(known) => known,
+        None => cold_floor(desk, tenant).await?,
+    };
     let now = now_of(desk).await?;
+    floor.take_staff(staff, now);
     let order = Order::Lost;
-    if !is_known && floor.obey(number, &order, now).is_err() {
+    if !is_known && (is_back(desk, staff, number).await? || floor.obey(number, &order, now).is_err()) {
         return Ok(());
     }
     let view = floor.agent_view(number, now);
@@ -215,6 +221,15 @@ async fn lose_one(desk: &Desk, tenant: &TenantId, staff: &Arc<Staff>, number: &s
         live.apply(node::Change::Agent(Box::new(change))).await?;
     }
     Ok(())
+}
+
+/// Whether the phone of an agent is reached now.
+async fn is_back(desk: &Desk, staff: &Staff, number: &str) -> Outcome<bool> {
+    let rules = staff.agents.iter().find(|rules| *rules.number == *number);
+    let (Some(live), Some(phone)) = (&desk.live, rules.map(|rules| rules.phone.clone())) else {
+        return Ok(false);
+    };
+    Ok(live.ask(move |node, _| node.reaches(&phone)).await?)
 }
 
 async fn with_calls(desk: &Desk, tenant: &TenantId, views: Vec<AgentView>, now: Now) -> Outcome<Vec<Seen>> {
@@ -261,15 +276,18 @@ async fn floor_of(desk: &Desk, tenant: &TenantId, staff: &Staff) -> Outcome<(Flo
     let known = in_memory(desk, tenant).await?;
     let (mut floor, turn) = match known {
         Some(known) => known,
-        None => {
-            let mut cold = Tenant::default();
-            let states: Vec<TenantState> = desk.store.tenant_state(tenant).await?;
-            states.iter().for_each(|state| cold.remember(state));
-            (cold.floor_mut().clone(), cold.turn())
-        }
+        None => cold_floor(desk, tenant).await?,
     };
     floor.take_staff(staff, now_of(desk).await?);
     Ok((floor, turn))
+}
+
+/// The floor as it was kept, with the tenant's turn.
+async fn cold_floor(desk: &Desk, tenant: &TenantId) -> Outcome<(Floor, u64)> {
+    let mut cold = Tenant::default();
+    let states: Vec<TenantState> = desk.store.tenant_state(tenant).await?;
+    states.iter().for_each(|state| cold.remember(state));
+    Ok((cold.floor_mut().clone(), cold.turn()))
 }
 
 async fn in_memory(desk: &Desk, tenant: &TenantId) -> Outcome<Option<(Floor, u64)>> {
@@ -295,14 +313,14 @@ async fn now_of(desk: &Desk) -> Outcome<Now> {
 
 fn check_reason(reason: &str) -> Outcome<()> {
     let fits = (1..=REASON_MAX).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
-    let is_own = !matches!(reason, "no_answer" | "unreachable");
-    if fits && is_own {
+    if fits && !RESERVED_REASONS.contains(&reason) {
         return Ok(());
     }
+    let reserved = RESERVED_REASONS.join(", ");
     Err(Refusal::invalid(
-        format!("小休原因应为 1 至 {REASON_MAX} 个可见字符，且不能是 no_answer 或 unreachable"),
+        format!("小休原因应为 1 至 {REASON_MAX} 个可见字符，且不能是平台自用的 {reserved}"),
         format!(
-            "a reason has 1 to {REASON_MAX} characters that show, and is neither no_answer nor unreachable"
+            "a reason has 1 to {REASON_MAX} characters that show, and is none of the platform's own: {reserved}"
         ),
     ))
 }
@@ -322,5 +340,21 @@ fn refused(agent: &str, why: NotObeyed) -> Refusal {
             format!("坐席 {agent} 的话后整理时间由队列规定，不能提前结束"),
             format!("the after-work time of the agent {agent} lasts as long as its queue says"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q10_nobody_rests_for_a_reason_of_the_platforms_own() {
+        for reserved in RESERVED_REASONS {
+            let refused = check_reason(reserved).expect_err("it is the platform's");
+            assert_eq!(refused.code, Code::InvalidValue, "{reserved}");
+            assert!(refused.en.contains(reserved) && refused.zh.contains(reserved), "{refused:?}");
+        }
+        assert!(check_reason("lunch").is_ok() && check_reason("午餐").is_ok());
+        assert!(check_reason("").is_err() && check_reason("a\nb").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What agents write about calls (row Q04): one text an agent and call, kept with the record, written while the call is up or
 //! later by whoever had it.
 
-use hotline::call::{Dated, Fact};
+use hotline::call::talked_in;
 use hotline::{CallId, TenantId, settlement};
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +83,7 @@ pub async fn put(desk: &Desk, of: &Of, text: &str, by: &str) -> Outcome<Note> {
     read(desk, of).await
 }
 
-/// Whether the agent had the call, or was offered it: while it is up by the node's word, later by its record.
+/// Whether the agent talked in the call: while it is up by the node's word, later by its record.
 async fn check_call(desk: &Desk, of: &Of) -> Outcome<()> {
     let none = || {
         let (agent, call) = (&of.agent, of.call);
@@ -94,13 +94,9 @@ async fn check_call(desk: &Desk, of: &Of) -> Outcome<()> {
     };
     if let Some(live) = &desk.live {
         let (tenant, call, agent) = (of.tenant.clone(), of.call, of.agent.clone());
-        let look = move |node: &node::Node, now| {
+        let look = move |node: &node::Node, _| {
             let up = node.call(call).filter(|up| up.hotline().tenant == tenant)?;
-            // Who is asked in a consult has it by the floor's word alone, until the log says more.
-            let floor = node.tenant(&tenant).and_then(|tenant| tenant.floor());
-            let view = floor.and_then(|floor| floor.agent_view(&agent, now));
-            let has_it = view.is_some_and(|view| view.call == Some(call));
-            Some(has_it || had_it(up.log(), &agent))
+            Some(talked_in(up.log(), &agent))
         };
         match live.ask(look).await? {
             Some(true) => return Ok(()),
@@ -110,12 +106,5 @@ async fn check_call(desk: &Desk, of: &Of) -> Outcome<()> {
     }
     let stored = desk.store.call(of.call).await?.filter(|stored| stored.record.tenant == of.tenant);
     let log = stored.and_then(|stored| settlement::read_log(&stored.log)).unwrap_or_default();
-    if had_it(&log, &of.agent) { Ok(()) } else { Err(none()) }
-}
-
-fn had_it(log: &[Dated], number: &str) -> bool {
-    log.iter().any(|dated| match &dated.fact {
-        Fact::Offered { agent, .. } | Fact::AgentKept { agent, .. } => **agent == *number,
-        _ => false,
-    })
+    if talked_in(&log, &of.agent) { Ok(()) } else { Err(none()) }
 }

@@ -48,6 +48,8 @@ pub(super) struct Words {
     nonce: Option<String>,
     /// Phones' calls that were refused.
     outbound_refused: usize,
+    /// Calls whose talk is being recorded.
+    recorded: BTreeSet<u128>,
 }
 
 impl Words {
@@ -166,9 +168,15 @@ impl Words {
                     if hears.is_empty() { "whom it did" } else { &others }
                 ));
             }
-            Command::Record { .. } => self.say("record".into()),
+            Command::Record { call, .. } => {
+                self.recorded.insert(*call);
+                self.say("record".into());
+            }
             Command::TakeMessage { .. } => self.say("take message".into()),
-            Command::EndRecord { .. } => self.say("end message".into()),
+            Command::EndRecord { call } => {
+                let what = if self.recorded.remove(call) { "end recording" } else { "end message" };
+                self.say(what.into());
+            }
             Command::PauseRecord { on: true, .. } => self.say("pause recording".into()),
             Command::PauseRecord { on: false, .. } => self.say("record again".into()),
             Command::Hold { leg, on, deaf } => self.held(*leg, *on, *deaf),

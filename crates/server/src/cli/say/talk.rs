@@ -90,7 +90,15 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
             PauseEnd::KeysOver => {
                 pick("按键已收完，恢复录音".into(), "the keys are over: the recording goes on".into())
             }
+            PauseEnd::RecordingOver => {
+                pick("录音已结束，暂停随之结束".into(), "the pause ends with the recording".into())
+            }
         },
+        Fact::RecordingEnded => pick("通话录音结束".into(), "the talk's recording ends".into()),
+        Fact::AgentTook { leg, agent } => pick(
+            format!("坐席 {agent} 接听（第 {leg} 路）"),
+            format!("the agent {agent} answers, on leg {leg}"),
+        ),
         _ => String::new(),
     }
 }
