@@ -85,7 +85,7 @@ impl World {
         let told = std::iter::from_fn(|| self.floor.poll());
         told.filter_map(|(call, told)| match told {
             Told::Offer { agent } => Some((call, agent)),
-            Told::Relaxed { .. } | Told::Empty => None,
+            Told::Relaxed { .. } | Told::Empty | Told::Withdrawn => None,
         })
         .collect()
     }

@@ -96,6 +96,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         rating: None,
         spills: Vec::new(),
         callback: None,
+        calls_back: None,
         recording_cut: false,
         quality: None,
         legs: vec![LegRecord {

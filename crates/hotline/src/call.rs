@@ -32,6 +32,7 @@ pub use waiting::Unqueued;
 pub use watching::WatchMode;
 
 mod asking;
+mod calling_back;
 mod case;
 mod dialling;
 mod ending;
@@ -54,6 +55,7 @@ mod waiting;
 mod watching;
 
 use asking::Asking;
+use calling_back::{CallingBack, Reaching};
 use dialling::Dialling;
 use fetching::Fetching;
 use leg::{Leg, LegState, Rings};
@@ -125,13 +127,14 @@ impl Default for Early {
     }
 }
 
-/// The caller of a live incoming call. Only a call that is up gives one, so that whose number is shown is never a number
-/// that nobody calls from.
+/// The caller of a live call. Only a call that is up gives one, so that whose number is shown is never a number that nobody
+/// calls from.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'c> {
     caller: &'c str,
     withheld: bool,
     number: HotlineNumber,
+    incoming: bool,
 }
 
 impl<'c> Live<'c> {
@@ -150,9 +153,19 @@ impl<'c> Live<'c> {
         self.number
     }
 
+    /// Whether the caller called; else it is called back, and its number is nobody's to show to a carrier.
+    pub fn is_incoming(&self) -> bool {
+        self.incoming
+    }
+
     #[cfg(test)]
     pub(crate) fn of_test(caller: &'c str, withheld: bool, number: HotlineNumber) -> Self {
-        Self { caller, withheld, number }
+        Self { caller, withheld, number, incoming: true }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn called_back(caller: &'c str, number: HotlineNumber) -> Self {
+        Self { caller, withheld: false, number, incoming: false }
     }
 }
 
@@ -260,6 +273,8 @@ pub enum Action {
     EndRecording,
     /// The call's recording keeps nothing from now on, or goes on.
     PauseRecording { on: bool },
+    /// This outgoing leg is the caller's from now on: who asked to be called back answered.
+    BecomeCaller { leg: LegNo },
     /// Ask a server outside; `Event::Fetched` follows, sooner or later or never.
     Fetch { number: u32, request: Box<Request> },
 }
@@ -351,6 +366,8 @@ enum State {
     Fetching(Fetching),
     /// Asking to be called back.
     Requesting(Requesting),
+    /// Calling back: an agent listens while the phone of who asked rings.
+    Reaching(Box<Reaching>),
 }
 
 /// One call.
@@ -394,20 +411,39 @@ pub struct Call {
     watching: Option<Box<Watching>>,
     /// What keeps its recording from being written.
     pauses: Pauses,
+    /// Whom it calls back, if it is such a call.
+    calling_back: Option<Box<CallingBack>>,
 }
 
 impl Call {
     /// Begins a call: bars, admission, then the first steps of its flow.
     pub fn begin(arrival: Arrival, desk: &mut Desk<'_>, now: Now) -> Self {
-        let wall_offset_ms = now.wall.0 - now.mono.0 as i64;
-        let mut call = Self {
+        let (trunk, seed, refused) = (arrival.trunk.clone(), arrival.seed, arrival.refused);
+        let mut call = Self::of(arrival, now);
+        call.note_arrival(trunk, seed, now.mono);
+        if let Some(early_ms_max) = call.early.ms_max {
+            call.arm(Timer::Early, now.mono + early_ms_max);
+        }
+        match refused {
+            Some(Cause::CallerCancelled) => {
+                call.hang_up(Cause::CallerCancelled, Party::Caller, now.mono, desk, now.mono);
+            }
+            Some(cause) => call.close_refused(cause, desk, now.mono),
+            None => call.admit(desk, now.mono),
+        }
+        call
+    }
+
+    /// A call of which nothing is noted yet.
+    fn of(arrival: Arrival, now: Now) -> Self {
+        Self {
             id: arrival.id,
             hotline: arrival.hotline,
             caller: arrival.caller,
             withheld: arrival.withheld,
             region: arrival.region,
             standing: Standing::default(),
-            wall_offset_ms,
+            wall_offset_ms: now.wall.0 - now.mono.0 as i64,
             started: now.mono,
             chance: Chance::new(arrival.seed),
             log: Vec::with_capacity(16),
@@ -430,19 +466,8 @@ impl Call {
             parked: None,
             watching: None,
             pauses: Pauses::default(),
-        };
-        call.note_arrival(arrival.trunk, arrival.seed, now.mono);
-        if let Some(early_ms_max) = arrival.early.ms_max {
-            call.arm(Timer::Early, now.mono + early_ms_max);
+            calling_back: None,
         }
-        match arrival.refused {
-            Some(Cause::CallerCancelled) => {
-                call.hang_up(Cause::CallerCancelled, Party::Caller, now.mono, desk, now.mono);
-            }
-            Some(cause) => call.close_refused(cause, desk, now.mono),
-            None => call.admit(desk, now.mono),
-        }
-        call
     }
 
     fn note_arrival(&mut self, trunk: Arc<str>, seed: u64, now: Mono) {
@@ -488,10 +513,14 @@ impl Call {
             Ok(cleared) => {
                 self.stand(cleared.standing.clone(), now);
                 self.note(Fact::Admitted { admission: cleared.admission }, now);
+                self.meter = Some(meter.admitted(cleared));
+                if self.calling_back.is_some() {
+                    // Its place in the line is there; the queue says when it is its turn.
+                    return;
+                }
                 if let Some(tells) = hotline.tells.clone() {
                     self.note(Fact::Tells { tells }, now);
                 }
-                self.meter = Some(meter.admitted(cleared));
                 self.walk(hotline.first_step(self.wall(now)), desk, now);
             }
             Err(barred) => self.bar(barred, desk, now),
@@ -524,7 +553,7 @@ impl Call {
         while let Some(timer) = self.due(now) {
             self.serve(timer, desk, now);
         }
-        match event {
+        match self.as_of_caller(event) {
             Event::Timeout => {}
             Event::Quality { leg, quality } => self.take_quality(leg, quality, now),
             Event::RecordingCut => self.note(Fact::RecordingCut, now),
@@ -565,6 +594,7 @@ impl Call {
             State::Rating(rating) => self.rating(*rating, event, desk, now),
             State::Fetching(fetching) => self.fetching(fetching, event, desk, now),
             State::Requesting(requesting) => self.requesting(requesting, event, desk, now),
+            State::Reaching(reaching) => self.reaching(*reaching, event, desk, now),
         }
     }
 
@@ -704,7 +734,9 @@ impl Call {
         self.disarm(Timer::Early);
         self.answered = Some(now);
         self.note(Fact::Answered, now);
-        self.actions.push_back(Action::AnswerCaller);
+        if self.calling_back.is_none() {
+            self.actions.push_back(Action::AnswerCaller);
+        }
         self.arm(Timer::TalkLimit, now + self.hotline.talk_ms_max);
         if self.hotline.charging_from == ChargingFrom::Answer {
             self.start_meter(desk, now);
@@ -777,7 +809,8 @@ impl Call {
     /// What may be told of its caller, while it is up: the proof that a leg belongs to a live incoming call (row K06).
     pub fn live(&self) -> Option<Live<'_>> {
         let over = self.log.iter().rev().any(|dated| matches!(dated.fact, Fact::HungUp { .. }));
-        let live = Live { caller: &self.caller, withheld: self.withheld, number: self.hotline.number };
+        let (withheld, number) = (self.withheld, self.hotline.number);
+        let live = Live { caller: &self.caller, withheld, number, incoming: self.calling_back.is_none() };
         (!over).then_some(live)
     }
 

@@ -1,10 +1,24 @@
-//! Callbacks that callers ask for (rows Q15, K07): which numbers may be called back, and what is kept of a request. It calls
-//! nobody, and nothing is ever called without a request.
+//! Callbacks that callers ask for (rows Q15, K07): which numbers may be called back, what is kept of a request, and when its
+//! turn is. Nothing is ever called without a request.
 
 use serde::{Deserialize, Serialize};
 
 use crate::enterprise::DestinationKind;
 use crate::number::{RefusalCode, check_destination, may_be_dialled};
+
+pub use requests::{Request, Requests, ended_state, request_state, stop_state};
+
+mod requests;
+
+/// What became of a request, by the platform's own doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackEnd {
+    /// Who asked was reached, or rang in again and reached somebody.
+    Done,
+    /// As many tries as the queue allows reached nobody.
+    GivenUp,
+}
 
 /// Why a caller's request for a callback was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,10 +32,15 @@ pub enum NotWanted {
     Before,
 }
 
+/// How a number that [`callable`] took is dialled.
+pub fn kind_of(number: &str) -> DestinationKind {
+    if number.starts_with('1') { DestinationKind::Mobile } else { DestinationKind::Landline }
+}
+
 /// A number that may be called back, in national form: a mobile or a landline of the mainland, and no special number (FAULTS
 /// N7, row K24).
 pub fn callable(digits: &str) -> Option<String> {
-    let kind = if digits.starts_with('1') { DestinationKind::Mobile } else { DestinationKind::Landline };
+    let kind = kind_of(digits);
     may_be_dialled(kind, digits).ok()?;
     match check_destination(kind, digits) {
         Ok(checked) => Some(checked.number),

@@ -117,6 +117,8 @@ pub enum Cause {
     QueueEmpty,
     /// The longest wait in the queue was over (row Q02).
     QueueTimeout,
+    /// Who was to be called back was not to be any more: cancelled, stopped, done, or its hours were over (row K07).
+    CallbackWithdrawn,
 }
 
 impl Cause {
@@ -159,6 +161,7 @@ impl Cause {
             Cause::QueueFull => "queue_full",
             Cause::QueueEmpty => "queue_empty",
             Cause::QueueTimeout => "queue_timeout",
+            Cause::CallbackWithdrawn => "callback_withdrawn",
         }
     }
 }
@@ -192,6 +195,8 @@ pub enum AttemptKind {
     Return,
     /// A supervisor's own phone (row Q13).
     Watch,
+    /// Who asked to be called back (row Q15).
+    Callback,
 }
 
 /// How one outgoing leg ended.
@@ -353,6 +358,15 @@ pub struct CallbackRecord {
     pub at: Wall,
 }
 
+/// What a call called back for (rows Q15, K07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledBack {
+    /// The call that asked, which names the request.
+    pub request: CallId,
+    /// Tries so far, that of this call included if it dialled.
+    pub tries: u8,
+}
+
 /// The record of one customer call (rows D01, D09, F11).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -446,6 +460,9 @@ pub struct CallRecord {
     /// Its request for a callback (row Q15).
     #[serde(default)]
     pub callback: Option<CallbackRecord>,
+    /// Whom it called back; none where the caller called.
+    #[serde(default)]
+    pub calls_back: Option<CalledBack>,
     /// The recording, if one was begun.
     pub recording: Option<RecordingId>,
     /// Whether the recording stopped before the talk did (FAULTS F4).

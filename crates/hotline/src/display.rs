@@ -41,17 +41,33 @@ impl Refused {
 }
 
 impl Display {
-    /// What a leg of a live incoming call shows on a trunk.
+    /// What a leg of a live call shows on a trunk.
     ///
     /// # Errors
     /// The trunk's profile lets it show nothing.
     pub fn on_trunk(profile: &Profile, call: &Live<'_>) -> Result<Display, Refused> {
+        if !call.is_incoming() {
+            return Display::of_callback(profile, call.number());
+        }
         match profile.show {
             Shown::Own => Display::own(profile),
             Shown::Hotline if !profile.shows_hotline => Err(Refused::HotlineNotPermitted),
             Shown::Hotline => Ok(Display::number(profile, call.number().to_string())),
             Shown::Caller if !profile.shows_caller => Err(Refused::CallerNotPermitted),
             Shown::Caller => Ok(Display::original(call, profile.trusted)),
+        }
+    }
+
+    /// What a leg of a call that calls back shows: nobody calls, so that no caller's number may be shown. The 400 number is
+    /// where the trunk shows it and the carrier permits that, else one of ours.
+    fn of_callback(profile: &Profile, number: HotlineNumber) -> Result<Display, Refused> {
+        match profile.show {
+            Shown::Hotline if profile.shows_hotline => Ok(Display::number(profile, number.to_string())),
+            Shown::Hotline => Err(Refused::HotlineNotPermitted),
+            Shown::Own | Shown::Caller => match Display::own(profile) {
+                Err(_) if profile.shows_hotline => Ok(Display::number(profile, number.to_string())),
+                own => own,
+            },
         }
     }
 
@@ -131,6 +147,26 @@ mod tests {
 
     fn profile(show: Shown) -> Profile {
         Profile { show, numbers: vec![OWN.into()], ..Profile::default() }
+    }
+
+    #[test]
+    fn k06_a_callback_shows_our_own_number_or_the_400_number_where_permitted() {
+        let live = Live::called_back(CALLER, hotline());
+        let shown = |profile: Profile| {
+            let display = Display::on_trunk(&profile, &live)?;
+            assert_eq!(display.diverted_by(), None);
+            Ok(display.from().map(str::to_owned))
+        };
+        for show in [Shown::Caller, Shown::Own] {
+            assert_eq!(shown(profile(show)), Ok(Some(OWN.into())), "{show:?}");
+            let none = Profile { numbers: Vec::new(), ..profile(show) };
+            assert_eq!(shown(none.clone()), Err(Refused::NoOwnNumber));
+            let permitted = Profile { shows_hotline: true, ..none };
+            assert_eq!(shown(permitted), Ok(Some("4006010114".into())));
+        }
+        assert_eq!(shown(profile(Shown::Hotline)), Err(Refused::HotlineNotPermitted));
+        let permitted = Profile { shows_hotline: true, ..profile(Shown::Hotline) };
+        assert_eq!(shown(permitted), Ok(Some("4006010114".into())));
     }
 
     #[test]

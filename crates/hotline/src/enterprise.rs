@@ -30,7 +30,7 @@ pub use read::{
     SHAPES, Shape, Tree, Value, Wanted, read, read_flow,
 };
 pub use satisfaction::Satisfaction;
-pub use staff::{Agent, Announce, CallbackOffer, Needs, Queue, SayAgent, SpillWhen, staff};
+pub use staff::{Agent, Announce, CallbackOffer, DialBack, Needs, Queue, SayAgent, SpillWhen, staff};
 pub use tell::{Tell, TellOfCalls};
 pub use write::{to_yaml, write, write_flow};
 

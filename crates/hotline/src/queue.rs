@@ -14,14 +14,17 @@ use crate::tenant::Standing;
 use crate::{CallId, Mono, Now};
 
 pub use expect::Place;
+pub use requests::LineUp;
 pub use rules::{
-    AgentRules, CallbackTold, Member, Need, QueueRules, STEPS_MAX, Staff, States, Step, WaitTold,
+    AgentRules, CallbackDial, CallbackTold, Member, Need, QueueRules, STEPS_MAX, Staff, States, Step,
+    WaitTold,
 };
 
 mod choose;
 mod direct;
 mod expect;
 mod kept;
+mod requests;
 mod rules;
 mod spill;
 mod view;
@@ -79,6 +82,8 @@ struct Queue {
     members: Vec<Seat>,
     /// All who wait, those with an offer included.
     waiting: BTreeSet<Turn>,
+    /// How many of them are to be called back.
+    requests: usize,
     /// Those without an offer, by the step of their needs.
     open: Vec<BTreeSet<Turn>>,
     /// Those whom further agents may still be offered: who rings all.
@@ -108,6 +113,8 @@ struct Caller {
     /// When it joined, less the wait of an earlier call that is credited (row Q16).
     since: Mono,
     credited: bool,
+    /// Whether it is to be called back, and holds no line meanwhile.
+    is_request: bool,
     step: u8,
     /// When the next step begins.
     relaxes_at: Option<Mono>,
@@ -140,6 +147,8 @@ pub enum Told {
     },
     /// Nobody of those who count is left (row Q18).
     Empty,
+    /// Who was to be called back is not to be any more: it was cancelled, stopped or done meanwhile (row K07).
+    Withdrawn,
 }
 
 /// A call that asks to wait.
@@ -341,7 +350,7 @@ impl Floor {
         self.catch_up(now);
         let number = *self.by_name.get(queue)?;
         let queue = &self.queues[usize::from(number)];
-        if queue.waiting.len() >= usize::from(queue.rules.size_max) {
+        if queue.waiting.len() - queue.requests >= usize::from(queue.rules.size_max) {
             return Some(Err(NoPlace::Full));
         }
         if self.is_empty(queue, |rules| rules.join_empty) {
@@ -359,6 +368,7 @@ impl Floor {
             joined: now.mono,
             since,
             credited: kept_ms.is_some(),
+            is_request: false,
             step: 0,
             relaxes_at,
             offered: Vec::new(),
@@ -381,14 +391,14 @@ impl Floor {
         let Some(caller) = self.callers.remove(&call) else { return };
         let queue = &mut self.queues[usize::from(caller.queue)];
         queue.forget(&caller);
-        if how != Left::Spilled {
+        if how != Left::Spilled && !caller.is_request {
             queue.waits.note(None, now.mono);
         }
         if let Some(at) = caller.relaxes_at {
             self.due.remove(&(at, Due::Relax(call)));
         }
         self.told.retain(|(of, _)| *of != call);
-        if how == Left::Gone && !caller.credited {
+        if how == Left::Gone && !caller.credited && !caller.is_request {
             self.kept.keep(caller.queue, &caller.number, now.mono.since_ms(caller.joined), now.mono);
         }
         for agent in caller.offered {
@@ -428,7 +438,9 @@ impl Floor {
         let caller = self.callers.remove(&call)?;
         let queue = &mut self.queues[usize::from(caller.queue)];
         queue.forget(&caller);
-        queue.waits.note(Some(now.mono.since_ms(caller.joined)), now.mono);
+        if !caller.is_request {
+            queue.waits.note(Some(now.mono.since_ms(caller.joined)), now.mono);
+        }
         if let Some(at) = caller.relaxes_at {
             self.due.remove(&(at, Due::Relax(call)));
         }
@@ -691,6 +703,7 @@ impl Queue {
             is_gone: false,
             members: Vec::new(),
             waiting: BTreeSet::new(),
+            requests: 0,
             open,
             ringing: BTreeSet::new(),
             last: None,
@@ -735,6 +748,7 @@ impl Queue {
     }
 
     fn forget(&mut self, caller: &Caller) {
+        self.requests -= usize::from(caller.is_request);
         self.waiting.remove(&caller.turn);
         self.ringing.remove(&caller.turn);
         self.open[usize::from(caller.step)].remove(&caller.turn);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Dated, Fact, LegNo};
+use crate::callback::{CallbackEnd, request_state};
 use crate::cdr::{self, CallRecord};
 use crate::ledger::AccountKind;
 use crate::ledger::{self, Entry};
@@ -34,6 +35,22 @@ pub struct Settlement {
     /// What people did in it, for the audit.
     #[serde(default)]
     pub deeds: Vec<Deed>,
+    /// What became of requests for callbacks by it (row Q15).
+    #[serde(default)]
+    pub callbacks: Vec<CallbackChange>,
+}
+
+/// What became of a request for a callback by a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackChange {
+    /// The call that asked.
+    pub request: CallId,
+    /// How it ended; none while it is open.
+    pub how: Option<CallbackEnd>,
+    /// Tries so far.
+    pub tries: u8,
+    /// When the next may be; none once it is over.
+    pub next_at: Option<Wall>,
 }
 
 /// What somebody did in a call, once it is over.
@@ -70,7 +87,8 @@ impl DeedKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
-    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`, `agent/<number>`, `asked/<place>`.
+    /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`, `agent/<number>`, `asked/<place>`,
+    /// `callback/<place>`; told but never kept so: `stop/<number>`, `ended/<call>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -114,8 +132,10 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let states = states(log, &arrived);
     let messages = message::of_call(&record, log);
     let deeds = watches(log, arrived.wall_offset_ms);
+    let callbacks = callbacks(log, &record);
     let log = write_log(log);
-    let settlement = Settlement { position, record, counts, charges, entries, log, messages, states, deeds };
+    let settlement =
+        Settlement { position, record, counts, charges, entries, log, messages, states, deeds, callbacks };
     Some(Settled { settlement, admission: folded.admission, fee, month, account: arrived.account })
 }
 
@@ -188,6 +208,29 @@ fn watches(log: &[Dated], wall_offset_ms: i64) -> Vec<Deed> {
     deeds
 }
 
+/// What became of requests, the last word of each.
+fn callbacks(log: &[Dated], record: &CallRecord) -> Vec<CallbackChange> {
+    let mut changes: Vec<CallbackChange> = Vec::new();
+    let tried = |id: CallId| record.calls_back.as_ref().filter(|back| back.request == id);
+    for dated in log {
+        let change = match &dated.fact {
+            Fact::CallbackKept { request, tries, next_at, .. } => {
+                CallbackChange { request: *request, how: None, tries: *tries, next_at: Some(*next_at) }
+            }
+            Fact::CallbackClosed { request, how, .. } => {
+                let tries = tried(*request).map_or(0, |back| back.tries);
+                CallbackChange { request: *request, how: Some(*how), tries, next_at: None }
+            }
+            _ => continue,
+        };
+        match changes.iter_mut().find(|known| known.request == change.request) {
+            Some(known) => *known = change,
+            None => changes.push(change),
+        }
+    }
+    changes
+}
+
 /// What a call left changed in its tenant: pointers, deals, standings, lock-outs, suspects and what its phones did, as last set.
 fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
     let lock = |calls, dated: &Dated, turn| {
@@ -214,6 +257,8 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         Fact::PasswordGiven { turn: Some(turn), .. } => lock(0, dated, *turn),
         Fact::PasswordMissed { calls, turn } => lock(*calls, dated, *turn),
         Fact::SuspectKept { place, value, turn } => Some(tenant::suspect_state(*place, value, *turn)),
+        Fact::CallbackKept { place, value, turn, .. } => Some(request_state(*place, value, *turn)),
+        Fact::CallbackClosed { place, turn, .. } => Some(request_state(*place, "", *turn)),
         Fact::AgentKept { agent, value, turn } => Some(tenant::agent_state(agent, value, *turn)),
         Fact::RatingAsked { place: Some(place), at, turn, .. } => {
             let caller = arrived.caller.clone();

@@ -1,6 +1,7 @@
 //! One enterprise's living state: pointers, exact shares, lines in use, calls up, money and its reservations. It has
 //! one owner; calls ask it and take the answer with them. Everything it knows can be told again from facts.
 
+pub use calling_back::Lines;
 pub use memory::{MEMORIES_MAX, Memo, Memory};
 
 mod memory;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use seen::{Score, Seen, lock_state, suspect_state};
 
+mod calling_back;
 mod lately;
 mod rate;
 mod seen;
@@ -18,6 +20,7 @@ mod seen;
 use rate::{Rates, Whose};
 
 use crate::barring::Barred;
+use crate::callback::{Request, Requests};
 use crate::cdr::Cause;
 use crate::enterprise::{AccountKind, BalanceEnd, Limits};
 use crate::flow::StepNo;
@@ -52,6 +55,8 @@ pub struct Tenant {
     turn: u64,
     /// Its queues and agents; most have none.
     floor: Option<Box<Floor>>,
+    /// Who is to be called back (row Q15).
+    requests: Requests,
 }
 
 /// How far each share or member is ahead or behind.
@@ -559,6 +564,21 @@ impl Tenant {
             }
             return;
         }
+        if let Some(place) = key.strip_prefix("callback/") {
+            if let Ok(place) = place.parse() {
+                self.requests.put(place, Request::read(value));
+            }
+            return;
+        }
+        if let Some(request) = key.strip_prefix("ended/") {
+            if let Ok(request) = request.parse() {
+                self.requests.end(request);
+            }
+            return;
+        }
+        if let Some(number) = key.strip_prefix("stop/") {
+            return self.requests.stop(number, !value.is_empty());
+        }
         if let Some(number) = key.strip_prefix("agent/") {
             return self.floor_mut().remember(number, value);
         }
@@ -605,7 +625,8 @@ impl Tenant {
     /// Whether the tenant holds nothing that only memory knows: it may be forgotten and loaded again.
     pub fn is_idle(&self) -> bool {
         let floor_idle = self.floor.as_ref().is_none_or(|floor| floor.is_idle());
-        self.calls_up == 0 && self.lines.is_empty() && self.purse.reserved.is_zero() && floor_idle
+        let none_up = self.calls_up == 0 && self.lines.is_empty();
+        none_up && self.purse.reserved.is_zero() && floor_idle && self.requests.is_empty()
     }
 
     /// Whether every sum is what its parts say; the simulator asks after each step.

@@ -20,6 +20,9 @@ use crate::slot::{Side, SlotId, media_leg};
 /// A direct SIP address that says nothing at all is passed over after three sends: at 0, 0.5 and 1.5 s (FAULTS F8).
 const FIRST_RESPONSE_MS: u64 = 1_800;
 
+/// What an agent's phone shows beside the number of who is called back.
+const CALLBACK: &str = "Callback";
+
 impl Node {
     pub(crate) fn act(&mut self, id: SlotId, action: Action) {
         let now = self.now.mono.0;
@@ -86,6 +89,7 @@ impl Node {
             Action::PauseRecording { on } => self.pause_recording(id, on),
             Action::CloseLeg { leg } => self.close_side(id, leg),
             Action::Hear { leg, others } => self.hear_others(id, leg, &others),
+            Action::BecomeCaller { leg } => self.become_caller(id, leg),
         }
     }
 
@@ -252,11 +256,13 @@ impl Node {
         let session = u64::from(id.generation) << 32 | u64::from(id.place);
         let live = slot.call.live()?;
         let trunk = way.and_then(|way| self.carriers.named(way));
-        let ours = describing::offer(slot.side(CALLER), &port, speech, (session, 1));
+        let ours = describing::offer(slot.across(leg), &port, speech, (session, 1));
         let display = match trunk {
             Some(trunk) => Display::on_trunk(&trunk.profile, &live).ok()?,
             None => Display::on_phone(&live),
         };
+        // Who is rung for a callback sees that it is one.
+        let named = (trunk.is_none() && !live.is_incoming()).then(|| CALLBACK.to_owned());
         let written = |number: &str| match trunk {
             Some(trunk) => trunk.profile.caller.write(number, trunk.area_code.as_deref()),
             None => number.to_owned(),
@@ -269,6 +275,7 @@ impl Node {
             let host = at.ip().to_string();
             let mut invite =
                 show(&display, request_uri, &host, written, |uri, from| Invite::new(to, uri, from, body));
+            invite.from.display.clone_from(&named);
             invite.max_forwards = slot.max_forwards;
             invite.first_response_ms = Some(first_response_ms);
             invite.credentials = registration.and_then(carriers::credentials);

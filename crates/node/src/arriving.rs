@@ -242,6 +242,7 @@ impl Node {
         {
             self.books.open_provisional(&hotline.tenant);
         }
+        self.know_requests(number, &tenant);
         self.tell_pages(&tenant);
         for parked in self.parked.remove(&number).unwrap_or_default() {
             self.begin_parked(number, &tenant, parked);
@@ -384,22 +385,9 @@ impl Node {
     ) {
         let leg = parked.leg;
         let place = self.slots.insert(|slot| Slot {
-            id,
-            call,
-            generation: slot.generation,
-            sides: vec![caller],
-            joined: None,
             trunk,
-            shard: None,
-            journalled: 0,
-            first_position: 0,
-            end_position: 0,
-            tariffs,
-            accepted: false,
-            wake: None,
             max_forwards: parked.arriving.max_forwards.saturating_sub(1),
-            media_closing: 0,
-            closing: false,
+            ..Slot::begun(id, call, slot.generation, caller, tariffs)
         });
         self.by_leg.insert(leg, (place, CALLER));
         self.by_call.insert(id, place);

@@ -166,6 +166,18 @@ impl Books {
         known.is_some_and(|known| !known.provisional || Tenant::needs_no_account(hotline))
     }
 
+    /// Whether a tenant is in memory with its account.
+    pub fn knows(&self, id: &TenantId) -> bool {
+        self.tenants.get(id).is_some_and(|known| !known.provisional)
+    }
+
+    /// Forgets a tenant whose account could not be had, so that it may be told.
+    pub fn forget_provisional(&mut self, id: &TenantId) {
+        if self.tenants.get(id).is_some_and(|known| known.provisional && known.tenant.is_idle()) {
+            self.tenants.remove(id);
+        }
+    }
+
     fn make_room(&mut self) {
         if self.tenants.len() < TENANTS_MAX {
             return;

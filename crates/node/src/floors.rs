@@ -87,8 +87,9 @@ impl Node {
             }
         }
         while let Some((call, told)) = self.floors.next_told() {
-            if let Some(slot) = self.by_call.get(&call).copied() {
-                self.tell(slot, Event::Queue(told));
+            match self.by_call.get(&call).copied() {
+                Some(slot) => self.tell(slot, Event::Queue(told)),
+                None => self.told_in_line(call, told),
             }
         }
     }

@@ -268,8 +268,12 @@ impl Node {
     pub(crate) fn connect(&mut self, id: SlotId, number: LegNo) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         // Before they are joined a target is held against the caller, who was there first.
-        let other = slot.other(number).or((number != CALLER).then_some(CALLER));
-        let other = other.and_then(|other| slot.side(other)).and_then(Side::voice);
+        let other = match slot.other(number) {
+            Some(other) => slot.side(other),
+            None if number != CALLER => slot.across(number),
+            None => None,
+        };
+        let other = other.and_then(Side::voice);
         let Some(side) = slot.side_mut(number) else { return };
         self.outputs.extend(side.connection(other.as_ref()).into_iter().map(Output::Media));
     }
@@ -316,7 +320,7 @@ impl Node {
                 self.tell(of_media_leg(leg).0, Event::Silent { last });
             }
             media::Event::Quiet { leg, spoke } => {
-                let (id, number) = of_media_leg(leg);
+                let (id, number) = self.of_media(leg);
                 self.tell(id, Event::Quiet { leg: number, spoke });
             }
             media::Event::Closed { leg, quality } => self.media_closed(leg, quality),
@@ -327,14 +331,20 @@ impl Node {
                 }
             }
             media::Event::Digit { leg, digit } => {
-                let (id, number) = of_media_leg(leg);
+                let (id, number) = self.of_media(leg);
                 self.key_heard(id, number, digit);
             }
         }
     }
 
-    fn media_closed(&mut self, leg: media::MediaLeg, quality: hotline::cdr::Quality) {
+    /// The call and the leg that media means.
+    pub(crate) fn of_media(&self, leg: media::MediaLeg) -> (SlotId, LegNo) {
         let (id, number) = of_media_leg(leg);
+        (id, self.slots.get(id).map_or(number, |slot| slot.meant(number)))
+    }
+
+    fn media_closed(&mut self, leg: media::MediaLeg, quality: hotline::cdr::Quality) {
+        let (id, number) = self.of_media(leg);
         let Some(slot) = self.slots.get_mut(id) else { return };
         slot.media_closing = slot.media_closing.saturating_sub(1);
         let last = slot.closing && slot.media_closing == 0;

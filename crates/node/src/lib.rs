@@ -13,6 +13,7 @@ pub mod recovery;
 mod acting;
 mod arriving;
 mod books;
+mod callbacks;
 mod carriers;
 mod describing;
 mod floors;

@@ -21,6 +21,7 @@ use sip::Endpoint;
 
 use crate::arriving::{LOAD_MS_MAX, Parked};
 use crate::books::Books;
+use crate::callbacks::Callbacks;
 use crate::carriers::{Carriers, RegistrationStanding, TrunkConfig};
 use crate::directory::{Directory, Place};
 use crate::floors::Floors;
@@ -224,6 +225,7 @@ pub struct Node {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) echoes: VecDeque<(SlotId, Event)>,
     pub(crate) floors: Floors,
+    pub(crate) callbacks: Callbacks,
     pub(crate) writer: Writer,
     pub(crate) chance: Chance,
     pub(crate) ports: Vec<Vec<Port>>,
@@ -279,6 +281,7 @@ impl Node {
             outputs: VecDeque::new(),
             echoes: VecDeque::new(),
             floors: Floors::default(),
+            callbacks: Callbacks::default(),
             writer: Writer::new(config.segment_bytes, config.position),
             chance: Chance::new(config.seed),
             ports: Vec::new(),
@@ -498,6 +501,9 @@ impl Node {
                 let notice = Notice::AgentRests { call: slot.id, tenant, agent, how: *how };
                 self.outputs.push_back(Output::Notice(notice));
             }
+            if let Fact::CallbackKept { .. } = &dated.fact {
+                self.callbacks.know(&slot.call.hotline().tenant);
+            }
             if let Fact::TrunksPassed { passed, .. } = &dated.fact {
                 let refused = passed.iter().filter(|(_, pass)| *pass == hotline::trunk::Pass::NoDisplay);
                 let notice =
@@ -622,6 +628,9 @@ impl Node {
 
     fn drain(&mut self, on: bool) {
         self.drained = on;
+        if on {
+            self.put_callbacks_off();
+        }
         self.endpoint.set_ready(!on && !self.journal_low);
     }
 
@@ -641,6 +650,7 @@ impl Node {
         self.heartbeat_at = mono + HEARTBEAT_MS;
         self.keep_phones();
         self.look_at_pages();
+        self.line_up_callbacks();
         self.writer.append(&Record::Heartbeat { mono, wall });
         self.checkpoint();
         self.note_helps();

@@ -7,7 +7,7 @@ use hotline::calendar::HolidayYears;
 use hotline::enterprise::Phone;
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
-use hotline::{Hotline, HotlineNumber, Money, TenantId};
+use hotline::{CallId, Hotline, HotlineNumber, Money, TenantId};
 
 use crate::books::Account;
 use crate::carriers::TrunkConfig;
@@ -44,6 +44,12 @@ pub enum Change {
     Lend(Box<Lend>),
     /// Somebody orders something about a talk (row Q03).
     Talk(Box<CallOrder>),
+    /// Numbers whose callers are to be called back, as the store knows (row Q15).
+    Callbacks(Vec<HotlineNumber>),
+    /// Somebody saw to a request for a callback; the call that asked.
+    CallbackEnded { tenant: TenantId, request: CallId },
+    /// A number wants no callbacks, or wants them again (row K07).
+    CallbackStop { tenant: TenantId, number: String, on: bool },
 }
 
 /// The answer to a request for a cold number or tenant.
@@ -97,6 +103,9 @@ impl Node {
             Change::Regions(regions) => self.regions = regions,
             Change::Lend(lend) => self.phones.lend(*lend, self.now.mono),
             Change::Talk(order) => self.obey_about_call(*order),
+            Change::Callbacks(numbers) => self.recall_callbacks(numbers),
+            Change::CallbackEnded { tenant, request } => self.end_callback(&tenant, request),
+            Change::CallbackStop { tenant, number, on } => self.stop_callbacks(&tenant, &number, on),
         }
     }
 }

@@ -180,6 +180,9 @@ impl Node {
     fn settle_again(&mut self, id: CallId, log: &[Dated], position: u64, from: u64) {
         if let Some(settled) = settlement::settle(id, log, &self.tariffs, position) {
             let settlement = self.books.settle_recovered(settled, from);
+            if !settlement.callbacks.is_empty() {
+                self.recall_callbacks([settlement.record.number]);
+            }
             self.outputs.push_back(Output::Settle(settlement));
         }
     }

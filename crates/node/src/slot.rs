@@ -58,6 +58,8 @@ pub struct Slot {
     pub sides: Vec<Side>,
     /// The leg that the caller hears and is heard by, once joined.
     pub joined: Option<LegNo>,
+    /// The outgoing leg that is the caller's now: who asked to be called back answered.
+    pub became_caller: Option<LegNo>,
     /// The trunk it came by, where it holds a place.
     pub trunk: Option<Arc<str>>,
     /// The shard all its media is on, once chosen.
@@ -83,6 +85,50 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// A call that begins: nothing of it is in the journal, no outgoing leg there.
+    pub fn begun(id: CallId, call: Call, generation: u32, caller: Side, tariffs: Arc<Tariffs>) -> Self {
+        Self {
+            id,
+            call,
+            generation,
+            sides: vec![caller],
+            joined: None,
+            became_caller: None,
+            trunk: None,
+            shard: None,
+            journalled: 0,
+            first_position: 0,
+            end_position: 0,
+            tariffs,
+            accepted: false,
+            wake: None,
+            max_forwards: 0,
+            media_closing: 0,
+            closing: false,
+        }
+    }
+
+    /// An outgoing leg is the caller's from now on; its SIP leg.
+    pub fn become_caller(&mut self, leg: LegNo) -> Option<sip::LegId> {
+        let side = std::mem::take(self.side_mut(leg)?);
+        let sip = side.sip;
+        (self.sides[usize::from(CALLER)], self.became_caller) = (side, Some(leg));
+        sip
+    }
+
+    /// The leg that media means: the one that became the caller's keeps the name it was opened by.
+    pub fn meant(&self, leg: LegNo) -> LegNo {
+        if self.became_caller == Some(leg) { CALLER } else { leg }
+    }
+
+    /// The side that an outgoing leg will talk to: the caller's, or whoever answered where there is no caller yet.
+    pub fn across(&self, leg: LegNo) -> Option<&Side> {
+        let caller = self.side(CALLER).filter(|caller| caller.sip.is_some() || self.sides.len() == 1);
+        let others = self.sides.iter().enumerate();
+        let mut others = others.filter(|(number, _)| *number != usize::from(leg)).map(|(_, side)| side);
+        caller.or_else(|| others.find(|side| side.theirs.is_some()))
+    }
+
     pub fn side(&self, leg: LegNo) -> Option<&Side> {
         self.sides.get(usize::from(leg))
     }

@@ -1,9 +1,10 @@
 //! The store in memory: it commits in batches, may be away, and may commit though its answer is lost. Replies leave it
 //! in the order of its work, as those of one writer do. It refuses to know why a call cost what it cost.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hotline::callback::{Request, ended_state, stop_state};
 use hotline::ledger::{self, Account as Book, Entry, Side};
 use hotline::settlement::{Settled, Settlement, TenantState};
 use hotline::{CallId, HotlineNumber, Money, TenantId, Wall};
@@ -34,6 +35,10 @@ pub struct Store {
     rollups: BTreeMap<RollupKey, Rollup>,
     months: BTreeMap<(TenantId, HotlineNumber, u32), (Money, u32)>,
     states: BTreeMap<(TenantId, String), (u64, String)>,
+    /// Requests for callbacks that somebody saw to.
+    ended: BTreeSet<CallId>,
+    /// Numbers that want no callbacks.
+    stopped: BTreeSet<(TenantId, String)>,
     /// The journal position that is settled.
     pub mark: u64,
     /// Until when it cannot be reached.
@@ -86,6 +91,13 @@ impl Store {
         used.0 += settled.fee;
         used.1 += u32::from(settlement.counts);
         self.keep(&record.tenant, &settlement.states);
+        if let Some(asked) =
+            record.callback.as_ref().filter(|asked| self.is_stopped(&record.tenant, &asked.number))
+        {
+            // It was asked for before the number was stopped, or while the node did not know it yet.
+            _ = asked;
+            self.ended.insert(record.call);
+        }
         add_up(&mut self.rollups, settlement, settled.fee);
         self.records.insert(record.call, Arc::new(settlement.clone()));
         true
@@ -129,6 +141,42 @@ impl Store {
         self.months.get(&(tenant.clone(), number, month)).copied().unwrap_or_default()
     }
 
+    /// The open requests for callbacks of all tenants.
+    pub fn requests(&self) -> impl Iterator<Item = (TenantId, Request)> {
+        let kept = self.states.iter().filter(|((_, key), _)| key.starts_with("callback/"));
+        let read = kept.filter_map(|((tenant, _), (_, value))| Some((tenant.clone(), Request::read(value)?)));
+        read.filter(|(_, request)| !self.ended.contains(&request.id))
+    }
+
+    /// Somebody saw to a request; `false` if it is not open.
+    pub fn end_request(&mut self, tenant: &TenantId, request: CallId) -> bool {
+        let open = self.requests().any(|(of, known)| of == *tenant && known.id == request);
+        open && self.ended.insert(request)
+    }
+
+    /// Whether somebody saw to a request, or its number was stopped.
+    pub fn is_ended(&self, request: CallId) -> bool {
+        self.ended.contains(&request)
+    }
+
+    /// A number wants no callbacks, and what is open for it is over; or it wants them again.
+    pub fn stop_number(&mut self, tenant: &TenantId, number: &str, on: bool) {
+        let key = (tenant.clone(), number.to_owned());
+        if !on {
+            self.stopped.remove(&key);
+            return;
+        }
+        self.stopped.insert(key);
+        let open = self.requests().filter(|(of, request)| of == tenant && request.number == number);
+        let open: Vec<CallId> = open.map(|(_, request)| request.id).collect();
+        self.ended.extend(open);
+    }
+
+    /// Whether a number wants no callbacks.
+    pub fn is_stopped(&self, tenant: &TenantId, number: &str) -> bool {
+        self.stopped.contains(&(tenant.clone(), number.to_owned()))
+    }
+
     /// A tenant as the store knows it now.
     pub fn account(&self, tenant: &TenantId) -> Account {
         let months = self.months.iter().filter(|((owner, _, _), _)| owner == tenant);
@@ -144,6 +192,9 @@ impl Store {
             value: value.clone(),
             position: *position,
         });
+        let ended = self.ended.iter().map(|request| ended_state(*request));
+        let stopped = self.stopped.iter().filter(|(owner, _)| owner == tenant);
+        let states = ended.chain(states).chain(stopped.map(|(_, number)| stop_state(number)));
         Account {
             balance: self.balance(tenant),
             months: months.collect(),

@@ -5,16 +5,16 @@ mod bars;
 mod flows;
 
 pub use bars::{CHALLENGE, PASSWORD};
-pub use flows::ASKED;
+pub use flows::{ASKED, CALL_ME_BACK};
 
 use hotline::agent::{State, WrapUp};
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallerMemory, Condition, Destination,
-    DestinationKind, Enterprise, Extension, Forwards, Group, Limits, MemoryScope, NamedCallers, NamedRegions,
-    NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Satisfaction, Secret, Share, ShareMode,
-    SpillWhen, Strategy, Then, phone_user,
+    AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallbackOffer, CallerMemory, Condition,
+    Destination, DestinationKind, DialBack, Enterprise, Extension, Forwards, Group, Limits, MemoryScope,
+    NamedCallers, NamedRegions, NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Satisfaction,
+    Secret, Share, ShareMode, SpillWhen, Strategy, Then, phone_user,
 };
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
@@ -138,6 +138,13 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
         let level = own.chance(500).then(|| (own.within(1, 100) as u8, own.within(1, 30) as u16));
         let waiting = own.chance(500).then(|| own.within(1, 5) as u16);
         queue.spill = Some(SpillWhen { wait_s: Some(own.within(10, 600) as u16), waiting, level });
+    }
+    if let Some(queue) = enterprise.queues.last_mut().filter(|_| own.chance(600)) {
+        let (hours, tries) = ("day".to_owned(), own.within(1, 3) as u8);
+        let (retry_s, ring_s) = (own.within(10, 120) as u16, own.within(5, 25) as u16);
+        let dial = own.chance(800).then_some(DialBack { hours, tries, retry_s, ring_s });
+        let (after_s, prompt) = (own.within(1, 8) as u16, "callback_offer".to_owned());
+        queue.callback = Some(CallbackOffer { after_s, prompt, dial });
     }
     if let Some(like) = enterprise.queues.last().cloned() {
         flows::wait_in(&mut enterprise, &like);

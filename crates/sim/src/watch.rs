@@ -375,7 +375,8 @@ fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
 /// Row R27: one answers, and every other leg is given up; a further one answers by a transfer, or once the flow went on behind the
 /// talk with the first.
 fn check_one_answers(record: &CallRecord) -> Result<(), String> {
-    let answered = |leg: &&LegRecord| leg.outcome == LegOutcome::Answered && leg.kind != AttemptKind::Watch;
+    let is_one = |kind| !matches!(kind, AttemptKind::Watch | AttemptKind::Callback);
+    let answered = |leg: &&LegRecord| leg.outcome == LegOutcome::Answered && is_one(leg.kind);
     let mut answered: Vec<&LegRecord> = record.legs.iter().filter(answered).collect();
     answered.sort_by_key(|leg| leg.answered_at);
     let at_once = |pair: &[&LegRecord]| pair[1].answered_at.is_some_and(|next| pair[0].ended_at > next);

@@ -1,6 +1,7 @@
 //! A world: one node, its disk, its store, its media and everybody who talks to it, on one virtual clock. A seed decides
 //! everything, so a world that fails can be lived again. It refuses to help the node in any way the server does not.
 
+mod callbacks;
 mod deeds;
 pub(crate) use deeds::SLEEP_MS_MAX;
 mod floor;
@@ -72,6 +73,8 @@ pub struct Summary {
     pub causes: Vec<(hotline::cdr::Cause, u32)>,
     /// Talks that were to go to somebody else.
     pub transfers: u64,
+    /// Requests for callbacks that the platform was to dial, calls made for them, and those that reached who asked.
+    pub callbacks: [u64; 3],
 }
 
 /// What a world that did not hold left behind.
@@ -429,6 +432,7 @@ impl World {
             crashes: self.life.number.saturating_sub(1),
             fees: self.store.records.values().flat_map(|s| &s.charges).map(|charge| charge.amount_e4).sum(),
             transfers: self.store.records.values().map(|s| u64::from(s.record.transfers)).sum(),
+            callbacks: self.called_back(),
             causes: self.watch.causes.iter().map(|(cause, count)| (*cause, *count)).collect(),
         }
     }

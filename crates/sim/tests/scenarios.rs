@@ -73,6 +73,7 @@ scenarios! {
     fault_b4_an_account_older_than_a_commit
     fault_f1_a_bye_that_got_lost
     fault_f1_k24_the_node_dies_in_a_call_for_help
+    fault_f1_q15_the_node_dies_in_a_callback
     fault_f1_the_node_dies_in_a_talk
     fault_f1_the_node_dies_in_a_test_call
     fault_f1_the_node_dies_while_ringing
@@ -129,6 +130,9 @@ scenarios! {
     q13_the_end_of_the_talk_ends_its_supervision
     q11_after_work_is_forced_or_ends_early
     q15_a_caller_asks_to_be_called_back
+    q15_a_callback_is_dialled_in_its_turn
+    q15_a_try_that_reaches_nobody_is_made_again
+    q15_who_rings_in_again_is_not_called
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected
     q18_who_waits_leaves_with_the_last_agent
@@ -156,9 +160,12 @@ scenarios! {
     r17_off_duty_is_never_tried
     r18_a_bare_busy_only_where_a_rule_says_so
     r18_the_final_treatment
+    k07_a_stop_takes_effect_at_once
+    k07_nobody_is_called_back_out_of_hours
     k24_help_comes_before_money_caps_and_a_drain
     k24_help_tries_every_emergency_trunk
     k24_no_emergency_trunk_and_the_phone_is_told
+    k06_a_callback_shows_the_400_number_where_permitted
     k06_a_trusted_assertion_is_barred
     k06_a_withheld_number_is_shown_to_nobody
     k06_an_untrusted_trunk_is_not_believed

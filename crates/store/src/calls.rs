@@ -27,7 +27,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
          priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms, messages, \
-         pauses, rating, spills, callback)",
+         pauses, rating, spills, callback, calls_back)",
         "on conflict do nothing",
     )
 });
@@ -67,7 +67,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(52);
+    let mut values = Vec::with_capacity(55);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -120,6 +120,7 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         record.rating.as_ref().map(json_text).unwrap_or_default().into(),
         list_text(&record.spills).into(),
         record.callback.as_ref().map(json_text).unwrap_or_default().into(),
+        record.calls_back.as_ref().map(json_text).unwrap_or_default().into(),
     ]);
     values
 }
@@ -313,7 +314,7 @@ impl Store {
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
                    legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent, \
-                   transfers, hold_ms, messages, pauses, rating, spills, callback \
+                   transfers, hold_ms, messages, pauses, rating, spills, callback, calls_back \
                    from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
@@ -395,6 +396,7 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         hold_ms: row.count("hold_ms")?,
         rating: read_one(row, "rating")?,
         callback: read_one(row, "callback")?,
+        calls_back: read_one(row, "calls_back")?,
         spills: read_list(row, "spills")?,
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,

@@ -12,7 +12,7 @@ use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::AnyConnection;
 
 use crate::audit::{Change, write_audit};
-use crate::callbacks::insert_callbacks;
+use crate::callbacks::{change_callbacks, insert_callbacks};
 use crate::calls::insert_records;
 use crate::charges::{Charged, fee, insert_charges};
 use crate::database::{Error, Result, Store};
@@ -100,6 +100,7 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
     }
     insert_ratings(connection, new.iter().map(|one| &one.record)).await?;
     insert_callbacks(connection, new.iter().map(|one| &one.record)).await?;
+    change_callbacks(connection, &new).await?;
     let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();
     let charges = new.iter().zip(&places).flat_map(|(one, place)| {
         one.charges.iter().map(move |charge| Charged { place, call: one.record.call, charge })

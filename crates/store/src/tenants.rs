@@ -8,7 +8,7 @@ use crate::database::{Result, Store};
 use crate::rows::Read;
 
 impl Store {
-    /// Everything a tenant remembered, by key.
+    /// Everything a tenant remembered, by key, with what stands against its callbacks.
     pub async fn tenant_state(&self, tenant: &TenantId) -> Result<Vec<TenantState>> {
         let sql = "select key, value, position from tenant_state where tenant_id = $1 order by key";
         let rows = sqlx::query(sql).bind(tenant.to_string()).fetch_all(self.readers()).await?;
@@ -19,7 +19,8 @@ impl Store {
                 position: row.count("position")?,
             })
         };
-        rows.iter().map(read).collect()
+        let states = rows.iter().map(read).collect::<Result<_>>()?;
+        self.add_callbacks(tenant, states).await
     }
 
     /// Keeps what a tenant remembers at some keys by a person's order, unless something newer is there, and audits it.

@@ -431,6 +431,7 @@ impl Call {
                 return self.offer_rang_out(leg, desk, now);
             }
             State::Transferring(transfer) => return self.transfer_rang_out(*transfer, leg, desk, now),
+            State::Reaching(reaching) => return self.customer_rang_out(*reaching, leg, desk, now),
             other => return self.state = other,
         };
         if !dialling.tries(leg) {
@@ -515,6 +516,7 @@ impl Call {
     /// The target's 200: our own 200 follows in the same turn, whatever happens after it.
     pub(super) fn target_answered(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.note_answer(leg, desk, now);
+        self.close_callers_requests(desk, now);
         self.actions.push_back(super::Action::StopPlay { leg: super::CALLER });
         self.answer_caller(desk, now);
         if !self.has_talked() {

@@ -141,6 +141,7 @@ impl Call {
     pub(super) fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
         self.rating_ends(by, desk, now);
+        self.end_calling_back(desk, now);
         self.leave_floor(desk, now);
         self.end_watching(now);
         self.leave_message_as_it_is(now);
@@ -190,7 +191,9 @@ impl Call {
     /// How the caller called counts against it, where the number asks for that (row B12).
     fn count_caller(&mut self, desk: &mut Desk<'_>, now: Mono) {
         let hotline = self.hotline.clone();
-        let Some(policy) = hotline.bars.as_ref().and_then(|bars| bars.nuisance()) else { return };
+        let incoming = self.calling_back.is_none();
+        let policy = hotline.bars.as_ref().filter(|_| incoming).and_then(|bars| bars.nuisance());
+        let Some(policy) = policy else { return };
         let (began, lasted_ms) = (self.wall(self.started), now.since_ms(self.started));
         let kept = desk.tenant.seen.called(&self.caller, hotline.number, began, lasted_ms, policy);
         if let Some((place, value)) = kept {
@@ -248,6 +251,7 @@ fn treatment(cause: Cause) -> Treatment {
         | Cause::MediaSilent
         | Cause::SessionExpired
         | Cause::AckMissing
+        | Cause::CallbackWithdrawn
         | Cause::NodeLost => of(None, 480, 31),
     }
 }

@@ -154,6 +154,7 @@ impl World<'_> {
             | Action::RecordWith { .. }
             | Action::CloseLeg { .. }
             | Action::PauseRecording { .. }
+            | Action::BecomeCaller { .. }
             | Action::Hear { .. } => {}
             Action::TakeMessage { .. } => {
                 self.later(at, MESSAGE_MS, Event::Quiet { leg: CALLER, spoke: true });

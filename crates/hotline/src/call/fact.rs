@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::callback::NotWanted;
+use crate::callback::{CallbackEnd, NotWanted};
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::{AccountKind, MemoryScope};
 use crate::flow::{Fetched, StepNo, Walked};
@@ -18,7 +18,7 @@ use crate::routing::{RouteWhy, Skip};
 use crate::satisfaction::{AskedBy, Unrated};
 use crate::tenant::{Admission, PhoneUse};
 use crate::trunk::Pass;
-use crate::{HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall, Word};
+use crate::{CallId, HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall, Word};
 
 /// A leg of a call: 0 is the caller's, outgoing ones count from 1 in the order dialled.
 pub type LegNo = u8;
@@ -253,6 +253,14 @@ pub enum Fact {
     RecordingEnded,
     /// The agent, by number, whose phone this leg rang past all queues has the call now.
     AgentTook { leg: LegNo, agent: Arc<str> },
+    /// The platform calls who asked back, after so many tries (rows Q15, K07).
+    CallsBack { request: CallId, number: Arc<str>, tries: u8 },
+    /// A request is open: the tries so far, when the next may be, and what is kept of it over a restart.
+    CallbackKept { place: u16, request: CallId, tries: u8, next_at: Wall, value: Arc<str>, turn: u64 },
+    /// A request is over.
+    CallbackClosed { place: u16, request: CallId, how: CallbackEnd, turn: u64 },
+    /// The number that the caller asks to be called at is to be called already, by this request.
+    CallbackKnown { request: CallId },
 }
 
 /// An attempt to reach a bound number.

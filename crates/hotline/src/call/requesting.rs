@@ -1,12 +1,12 @@
 //! The caller asks to be called back (rows Q15, K07): the own number where it may be called, else one that is asked for. The
-//! request is a fact with its queue and the wait so far; nobody is called here.
+//! request is a fact with its queue and the wait so far; where that queue dials it is open from then on. Nobody is called here.
 
 use super::asking::Stage;
 use super::{Action, CALLER, Call, Desk, Event, Fact, Key, State, Timer};
-use crate::Mono;
-use crate::callback::{NotWanted, callable};
+use crate::callback::{NotWanted, Request, callable};
 use crate::cdr::Cause;
 use crate::flow::{RequestStep, StepKind, StepNo};
+use crate::{Mono, Wall};
 
 /// More keys than this are none of a number (FAULTS N6).
 const KEYS_MAX: usize = 20;
@@ -34,13 +34,14 @@ impl Call {
         let Some(terms) = request_step(&hotline.flow.steps, step).filter(|_| !endless) else {
             return self.refuse(Cause::FlowLoop, None, desk, now);
         };
-        if self.log.iter().any(|dated| matches!(dated.fact, Fact::CallbackWanted { .. })) {
+        let asks = |fact: &Fact| matches!(fact, Fact::CallbackWanted { .. } | Fact::CallbackKnown { .. });
+        if self.log.iter().any(|dated| asks(&dated.fact)) {
             self.note(Fact::CallbackNotWanted { why: NotWanted::Before }, now);
             return self.walk(terms.failed, desk, now);
         }
         self.answer_caller(desk, now);
         match callable(&self.caller).filter(|_| terms.own && !self.withheld) {
-            Some(number) => self.take_request(step, number, now),
+            Some(number) => self.take_request(step, number, desk, now),
             None => self.ask_number(step, 0, now),
         }
     }
@@ -53,16 +54,50 @@ impl Call {
         self.state = State::Requesting(Requesting { step, keys: Vec::new(), tries, stage });
     }
 
-    fn take_request(&mut self, step: StepNo, number: String, now: Mono) {
+    fn take_request(&mut self, step: StepNo, number: String, desk: &mut Desk<'_>, now: Mono) {
         let hotline = self.hotline.clone();
         let Some(terms) = request_step(&hotline.flow.steps, step) else { return };
-        let name = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
-        let queue = self.last_queue().map_or_else(|| "".into(), |(queue, ..)| queue);
-        let waited_ms = self.waited_in(&queue, now);
-        self.note(Fact::CallbackWanted { step: name, queue, number: number.into(), waited_ms }, now);
+        let known = desk.tenant.requests().of_number(&number).map(|request| request.id);
+        match known {
+            // Whoever asks again keeps the earlier place and is called once.
+            Some(request) => self.note(Fact::CallbackKnown { request }, now),
+            None => self.note_request(step, number, desk, now),
+        }
         let play = self.prompt(terms.accepted.clone(), now);
         let (keys, stage) = (Vec::new(), Stage::Thanks { play });
         self.state = State::Requesting(Requesting { step, keys, tries: 0, stage });
+    }
+
+    /// The request as a fact; where its queue dials it is open from now on, with the place that this call has.
+    fn note_request(&mut self, step: StepNo, number: String, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        let step = hotline.words.word(hotline.flow.steps[usize::from(step)].rule);
+        let queue = self.last_queue().map_or_else(|| "".into(), |(queue, ..)| queue);
+        let waited_ms = self.waited_in(&queue, now);
+        let wanted =
+            Fact::CallbackWanted { step, queue: queue.clone(), number: number.as_str().into(), waited_ms };
+        self.note(wanted, now);
+        if desk.tenant.dials_back(&queue).is_none() {
+            return;
+        }
+        let at = self.wall(now);
+        let request = Request {
+            id: self.id,
+            hotline: hotline.number,
+            caller: self.caller.clone(),
+            number,
+            queue: queue.to_string(),
+            priority: hotline.priorities.of(&self.caller).map_or(0, |raised| raised.priority),
+            since: Wall(at.0 - waited_ms as i64),
+            tries: 0,
+            next_at: at,
+        };
+        let value = request.write().into();
+        if let Some(place) = desk.tenant.requests_mut().open(request) {
+            let turn = desk.tenant.next_turn();
+            let (request, tries, next_at) = (self.id, 0, at);
+            self.note(Fact::CallbackKept { place, request, tries, next_at, value, turn }, now);
+        }
     }
 
     pub(super) fn requesting(&mut self, mut own: Requesting, event: Event, desk: &mut Desk<'_>, now: Mono) {
@@ -121,7 +156,7 @@ impl Call {
         };
         let pressed: String = own.keys.drain(..).map(|key| char::from(key.0)).collect();
         if let Some(number) = callable(&pressed) {
-            return self.take_request(own.step, number, now);
+            return self.take_request(own.step, number, desk, now);
         }
         own.tries += 1;
         if own.tries >= terms.tries {

@@ -227,7 +227,7 @@ impl Call {
     }
 
     /// The next trunk with room that may show a number for this call, its place taken (row K06).
-    fn take_way(
+    pub(super) fn take_way(
         &mut self,
         destination: &Destination,
         ways: &mut VecDeque<Option<Arc<str>>>,

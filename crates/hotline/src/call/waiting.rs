@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::serving::Serving;
 use super::{Action, CALLER, Call, Desk, Event, Fact, Key, LegNo, LegState, Rings, Sound, State, Timer};
 use crate::agent::Refusal;
-use crate::cdr::{AttemptKind, Cause, LegOutcome};
+use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
 use crate::enterprise::Language;
 use crate::flow::{QueueExits, StepNo};
 use crate::hotline::Destination;
@@ -59,6 +59,18 @@ struct Offer {
     leg: LegNo,
     agent: AgentNo,
     number: Arc<str>,
+}
+
+impl Queued {
+    /// The way of a call that begins in a queue's line, by no step of a flow.
+    pub(super) fn in_line(queue: Arc<str>, now: Mono) -> Self {
+        let step = crate::Words::default().word(Default::default());
+        let exits = QueueExits::new([None; 3]);
+        let (offers, play) = (Vec::new(), None);
+        let waits = Waiting { queue: queue.clone(), exits: exits.clone(), step, since: now, offers, play };
+        let before = vec![(queue.clone(), now)];
+        Self { waits: Some(waits), before, last: Some((queue, exits, 0)), ..Self::default() }
+    }
 }
 
 /// How a call stopped waiting.
@@ -238,6 +250,9 @@ impl Call {
             Event::Queue(Told::Offer { agent }) => self.offer(agent, desk, now),
             Event::Queue(Told::Relaxed { step }) => self.note(Fact::Relaxed { step }, now),
             Event::Queue(Told::Empty) => self.emptied(desk, now),
+            Event::Queue(Told::Withdrawn) => {
+                self.hang_up(Cause::CallbackWithdrawn, Party::Platform, now, desk, now);
+            }
             // The caller goes on hearing the music.
             Event::Rang { leg } if self.offers(leg) => _ = self.leg_rang(leg, now),
             Event::LegAnswered { leg } if self.offers(leg) => self.agent_answered(leg, desk, now),
@@ -273,6 +288,9 @@ impl Call {
 
     /// Rings the phone of an agent to whom the floor offers the call.
     fn offer(&mut self, agent: AgentNo, desk: &mut Desk<'_>, now: Mono) {
+        if !self.goes_on_calling_back(desk, now) {
+            return;
+        }
         let both = self.both(now);
         let floor = desk.tenant.floor_mut();
         let queue = self.waits().map(|waits| waits.queue.clone()).unwrap_or_else(|| "".into());
@@ -344,7 +362,10 @@ impl Call {
         if let Some(queued) = &mut self.queued {
             queued.serving.push(Serving::talking(leg, agent, number));
         }
-        self.target_answered(leg, desk, now);
+        match self.is_calling_back() {
+            true => self.dial_customer(leg, desk, now),
+            false => self.target_answered(leg, desk, now),
+        }
     }
 
     fn unqueued(&mut self, waits: &Waiting, why: Unqueued, now: Mono) {

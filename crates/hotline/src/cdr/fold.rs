@@ -1,8 +1,8 @@
 //! The fold itself: one pass over the log, fact by fact.
 
 use super::{
-    AnswerStatus, CallRecord, CallbackRecord, Cause, KeyRecord, LegOutcome, LegRecord, MessageRecord, Party,
-    PauseRecord, RatingRecord, SpillRecord,
+    AnswerStatus, CallRecord, CallbackRecord, CalledBack, Cause, KeyRecord, LegOutcome, LegRecord,
+    MessageRecord, Party, PauseRecord, RatingRecord, SpillRecord,
 };
 use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, MessageEnd, PauseEnd, PauseWhy};
 use crate::cdr::{AttemptKind, ChargingFrom};
@@ -99,6 +99,7 @@ impl<'a> Folding<'a> {
             rating: None,
             spills: Vec::new(),
             callback: None,
+            calls_back: None,
             recording: None,
             recording_cut: false,
             quality: None,
@@ -196,6 +197,14 @@ impl<'a> Folding<'a> {
                 let (waited_ms, at) = (*waited_ms, self.wall(at));
                 self.record.callback = Some(CallbackRecord { number, queue, step, waited_ms, at });
             }
+            Fact::CallsBack { request, tries, .. } => {
+                self.record.calls_back = Some(CalledBack { request: *request, tries: *tries });
+            }
+            Fact::CallbackKept { tries, .. } => {
+                if let Some(back) = &mut self.record.calls_back {
+                    back.tries = *tries;
+                }
+            }
             Fact::Spilled { queue, spilled } => {
                 let (queue, spilled, at) = (queue.to_string(), *spilled, self.wall(at));
                 self.record.spills.push(SpillRecord { queue, spilled, at });
@@ -251,6 +260,8 @@ impl<'a> Folding<'a> {
             | Fact::MessageWanted { .. }
             | Fact::NotRated { .. }
             | Fact::CallbackNotWanted { .. }
+            | Fact::CallbackClosed { .. }
+            | Fact::CallbackKnown { .. }
             | Fact::Fetching { .. }
             | Fact::Fetched { .. }
             | Fact::RecordingEnded
@@ -319,6 +330,10 @@ impl<'a> Folding<'a> {
         let Some(leg) = self.leg(number) else { return };
         (leg.outcome, leg.status, leg.answered_at, leg.ended_at) =
             (LegOutcome::Answered, 200, Some(wall), wall);
+        if leg.kind == AttemptKind::Callback {
+            // Who asked is the caller; whose call it is was said by the agent, who answered before.
+            return;
+        }
         if self.joined.is_some() {
             // A transfer: whose call it is, and what it costs, was said by who answered it.
             return;
@@ -421,7 +436,8 @@ fn is_forward(kind: AttemptKind) -> bool {
         | AttemptKind::Transfer
         | AttemptKind::Consult
         | AttemptKind::Return
-        | AttemptKind::Watch => false,
+        | AttemptKind::Watch
+        | AttemptKind::Callback => false,
     }
 }
 
@@ -451,7 +467,9 @@ fn status(record: &CallRecord) -> AnswerStatus {
         | Cause::FlowHangUp
         | Cause::FlowBusy => AnswerStatus::Barred,
         Cause::AllBusy | Cause::QueueFull => AnswerStatus::Busy,
-        Cause::NoAnswer | Cause::QueueEmpty | Cause::QueueTimeout => AnswerStatus::NoAnswer,
+        Cause::NoAnswer | Cause::QueueEmpty | Cause::QueueTimeout | Cause::CallbackWithdrawn => {
+            AnswerStatus::NoAnswer
+        }
         // The last attempt decides what the chain ended with.
         Cause::ForwardLimit => match record.legs.last().map(|leg| leg.outcome) {
             Some(LegOutcome::Busy | LegOutcome::Rejected) => AnswerStatus::Busy,

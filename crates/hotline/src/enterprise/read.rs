@@ -186,7 +186,7 @@ impl Reader<'_> {
         let (extensions, extension_numbers) = self.extensions(&object, named.as_ref().map(|(id, _)| id));
         let mut lists = self.lists(&object);
         let agents = self.agents(&object, &extension_numbers);
-        let queues = agents.as_ref().and_then(|(_, numbers)| self.queues(&object, numbers));
+        let queues = agents.as_ref().and_then(|(_, numbers)| self.queues(&object, numbers, &lists.schedules));
         lists.extensions = extension_numbers;
         let schedules = self.items(object.field("schedules"), Counted::Entries, LISTS_MAX);
         let schedules: Vec<_> = schedules.iter().map(|at| self.schedule(at)).collect();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Enterprise, Satisfaction, Strategy, phone_user};
+use super::{Enterprise, NamedSchedule, Satisfaction, Strategy, phone_user};
 use crate::agent::{State, WrapUp};
 use crate::queue::{
-    AgentRules, CallbackTold, Member, Need, QueueRules, Spill, Staff, States, Step, WaitTold,
+    AgentRules, CallbackDial, CallbackTold, Member, Need, QueueRules, Spill, Staff, States, Step, WaitTold,
 };
 
 /// Somebody who takes calls.
@@ -81,7 +81,37 @@ pub struct CallbackOffer {
     pub after_s: u16,
     /// The prompt.
     pub prompt: String,
+    /// How the platform calls back; without it people do.
+    #[serde(default)]
+    pub dial: Option<DialBack>,
 }
+
+/// How the platform calls back: an agent first, then who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialBack {
+    /// The name of the hours in which anybody is called back, one of `schedules`.
+    pub hours: String,
+    /// So many tries to reach who asked.
+    pub tries: u8,
+    /// Between the end of one and the next, seconds.
+    pub retry_s: u16,
+    /// How long the phone of who asked rings, seconds.
+    pub ring_s: u16,
+}
+
+impl DialBack {
+    /// A callback within these hours, all else as usual.
+    pub fn within(hours: &str) -> Self {
+        Self { hours: hours.to_owned(), tries: TRIES, retry_s: RETRY_S, ring_s: RING_BACK_S }
+    }
+}
+
+/// Tries to reach who asked, unless said.
+const TRIES: u8 = 3;
+/// Between two tries unless said, seconds.
+const RETRY_S: u16 = 600;
+/// How long the phone of who asked rings unless said, seconds.
+const RING_BACK_S: u16 = 40;
 
 /// The prompt that tells of callbacks unless said.
 pub(super) const CALLBACK_OFFER: &str = "callback_offer";
@@ -181,7 +211,8 @@ pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
             let agent = u16::try_from(place(number)?).ok()?;
             Some(Member { agent, weight: written.weights.get(number).copied().unwrap_or(1) })
         };
-        QueueRules { members: written.members.iter().filter_map(member).collect(), ..rules(written) }
+        let members = written.members.iter().filter_map(member).collect();
+        QueueRules { members, ..rules(written, &enterprise.schedules) }
     };
     let agent = |written: &Agent| AgentRules {
         number: written.number.as_str().into(),
@@ -197,7 +228,7 @@ pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
 }
 
 /// A queue without its members.
-fn rules(written: &Queue) -> QueueRules {
+fn rules(written: &Queue, schedules: &[NamedSchedule]) -> QueueRules {
     let seconds = |s: u16| u64::from(s) * 1_000;
     let told = |announce: Announce| WaitTold {
         every_ms: seconds(announce.every_s),
@@ -224,6 +255,7 @@ fn rules(written: &Queue) -> QueueRules {
         callback: written.callback.as_ref().map(|offer| CallbackTold {
             after_ms: seconds(offer.after_s),
             prompt: offer.prompt.as_str().into(),
+            dial: offer.dial.as_ref().and_then(|dial| dial_back(dial, schedules)).map(Box::new),
         }),
         spill: written.spill.map(|spill| Spill {
             wait_ms: spill.wait_s.map(seconds),
@@ -232,6 +264,17 @@ fn rules(written: &Queue) -> QueueRules {
         }),
         survey: written.satisfaction.as_ref().map(|survey| Box::new(survey.compile())),
     }
+}
+
+/// How a queue calls back, with its hours; without them nobody is called.
+fn dial_back(written: &DialBack, schedules: &[NamedSchedule]) -> Option<CallbackDial> {
+    let hours = &schedules.iter().find(|named| named.name == written.hours)?.schedule;
+    Some(CallbackDial {
+        hours: hours.clone(),
+        tries: written.tries,
+        retry_ms: u64::from(written.retry_s) * 1_000,
+        ring_ms: u64::from(written.ring_s) * 1_000,
+    })
 }
 
 /// The needs step by step; a last one that ends is followed by none at all.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{State, WrapUp};
+use crate::calendar::Schedule;
 use crate::enterprise::{SayAgent, Strategy};
 use crate::satisfaction::Survey;
 
@@ -92,6 +93,21 @@ pub struct CallbackTold {
     pub after_ms: u64,
     /// The prompt.
     pub prompt: Arc<str>,
+    /// How the platform calls back; `None` where people do.
+    pub dial: Option<Box<CallbackDial>>,
+}
+
+/// How a queue's requests for callbacks are dialled: an agent first, then who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackDial {
+    /// The hours in which anybody is called back (row K07).
+    pub hours: Schedule,
+    /// So many tries to reach who asked.
+    pub tries: u8,
+    /// Between the end of one and the next, milliseconds.
+    pub retry_ms: u64,
+    /// How long the phone of who asked rings, milliseconds.
+    pub ring_ms: u64,
 }
 
 /// An agent's membership.

@@ -112,6 +112,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         rating: None,
         spills: Vec::new(),
         callback: None,
+        calls_back: None,
         recording_cut: false,
         quality: None,
         legs: vec![

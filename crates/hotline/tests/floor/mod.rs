@@ -304,7 +304,7 @@ impl World {
                     self.offered(call, agent);
                 }
                 Told::Relaxed { .. } => {}
-                Told::Empty => panic!("nobody is sent on here"),
+                Told::Empty | Told::Withdrawn => panic!("nobody is sent on here"),
             }
         }
         if let Some((_, Some(expected))) = came {

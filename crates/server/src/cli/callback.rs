@@ -5,8 +5,8 @@ use hotline::{CallId, TenantId};
 use store::CallbackState;
 
 use super::show::length;
-use super::{Context, Need, Ran};
-use crate::ops::callbacks::{End, List, Listed, Stop, Stopped};
+use super::{Context, Need, Ran, say};
+use crate::ops::callbacks::{End, LISTED_MAX, List, Listed, Stop, Stopped};
 use crate::ops::{Outcome, Refusal, Request};
 
 /// The words of `callback`.
@@ -48,6 +48,8 @@ pub enum State {
     Cancelled,
     /// 禁拨 / the number is on the stop list
     Stopped,
+    /// 未打通 / the platform tried as often as it may
+    GivenUp,
 }
 
 /// One request.
@@ -80,9 +82,9 @@ pub fn run(context: &Context, words: &Callback) -> Ran {
                 State::Done => CallbackState::Done,
                 State::Cancelled => CallbackState::Cancelled,
                 State::Stopped => CallbackState::Stopped,
+                State::GivenUp => CallbackState::GivenUp,
             });
-            let asked = List { tenant: tenant.clone(), state };
-            let found: Vec<Listed> = context.ask(Need::Data, &Request::Callbacks(asked))?;
+            let found = all(context, tenant, state)?;
             context.show(&found, |found| table(context, found))?;
         }
         Callback::Done(of) => end(context, of, true)?,
@@ -93,13 +95,28 @@ pub fn run(context: &Context, words: &Callback) -> Ran {
     Ok(0)
 }
 
+/// All of them, however many there are.
+fn all(context: &Context, tenant: &str, state: Option<CallbackState>) -> Outcome<Vec<Listed>> {
+    let mut found: Vec<Listed> = Vec::new();
+    loop {
+        let asked = List { tenant: tenant.to_owned(), state, from: found.len() as u32 };
+        let page: Vec<Listed> = context.ask(Need::Data, &Request::Callbacks(asked))?;
+        let last = page.len() < LISTED_MAX as usize;
+        found.extend(page);
+        if last {
+            return Ok(found);
+        }
+    }
+}
+
 fn end(context: &Context, of: &Of, done: bool) -> Outcome<()> {
     let wrong = |_| {
         let call = &of.call;
         Refusal::invalid(format!("{call} 不是通话编号"), format!("{call} is no id of a call"))
     };
     let call: CallId = of.call.parse().map_err(wrong)?;
-    let asked = End { tenant: TenantId::new(&of.tenant), call, done, by: of.name.clone() };
+    let (tenant, name, by) = (TenantId::new(&of.tenant), of.name.clone(), context.by.clone());
+    let asked = End { tenant, call, done, name, by };
     let ended: () = context.ask(Need::Data, &Request::CallbackEnd(asked))?;
     context.show(&ended, |()| {
         let (zh, en) = if done { ("已回电", "called back") } else { ("已取消", "cancelled") };
@@ -132,6 +149,13 @@ fn table(context: &Context, found: &[Listed]) {
             CallbackState::Done => ("已回电", "done"),
             CallbackState::Cancelled => ("已取消", "cancelled"),
             CallbackState::Stopped => ("禁拨", "stopped"),
+            CallbackState::GivenUp => ("未打通", "given up"),
+        };
+        let outcome = one.outcome.map(|outcome| say::cause(context, outcome).to_owned());
+        let (tries, next) = match (one.tries, one.state) {
+            (0, _) if one.next_at.is_none() => (String::new(), None),
+            (tries, CallbackState::Waiting) => (tries.to_string(), one.next_at.clone()),
+            (tries, _) => (tries.to_string(), None),
         };
         vec![
             one.asked_at.clone(),
@@ -139,6 +163,9 @@ fn table(context: &Context, found: &[Listed]) {
             one.queue.clone(),
             length(one.waited_ms),
             context.pick(zh, en).to_owned(),
+            tries,
+            outcome.unwrap_or_default(),
+            next.unwrap_or_default(),
             one.changed_by.clone().unwrap_or_default(),
             one.call.to_string(),
         ]
@@ -149,6 +176,9 @@ fn table(context: &Context, found: &[Listed]) {
         ("队列", "queue"),
         ("已等", "waited"),
         ("状态", "state"),
+        ("回拨次数", "tries"),
+        ("上次结果", "last try"),
+        ("下次不早于", "not before"),
         ("谁", "who"),
         ("通话", "call"),
     ];

@@ -72,6 +72,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::QueueFull => "队列已满",
         Cause::QueueEmpty => "队列无人值守",
         Cause::QueueTimeout => "排队超时",
+        Cause::CallbackWithdrawn => "回电不再需要",
     };
     let en = match cause {
         Cause::HangUp => "hung up",
@@ -110,6 +111,7 @@ pub fn cause(context: &Context, cause: Cause) -> &'static str {
         Cause::QueueFull => "the queue is full",
         Cause::QueueEmpty => "nobody serves the queue",
         Cause::QueueTimeout => "waited too long in the queue",
+        Cause::CallbackWithdrawn => "the callback was not wanted any more",
     };
     context.pick(zh, en)
 }
@@ -263,6 +265,7 @@ impl Teller<'_> {
                     AttemptKind::Consult => ("咨询", "ask"),
                     AttemptKind::Return => ("回呼", "ring again"),
                     AttemptKind::Watch => ("呼叫班长", "ring the supervisor at"),
+                    AttemptKind::Callback => ("回拨", "call back"),
                 };
                 let way = if dialled.trunk.is_empty() { "SIP" } else { &dialled.trunk };
                 self.pick(

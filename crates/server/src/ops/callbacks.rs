@@ -1,13 +1,18 @@
-//! Requests of callers to be called back, as people see to them (rows Q15, K07): who asked, in the order of their waits, who
-//! called back, and whom nobody calls. The platform dials nobody by itself.
+//! Requests of callers to be called back, as people see to them (rows Q15, K07): who asked, in the order of their waits, how
+//! often the platform tried, who called back, and whom nobody calls.
+
+use std::time::Duration;
 
 use hotline::callback::callable;
+use hotline::cdr::Cause;
 use hotline::{CallId, HotlineNumber, TenantId};
+use node::Change;
 use serde::{Deserialize, Serialize};
 use store::{Callback, CallbackState};
 
 use super::money::time;
 use super::{Desk, Outcome, Refusal};
+use crate::running::Running;
 
 /// List requests.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -17,6 +22,9 @@ pub struct List {
     /// In this state, or in any.
     #[serde(default)]
     pub state: Option<CallbackState>,
+    /// Behind so many.
+    #[serde(default)]
+    pub from: u32,
 }
 
 /// One request that is done or cancelled.
@@ -28,7 +36,9 @@ pub struct End {
     pub call: CallId,
     /// Whether somebody called back; else it is cancelled.
     pub done: bool,
-    /// Who, by name.
+    /// Who has called back, or cancels it, by name.
+    pub name: String,
+    /// Who says so.
     pub by: String,
 }
 
@@ -66,8 +76,16 @@ pub struct Listed {
     pub asked_at: String,
     /// How far somebody saw to it.
     pub state: CallbackState,
-    /// Who saw to it last.
+    /// Who saw to it last; nobody where the platform did.
     pub changed_by: Option<String>,
+    /// Tries of the platform to reach the number.
+    pub tries: u32,
+    /// When its next try may be, at the earliest, Beijing time; none where people call back, and once it is over.
+    pub next_at: Option<String>,
+    /// How the last try ended, as the code of its call.
+    pub outcome: Option<Cause>,
+    /// The call of the last try.
+    pub tried_by: Option<CallId>,
 }
 
 /// What became of a number on the stop list.
@@ -81,35 +99,47 @@ pub struct Stopped {
     pub requests: u64,
 }
 
-/// Requests listed at once.
-const LISTED_MAX: u32 = 10_000;
+/// Requests listed at once; who wants more asks again behind them.
+pub const LISTED_MAX: u32 = 1_000;
+/// The longest name of who sees to a request, in characters.
+const NAME_MAX: usize = 64;
+/// Between two tries to read which requests are open.
+const RECALL_AGAIN: Duration = Duration::from_secs(2);
 
-/// Lists requests, whoever has waited longest first.
+/// Lists requests, whoever has waited longest first, at most [`LISTED_MAX`].
 ///
 /// # Errors
 /// There is no such enterprise, or those of the database.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let tenant = TenantId::new(&asked.tenant);
     desk.enterprise(&tenant).await?;
-    let found = desk.store.callbacks(&tenant, asked.state, LISTED_MAX).await?;
+    let found = desk.store.callbacks(&tenant, asked.state, (asked.from, LISTED_MAX)).await?;
     Ok(found.into_iter().map(listed).collect())
 }
 
-/// Somebody has called back, or nobody will.
+/// Somebody has called back, or nobody will: a call that the platform makes for it already ends, unless they talk.
 ///
 /// # Errors
 /// No request of that call waits, or there is no name.
 pub async fn end(desk: &Desk, asked: &End) -> Outcome<()> {
-    let by = asked.by.trim();
-    if by.is_empty() {
-        return Err(Refusal::invalid("需要姓名", "a name is wanted"));
+    let name = asked.name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Refusal::invalid(
+            format!("需要姓名，1 至 {NAME_MAX} 个字符"),
+            format!("a name of 1 to {NAME_MAX} characters is wanted"),
+        ));
     }
     let state = if asked.done { CallbackState::Done } else { CallbackState::Cancelled };
-    if !desk.store.end_callback(&asked.tenant, asked.call, state, &desk.change(by)).await? {
+    let change = desk.change(&asked.by);
+    if !desk.store.end_callback(&asked.tenant, asked.call, (state, name), &change).await? {
         let call = asked.call;
         let (zh, en) =
             (format!("没有等待中的回电请求 {call}"), format!("no request of the call {call} waits"));
         return Err(Refusal::not_found(zh, en));
+    }
+    if let Some(live) = &desk.live {
+        let (tenant, request) = (asked.tenant.clone(), asked.call);
+        live.apply(Change::CallbackEnded { tenant, request }).await?;
     }
     Ok(())
 }
@@ -129,6 +159,7 @@ pub async fn stop(desk: &Desk, asked: &Stop) -> Outcome<Stopped> {
     let change = desk.change(&asked.by);
     if asked.on {
         let requests = desk.store.stop_callbacks(&asked.tenant, &number, &change).await?;
+        tell_stop(desk, asked, &number).await?;
         return Ok(Stopped { number, on: true, requests });
     }
     if !desk.store.permit_callbacks(&asked.tenant, &number, &change).await? {
@@ -137,7 +168,30 @@ pub async fn stop(desk: &Desk, asked: &Stop) -> Outcome<Stopped> {
             format!("{number} is not on the list"),
         ));
     }
+    tell_stop(desk, asked, &number).await?;
     Ok(Stopped { number, on: false, requests: 0 })
+}
+
+async fn tell_stop(desk: &Desk, asked: &Stop, number: &str) -> Outcome<()> {
+    if let Some(live) = &desk.live {
+        let (tenant, number, on) = (asked.tenant.clone(), number.to_owned(), asked.on);
+        live.apply(Change::CallbackStop { tenant, number, on }).await?;
+    }
+    Ok(())
+}
+
+/// Tells the node that begins which numbers have open requests: what nobody calls for is in nobody's memory (row Q15).
+pub(crate) async fn recall(running: Running) {
+    loop {
+        let told = match running.store().numbers_with_callbacks().await {
+            Ok(numbers) => running.apply(Change::Callbacks(numbers)).await.is_ok(),
+            Err(_) => false,
+        };
+        if told {
+            return;
+        }
+        tokio::time::sleep(RECALL_AGAIN).await;
+    }
 }
 
 fn listed(one: Callback) -> Listed {
@@ -152,5 +206,9 @@ fn listed(one: Callback) -> Listed {
         asked_at: time(one.request.at),
         state: one.state,
         changed_by: one.changed.map(|change| change.by),
+        tries: one.tries,
+        next_at: one.next_at.map(time),
+        outcome: one.tried.map(|(outcome, _)| outcome),
+        tried_by: one.tried.map(|(_, call)| call),
     }
 }

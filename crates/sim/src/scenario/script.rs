@@ -7,10 +7,10 @@ use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallbackOffer, CallerMemory,
-    Condition, Crisis, CrisisThen, Destination, DestinationKind, Enterprise, Extension, Group, MemoryScope,
-    NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number, Password, Queue,
-    RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret, Share, ShareMode, SpillWhen,
-    Strategy, Then, UnknownRegion, phone_user,
+    Condition, Crisis, CrisisThen, Destination, DestinationKind, DialBack, Enterprise, Extension, Group,
+    MemoryScope, NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number, Password,
+    Queue, RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret, Share, ShareMode,
+    SpillWhen, Strategy, Then, UnknownRegion, phone_user,
 };
 use hotline::message::Address;
 use hotline::queue::Order;
@@ -222,7 +222,7 @@ impl Script {
             return self.take_time(milliseconds(at)?, rest, number);
         }
         match first {
-            "cdr" | "records" | "balance" | "outbound_refused" | "desk" => {
+            "cdr" | "records" | "requests" | "balance" | "outbound_refused" | "desk" => {
                 let words = line.split_whitespace().map(str::to_owned).collect();
                 self.claims.push(Claim { number, words });
             }
@@ -577,8 +577,9 @@ fn queue(rest: &str) -> Option<Queue> {
             "music" => queue.music = Some(value.to_owned()),
             "callback" => {
                 let prompt = "callback_offer".to_owned();
-                queue.callback = Some(CallbackOffer { after_s: seconds_of(value)?, prompt });
+                queue.callback = Some(CallbackOffer { after_s: seconds_of(value)?, prompt, dial: None });
             }
+            "dial" => queue.callback.as_mut()?.dial = Some(dial_back(value)?),
             "spill" => queue.spill = Some(spill(value)?),
             "satisfaction" => queue.satisfaction = Some(satisfaction(value)?),
             "say_agent" => {
@@ -596,6 +597,21 @@ fn queue(rest: &str) -> Option<Queue> {
         }
     }
     Some(queue)
+}
+
+/// `HOURS[+tries:3][+retry:60s][+ring:20s]`.
+fn dial_back(text: &str) -> Option<DialBack> {
+    let mut terms = text.split('+');
+    let mut dial = DialBack::within(terms.next()?);
+    for term in terms {
+        match term.split_once(':')? {
+            ("tries", tries) => dial.tries = tries.parse().ok()?,
+            ("retry", long) => dial.retry_s = seconds_of(long)?,
+            ("ring", long) => dial.ring_s = seconds_of(long)?,
+            _ => return None,
+        }
+    }
+    Some(dial)
 }
 
 /// `[wait:60s][+waiting:2][+level:80:20s]`.

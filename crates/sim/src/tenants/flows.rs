@@ -18,6 +18,9 @@ pub const ASKED: [&str; 7] =
 /// The music of the queue that a flow leads to: keys lead out of it.
 const MUSIC: &str = "queue_music";
 
+/// The key of that queue that leads to a callback.
+pub const CALL_ME_BACK: u8 = b'7';
+
 /// The flows of an enterprise.
 pub fn flows(dice: &mut Dice) -> Vec<FlowDocument> {
     let inner = vec![
@@ -132,7 +135,9 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
         silence_s: 6,
         next: Some("menu2".into()),
     };
-    let back = FlowCallback { own: false, next: Some("wait".into()), ..FlowCallback::new("menu2") };
+    // Half of them take the caller's own number, where they call back by themselves.
+    let own = queue.callback.as_ref().is_some_and(|told| told.after_s % 2 == 0);
+    let back = FlowCallback { own, next: Some("wait".into()), ..FlowCallback::new("menu2") };
     main.steps.push(step("back", FlowStepKind::Callback(Box::new(back))));
     main.steps.push(step("message", message));
     main.steps.extend([step("wait", FlowStepKind::Queue(Box::new(wait))), step("told", told)]);
@@ -146,6 +151,10 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
                 .for_each(|(_, to)| *to = "wait".into());
             (ask.wrong, ask.timeout) = ("wait".into(), "told".into());
         }
+    }
+    if like.callback.as_ref().is_some_and(|told| told.dial.is_some()) {
+        // Whoever is to be called back was told of it: these callers wait first.
+        main.start = "wait".into();
     }
     enterprise.queues.push(queue);
 }

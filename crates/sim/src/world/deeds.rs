@@ -13,6 +13,7 @@ use hotline::{Beijing, CallId, Money, PlanId, TenantId, Wall};
 use node::directory::{Entry, Place};
 use node::{Change, Input, Node, TrunkConfig};
 
+use super::callbacks::LOOK_EVERY_MS;
 use super::life::Crash;
 use super::stage::obedient;
 use super::{Due, Reply, STRANGER, World};
@@ -166,6 +167,10 @@ pub enum Deed {
     Agent(usize, usize, bool),
     /// Somebody orders something about a talk.
     Order,
+    /// Somebody sees to a request for a callback.
+    Callback,
+    /// Nobody is to be called back any more.
+    EndRequests,
 }
 
 /// The provider's trunks: two that are sound, one that is flaky, one for calls in only. Each shows another number
@@ -254,6 +259,10 @@ impl World {
             let ms = self.mover.within(10_000, until.max(10_001));
             self.later(ms, Due::Deed(Deed::Order));
         }
+        for _ in 0..until / LOOK_EVERY_MS {
+            let ms = self.mover.within(10_000, until.max(10_001));
+            self.later(ms, Due::Deed(Deed::Callback));
+        }
         for (place, (enterprise, _)) in self.enterprises.clone().iter().enumerate() {
             for at in 0..enterprise.agents.len() {
                 self.later(500, Due::Deed(Deed::Agent(place, at, true)));
@@ -271,6 +280,7 @@ impl World {
         self.closing = true;
         self.weather.refused = None;
         self.trunk_moods.fill(Mood::Good);
+        self.later(0, Due::Deed(Deed::EndRequests));
     }
 
     pub(super) fn do_deed(&mut self, deed: Deed) -> Result<(), String> {
@@ -327,6 +337,8 @@ impl World {
             }
             Deed::Agent(place, at, logs_in) => self.agent_does(place, at, logs_in),
             Deed::Order => self.somebody_orders(),
+            Deed::Callback => self.somebody_sees_to_callbacks(),
+            Deed::EndRequests => self.end_requests(),
             Deed::Sleep => {
                 self.asleep_until = self.clock + self.dice.around(SLEEP_MS);
                 Ok(())

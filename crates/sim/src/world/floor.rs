@@ -107,19 +107,25 @@ impl World {
             }
         }
         for queue in floor.queues(now) {
-            let dead = queue.waiting.iter().find(|(call, _)| !up.contains(call));
+            // Who is to be called back has no call yet.
+            let has_none =
+                |call: &CallId| node.tenant(id).is_some_and(|of| of.requests().of_call(*call).is_some());
+            let dead = queue.waiting.iter().find(|(call, _)| !up.contains(call) && !has_none(call));
             if let Some((call, _)) = dead {
                 return fail(format!("{call} waits in {} and is not up", queue.name));
             }
             let patience_ms = floor.queue_rules(&queue.name).map_or(0, |rules| rules.patience_ms);
-            for call in node.calls().filter(|call| queue.waiting.iter().any(|(known, _)| *known == call.id()))
-            {
+            let waits = |call: &&Call| queue.waiting.iter().any(|(known, _)| *known == call.id());
+            for call in node.calls().filter(|call| waits(call) && !call.is_calling_back()) {
                 let joined = call.log().iter().rev().find(|dated| matches!(dated.fact, Fact::Queued { .. }));
                 if joined.is_none_or(|joined| now.mono.since_ms(joined.at) > patience_ms) {
                     return fail(format!("{} waits past all patience", call.id()));
                 }
             }
         }
-        Ok(())
+        match node.tenant(id) {
+            Some(tenant) => self.check_requests(id, tenant, node),
+            None => Ok(()),
+        }
     }
 }

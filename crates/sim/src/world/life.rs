@@ -90,6 +90,7 @@ impl World {
         let calls = found.calls();
         self.disk.kept_from = found.needed_from();
         node.recover(found, self.now());
+        self.recall_callbacks(&mut node);
         let life = self.life.number;
         self.note(|| format!("the node begins its life {life} with {calls} calls in the journal"));
         self.media = Media::default();
@@ -229,6 +230,7 @@ impl World {
         if let Some(leg) = self.far.legs.iter().find(|leg| leg.is_up()) {
             return Err(format!("leg {} is still up after the quiet", leg.place));
         }
+        self.check_requests_end()?;
         self.watch.check_crowd(self.weather.is_clean())?;
         if self.weather.is_clean() {
             self.watch.check_turns()?;

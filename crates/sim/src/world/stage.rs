@@ -137,7 +137,7 @@ impl Words {
     }
 
     /// What a person would hear.
-    pub(super) fn heard(&mut self, command: &Command) {
+    pub(super) fn heard(&mut self, command: &Command, is_of_caller: &dyn Fn(MediaLeg) -> bool) {
         match command {
             Command::Play { leg, sound, .. } => {
                 let what = match sound {
@@ -149,11 +149,11 @@ impl Words {
                     Sound::Pieces(names) => names.join(" "),
                     Sound::Music => "music".into(),
                 };
-                let to = if leg.0 & 0xff == 0 { "" } else { " to target" };
+                let to = if is_of_caller(*leg) { "" } else { " to target" };
                 self.say(format!("play {what}{to}"));
             }
             // Two outgoing legs: who transfers asks somebody.
-            Command::Bridge { a, b } if a.0 & 0xff != 0 && b.0 & 0xff != 0 => self.say("consult".into()),
+            Command::Bridge { a, b } if !is_of_caller(*a) && !is_of_caller(*b) => self.say("consult".into()),
             Command::Bridge { .. } => self.say("join".into()),
             Command::Unbridge { .. } => self.say("part".into()),
             Command::Mix { leg, hears } => {
@@ -476,6 +476,7 @@ impl Stage {
             ("disk", "fails") => world.disk_fails = true,
             ("clock", jump) => world.wall_ms += jump_ms(jump).ok_or(format!("`{jump}` is no jump"))?,
             ("platform", order) => return self.order(order),
+            ("staff", order) => return self.sees_to_callbacks(order),
             ("acks", "get lost") => world.words.iter_mut().for_each(|words| words.acks_lost = 1_000),
             (trunk, "goes silent" | "is full" | "works again")
                 if world.trunks.iter().any(|known| known.name == trunk) =>
@@ -510,19 +511,38 @@ impl Stage {
         world.tell(Input::Fetched { call, number, fetched })
     }
 
+    /// People see to requests for callbacks: `ends NAME` (whose call asked), `stops DIGITS`, `permits DIGITS`.
+    fn sees_to_callbacks(&mut self, words: &str) -> Result<(), String> {
+        let (verb, whom) = words.split_once(' ').ok_or(format!("`{words}` is nothing to do"))?;
+        let tenant = self.world.enterprises[0].0.id.clone();
+        match verb {
+            "stops" => self.world.stop_number(&tenant, whom, true),
+            "permits" => self.world.stop_number(&tenant, whom, false),
+            "ends" => {
+                let call = self.call_of(whom)?;
+                self.world.end_request(&tenant, call)
+            }
+            _ => Err(format!("`{words}` is nothing to do")),
+        }
+    }
+
+    /// The call of somebody who called last by a name.
+    fn call_of(&self, name: &str) -> Result<hotline::CallId, String> {
+        let names = &self.world.words.as_ref().ok_or("no scenario")?.names;
+        let named = |leg: &&crate::far::Leg| names.get(&leg.call_id).is_some_and(|known| known == name);
+        let call = self.world.far.legs.iter().rfind(named).and_then(|leg| leg.call);
+        call.ok_or(format!("nobody is {name}"))
+    }
+
     /// The platform orders something about a caller's talk: `holds NAME`, `transfers NAME to agent 8002`.
     fn order(&mut self, words: &str) -> Result<(), String> {
         let nothing = || format!("`{words}` is no order");
         let (verb, rest) = words.split_once(' ').ok_or_else(nothing)?;
         let (name, to) = rest.split_once(" to ").unwrap_or((rest, ""));
         let order = talk_order(verb, to).ok_or_else(nothing)?;
-        let world = &mut self.world;
-        let names = &world.words.as_ref().ok_or("no scenario")?.names;
-        let named = |leg: &&crate::far::Leg| names.get(&leg.call_id).is_some_and(|known| known == name);
-        let call = world.far.legs.iter().rfind(named).and_then(|leg| leg.call);
-        let call = call.ok_or(format!("nobody is {name}"))?;
-        world.order_talk(0, call, order)?;
-        world.turn()
+        let call = self.call_of(name)?;
+        self.world.order_talk(0, call, order)?;
+        self.world.turn()
     }
 
     fn person_does(&mut self, name: &str, deed: &str) -> Result<(), String> {
@@ -617,6 +637,10 @@ impl Stage {
                 let refused = self.world.words.as_ref().map_or(0, |words| words.outbound_refused);
                 let same = *count == refused.to_string();
                 if same { Ok(()) } else { Err(format!("{refused} calls of phones were refused")) }
+            }
+            ["requests", count] => {
+                let open = store.requests().count();
+                if *count == open.to_string() { Ok(()) } else { Err(format!("{open} requests are open")) }
             }
             ["records", ..] => Err(format!("there are {} records", store.records.len())),
             ["balance", amount] => {
@@ -723,6 +747,14 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
                 format!("{}/{}/{}", asked.number, asked.queue, seconds((asked.waited_ms + 50) / 100 * 100))
             }
         },
+        "calls_back" => record.calls_back.as_ref().map_or("none".into(), |back| back.tries.to_string()),
+        "requests" => {
+            let told = settlement.callbacks.iter().map(|change| match change.how {
+                Some(how) => format!("{how:?}").to_lowercase(),
+                None => format!("open:{}", change.tries),
+            });
+            told.collect::<Vec<_>>().join(",")
+        }
         "spills" => {
             let told = record.spills.iter().map(|spill| {
                 let by = format!("{:?}", spill.spilled.by).to_lowercase();

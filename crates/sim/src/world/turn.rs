@@ -133,6 +133,12 @@ impl World {
         if self.words.is_none() && self.answer_a_bar(*leg, prompt) {
             return;
         }
+        if &**prompt == "callback_offer" && self.words.is_none() && self.outside.chance(700) {
+            // Whoever is told of callbacks wants one, mostly.
+            let ms = self.outside.within(100, 5_000);
+            self.media.later.push((ms, MediaEvent::Digit { leg: *leg, digit: crate::tenants::CALL_ME_BACK }));
+            return;
+        }
         if self.words.is_some() || !crate::tenants::ASKED.contains(&&**prompt) || self.dice.chance(150) {
             return;
         }
@@ -213,7 +219,8 @@ impl World {
                 let (prompt_ms, lag_ms) =
                     (self.dice.within(prompt.0, prompt.1), self.dice.within(lag.0, lag.1));
                 if let Some(words) = &mut self.words {
-                    words.heard(&command);
+                    let node = self.node.as_ref();
+                    words.heard(&command, &|leg| node.is_some_and(|node| node.is_of_caller(leg)));
                 }
                 self.note(|| format!("media {command:?}"));
                 self.press_keys(&command);
@@ -289,10 +296,20 @@ impl World {
         let live =
             known.live().ok_or_else(|| format!("an INVITE of the call {} that is over", known.id()))?;
         let (caller, number) = (live.caller(), live.number().to_string());
+        if !live.is_incoming() && profile.is_some() {
+            self.check_called_back(known)?;
+        }
         let text = String::from_utf8_lossy(bytes);
+        let shows_hotline = || profile.is_some_and(|profile| profile.shows_hotline) && from == number;
         let permitted = match profile.map_or(Shown::Caller, |profile| profile.show) {
+            // Nobody calls: neither the number of who is called back nor a diversion is shown to a carrier.
+            _ if profile.is_some() && !live.is_incoming() => {
+                (is_own() || shows_hotline())
+                    && !text.contains("Diversion:")
+                    && !text.contains("History-Info:")
+            }
             Shown::Own => is_own(),
-            Shown::Hotline => profile.is_some_and(|profile| profile.shows_hotline) && from == number,
+            Shown::Hotline => shows_hotline(),
             Shown::Caller => {
                 let nameless = caller.is_empty() || live.is_withheld();
                 from == if nameless { "anonymous" } else { caller }

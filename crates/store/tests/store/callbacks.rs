@@ -1,13 +1,19 @@
 //! Requests to be called back, and the stop list (rows Q15, K07).
 
-use hotline::Wall;
-use hotline::cdr::CallbackRecord;
+use hotline::callback::{CallbackEnd, Request};
+use hotline::cdr::{CallbackRecord, CalledBack, Cause};
+use hotline::settlement::{CallbackChange, Settlement, TenantState};
+use hotline::{CallId, Wall};
 use store::{CallbackState, Change};
 
 use crate::case::Case;
 use crate::sample::{morning, settlement, tenant};
 
-crate::on_both_engines!(q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once);
+crate::on_both_engines!(
+    q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once,
+    q15_tries_are_counted_and_what_people_decided_stands,
+    k07_a_stop_and_a_request_that_cross_overlook_nothing,
+);
 
 async fn q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once(case: Case) {
     let store = &case.store;
@@ -31,7 +37,7 @@ async fn q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once(case:
     }
     let whose = tenant(1);
     let waiting = async || {
-        let found = store.callbacks(&whose, Some(CallbackState::Waiting), 10).await.unwrap();
+        let found = store.callbacks(&whose, Some(CallbackState::Waiting), (0, 10)).await.unwrap();
         found.into_iter().map(|one| one.call).collect::<Vec<_>>()
     };
     assert_eq!(waiting().await, [second.record.call, first.record.call], "who waited longer comes first");
@@ -42,20 +48,139 @@ async fn q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once(case:
     assert_eq!(waiting().await, [second.record.call]);
     store.settle(std::slice::from_ref(&third), "node-1").await.unwrap();
     assert_eq!(waiting().await, [second.record.call], "a request for a stopped number waits for nobody");
-    assert!(!store.end_callback(&whose, first.record.call, CallbackState::Done, &by("li")).await.unwrap());
-    assert!(store.end_callback(&whose, second.record.call, CallbackState::Done, &by("li")).await.unwrap());
     assert!(
-        !store.end_callback(&whose, second.record.call, CallbackState::Cancelled, &by("li")).await.unwrap()
+        !store
+            .end_callback(&whose, first.record.call, (CallbackState::Done, "li"), &by("boss"))
+            .await
+            .unwrap()
     );
-    let all = store.callbacks(&whose, None, 10).await.unwrap();
+    assert!(
+        store
+            .end_callback(&whose, second.record.call, (CallbackState::Done, "li"), &by("boss"))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .end_callback(&whose, second.record.call, (CallbackState::Cancelled, "li"), &by("boss"))
+            .await
+            .unwrap()
+    );
+    let all = store.callbacks(&whose, None, (0, 10)).await.unwrap();
     let states: Vec<_> = all.iter().map(|one| one.state).collect();
     assert_eq!(states, [CallbackState::Done, CallbackState::Stopped, CallbackState::Stopped]);
     assert_eq!(all[0].changed, Some(by("li")));
+    let second_page = store.callbacks(&whose, None, (1, 1)).await.unwrap();
+    assert_eq!(second_page.iter().map(|one| one.call).collect::<Vec<_>>(), [all[1].call]);
     assert!(store.permit_callbacks(&whose, "13800138000", &by("wang")).await.unwrap());
     assert!(!store.permit_callbacks(&whose, "13800138000", &by("wang")).await.unwrap());
-    assert_eq!(store.callbacks(&tenant(2), None, 10).await.unwrap(), []);
+    assert_eq!(store.callbacks(&tenant(2), None, (0, 10)).await.unwrap(), []);
     let audited = store.audit(&whose, None, 10).await.unwrap();
     let actions: Vec<_> = audited.iter().map(|one| one.action.as_str()).collect();
     assert_eq!(actions, ["callback_permit", "callback_done", "callback_stop"]);
+    let done = &audited[1];
+    assert_eq!((done.change.by.as_str(), done.became.as_deref()), ("boss", Some("li")));
     assert_eq!(store.verify().await.unwrap(), []);
+}
+
+/// A call that asks, with the request that the platform is to dial.
+fn asks(n: u64, number: &str) -> Settlement {
+    let mut one = settlement(n);
+    let at = Wall(morning().0 + n as i64 * 1_000);
+    let (queue, step) = ("sales".to_owned(), "callback".to_owned());
+    one.record.callback = Some(CallbackRecord { number: number.into(), queue, step, waited_ms: 0, at });
+    let id = one.record.call;
+    one.callbacks = vec![CallbackChange { request: id, how: None, tries: 0, next_at: Some(at) }];
+    let request = Request {
+        id,
+        hotline: one.record.number,
+        caller: one.record.caller.clone(),
+        number: number.into(),
+        queue: "sales".into(),
+        priority: 0,
+        since: at,
+        tries: 0,
+        next_at: at,
+    };
+    let key = format!("callback/{n}");
+    one.states = vec![TenantState { key, value: request.write(), position: n }];
+    one
+}
+
+/// A call that calls back.
+fn tries(n: u64, request: CallId, tries: u8, how: Option<CallbackEnd>, cause: Cause) -> Settlement {
+    let mut one = settlement(n);
+    one.record.callback = None;
+    (one.record.calls_back, one.record.cause) = (Some(CalledBack { request, tries }), cause);
+    let next_at = how.is_none().then(|| Wall(morning().0 + 700_000));
+    one.callbacks = vec![CallbackChange { request, how, tries, next_at }];
+    one
+}
+
+async fn q15_tries_are_counted_and_what_people_decided_stands(case: Case) {
+    let store = &case.store;
+    let whose = tenant(1);
+    let by = Change { by: "wang".into(), at: Wall(morning().0 + 90_000_000) };
+    let [first, second, third] = [asks(1, "13800138000"), asks(4, "13900139000"), asks(7, "13700137000")];
+    for one in [&first, &second, &third] {
+        store.settle(std::slice::from_ref(one), "node-1").await.unwrap();
+    }
+    let [a, b, c] = [&first, &second, &third].map(|one| one.record.call);
+    assert_eq!(
+        store.numbers_with_callbacks().await.unwrap(),
+        [first.record.number],
+        "a node that begins asks for it"
+    );
+    let busy = tries(10, a, 1, None, Cause::AllBusy);
+    let missed = tries(13, a, 2, Some(CallbackEnd::GivenUp), Cause::NoAnswer);
+    let reached = tries(16, b, 1, Some(CallbackEnd::Done), Cause::HangUp);
+    let late = tries(19, c, 1, None, Cause::AllBusy);
+    // Told again, and out of turn, they change nothing.
+    for one in [&busy, &missed, &busy, &reached] {
+        store.settle(std::slice::from_ref(one), "node-1").await.unwrap();
+    }
+    assert!(store.end_callback(&whose, c, (CallbackState::Cancelled, "li"), &by).await.unwrap());
+    store.settle(std::slice::from_ref(&late), "node-1").await.unwrap();
+    let mut found = store.callbacks(&whose, None, (0, 10)).await.unwrap();
+    found.sort_by_key(|one| one.request.at);
+    let seen: Vec<_> = found.iter().map(|one| (one.state, one.tries, one.tried)).collect();
+    assert_eq!(
+        seen,
+        [
+            (CallbackState::GivenUp, 2, Some((Cause::NoAnswer, missed.record.call))),
+            (CallbackState::Done, 1, Some((Cause::HangUp, reached.record.call))),
+            (CallbackState::Cancelled, 1, Some((Cause::AllBusy, late.record.call))),
+        ]
+    );
+    assert_eq!((found[0].next_at, found[1].next_at), (None, None));
+    let back = store.call(missed.record.call).await.unwrap().unwrap();
+    assert_eq!(back.record.calls_back, missed.record.calls_back);
+    assert_eq!(store.numbers_with_callbacks().await.unwrap(), []);
+    // What the platform gave up somebody may still see to.
+    assert!(store.end_callback(&whose, a, (CallbackState::Done, "li"), &by).await.unwrap());
+    store.stop_callbacks(&whose, "13600136000", &by).await.unwrap();
+    let told = store.tenant_state(&whose).await.unwrap();
+    let keys: Vec<&str> = told.iter().map(|state| state.key.as_str()).collect();
+    let ended = |call: CallId| format!("ended/{call}");
+    assert!(keys.contains(&"stop/13600136000") && keys.contains(&ended(a).as_str()), "{keys:?}");
+    assert!(keys.contains(&ended(c).as_str()) && !keys.contains(&ended(b).as_str()), "{keys:?}");
+    assert!(!keys.iter().any(|key| key.starts_with("callback/")), "none of them is open: {keys:?}");
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+async fn k07_a_stop_and_a_request_that_cross_overlook_nothing(case: Case) {
+    let store = &case.store;
+    let by = Change { by: "wang".into(), at: Wall(morning().0 + 90_000_000) };
+    for n in 0..12 {
+        let number = format!("138001380{n:02}");
+        let asked = asks(1 + 3 * n, &number);
+        let (batch, whose) = (std::slice::from_ref(&asked), tenant(1));
+        let stop = store.stop_callbacks(&whose, &number, &by);
+        let (settled, stopped) = tokio::join!(store.settle(batch, "node-1"), stop);
+        settled.unwrap();
+        stopped.unwrap();
+    }
+    let waiting = store.callbacks(&tenant(1), Some(CallbackState::Waiting), (0, 20)).await.unwrap();
+    let numbers: Vec<_> = waiting.iter().map(|one| one.request.number.as_str()).collect();
+    assert_eq!(numbers, [""; 0], "numbers on the stop list wait for nobody");
 }

@@ -87,6 +87,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         rating: None,
         spills: Vec::new(),
         callback: None,
+        calls_back: None,
         priority: (n % 10) as u8,
         flow: if n.is_multiple_of(3) { "main menu".into() } else { String::new() },
         flow_version: n.is_multiple_of(3).into(),
@@ -110,7 +111,8 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
     let counts = record.status != AnswerStatus::Barred;
     let messages = Vec::new();
     let (states, deeds) = (vec![pointer], Vec::new());
-    Settlement { position: n, record, counts, charges, entries, log, messages, states, deeds }
+    let callbacks = Vec::new();
+    Settlement { position: n, record, counts, charges, entries, log, messages, states, deeds, callbacks }
 }
 
 fn keys(n: u64, at: Wall) -> Vec<KeyRecord> {

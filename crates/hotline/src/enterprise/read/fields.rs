@@ -215,8 +215,15 @@ pub(super) const SPILL: Shape = Shape {
 
 pub(super) const CALLBACK_OFFER: Shape = Shape {
     name: "callback_offer",
-    fields: &[must("after_seconds"), may("prompt")],
-    later: &["hours", "tries"],
+    fields: &[
+        must("after_seconds"),
+        may("prompt"),
+        may("hours"),
+        may("tries"),
+        may("retry_seconds"),
+        may("ring_seconds"),
+    ],
+    later: &["caller_first"],
 };
 
 pub(super) const SATISFACTION: Shape = Shape {

@@ -13,8 +13,8 @@ use crate::enterprise::staff::{
     JOIN_EMPTY, LEAVE_EMPTY, MISSES_MAX, OFFER_RING_S, PATIENCE_S, SIZE_MAX, TALK_S,
 };
 use crate::enterprise::{
-    Agent, Announce, CallbackOffer, DestinationKind, Needs, Queue, Satisfaction, SayAgent, SpillWhen,
-    Strategy,
+    Agent, Announce, CallbackOffer, DestinationKind, DialBack, Needs, Queue, Satisfaction, SayAgent,
+    SpillWhen, Strategy,
 };
 use crate::number::DestinationPolicy;
 
@@ -110,13 +110,19 @@ impl Reader<'_> {
         Some(levels)
     }
 
-    pub(super) fn queues(&mut self, object: &Object<'_>, agents: &Names) -> Option<Vec<Queue>> {
+    /// `schedules` are the names of the document's hours.
+    pub(super) fn queues(
+        &mut self,
+        object: &Object<'_>,
+        agents: &Names,
+        schedules: &Names,
+    ) -> Option<Vec<Queue>> {
         let items = self.items(object.field("queues"), Counted::Entries, QUEUES_MAX);
-        let queues: Vec<_> = items.iter().map(|at| self.queue(at, agents)).collect();
+        let queues: Vec<_> = items.iter().map(|at| self.queue(at, agents, schedules)).collect();
         queues.into_iter().collect()
     }
 
-    fn queue(&mut self, at: &At<'_>, agents: &Names) -> Option<Queue> {
+    fn queue(&mut self, at: &At<'_>, agents: &Names, schedules: &Names) -> Option<Queue> {
         let object = self.object(at, &QUEUE)?;
         let name = object.field("name").and_then(|at| self.name(&at));
         let strategy = self.choice_or(object.field("strategy"), &STRATEGIES, Strategy::LongestIdle);
@@ -145,7 +151,7 @@ impl Reader<'_> {
         let say_agent = self.choice_or(object.field("say_agent"), &SAY_AGENT, SayAgent::Nobody);
         let satisfaction = object.field("satisfaction").map(|at| self.satisfaction(&at));
         let spill = object.field("spill").map(|at| self.spill(&at));
-        let callback = object.field("callback").map(|at| self.callback_offer(&at));
+        let callback = object.field("callback").map(|at| self.callback_offer(&at, schedules));
         Some(Queue {
             name: name?,
             strategy,
@@ -244,15 +250,42 @@ impl Reader<'_> {
         self.survey(&object, |reader, field| object.field(field).and_then(|at| reader.prompt(&at)))
     }
 
-    /// `{after_seconds: 60, prompt: callback_offer}`.
-    fn callback_offer(&mut self, at: &At<'_>) -> Option<CallbackOffer> {
+    /// `{after_seconds: 60, prompt: callback_offer, hours: office, tries: 3}`.
+    fn callback_offer(&mut self, at: &At<'_>, schedules: &Names) -> Option<CallbackOffer> {
         let object = self.object(at, &CALLBACK_OFFER)?;
         let after_s = object.field("after_seconds").and_then(|at| self.whole(&at, 0, PATIENCE_S_MAX));
         let prompt = match object.field("prompt") {
             Some(at) => self.prompt(&at),
             None => Some(CALLBACK_OFFER_PROMPT.to_owned()),
         };
-        Some(CallbackOffer { after_s: after_s? as u16, prompt: prompt? })
+        let dial = self.dial_back(at, &object, schedules);
+        Some(CallbackOffer { after_s: after_s? as u16, prompt: prompt?, dial: dial? })
+    }
+
+    /// Without hours the platform calls nobody, so that nothing else of it may be said.
+    fn dial_back(&mut self, at: &At<'_>, object: &Object<'_>, schedules: &Names) -> Option<Option<DialBack>> {
+        let usual = DialBack::within("");
+        let is_known = |name: &str| schedules.contains_key(name);
+        let hours = object.field("hours").map(|at| self.known(&at, Named::Schedule, is_known));
+        let mut whole = |field: &str, usual: u16, min, max| match object.field(field) {
+            Some(at) => self.whole(&at, min, max).map(|found| found as u16),
+            None => Some(usual),
+        };
+        let tries = whole("tries", usual.tries.into(), 1, 10);
+        let retry_s = whole("retry_seconds", usual.retry_s, 60, 43_200);
+        let ring_s = whole("ring_seconds", usual.ring_s, 5, 120);
+        let (tries, retry_s, ring_s) = (tries? as u8, retry_s?, ring_s?);
+        match hours {
+            Some(hours) => Some(Some(DialBack { hours: hours?, tries, retry_s, ring_s })),
+            None if ["tries", "retry_seconds", "ring_seconds"]
+                .iter()
+                .any(|said| object.field(said).is_some()) =>
+            {
+                self.wrong(at, Fault::Missing { field: "hours" });
+                None
+            }
+            None => Some(None),
+        }
     }
 
     /// `{wait_seconds: 60, waiting: 10, level_percent: 80, level_seconds: 20}`; one limit at least.

@@ -692,7 +692,7 @@ queues:
     music: welcome
     answer: false
     say_agent: both
-    callback: {after_seconds: 45}
+    callback: {after_seconds: 45, hours: office, tries: 2, ring_seconds: 30}
     spill: {wait_seconds: 60, level_percent: 80, level_seconds: 20}
     satisfaction: {tries: 3, talk_seconds_min: 30, pause_hours: 0, sms: 请评分}
   - {name: 售后, members: [8002]}
@@ -725,6 +725,9 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
     assert_eq!((queue.patience_ms, queue.misses_max, queue.steps.len()), (120_000, None, 3));
     let told = queue.callback.as_ref().expect("it tells of callbacks");
     assert_eq!((told.after_ms, &*told.prompt), (45_000, "callback_offer"));
+    let dial = told.dial.as_deref().expect("it calls back");
+    assert_eq!((dial.tries, dial.retry_ms, dial.ring_ms), (2, 600_000, 30_000));
+    assert_eq!(dial.hours, enterprise.schedules[0].schedule);
     let spill = crate::queue::Spill { wait_ms: Some(60_000), waiting: None, level: Some((80, 20_000)) };
     assert_eq!(queue.spill, Some(spill));
     let survey = queue.survey.as_deref().expect("it asks");
@@ -762,6 +765,9 @@ fn q02_what_is_wrong_with_queues_and_agents_is_said() {
         ("[off, rest, after_work]", "[away]", "queues[0].leave_empty[0] unknown_value"),
         ("[off, rest, after_work]", "[unreachable]", "queues[0].leave_empty[0] not_available"),
         ("music: welcome", "music: silence", "queues[0].music unknown_name"),
+        ("hours: office, tries", "tries", "queues[0].callback missing"),
+        ("hours: office, tries", "hours: nights, tries", "queues[0].callback.hours unknown_name"),
+        ("tries: 2", "tries: 11", "queues[0].callback.tries out_of_range"),
         ("say_agent: both", "say_agent: all", "queues[0].say_agent unknown_value"),
         ("every_seconds: 45", "every_seconds: 5", "queues[0].announce.every_seconds out_of_range"),
         (queue, "{queue: 售前, answer: true}", "numbers[0].otherwise.answer conflict"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::read::{SAY_AGENT, STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce};
 use super::super::staff::CALLBACK_OFFER;
-use super::super::{Agent, Announce, CallbackOffer, Needs, Queue, Satisfaction, SpillWhen, Tree};
+use super::super::{Agent, Announce, CallbackOffer, DialBack, Needs, Queue, Satisfaction, SpillWhen, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::agent::{State, WrapUp};
 
@@ -83,9 +83,17 @@ pub(super) fn survey(fields: Fields, written: &Satisfaction) -> Fields {
 }
 
 fn callback_offer(written: &CallbackOffer) -> Tree {
+    let usual = DialBack::within("");
+    let said = |of: fn(&DialBack) -> u16, usual: u16| {
+        written.dial.as_ref().map(of).filter(|said| *said != usual).map(number)
+    };
     Fields::new()
         .with("after_seconds", number(written.after_s))
         .unless(written.prompt == CALLBACK_OFFER, "prompt", || text(&written.prompt))
+        .maybe("hours", written.dial.as_ref().map(|dial| text(&dial.hours)))
+        .maybe("tries", said(|dial| dial.tries.into(), usual.tries.into()))
+        .maybe("retry_seconds", said(|dial| dial.retry_s, usual.retry_s))
+        .maybe("ring_seconds", said(|dial| dial.ring_s, usual.ring_s))
         .map()
 }
 

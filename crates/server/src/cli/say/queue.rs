@@ -2,7 +2,7 @@
 
 use hotline::agent::{Refusal, State};
 use hotline::call::{Fact, MessageEnd, Unqueued};
-use hotline::callback::NotWanted;
+use hotline::callback::{CallbackEnd, NotWanted};
 use hotline::flow::{Fetched, NoAnswer};
 use hotline::queue::{NoPlace, SpillBy, Spilled};
 use hotline::satisfaction::{AskedBy, Unrated};
@@ -145,6 +145,32 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
             };
             pick(format!("没有登记回电：{zh}"), format!("no request is taken: {en}"))
         }
+        Fact::CallsBack { number, tries, .. } => {
+            let next = tries + 1;
+            pick(
+                format!("平台回拨 {number}，第 {next} 次"),
+                format!("the platform calls {number} back, try {next}"),
+            )
+        }
+        Fact::CallbackKept { request, tries: 0, .. } => pick(
+            format!("回电请求 {request} 等待回拨"),
+            format!("the request {request} waits to be called back"),
+        ),
+        Fact::CallbackKept { request, tries, .. } => pick(
+            format!("回电请求 {request} 已试 {tries} 次，稍后再拨"),
+            format!("the request {request} was tried {tries} times, the next follows"),
+        ),
+        Fact::CallbackClosed { request, how, .. } => {
+            let (zh, en) = match how {
+                CallbackEnd::Done => ("已完成", "is done"),
+                CallbackEnd::GivenUp => ("未打通，不再回拨", "is given up"),
+            };
+            pick(format!("回电请求 {request} {zh}"), format!("the request {request} {en}"))
+        }
+        Fact::CallbackKnown { request } => pick(
+            format!("该号码已有回电请求 {request}"),
+            format!("the number is to be called back already, by the request {request}"),
+        ),
         Fact::AgentKept { agent, .. } => {
             pick(format!("坐席 {agent} 的状态已保存"), format!("the state of the agent {agent} is kept"))
         }

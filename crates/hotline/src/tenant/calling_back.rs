@@ -1,0 +1,105 @@
+//! Requests for callbacks in the lines of their queues (rows Q15, K07): in while their hours are open and nothing stands
+//! against them, out otherwise. Who is called by whom is decided on the floor, as for any caller.
+
+use super::Tenant;
+use crate::calendar::HolidayYears;
+use crate::callback::{Request, Requests};
+use crate::queue::{CallbackDial, Floor, LineUp};
+use crate::{CallId, Now};
+
+/// What requests are lined up by beside the rules.
+pub struct Lines<'a> {
+    /// The holidays in force.
+    pub years: &'a HolidayYears,
+    /// Whether nobody is to be called now: the node drains.
+    pub paused: bool,
+    /// Whether a call is up.
+    pub is_up: &'a dyn Fn(CallId) -> bool,
+    /// The id and the seed of a new call.
+    pub draw: &'a mut dyn FnMut() -> (CallId, u64),
+}
+
+impl Tenant {
+    /// Who is to be called back.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Who is to be called back, to be changed.
+    pub fn requests_mut(&mut self) -> &mut Requests {
+        &mut self.requests
+    }
+
+    /// How the queue of a request calls back, if it does.
+    pub fn dials_back(&self, queue: &str) -> Option<&CallbackDial> {
+        dials_back(self.floor.as_deref()?, queue)
+    }
+
+    /// Whether a request may be dialled at an instant: its hours are open, its number is not stopped (row K07).
+    pub fn may_call_back(&self, request: &Request, now: Now, years: &HolidayYears) -> bool {
+        let open = |dial: &CallbackDial| dial.hours.at(now.wall.beijing(), years).open;
+        self.dials_back(&request.queue).is_some_and(open) && !self.requests.is_stopped(&request.number)
+    }
+
+    /// Takes requests whose time has come into their queues' lines, whoever has waited longest first, and others out of them.
+    /// Whoever has a call that is up is left to it. Returns the calls that stand in a line now and did not before.
+    pub fn line_up(&mut self, lines: &mut Lines<'_>, now: Now) -> Vec<CallId> {
+        let mut all: Vec<(Request, Option<CallId>)> =
+            self.requests.iter().map(|(request, call)| (request.clone(), call)).collect();
+        all.sort_by_key(|(request, _)| (request.since, request.id));
+        let mut began = Vec::new();
+        for (request, call) in all {
+            if call.is_some_and(|call| (lines.is_up)(call)) {
+                continue;
+            }
+            // Who asked may still be on the line, and reach somebody yet.
+            let asks = (lines.is_up)(request.id);
+            let may = !lines.paused && !asks && self.may_call_back(&request, now, lines.years);
+            let wanted = may && request.next_at <= now.wall;
+            let Some(floor) = self.floor.as_deref_mut() else { continue };
+            match call {
+                Some(call) if !wanted || !floor.is_waiting(call) => {
+                    floor.leave(call, crate::queue::Left::SentOn, now);
+                    self.requests.set_call(request.id, None);
+                }
+                Some(_) => {}
+                None if wanted && floor.takes_requests(&request.queue) => {
+                    let (call, seed) = (lines.draw)();
+                    let since = now.mono - (now.wall.0 - request.since.0).max(0) as u64;
+                    let Request { number, priority, .. } = &request;
+                    // The floor may offer it at once: whose it is has to be known before.
+                    self.requests.set_call(request.id, Some(call));
+                    floor.line_up(
+                        &request.queue,
+                        &LineUp { call, number, priority: *priority, since, seed },
+                        now,
+                    );
+                    began.push(call);
+                }
+                None => {}
+            }
+        }
+        began
+    }
+
+    /// A request is over, whatever became of it; a call that is at it is told. The place it was kept at.
+    pub fn close_request(&mut self, id: CallId) -> Option<u16> {
+        let (place, call) = self.requests.close(id)?;
+        if let Some((call, floor)) = call.zip(self.floor.as_deref_mut()) {
+            floor.withdraw_request(call);
+        }
+        Some(place)
+    }
+
+    /// A number wants no callbacks, and what is open for it is over; or it wants them again (row K07).
+    pub fn stop_callbacks(&mut self, number: &str, on: bool) {
+        self.requests.stop(number, on);
+        let open = self.requests.iter().filter(|(request, _)| on && request.number == number);
+        let open: Vec<CallId> = open.map(|(request, _)| request.id).collect();
+        open.into_iter().for_each(|id| _ = self.close_request(id));
+    }
+}
+
+fn dials_back<'f>(floor: &'f Floor, queue: &str) -> Option<&'f CallbackDial> {
+    floor.queue_rules(queue)?.callback.as_ref()?.dial.as_deref()
+}
