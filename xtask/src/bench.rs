@@ -86,6 +86,16 @@ const FIGURES: &[Figure] = &[
     },
     Figure { name: "transcode", what: "each pair of codecs transcoded", measure: relay::transcoding },
     Figure {
+        name: "playback",
+        what: "hold music for 1,000 callers, and how late its frames are",
+        measure: relay::playback,
+    },
+    Figure {
+        name: "browsers",
+        what: "a browser's leg over a plain one, and lateness while 200 connect",
+        measure: relay::browsers,
+    },
+    Figure {
         name: "rtpengine",
         what: "relay beside rtpengine in user space",
         measure: relay::beside_rtpengine,

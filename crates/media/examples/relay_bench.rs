@@ -4,6 +4,8 @@
 //! `relay_bench [--rounds N] [--json]`: floor, relay, relay with recording and relay with one leg under SRTP by each of
 //! two suites take turns N times (default 5). What the phones themselves spend on their keys is not counted.
 
+mod rig;
+
 use std::net::{SocketAddr, UdpSocket};
 
 use media::rtp;
@@ -11,20 +13,13 @@ use media::shard::{Shard, ShardConfig};
 use media::srtp::{Keyring, Master, OVERHEAD_BYTES, Sealer, Suite};
 use media::sys::socket::{self, Batch, thread_cpu_ns};
 use media::{Agreed, CallId, Command, Law, LegId, RecordingConfig};
+use rig::{address, loopback};
 
 const READY: usize = 64;
 const CALLS: usize = 500;
 /// Batches of one turn, and turns of one round: short turns share the machine's noise evenly.
 const BATCHES: usize = 50;
 const TURNS: usize = 12;
-
-fn loopback() -> UdpSocket {
-    socket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port")
-}
-
-fn address(socket: &UdpSocket) -> SocketAddr {
-    socket.local_addr().expect("bound")
-}
 
 /// One flow, no logic: recvmmsg and sendmmsg of 64.
 struct Floor {
@@ -196,18 +191,8 @@ fn open_leg(shard: &mut Shard, n: usize, at: SocketAddr, suite: Option<Suite>) -
     Phone { socket, sequence: 0, sealer }
 }
 
-fn median(figures: &[f64]) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
-}
-
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let rounds = args
-        .iter()
-        .position(|arg| arg == "--rounds")
-        .map_or(5, |at| args.get(at + 1).and_then(|n| n.parse().ok()).expect("--rounds N"));
+    let rounds = rig::number("--rounds", 5) as usize;
     socket::raise_file_limit(16_384);
     let dir = std::env::temp_dir().join(format!("relay-bench-{}", std::process::id()));
     let recording = RecordingConfig { disk_reserve_bytes: 0, ..RecordingConfig::in_dir(&dir) };
@@ -236,8 +221,9 @@ fn main() {
     }
     // The directory holds nothing anyone wants.
     let _ = std::fs::remove_dir_all(&dir);
-    let [floor, relay, record, gcm, cm80] = figures.each_ref().map(|figures| median(figures));
-    if args.iter().any(|arg| arg == "--json") {
+    let [floor, relay, record, gcm, cm80] =
+        figures.each_ref().map(|figures| rig::median(figures).unwrap_or(f64::NAN));
+    if rig::wants_json() {
         println!(
             r#"{{"floor_ns":{floor:.0},"relay_ns":{relay:.0},"record_ns":{record:.0},"gcm_ns":{gcm:.0},"cm80_ns":{cm80:.0},"rounds":{rounds}}}"#
         );

@@ -83,6 +83,57 @@ fn a_prompt_is_heard_whole_and_its_end_is_told() {
     rig.wait(|event| (*event == Event::Played { leg: a.leg, play: PlayId(9) }).then_some(()));
 }
 
+/// Frames of 20 ms in 300 ms: within that many the other side is heard.
+const JOINED_WITHIN: usize = 15;
+
+#[test]
+fn i15_who_answers_cuts_the_prompt_and_both_hear_each_other_within_300_ms() {
+    let mut rig = Rig::start(config());
+    let mut caller = rig.phone(1, Law::Pcma, Some(EVENTS));
+    let mut agent = rig.phone(1, Law::Pcmu, Some(96));
+    let sound = Sound::Prompt(prompts::WELCOME);
+    rig.send(Command::Play { leg: caller.leg, play: PlayId(3), sound, repeat: Repeat::Forever });
+    for _ in 0..25 {
+        caller.receive();
+    }
+    caller.say_tone(440.0);
+    agent.say_tone(880.0);
+    // As a call says it at the agent's 200.
+    rig.send(Command::StopPlay { leg: caller.leg });
+    rig.send(Command::Bridge { a: caller.leg, b: agent.leg });
+    rig.settle(caller.leg);
+    // What was on its way when they were joined.
+    caller.take_waiting();
+    let frames_until = |from: &mut Phone, to: &mut Phone, frequency_hz: f32| {
+        let before = to.stream.heard().samples.len();
+        let heard = |to: &Phone| {
+            let samples = &to.stream.heard().samples[before..];
+            samples.len() >= 160
+                && media::measure::tone(&samples[samples.len() - 160..], 8000, frequency_hz) > 7000.0
+        };
+        let mut frames = 0;
+        while !heard(to) {
+            assert!(frames < JOINED_WITHIN, "{frequency_hz} Hz is not heard after {frames} frames");
+            from.send_frame();
+            to.receive();
+            frames += 1;
+        }
+    };
+    frames_until(&mut agent, &mut caller, 880.0);
+    frames_until(&mut caller, &mut agent, 440.0);
+    // Nothing of the prompt comes behind it.
+    let cut = caller.stream.heard().samples.len();
+    for _ in 0..50 {
+        agent.send_frame();
+        caller.receive();
+    }
+    let after = &caller.stream.heard().samples[cut..];
+    let left_over = after.iter().map(|sample| f32::from(*sample).powi(2)).sum::<f32>() / after.len() as f32;
+    let tone = media::measure::tone(after, 8000, 880.0);
+    assert!((left_over - tone.powi(2) / 2.0).abs() < 0.02 * left_over, "more than the agent's tone is heard");
+    assert!(!rig.seen(|event| matches!(event, Event::Played { .. })), "it did not come to its end");
+}
+
 #[test]
 fn ringback_is_played_until_it_is_stopped() {
     let mut rig = Rig::start(config());

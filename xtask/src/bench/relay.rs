@@ -48,6 +48,43 @@ pub fn transcoding(effort: &Effort) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
+/// What 1,000 callers who hear hold music cost beyond the kernel's sends of as many packets.
+pub fn playback(effort: &Effort) -> Outcome<Vec<Row>> {
+    let (beyond, late) = ("hold music for 1,000 callers, beyond bare sends", "… p99 lateness of a frame");
+    if cost::package_with("playback_bench")?.is_none() {
+        return Ok([beyond, late]
+            .map(|what| Row::absent(what, "media has no example `playback_bench`"))
+            .into());
+    }
+    let (rounds, seconds) = (effort.rounds.to_string(), effort.seconds.min(20).to_string());
+    let words = ["--rounds", &rounds, "--seconds", &seconds];
+    let runs = cost::example_runs("media", "playback_bench", &words, 1)?;
+    let value = |path: &str| Ok(median(&cost::numbers(&runs, path)?));
+    let (cores, floor) = (value("cores")?, value("floor_cores")?);
+    let told = format!("playback {cores:.3}, bare sends {floor:.3} of a core");
+    Ok(vec![
+        Row::against(beyond, cores - floor, "of a core", 0.05, false).with_reference(&told),
+        Row::against(late, value("late_p99_ms")?, "ms", 5.0, false),
+    ])
+}
+
+/// What a browser's leg costs over a plain one, and how late calls in progress are while browsers connect.
+pub fn browsers(effort: &Effort) -> Outcome<Vec<Row>> {
+    let (leg, late) =
+        ("relay with browsers' legs over plain ones", "p99 way of a packet while 200 browsers connect");
+    if cost::package_with("web_bench")?.is_none() {
+        return Ok([leg, late].map(|what| Row::absent(what, "media has no example `web_bench`")).into());
+    }
+    let seconds = effort.seconds.min(20).to_string();
+    let runs = cost::example_runs("media", "web_bench", &["--seconds", &seconds], effort.rounds)?;
+    let value = |path: &str| Ok(median(&cost::numbers(&runs, path)?));
+    Ok(vec![
+        Row::beside(leg, value("web_ns")?, value("plain_ns")?, "ns/packet", "plain", 2.0),
+        Row::against(late, value("late_p99_ms")?, "ms", 5.0, false),
+        Row::against("… until the last of them is connected", value("connected_ms")?, "ms", 2_000.0, false),
+    ])
+}
+
 /// Both relays as processes of their own with 50 and 500 calls.
 pub fn beside_rtpengine(effort: &Effort) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();

@@ -186,6 +186,16 @@ impl Phone {
         self.stream.receive(&buffer[..len]);
     }
 
+    /// Takes what has come and waits for nothing.
+    pub fn take_waiting(&mut self) {
+        self.socket.set_nonblocking(true).expect("set");
+        let mut buffer = [0; 2048];
+        while let Ok(len) = self.socket.recv(&mut buffer) {
+            self.stream.receive(&buffer[..len]);
+        }
+        self.socket.set_nonblocking(false).expect("set");
+    }
+
     pub fn heard_tone(&self, frequency_hz: f32) -> f32 {
         media::measure::tone(&self.stream.heard().samples, 8000, frequency_hz)
     }
