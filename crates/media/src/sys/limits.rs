@@ -1,4 +1,5 @@
-//! Bounds of the own process, for one that looks at files of strangers and nothing else (FAULTS P5).
+//! Bounds of the own process, for one that looks at files of strangers and nothing else (FAULTS P5), and of a thread whose
+//! work may wait.
 
 use std::io;
 
@@ -16,7 +17,13 @@ pub fn confine(memory_bytes_max: u64, cpu_s_max: u64) -> io::Result<()> {
             return Err(io::Error::last_os_error());
         }
     }
-    // SAFETY: it takes a number and gives one. That it could not be nicer is no harm.
-    let _ = unsafe { libc::nice(10) };
+    stand_back();
     Ok(())
+}
+
+/// Has the calling thread stand behind all others that want the processor: what relays sound comes first.
+pub fn stand_back() {
+    // SAFETY: it takes a number and gives one, and is the calling thread's alone on Linux. That it could not be nicer is no
+    // harm.
+    let _ = unsafe { libc::nice(10) };
 }

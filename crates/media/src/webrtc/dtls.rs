@@ -12,6 +12,7 @@ use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
 use super::{Fingerprint, Shaken};
 use crate::command::LegId;
 use crate::srtp::{Keyring, Master, Suite};
+use crate::sys::limits;
 
 /// Datagrams that may wait; what finds no room comes again, as after a loss.
 const QUEUE_MAX: usize = 4_096;
@@ -79,8 +80,11 @@ impl Handshakes {
     ) -> io::Result<Handshakes> {
         let mut work =
             Work { identity, sockets, tell, open: HashMap::new(), buffer: vec![0; RECORD_BYTES_MAX] };
-        let thread =
-            std::thread::Builder::new().name("media-dtls".into()).spawn(move || work.run(&orders))?;
+        let thread = std::thread::Builder::new().name("media-dtls".into()).spawn(move || {
+            // A handshake costs milliseconds; a packet of a talk is late by then.
+            limits::stand_back();
+            work.run(&orders);
+        })?;
         Ok(Handshakes { thread })
     }
 
