@@ -168,6 +168,7 @@ fn staff(strategy: Strategy) -> Staff {
         steps: [need(3), need(2), Step::default()].into(),
         expected_talk_ms: 180_000,
         wait_told: None,
+        results: None,
         music: None,
         answer: true,
         say_agent: Default::default(),

@@ -94,6 +94,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         messages: Vec::new(),
         pauses: Vec::new(),
         rating: None,
+        results: Vec::new(),
         spills: Vec::new(),
         callback: None,
         calls_back: None,

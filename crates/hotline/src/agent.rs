@@ -210,7 +210,16 @@ impl Times {
 enum Busy {
     Ringing { call: CallId },
     Talking { call: CallId, since: Mono },
-    AfterWork { call: Option<CallId>, until: Option<Mono>, may_end: bool },
+    AfterWork { call: Option<CallId>, until: Option<Mono>, may_end: bool, owed: Option<Owed> },
+}
+
+/// A result that must be chosen before after-work is what its queue says (row Q09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owed {
+    /// What the queue says.
+    wrap_up: WrapUp,
+    /// When the talk was over.
+    since: Mono,
 }
 
 /// What follows a talk, while it lasts.
@@ -222,6 +231,8 @@ pub struct AfterWork {
     pub until: Option<Mono>,
     /// Whether the agent may end it before.
     pub may_end: bool,
+    /// Whether it goes on until a result is chosen, or its time is over (row Q09).
+    pub owes_result: bool,
 }
 
 /// Why an agent's order cannot be obeyed.
@@ -233,6 +244,9 @@ pub enum NotNow {
     /// The queue's after-work time cannot be cut short.
     #[error("the after-work time lasts as long as the queue says")]
     AfterWork,
+    /// The queue wants the result of the call first (row Q09).
+    #[error("the result of the call is to be chosen first")]
+    ResultOwed,
     /// An agent in a call is not given up.
     #[error("a call keeps the agent")]
     InCall,
@@ -299,7 +313,9 @@ impl Agent {
     /// The after-work time that is going on.
     pub fn after_work(&self) -> Option<AfterWork> {
         match self.busy? {
-            Busy::AfterWork { call, until, may_end } => Some(AfterWork { call, until, may_end }),
+            Busy::AfterWork { call, until, may_end, owed } => {
+                Some(AfterWork { call, until, may_end, owes_result: owed.is_some() })
+            }
             Busy::Ringing { .. } | Busy::Talking { .. } => None,
         }
     }
@@ -400,6 +416,7 @@ impl Agent {
             return Err(NotNow::LoggedOut);
         }
         match self.busy {
+            Some(Busy::AfterWork { owed: Some(_), .. }) => return Err(NotNow::ResultOwed),
             Some(Busy::AfterWork { may_end: false, .. }) => return Err(NotNow::AfterWork),
             Some(Busy::AfterWork { .. }) => self.end_after_work(now),
             Some(Busy::Ringing { .. } | Busy::Talking { .. }) | None => {}
@@ -456,25 +473,38 @@ impl Agent {
         self.change(now.mono, |agent| agent.busy = Some(Busy::Talking { call, since: now.mono }));
     }
 
-    /// The talk is over; after-work follows as the queue says, unless the agent logged out meanwhile.
-    pub fn hang_up(&mut self, wrap_up: WrapUp, now: Now) {
+    /// The talk is over; after-work follows as the queue says, unless the agent logged out meanwhile. Where a result must
+    /// still be chosen it lasts until then, at most for as long as `owed_ms` says.
+    pub fn hang_up(&mut self, wrap_up: WrapUp, owed_ms: Option<u64>, now: Now) {
         let call = self.call();
         if let Some(Busy::Talking { since, .. }) = self.busy {
             let tally = self.tally(now.wall);
             self.tally = Tally { talk_ms: tally.talk_ms + now.mono.since_ms(since), ..tally };
         }
-        let after = match wrap_up {
-            WrapUp::None => None,
-            WrapUp::Optional { ms_max } => {
-                Some(Busy::AfterWork { call, until: ms_max.map(|ms| now.mono + ms), may_end: true })
+        let after = match owed_ms {
+            Some(ms) => {
+                let owed = Some(Owed { wrap_up, since: now.mono });
+                Some(Busy::AfterWork { call, until: Some(now.mono + ms), may_end: false, owed })
             }
-            WrapUp::Forced { ms } => {
-                Some(Busy::AfterWork { call, until: Some(now.mono + ms), may_end: false })
-            }
+            None => after_work(call, wrap_up, now.mono),
         };
         let after = after.filter(|_| !self.duty.is_off());
         self.change(now.mono, |agent| agent.busy = after);
         self.free_since = now.mono;
+    }
+
+    /// The result of a call was chosen: what is left of its after-work is as the queue says, from the end of the talk.
+    pub fn result_chosen(&mut self, now: Mono) {
+        let Some(Busy::AfterWork { call, owed: Some(Owed { wrap_up, since }), .. }) = self.busy else {
+            return;
+        };
+        let after = after_work(call, wrap_up, since);
+        let is_over =
+            |after: &Busy| matches!(after, Busy::AfterWork { until: Some(until), .. } if *until <= now);
+        match after.filter(|after| !is_over(after)) {
+            Some(after) => self.busy = Some(after),
+            None => self.end_after_work(now),
+        }
     }
 
     /// Whether the after-work time is over by now, and ends it.
@@ -558,6 +588,16 @@ impl Agent {
     }
 }
 
+/// What follows a talk that was over at an instant.
+fn after_work(call: Option<CallId>, wrap_up: WrapUp, since: Mono) -> Option<Busy> {
+    let (until, may_end) = match wrap_up {
+        WrapUp::None => return None,
+        WrapUp::Optional { ms_max } => (ms_max.map(|ms| since + ms), true),
+        WrapUp::Forced { ms } => (Some(since + ms), false),
+    };
+    Some(Busy::AfterWork { call, until, may_end, owed: None })
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
@@ -584,7 +624,7 @@ mod tests {
         agent.log_in(at(0).mono);
         agent.offer(call(), at(1_000).mono);
         agent.answer(call(), at(3_000));
-        agent.hang_up(wrap_up, at(63_000));
+        agent.hang_up(wrap_up, None, at(63_000));
         agent
     }
 
@@ -612,7 +652,7 @@ mod tests {
         assert!(agent.is_ready(at(63_000).mono));
         let mut agent = after_a_call(WrapUp::Optional { ms_max: None });
         assert_eq!((agent.state(), agent.next_timeout(at(63_000).mono)), (State::AfterWork, None));
-        let work = AfterWork { call: Some(call()), until: None, may_end: true };
+        let work = AfterWork { call: Some(call()), until: None, may_end: true, owes_result: false };
         assert_eq!((agent.call(), agent.after_work()), (None, Some(work)));
         agent.ready(at(64_000).mono).expect("it may be ended");
         assert!(agent.is_ready(at(64_000).mono));
@@ -621,6 +661,41 @@ mod tests {
         assert_eq!(agent.next_timeout(at(64_000).mono), Some(at(78_000).mono));
         assert!(!agent.after_work_over(at(77_999).mono) && agent.after_work_over(at(90_000).mono));
         assert_eq!(agent.times(at(90_000).mono).after_work, 15_000, "however late it was seen");
+    }
+
+    #[test]
+    fn q09_after_work_waits_for_a_result_that_must_be_and_is_the_queues_own_then() {
+        let owing = |wrap_up| {
+            let mut agent = Agent::default();
+            agent.log_in(at(0).mono);
+            agent.offer(call(), at(1_000).mono);
+            agent.answer(call(), at(3_000));
+            agent.hang_up(wrap_up, Some(30_000), at(63_000));
+            let work = agent.after_work().expect("it writes up");
+            assert_eq!((work.until, work.may_end, work.owes_result), (Some(at(93_000).mono), false, true));
+            assert_eq!(agent.ready(at(64_000).mono), Err(NotNow::ResultOwed));
+            agent
+        };
+        let mut none = owing(WrapUp::None);
+        none.result_chosen(at(70_000).mono);
+        assert!(none.is_ready(at(70_000).mono));
+        let mut optional = owing(WrapUp::Optional { ms_max: None });
+        optional.result_chosen(at(70_000).mono);
+        optional.ready(at(71_000).mono).expect("it may be ended now");
+        let mut forced = owing(WrapUp::Forced { ms: 20_000 });
+        forced.result_chosen(at(70_000).mono);
+        assert_eq!(forced.next_timeout(at(70_000).mono), Some(at(83_000).mono), "from the end of the talk");
+        assert_eq!(forced.ready(at(71_000).mono), Err(NotNow::AfterWork));
+        let mut late = owing(WrapUp::Forced { ms: 5_000 });
+        late.result_chosen(at(70_000).mono);
+        assert!(late.is_ready(at(70_000).mono), "that was over already");
+        let mut never = owing(WrapUp::Optional { ms_max: None });
+        assert!(!never.after_work_over(at(92_999).mono) && never.after_work_over(at(93_000).mono));
+        assert!(never.is_ready(at(93_000).mono));
+        for mut agent in [none, optional, forced, late, never] {
+            agent.result_chosen(at(99_000).mono);
+            agent.check(at(99_000).mono).expect("they add up");
+        }
     }
 
     #[test]

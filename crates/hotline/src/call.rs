@@ -10,7 +10,7 @@ use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::ShareMode;
 use crate::flow::{self, Chance, Fetched, Request, StepNo, Stop};
 use crate::hotline::Hotline;
-use crate::queue::Told;
+use crate::queue::{Given, Told};
 use crate::rating::Tariffs;
 use crate::region::Region;
 use crate::routing::Trunks;
@@ -225,6 +225,8 @@ pub enum Event {
     Quiet { leg: LegNo, spoke: bool },
     /// What came of a request, by its number in the call.
     Fetched { number: u32, fetched: Box<Fetched> },
+    /// An agent said what came of the call (row Q09); as the floor took it.
+    ResultGiven { agent: Arc<str>, given: Box<Given>, by: Arc<str> },
 }
 
 /// What a call wants done.
@@ -558,6 +560,7 @@ impl Call {
             Event::Quality { leg, quality } => self.take_quality(leg, quality, now),
             Event::RecordingCut => self.note(Fact::RecordingCut, now),
             Event::MediaClosed => self.media_open = false,
+            Event::ResultGiven { agent, given, by } => self.result_given(agent, *given, by, now),
             Event::NoCapacity => self.end_or_refuse(Cause::NoCapacity, desk, now),
             Event::AnswerLost => self.answer_lost(desk, now),
             Event::Stopped => self.end_or_refuse(Cause::NodeStopped, desk, now),

@@ -331,6 +331,23 @@ pub struct RatingRecord {
     pub score: Option<u8>,
 }
 
+/// What came of a call, as one of its agents said or the queue has it (row Q09).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultRecord {
+    /// The number of the agent.
+    pub agent: String,
+    /// The queue whose tree the result is of.
+    pub queue: String,
+    /// Codes of the tree with `/` between them; empty where nobody chose one and the queue has none for that.
+    pub code: String,
+    /// The names to them, as they were then.
+    pub name: String,
+    /// Who chose it; empty for what the queue has where nobody chose.
+    pub by: String,
+    /// When it was chosen; else when the agent answered.
+    pub at: Wall,
+}
+
 /// A queue that sent the call on before its time (row R33).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpillRecord {
@@ -454,6 +471,9 @@ pub struct CallRecord {
     /// What the caller said of the talk, if it was asked (row Q07).
     #[serde(default)]
     pub rating: Option<RatingRecord>,
+    /// What came of it by the word of its agents, as far as their queues ask (row Q09).
+    #[serde(default)]
+    pub results: Vec<ResultRecord>,
     /// Queues that sent it on since a limit was passed (row R33).
     #[serde(default)]
     pub spills: Vec<SpillRecord>,

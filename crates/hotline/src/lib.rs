@@ -21,6 +21,7 @@ pub mod priority;
 pub mod queue;
 pub mod rating;
 pub mod region;
+pub mod results;
 pub mod retention;
 pub mod routing;
 pub mod satisfaction;

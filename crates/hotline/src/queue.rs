@@ -25,15 +25,18 @@ mod direct;
 mod expect;
 mod kept;
 mod requests;
+mod results;
 mod rules;
 mod spill;
 mod view;
 
+pub use results::{Given, Terms};
 pub use spill::{Spill, SpillBy, Spilled};
 pub use view::{AfterWorkView, AgentView, QueueView};
 
 use expect::{Pace, Spoken};
 use kept::Kept;
+use results::Talk;
 use spill::Waits;
 
 /// The place of an agent on its floor; it never belongs to another.
@@ -51,7 +54,7 @@ pub struct Floor {
     by_name: BTreeMap<Arc<str>, QueueNo>,
     callers: BTreeMap<CallId, Caller>,
     /// Who talks in which call, by the rules of which queue: a transfer has two at once.
-    talks: BTreeMap<(CallId, AgentNo), Option<QueueNo>>,
+    talks: BTreeMap<(CallId, AgentNo), Talk>,
     /// Agents whose phones ring for a call that waits in no queue.
     rung: BTreeMap<AgentNo, CallId>,
     due: BTreeSet<(Mono, Due)>,
@@ -70,6 +73,8 @@ struct Post {
     agent: Agent,
     /// Queues it is a member of; none once the document names it no more.
     queues: Vec<QueueNo>,
+    /// The call that it writes up, as far as one is, with the queue whose talk it was.
+    wrote_up: Option<(CallId, QueueNo)>,
 }
 
 /// A queue with who waits in it.
@@ -220,6 +225,25 @@ pub enum Order {
     Rest(Rest),
     /// Be logged out: the page that is the agent's phone is gone. The platform's own word, nobody's order.
     Lost,
+    /// Say what came of the call that it talks in or writes up (row Q09).
+    Result {
+        /// The call that is meant; without it whichever it is.
+        call: Option<CallId>,
+        /// The path of the result in the queue's tree.
+        code: Arc<str>,
+        /// Who says it.
+        by: Arc<str>,
+    },
+}
+
+impl Order {
+    /// Who says what came of a call, if that is the order.
+    pub fn said_by(&self) -> Option<Arc<str>> {
+        match self {
+            Order::Result { by, .. } => Some(by.clone()),
+            Order::LogIn | Order::LogOut | Order::Ready | Order::Rest(_) | Order::Lost => None,
+        }
+    }
 }
 
 /// Why an order was not obeyed.
@@ -228,6 +252,12 @@ pub enum NotObeyed {
     /// No agent has this number.
     #[error("no agent has this number")]
     Unknown,
+    /// The agent neither talks in such a call nor writes it up, or its queue asks for no result.
+    #[error("no result of such a call is awaited of the agent")]
+    NoResultAwaited,
+    /// The queue has no such result.
+    #[error("the queue has no such result")]
+    NoSuchResult,
     /// The agent's state does not allow it.
     #[error(transparent)]
     NotNow(#[from] NotNow),
@@ -277,7 +307,12 @@ impl Floor {
             }
             None => {
                 let place = self.posts.len() as AgentNo;
-                self.posts.push(Post { rules: rules.clone(), agent: Agent::default(), queues: Vec::new() });
+                self.posts.push(Post {
+                    rules: rules.clone(),
+                    agent: Agent::default(),
+                    queues: Vec::new(),
+                    wrote_up: None,
+                });
                 self.by_number.insert(rules.number.clone(), place);
                 place
             }
@@ -329,8 +364,11 @@ impl Floor {
         self.agent_may_be_free(place, now);
     }
 
-    /// Obeys an agent.
-    pub fn obey(&mut self, number: &str, order: &Order, now: Now) -> Result<AgentNo, NotObeyed> {
+    /// Obeys an agent; what it said of its call, if that was it.
+    ///
+    /// # Errors
+    /// There is no such agent, or its state or its queue does not allow it.
+    pub fn obey(&mut self, number: &str, order: &Order, now: Now) -> Result<Option<Given>, NotObeyed> {
         self.catch_up(now);
         let place = *self.by_number.get(number).ok_or(NotObeyed::Unknown)?;
         let agent = &mut self.posts[usize::from(place)].agent;
@@ -340,9 +378,10 @@ impl Floor {
             Order::Ready => agent.ready(now.mono)?,
             Order::Rest(rest) => agent.rest(rest.clone(), now.mono)?,
             Order::Lost => agent.lose(now.mono)?,
+            Order::Result { call, code, .. } => return self.give_result(place, *call, code, now).map(Some),
         }
         self.agent_changed(place, now);
-        Ok(place)
+        Ok(None)
     }
 
     /// Puts a call into a queue, or says why it cannot wait there. `None` if there is no such queue.
@@ -445,7 +484,7 @@ impl Floor {
             self.due.remove(&(at, Due::Relax(call)));
         }
         self.told.retain(|(of, _)| *of != call);
-        self.talks.insert((call, agent), Some(caller.queue));
+        self.talks.insert((call, agent), Talk::of(Some(caller.queue)));
         self.posts[usize::from(agent)].agent.answer(call, now);
         for other in caller.offered.into_iter().filter(|other| *other != agent) {
             self.withdraw(other, now);

@@ -104,7 +104,14 @@ impl Node {
         tenant.next_turn();
         let floor = tenant.floor_mut();
         floor.take_staff(&asked.staff, now);
-        _ = floor.obey(&asked.number, &asked.order, now);
+        let given = floor.obey(&asked.number, &asked.order, now).ok().flatten();
         self.floors.hear(&asked.tenant, floor);
+        // A call that is up has it in its log; of one that is over the database has it alone.
+        if let Some((given, by)) = given.zip(asked.order.said_by())
+            && let Some(slot) = self.by_call.get(&given.call).copied()
+        {
+            let agent = asked.number.as_str().into();
+            self.tell(slot, Event::ResultGiven { agent, given: Box::new(given), by });
+        }
     }
 }

@@ -36,6 +36,7 @@ mod phones;
 mod problem;
 mod prompts;
 mod recordings;
+mod results;
 mod session;
 mod supervision;
 mod throttle;
@@ -143,6 +144,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(agents::order))
         .routes(routes!(agents::targets))
         .routes(routes!(notes::read, notes::put))
+        .routes(routes!(results::read, results::put))
         .routes(routes!(agents::events))
         .routes(routes!(agents::queues))
         .routes(routes!(phones::borrow))

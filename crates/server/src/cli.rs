@@ -34,6 +34,7 @@ mod provider;
 mod pure;
 mod rating;
 mod recording;
+mod result;
 mod say;
 mod sheet;
 mod show;
@@ -158,6 +159,9 @@ enum Command {
     /// 满意度：每次评分，各坐席和队列的应答率和平均分 / ratings: each one, rate of answers and mean by agent and queue
     #[command(subcommand)]
     Rating(rating::Rating),
+    /// 处理结果：每个通话，各队列各结果的通话数 / results of handling: each call, and calls by queue and result
+    #[command(subcommand)]
+    Result(result::Outcomes),
     /// 回电请求：列出、已回电、取消，禁拨名单 / requests for a callback: list, done, cancel; the stop list
     #[command(subcommand)]
     Callback(callback::Callback),
@@ -248,6 +252,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Message(words) => message::run(context, &words),
         Command::Voicemail(words) => voicemail::run(context, &words),
         Command::Rating(words) => rating::run(context, &words),
+        Command::Result(words) => result::run(context, &words),
         Command::Callback(words) => callback::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),

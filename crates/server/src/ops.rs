@@ -46,6 +46,7 @@ pub mod re_rate;
 pub mod recordings;
 pub mod refusal;
 pub mod regions;
+pub mod results;
 pub mod status;
 pub mod talks;
 pub mod trial;
@@ -149,6 +150,8 @@ pub enum Request {
     VoicemailDone(voicemails::Done),
     Ratings(ratings::Asked),
     RatingSums(ratings::Asked),
+    Results(results::Filter),
+    ResultSums(results::Filter),
     Callbacks(callbacks::List),
     CallbackEnd(callbacks::End),
     CallbackStop(callbacks::Stop),
@@ -272,6 +275,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::VoicemailDone(asked) => told(voicemails::done(desk, &asked).await),
         Request::Ratings(asked) => told(ratings::list(desk, &asked).await),
         Request::RatingSums(asked) => told(ratings::sums(desk, &asked).await),
+        Request::Results(asked) => told(results::list(desk, &asked).await),
+        Request::ResultSums(asked) => told(results::sums(desk, &asked).await),
         Request::Callbacks(asked) => told(callbacks::list(desk, &asked).await),
         Request::CallbackEnd(asked) => told(callbacks::end(desk, &asked).await),
         Request::CallbackStop(asked) => told(callbacks::stop(desk, &asked).await),

@@ -2,6 +2,7 @@
 //! that seeds are lived on, so all that must always hold is watched here too. The form is told in
 //! `scenarios/README.md`. It refuses to know how a world works.
 
+mod results;
 mod script;
 
 use std::fmt;

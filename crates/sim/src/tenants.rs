@@ -16,6 +16,7 @@ use hotline::enterprise::{
     NamedCallers, NamedRegions, NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Satisfaction,
     Secret, Share, ShareMode, SpillWhen, Strategy, Then, phone_user,
 };
+use hotline::results::{ResultCode, Results};
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
 use crate::dice::Dice;
@@ -146,6 +147,9 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
         let (after_s, prompt) = (own.within(1, 8) as u16, "callback_offer".to_owned());
         queue.callback = Some(CallbackOffer { after_s, prompt, dial });
     }
+    if let Some(queue) = enterprise.queues.last_mut().filter(|_| own.chance(600)) {
+        queue.results = Some(results(&mut own));
+    }
     if let Some(like) = enterprise.queues.last().cloned() {
         flows::wait_in(&mut enterprise, &like);
     }
@@ -162,6 +166,19 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
         }
     }
     enterprise
+}
+
+/// A tree of results of two levels; where one must be there is one that stands unless an agent says otherwise.
+fn results(dice: &mut Dice) -> Results {
+    let code = |code: &str, codes| ResultCode { code: code.into(), name: code.to_uppercase(), codes };
+    let sale = vec![code("new", Vec::new()), code("old", Vec::new())];
+    let mandatory = dice.chance(700);
+    Results {
+        mandatory,
+        limit_s: dice.chance(500).then(|| dice.within(1, 40) as u16),
+        default: (mandatory || dice.chance(300)).then(|| "other".into()),
+        codes: vec![code("sale", sale), code("other", Vec::new())],
+    }
 }
 
 fn limits(dice: &mut Dice, scale: u64) -> Limits {

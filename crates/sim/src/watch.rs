@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hotline::call::{Dated, Fact, PauseWhy};
+use hotline::call::{Dated, Fact, LegNo, PauseWhy};
 use hotline::callback::callable;
 use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome, LegRecord, PauseRecord};
 use hotline::enterprise::{AccountKind, BalanceEnd, ShareMode, Strategy};
@@ -139,6 +139,7 @@ impl Watch {
         menus::check_menus(&hotline, log)?;
         fetches::check_fetches(&hotline, log)?;
         check_one_answers(record)?;
+        check_results(record, &hotline, log)?;
         self.check_route(record, &hotline, log)
     }
 
@@ -382,6 +383,45 @@ fn check_one_answers(record: &CallRecord) -> Result<(), String> {
     let at_once = |pair: &[&LegRecord]| pair[1].answered_at.is_some_and(|next| pair[0].ended_at > next);
     if record.transfers == 0 && answered.windows(2).any(at_once) {
         return Err(format!("{} legs answered (R27)", answered.len()));
+    }
+    Ok(())
+}
+
+/// Row Q09: whoever answers for a queue that wants results is asked for one, the last word is in the record, and a call of a queue
+/// where one must be is never without.
+fn check_results(record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
+    let (mut queue, mut offered, mut owed): (_, BTreeMap<LegNo, &str>, BTreeSet<&str>) =
+        (None, BTreeMap::new(), BTreeSet::new());
+    let mut said: BTreeMap<&str, &str> = BTreeMap::new();
+    let of_queue = |queue: Option<&Arc<str>>| {
+        let queues = hotline.staff.iter().flat_map(|staff| &staff.queues);
+        queues.clone().find(|rules| Some(&rules.name) == queue)?.results.as_deref()
+    };
+    for dated in log {
+        match &dated.fact {
+            Fact::Queued { queue: joined, .. } => queue = Some(joined),
+            Fact::Offered { leg, agent } => _ = offered.insert(*leg, agent),
+            Fact::LegAnswered { leg } if of_queue(queue).is_some() => owed.extend(offered.get(leg)),
+            Fact::AgentTook { agent, .. } if of_queue(queue).is_some() => _ = owed.insert(agent),
+            // A transfer leads to queues that the number's own rules do not know.
+            Fact::ResultAwaited { agent, .. } if hotline.staff.is_none() => _ = owed.insert(agent),
+            Fact::ResultGiven { agent, chosen, .. } => _ = said.insert(agent, &chosen.code),
+            _ => {}
+        }
+    }
+    let kept: BTreeSet<&str> = record.results.iter().map(|result| result.agent.as_str()).collect();
+    if kept != owed {
+        return Err(format!("{owed:?} are asked for results, the record has {:?} (Q09)", record.results));
+    }
+    for result in &record.results {
+        let word = said.get(result.agent.as_str());
+        if word.is_some_and(|word| *word != result.code) || word.is_some() == result.by.is_empty() {
+            return Err(format!("{word:?} was said, the record has {result:?} (Q09)"));
+        }
+        let terms = of_queue(Some(&result.queue.as_str().into()));
+        if result.code.is_empty() && terms.is_some_and(|terms| terms.mandatory) {
+            return Err(format!("the agent {} owes a result for ever (Q09)", result.agent));
+        }
     }
     Ok(())
 }

@@ -124,6 +124,9 @@ scenarios! {
     q07_the_caller_rates_the_talk
     q07_who_is_asked_and_who_is_not
     q03_three_in_a_talk
+    q09_results_are_chosen_by_the_tree_or_stand_by_default
+    q09_what_must_be_said_is_said_first
+    q09_the_node_dies_and_every_call_has_its_result
     q10_states_have_reasons_and_add_up
     q13_a_supervisor_leaves_or_never_comes
     q13_listen_whisper_barge_take_over

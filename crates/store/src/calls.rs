@@ -18,6 +18,7 @@ use crate::charges::charges_of;
 use crate::database::{Error, Result, Store};
 use crate::ledger::entries_of;
 use crate::pack::{pack, unpack};
+use crate::results::results_of;
 use crate::rows::{Among, Read, Rows, Value, arguments, code, json_text, unreadable};
 
 static CALL: LazyLock<Rows> = LazyLock::new(|| {
@@ -321,9 +322,10 @@ impl Store {
         };
         let tenant = TenantId::new(&row.text("tenant_id")?);
         let legs = legs_of(&mut snapshot, &tenant, call).await?;
+        let results = results_of(&mut snapshot, &tenant, call).await?;
         let packed = row.text("log")?;
         Ok(Some(StoredCall {
-            record: read_record(&row, tenant.clone(), call, legs)?,
+            record: CallRecord { results, ..read_record(&row, tenant.clone(), call, legs)? },
             charges: charges_of(&mut snapshot, &tenant, call).await?,
             entries: entries_of(&mut snapshot, &tenant, call).await?,
             log: unpack(&packed).ok_or_else(|| unreadable("log", &packed))?,
@@ -398,6 +400,7 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         callback: read_one(row, "callback")?,
         calls_back: read_one(row, "calls_back")?,
         spills: read_list(row, "spills")?,
+        results: Vec::new(),
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,
         quality: read_quality(row)?,

@@ -19,6 +19,7 @@ use crate::database::{Error, Result, Store};
 use crate::ledger::{add_entry_sums, insert_entries};
 use crate::messages::insert_messages;
 use crate::ratings::insert_ratings;
+use crate::results::insert_results;
 use crate::rollups::{Place, Sums, add_sums};
 use crate::rows::{Read, Rows, int};
 use crate::voicemails::insert_voicemails;
@@ -99,6 +100,7 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
         }
     }
     insert_ratings(connection, new.iter().map(|one| &one.record)).await?;
+    insert_results(connection, new.iter().map(|one| &one.record)).await?;
     insert_callbacks(connection, new.iter().map(|one| &one.record)).await?;
     change_callbacks(connection, &new).await?;
     let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();

@@ -7,6 +7,7 @@ import { minutes, useNow } from "./clock";
 import { Devices } from "./Devices";
 import { Notes } from "./Notes";
 import { Phone, type Shown } from "./phone";
+import { Results } from "./Results";
 import { type Key, type Language, speak } from "./words";
 
 const REASONS: Key[] = ["lunch", "meeting", "training", "break"];
@@ -86,6 +87,14 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
         now={now}
         order={order}
       />
+      {about && now && (now.state === "talking" || now.state === "after_work") && (
+        <Results
+          session={session}
+          language={language}
+          call={about}
+          owed={now.after_work?.owes_result ?? false}
+        />
+      )}
       {about && <Notes session={session} language={language} call={about} />}
       <Devices language={language} />
     </div>

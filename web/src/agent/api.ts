@@ -28,11 +28,12 @@ export interface LiveCall {
   since: number;
 }
 
-/** What follows a talk: about which call, until when, and whether the agent may end it. */
+/** What follows a talk: about which call, until when, whether the agent may end it, and whether a result is owed first. */
 export interface AfterWork {
   call: string | null;
   until: number | null;
   may_end: boolean;
+  owes_result: boolean;
 }
 
 export interface AgentNow {
@@ -71,6 +72,21 @@ export interface Targets {
 export interface Note {
   text: string;
   written_at: string;
+}
+
+/** A result that can be chosen, or what several have in common. */
+export interface ResultChoice {
+  code: string;
+  name: string;
+  codes: ResultChoice[];
+}
+
+/** What an agent may say came of a call, and what it said; nobody gave what the queue has by default. */
+export interface ResultTerms {
+  open: boolean;
+  mandatory: boolean;
+  codes: ResultChoice[];
+  result: { code: string; name: string; given_by: string } | null;
 }
 
 export interface LentPhone {
@@ -145,6 +161,10 @@ export function api(language: Language) {
     note: (session: Session, call: string) => ask<Note>(language, "GET", `${of(session)}/calls/${call}/note`),
     putNote: (session: Session, call: string, text: string) =>
       ask<Note>(language, "PUT", `${of(session)}/calls/${call}/note`, { text }, session.token),
+    result: (session: Session, call: string) =>
+      ask<ResultTerms>(language, "GET", `${of(session)}/calls/${call}/result`),
+    putResult: (session: Session, call: string, code: string) =>
+      ask<ResultTerms>(language, "PUT", `${of(session)}/calls/${call}/result`, { code }, session.token),
     phone: (session: Session) =>
       ask<LentPhone>(language, "POST", `${of(session)}/phone`, undefined, session.token),
     events: (session: Session) => new EventSource(`/api/v1${of(session)}/events`),

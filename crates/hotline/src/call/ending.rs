@@ -64,7 +64,8 @@ impl Call {
             | Event::Held { .. }
             | Event::Ordered(_)
             | Event::Quiet { .. }
-            | Event::Fetched { .. } => {}
+            | Event::Fetched { .. }
+            | Event::ResultGiven { .. } => {}
         }
     }
 

@@ -14,6 +14,7 @@ use crate::enterprise::{AccountKind, MemoryScope};
 use crate::flow::{Fetched, StepNo, Walked};
 use crate::message::Tells;
 use crate::region::Region;
+use crate::results::Chosen;
 use crate::routing::{RouteWhy, Skip};
 use crate::satisfaction::{AskedBy, Unrated};
 use crate::tenant::{Admission, PhoneUse};
@@ -261,6 +262,10 @@ pub enum Fact {
     CallbackClosed { place: u16, request: CallId, how: CallbackEnd, turn: u64 },
     /// The number that the caller asks to be called at is to be called already, by this request.
     CallbackKnown { request: CallId },
+    /// The queue wants to know of this agent, who answered, what comes of the call; what it is unless the agent says (row Q09).
+    ResultAwaited { agent: Arc<str>, queue: Arc<str>, default: Option<Chosen> },
+    /// The agent's word on it, given by whom.
+    ResultGiven { agent: Arc<str>, queue: Arc<str>, chosen: Chosen, by: Arc<str> },
 }
 
 /// An attempt to reach a bound number.

@@ -7,7 +7,7 @@ use super::{Call, Dated, Desk, Fact, LegNo};
 use crate::Mono;
 use crate::agent::{Refusal, State};
 use crate::flow::{QueueExits, StepNo};
-use crate::queue::AgentNo;
+use crate::queue::{AgentNo, Given};
 
 /// An agent whom the call keeps.
 #[derive(Debug)]
@@ -83,7 +83,24 @@ impl Call {
             let queue = queued.last.as_ref().map(|(queue, ..)| queue.clone());
             desk.tenant.floor_mut().took(id, one.agent, queue.as_deref(), both);
             let agent = one.number.clone();
-            self.note(Fact::AgentTook { leg, agent }, now);
+            self.note(Fact::AgentTook { leg, agent: agent.clone() }, now);
+            self.await_result(agent, desk, now);
+        }
+    }
+
+    /// An agent has the call: what comes of it is asked as the queue says that the call came by (row Q09). What stands unless
+    /// the agent says otherwise is known from here on, whatever becomes of agent, call and node.
+    pub(super) fn await_result(&mut self, agent: Arc<str>, desk: &Desk<'_>, now: Mono) {
+        let Some((queue, ..)) = self.last_queue() else { return };
+        let rules = desk.tenant.floor().and_then(|floor| floor.queue_rules(&queue));
+        let Some(results) = rules.and_then(|rules| rules.results.as_deref()) else { return };
+        self.note(Fact::ResultAwaited { agent, queue, default: results.default() }, now);
+    }
+
+    /// An agent said what came of the call, which may be over for the agent by now.
+    pub(super) fn result_given(&mut self, agent: Arc<str>, given: Given, by: Arc<str>, now: Mono) {
+        if !matches!(self.state, super::State::Over) {
+            self.note(Fact::ResultGiven { agent, queue: given.queue, chosen: given.chosen, by }, now);
         }
     }
 

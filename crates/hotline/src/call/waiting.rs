@@ -360,8 +360,9 @@ impl Call {
         }
         self.unqueued(&waits, Unqueued::Answered, now);
         if let Some(queued) = &mut self.queued {
-            queued.serving.push(Serving::talking(leg, agent, number));
+            queued.serving.push(Serving::talking(leg, agent, number.clone()));
         }
+        self.await_result(number, desk, now);
         match self.is_calling_back() {
             true => self.dial_customer(leg, desk, now),
             false => self.target_answered(leg, desk, now),

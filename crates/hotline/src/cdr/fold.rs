@@ -2,11 +2,12 @@
 
 use super::{
     AnswerStatus, CallRecord, CallbackRecord, CalledBack, Cause, KeyRecord, LegOutcome, LegRecord,
-    MessageRecord, Party, PauseRecord, RatingRecord, SpillRecord,
+    MessageRecord, Party, PauseRecord, RatingRecord, ResultRecord, SpillRecord,
 };
 use crate::call::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, MessageEnd, PauseEnd, PauseWhy};
 use crate::cdr::{AttemptKind, ChargingFrom};
 use crate::rating::{Zone, zone_of};
+use crate::results::Chosen;
 use crate::tenant::Admission;
 use crate::{CallId, Mono, RecordingId, Wall};
 
@@ -97,6 +98,7 @@ impl<'a> Folding<'a> {
             messages: Vec::new(),
             pauses: Vec::new(),
             rating: None,
+            results: Vec::new(),
             spills: Vec::new(),
             callback: None,
             calls_back: None,
@@ -209,6 +211,10 @@ impl<'a> Folding<'a> {
                 let (queue, spilled, at) = (queue.to_string(), *spilled, self.wall(at));
                 self.record.spills.push(SpillRecord { queue, spilled, at });
             }
+            Fact::ResultAwaited { agent, queue, default } => {
+                self.result(agent, queue, default.as_ref(), "", at);
+            }
+            Fact::ResultGiven { agent, queue, chosen, by } => self.result(agent, queue, Some(chosen), by, at),
             Fact::Rated { score } => {
                 if let Some(rating) = &mut self.record.rating {
                     rating.score = Some(*score);
@@ -345,6 +351,23 @@ impl<'a> Folding<'a> {
         (self.record.answered_by, self.record.destination) = (dialled, destination);
         let agent = self.agents.iter().find(|(known, _)| *known == number);
         self.record.agent = agent.map(|(_, agent)| (*agent).to_owned()).unwrap_or_default();
+    }
+
+    /// What came of the call by an agent's word, or by nobody's: that never takes the place of a word.
+    fn result(&mut self, agent: &str, queue: &str, chosen: Option<&Chosen>, by: &str, at: Mono) {
+        let result = ResultRecord {
+            agent: agent.to_owned(),
+            queue: queue.to_owned(),
+            code: chosen.map_or("", |chosen| &chosen.code).to_owned(),
+            name: chosen.map_or("", |chosen| &chosen.name).to_owned(),
+            by: by.to_owned(),
+            at: self.wall(at),
+        };
+        match self.record.results.iter_mut().find(|known| known.agent == agent) {
+            Some(known) if by.is_empty() && !known.by.is_empty() => {}
+            Some(known) => *known = result,
+            None => self.record.results.push(result),
+        }
     }
 
     fn not_answered(&mut self) {

@@ -14,6 +14,7 @@ mod numbers;
 mod problem;
 mod queues;
 mod reader;
+mod results;
 mod rules;
 mod tell;
 mod tree;

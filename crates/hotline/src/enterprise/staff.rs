@@ -10,6 +10,7 @@ use crate::agent::{State, WrapUp};
 use crate::queue::{
     AgentRules, CallbackDial, CallbackTold, Member, Need, QueueRules, Spill, Staff, States, Step, WaitTold,
 };
+use crate::results::Results;
 
 /// Somebody who takes calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub struct Queue {
     /// When callers are told that a key leads to a callback (row Q15).
     #[serde(default)]
     pub callback: Option<CallbackOffer>,
+    /// What its agents say of each call (row Q09).
+    #[serde(default)]
+    pub results: Option<Results>,
 }
 
 /// When callers who wait are told of callbacks.
@@ -184,6 +188,7 @@ impl Queue {
             satisfaction: None,
             spill: None,
             callback: None,
+            results: None,
         }
     }
 }
@@ -262,6 +267,7 @@ fn rules(written: &Queue, schedules: &[NamedSchedule]) -> QueueRules {
             waiting: spill.waiting,
             level: spill.level.map(|(percent, s)| (percent, seconds(s))),
         }),
+        results: written.results.clone().map(Box::new),
         survey: written.satisfaction.as_ref().map(|survey| Box::new(survey.compile())),
     }
 }

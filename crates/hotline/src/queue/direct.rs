@@ -1,6 +1,6 @@
 //! Agents who are rung past all queues, as transfers do, the ends of talks, and agents whose phones are gone.
 
-use super::{AgentNo, AgentRules, Floor};
+use super::{AgentNo, AgentRules, Floor, Talk};
 use crate::agent::{NotNow, Refusal, State, WrapUp};
 use crate::{CallId, Now};
 
@@ -75,7 +75,7 @@ impl Floor {
             return;
         }
         let queue = queue.and_then(|name| self.by_name.get(name)).copied();
-        self.talks.insert((call, agent), queue);
+        self.talks.insert((call, agent), Talk::of(queue));
         self.posts[usize::from(agent)].agent.answer(call, now);
         self.absent(agent, now);
     }
@@ -92,9 +92,10 @@ impl Floor {
     /// An agent's part in a call is over; what follows is as the queue says that the call came by.
     pub fn over_of(&mut self, call: CallId, agent: AgentNo, now: Now) {
         self.catch_up(now);
-        let Some(queue) = self.talks.remove(&(call, agent)) else { return };
+        let Some(talk) = self.talks.remove(&(call, agent)) else { return };
+        let owed_ms = self.owed_ms(&talk);
         let post = &mut self.posts[usize::from(agent)];
-        let wrap_up = match queue {
+        let wrap_up = match talk.queue {
             Some(queue) => {
                 let queue = &mut self.queues[usize::from(queue)];
                 queue.pace.served(now.mono.since_ms(post.agent.since()), &queue.rules.wrap_up);
@@ -102,7 +103,8 @@ impl Floor {
             }
             None => WrapUp::None,
         };
-        post.agent.hang_up(wrap_up, now);
+        post.wrote_up = talk.queue.map(|queue| (call, queue));
+        post.agent.hang_up(wrap_up, owed_ms, now);
         self.agent_changed(agent, now);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::{State, WrapUp};
 use crate::calendar::Schedule;
 use crate::enterprise::{SayAgent, Strategy};
+use crate::results::Results;
 use crate::satisfaction::Survey;
 
 use super::Spill;
@@ -84,6 +85,8 @@ pub struct QueueRules {
     pub spill: Option<Spill>,
     /// When callers are told that a key leads to a callback (row Q15).
     pub callback: Option<CallbackTold>,
+    /// What its agents say of each call (row Q09).
+    pub results: Option<Box<Results>>,
 }
 
 /// When callers who wait are told of callbacks.

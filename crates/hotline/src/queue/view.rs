@@ -44,6 +44,8 @@ pub struct AfterWorkView {
     pub left_ms: Option<u64>,
     /// Whether the agent may end it before.
     pub may_end: bool,
+    /// Whether it goes on until a result is chosen, or its time is over (row Q09).
+    pub owes_result: bool,
 }
 
 /// A queue at one instant.
@@ -83,6 +85,7 @@ impl Floor {
                 call: work.call,
                 left_ms: work.until.map(|until| until.since_ms(now.mono)),
                 may_end: work.may_end,
+                owes_result: work.owes_result,
             }),
             logged_in_ms: agent.logged_in_ms(now.mono).unwrap_or(0),
             times: agent.times(now.mono),

@@ -110,6 +110,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         messages: Vec::new(),
         pauses: Vec::new(),
         rating: None,
+        results: Vec::new(),
         spills: Vec::new(),
         callback: None,
         calls_back: None,

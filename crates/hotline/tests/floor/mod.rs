@@ -113,6 +113,7 @@ pub fn rules(strategy: Strategy, weights: &[u8]) -> QueueRules {
         survey: None,
         spill: None,
         callback: None,
+        results: None,
     }
 }
 

@@ -55,6 +55,8 @@ pub struct AfterWork {
     until: Option<i64>,
     /// Whether the agent may end it before, by `"ready"`.
     may_end: bool,
+    /// Whether it goes on until the result of the call is chosen, or its time is over (row Q09).
+    owes_result: bool,
 }
 
 /// What an agent did on a day in Beijing.
@@ -95,6 +97,7 @@ impl From<Seen> for AgentNow {
                 call: work.call.map(|call| call.to_string()),
                 until: work.left_ms.map(|left_ms| at.0 + i64::try_from(left_ms).unwrap_or(i64::MAX / 2)),
                 may_end: work.may_end,
+                owes_result: work.owes_result,
             }),
             queues: view.queues.iter().map(ToString::to_string).collect(),
             today: Today {
@@ -160,6 +163,7 @@ pub async fn one(
     responses(
         (status = 200, description = "the agent as it is then", body = AgentNow),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`result_owed`: the result of the call is to be chosen first", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_value`: the state does not allow it, or the reason is none", body = Problem, content_type = "application/problem+json"),
     )
 )]

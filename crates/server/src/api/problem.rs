@@ -89,6 +89,7 @@ fn status(code: Code) -> StatusCode {
         | Code::PromptState
         | Code::Held
         | Code::TalkState
+        | Code::ResultOwed
         | Code::CalendarVersion => StatusCode::CONFLICT,
         Code::InvalidDocument
         | Code::BindingLimit

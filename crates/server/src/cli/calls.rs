@@ -1,7 +1,7 @@
 //! Lists of calls, also as CSV, and one call whole.
 
 use clap::Args;
-use hotline::cdr::AnswerStatus;
+use hotline::cdr::{AnswerStatus, ResultRecord};
 use hotline::rating::ChargeKind;
 use hotline::region::normalise;
 use hotline::{CallId, TenantId};
@@ -280,6 +280,12 @@ fn show_whole(context: &Context, whole: &Whole) {
     if let Some(rating) = &record.rating {
         let score = rating.score.map_or("–".to_owned(), |score| score.to_string());
         context.say(format!("满意度评分 {score}"), format!("rated {score}"));
+    }
+    for result in &record.results {
+        let ResultRecord { agent, code, name, by, .. } = result;
+        let by = if by.is_empty() { context.pick("默认", "by default") } else { by };
+        let what = if code.is_empty() { "–".to_owned() } else { format!("{name} ({code}), {by}") };
+        context.say(format!("坐席 {agent} 处理结果：{what}"), format!("result of agent {agent}: {what}"));
     }
     heading(context, "经过", "what happened");
     for line in say::facts(context, &whole.facts, whole.wall_offset_ms) {

@@ -69,37 +69,42 @@ const REASON_MAX: usize = 64;
 /// # Errors
 /// There is no such enterprise or agent, or the agent's state does not allow it.
 pub async fn steer(desk: &Desk, asked: &Steer) -> Outcome<AgentView> {
-    let staff = staff_of(desk, &asked.tenant).await?;
     let order = asked.wish.order();
     if let Order::Rest(rest) = &order {
         check_reason(rest.reason())?;
     }
-    let (mut floor, turn) = floor_of(desk, &asked.tenant, &staff).await?;
+    obey(desk, &asked.tenant, &asked.agent, order, &asked.by).await
+}
+
+/// The same for any order of an agent.
+pub(super) async fn obey(
+    desk: &Desk,
+    tenant: &TenantId,
+    agent: &str,
+    order: Order,
+    by: &str,
+) -> Outcome<AgentView> {
+    let staff = staff_of(desk, tenant).await?;
+    let (mut floor, turn) = floor_of(desk, tenant, &staff).await?;
     let now = now_of(desk).await?;
-    floor.obey(&asked.agent, &order, now).map_err(|why| refused(&asked.agent, why))?;
-    let change = AgentOrder {
-        tenant: asked.tenant.clone(),
-        staff: staff.clone(),
-        number: asked.agent.clone(),
-        order: order.clone(),
-    };
+    floor.obey(agent, &order, now).map_err(|why| refused(agent, why))?;
+    let change = AgentOrder { tenant: tenant.clone(), staff: staff.clone(), number: agent.to_owned(), order };
     if let Some(live) = &desk.live {
         live.apply(node::Change::Agent(Box::new(change.clone()))).await?;
     }
     // Of an enterprise that nobody called lately the node holds nothing: there the database's word counts.
-    let known = in_memory(desk, &asked.tenant).await?;
+    let known = in_memory(desk, tenant).await?;
     let is_known = known.is_some();
     let (mut floor, turn) = known.unwrap_or((floor, turn + 1));
     floor.take_staff(&staff, now);
-    let value = floor.written(&asked.agent, now).unwrap_or_default();
-    let states = [agent_state(&asked.agent, &value, turn)];
-    desk.store.keep_states(&asked.tenant, &states, &asked.agent, &desk.change(&asked.by)).await?;
+    let value = floor.written(agent, now).unwrap_or_default();
+    let states = [agent_state(agent, &value, turn)];
+    desk.store.keep_states(tenant, &states, agent, &desk.change(by)).await?;
     if let Some(live) = desk.live.as_ref().filter(|_| !is_known) {
         // It may have come into memory meanwhile, as it was before.
         live.apply(node::Change::Agent(Box::new(change))).await?;
     }
-    let shown = floor.agents(now).into_iter().find(|view| *view.number == *asked.agent);
-    shown.ok_or_else(|| refused(&asked.agent, NotObeyed::Unknown))
+    floor.agent_view(agent, now).ok_or_else(|| refused(agent, NotObeyed::Unknown))
 }
 
 /// Every agent of an enterprise.
@@ -325,13 +330,25 @@ fn check_reason(reason: &str) -> Outcome<()> {
     ))
 }
 
-fn refused(agent: &str, why: NotObeyed) -> Refusal {
+pub(super) fn refused(agent: &str, why: NotObeyed) -> Refusal {
     match why {
         NotObeyed::Unknown => {
             Refusal::not_found(format!("没有坐席 {agent}"), format!("there is no agent {agent}"))
         }
         NotObeyed::NotNow(hotline::agent::NotNow::LoggedOut) => {
             Refusal::invalid(format!("坐席 {agent} 没有签入"), format!("the agent {agent} is not logged in"))
+        }
+        NotObeyed::NotNow(hotline::agent::NotNow::ResultOwed) => Refusal::new(
+            Code::ResultOwed,
+            format!("坐席 {agent} 要先选择本次通话的处理结果"),
+            format!("the agent {agent} is to choose the result of the call first"),
+        ),
+        NotObeyed::NoResultAwaited => Refusal::not_found(
+            format!("坐席 {agent} 没有待选处理结果的这个通话"),
+            format!("no result of such a call is awaited of the agent {agent}"),
+        ),
+        NotObeyed::NoSuchResult => {
+            Refusal::invalid("队列没有这个处理结果".to_owned(), "the queue has no such result".to_owned())
         }
         NotObeyed::NotNow(hotline::agent::NotNow::InCall) => {
             Refusal::invalid(format!("坐席 {agent} 正在通话"), format!("a call keeps the agent {agent}"))

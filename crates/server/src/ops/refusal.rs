@@ -83,6 +83,8 @@ pub enum Code {
     Held,
     /// The call is not as far, or who is wanted is not free.
     TalkState,
+    /// The result of the call is to be chosen first.
+    ResultOwed,
 }
 
 impl Code {
@@ -124,6 +126,7 @@ impl Code {
             | Code::AlreadyThere
             | Code::Held
             | Code::TalkState
+            | Code::ResultOwed
             | Code::Locked => 5,
         }
     }

@@ -18,6 +18,7 @@ use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Prof
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
 use super::Broken;
+use super::results::results;
 
 /// Every phone's.
 pub const PASSWORD: &str = "correct horse";
@@ -581,6 +582,7 @@ fn queue(rest: &str) -> Option<Queue> {
             }
             "dial" => queue.callback.as_mut()?.dial = Some(dial_back(value)?),
             "spill" => queue.spill = Some(spill(value)?),
+            "results" => queue.results = Some(results(value)?),
             "satisfaction" => queue.satisfaction = Some(satisfaction(value)?),
             "say_agent" => {
                 queue.say_agent = match value {
@@ -650,7 +652,7 @@ fn satisfaction(text: &str) -> Option<Satisfaction> {
     Some(asks)
 }
 
-fn seconds_of(text: &str) -> Option<u16> {
+pub(super) fn seconds_of(text: &str) -> Option<u16> {
     u16::try_from(milliseconds(text)? / 1_000).ok()
 }
 
@@ -683,8 +685,11 @@ fn needs(text: &str) -> Option<Needs> {
     Some(Needs { skills: [(skill, level)].into(), s })
 }
 
-/// `logs in`, `logs out`, `is ready`, `rests [REASON]`.
+/// `logs in`, `logs out`, `is ready`, `rests [REASON]`, `files PATH` (what came of the call).
 fn order(deed: &str) -> Option<Order> {
+    if let Some(code) = deed.strip_prefix("files ") {
+        return Some(Order::Result { call: None, code: code.trim().into(), by: "desk".into() });
+    }
     Some(match deed {
         "logs in" => Order::LogIn,
         "logs out" => Order::LogOut,

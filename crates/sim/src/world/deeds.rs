@@ -387,7 +387,25 @@ impl World {
         };
         let number = self.enterprises[place].0.agents[at].number.clone();
         self.agent_orders(place, &number, &order)?;
+        self.agents_file(place)?;
         self.turn()
+    }
+
+    /// Agents say what came of their calls, some of them what is no result. By dice of their own, so that all else lives as it did.
+    fn agents_file(&mut self, place: usize) -> Result<(), String> {
+        let mut dice = self.dice.clone();
+        let enterprise = &self.enterprises[place].0;
+        let Some(results) = enterprise.queues.iter().find_map(|queue| queue.results.as_ref()) else {
+            return Ok(());
+        };
+        let (mut codes, agents) = (results.paths(), enterprise.agents.clone());
+        codes.extend(["sale".to_owned(), "nothing".to_owned()]);
+        for agent in agents.iter().filter(|_| dice.chance(500)).collect::<Vec<_>>() {
+            let code = dice.pick(&codes).as_str().into();
+            let order = Order::Result { call: None, code, by: agent.number.as_str().into() };
+            self.agent_orders(place, &agent.number, &order)?;
+        }
+        Ok(())
     }
 
     /// Somebody holds, transfers or asks, whether or not that can be now.

@@ -106,6 +106,16 @@ impl World {
                 return fail(format!("agent {} is {} with {:?}", view.number, view.state, view.call));
             }
         }
+        for view in
+            floor.agents(now).iter().filter(|view| view.after_work.is_some_and(|work| work.owes_result))
+        {
+            let terms = floor.result_terms(&view.number);
+            let wrap_up = terms.and_then(|terms| Some(floor.queue_rules(terms.queue)?.wrap_up));
+            let limit_ms = terms.zip(wrap_up).map(|(terms, wrap_up)| terms.results.limit_ms(wrap_up));
+            if limit_ms.is_none_or(|limit_ms| view.since_ms > limit_ms) {
+                return fail(format!("agent {} owes a result past its time (Q09)", view.number));
+            }
+        }
         for queue in floor.queues(now) {
             // Who is to be called back has no call yet.
             let has_none =

@@ -763,6 +763,13 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             });
             told.collect::<Vec<_>>().join(",")
         }
+        "results" => {
+            let told = record.results.iter().map(|result| {
+                let by = if result.by.is_empty() { "default" } else { &result.by };
+                format!("{}:{}:{by}", result.agent, if result.code.is_empty() { "–" } else { &result.code })
+            });
+            told.collect::<Vec<_>>().join(",")
+        }
         "rating" => match &record.rating {
             None => "none".into(),
             Some(rating) => {

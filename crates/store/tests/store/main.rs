@@ -13,6 +13,7 @@ mod prompts;
 mod provider;
 mod ratings;
 mod reading;
+mod results;
 mod retention;
 mod sample;
 mod settling;

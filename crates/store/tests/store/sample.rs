@@ -85,6 +85,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         messages: Vec::new(),
         pauses: pauses(n, started_at),
         rating: None,
+        results: Vec::new(),
         spills: Vec::new(),
         callback: None,
         calls_back: None,

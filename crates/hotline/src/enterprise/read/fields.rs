@@ -203,8 +203,9 @@ pub(super) const QUEUE: Shape = Shape {
         may("satisfaction"),
         may("spill"),
         may("callback"),
+        may("results"),
     ],
-    later: &["service_level", "codes", "hours"],
+    later: &["service_level", "hours"],
 };
 
 pub(super) const SPILL: Shape = Shape {
@@ -225,6 +226,15 @@ pub(super) const CALLBACK_OFFER: Shape = Shape {
     ],
     later: &["caller_first"],
 };
+
+pub(super) const RESULTS: Shape = Shape {
+    name: "results",
+    fields: &[must("codes"), may("default"), may("mandatory"), may("limit_seconds")],
+    later: &["many"],
+};
+
+pub(super) const RESULT_CODE: Shape =
+    Shape { name: "result_code", fields: &[must("code"), must("name"), may("codes")], later: &[] };
 
 pub(super) const SATISFACTION: Shape = Shape {
     name: "satisfaction",
@@ -631,7 +641,7 @@ pub const FLOW_SHAPES: [&Shape; 26] = [
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 35] = [
+pub const SHAPES: [&Shape; 37] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -652,6 +662,8 @@ pub const SHAPES: [&Shape; 35] = [
     &SATISFACTION,
     &SPILL,
     &CALLBACK_OFFER,
+    &RESULTS,
+    &RESULT_CODE,
     &DESTINATION,
     &GROUP,
     &RULE,

@@ -152,6 +152,7 @@ impl Reader<'_> {
         let satisfaction = object.field("satisfaction").map(|at| self.satisfaction(&at));
         let spill = object.field("spill").map(|at| self.spill(&at));
         let callback = object.field("callback").map(|at| self.callback_offer(&at, schedules));
+        let results = object.field("results").map(|at| self.results(&at));
         Some(Queue {
             name: name?,
             strategy,
@@ -173,6 +174,7 @@ impl Reader<'_> {
             satisfaction: satisfaction.map_or(Some(None), |read| read.map(Some))?,
             spill: spill.map_or(Some(None), |read| read.map(Some))?,
             callback: callback.map_or(Some(None), |read| read.map(Some))?,
+            results: results.map_or(Some(None), |read| read.map(Some))?,
         })
     }
 

@@ -695,6 +695,13 @@ queues:
     callback: {after_seconds: 45, hours: office, tries: 2, ring_seconds: 30}
     spill: {wait_seconds: 60, level_percent: 80, level_seconds: 20}
     satisfaction: {tries: 3, talk_seconds_min: 30, pause_hours: 0, sms: 请评分}
+    results:
+      mandatory: true
+      limit_seconds: 45
+      default: other
+      codes:
+        - {code: sale, name: 成交, codes: [{code: new, name: 新客户, codes: [{code: web, name: 网上}]}, {code: 2, name: 老客户}]}
+        - {code: other, name: 其他}
   - {name: 售后, members: [8002]}
 numbers:
 ";
@@ -733,6 +740,12 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
     let survey = queue.survey.as_deref().expect("it asks");
     assert_eq!((survey.tries, survey.talk_ms_min, survey.pause_ms), (3, 30_000, 0));
     assert_eq!((&*survey.prompt, survey.sms.as_deref()), ("satisfaction", Some("请评分")));
+    let results = queue.results.as_deref().expect("it asks for results");
+    assert_eq!(
+        (results.mandatory, results.limit_s, results.default.as_deref()),
+        (true, Some(45), Some("other"))
+    );
+    assert_eq!(results.paths(), ["sale/new/web", "sale/2", "other"]);
     let steps = &hotline.flow.steps;
     let exits_of = |name: &str| {
         steps.iter().find_map(|step| match &step.kind {
@@ -770,6 +783,20 @@ fn q02_what_is_wrong_with_queues_and_agents_is_said() {
         ("tries: 2", "tries: 11", "queues[0].callback.tries out_of_range"),
         ("say_agent: both", "say_agent: all", "queues[0].say_agent unknown_value"),
         ("every_seconds: 45", "every_seconds: 5", "queues[0].announce.every_seconds out_of_range"),
+        ("default: other", "default: sale", "queues[0].results.default unknown_name"),
+        ("default: other", "default: sale/new/web/x", "queues[0].results.default unknown_name"),
+        ("      default: other\n", "", "queues[0].results missing"),
+        ("limit_seconds: 45", "limit_seconds: 0", "queues[0].results.limit_seconds out_of_range"),
+        ("code: other", "code: Other", "queues[0].results.codes[1].code bad_result_code"),
+        ("code: other", "code: a/b", "queues[0].results.codes[1].code bad_result_code"),
+        ("code: other", "code: sale", "queues[0].results.codes[1].code duplicate_name"),
+        ("name: 其他", "name: ''", "queues[0].results.codes[1].name bad_name"),
+        (
+            "name: 网上}",
+            "name: 网上, codes: []}",
+            "queues[0].results.codes[0].codes[0].codes[0].codes too_many",
+        ),
+        ("codes: [{code: web, name: 网上}]", "codes: []", "queues[0].results.codes[0].codes[0].codes empty"),
         (queue, "{queue: 售前, answer: true}", "numbers[0].otherwise.answer conflict"),
         (queue, "{dial: 值班手机, full: busy}", "numbers[0].otherwise.full conflict"),
     ] {

@@ -7,6 +7,7 @@ use super::super::staff::CALLBACK_OFFER;
 use super::super::{Agent, Announce, CallbackOffer, DialBack, Needs, Queue, Satisfaction, SpillWhen, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::agent::{State, WrapUp};
+use crate::results::{ResultCode, Results};
 
 pub(super) fn agent(written: &Agent) -> Tree {
     Fields::new()
@@ -41,6 +42,7 @@ pub(super) fn queue(written: &Queue) -> Tree {
         .maybe("spill", written.spill.map(spill))
         .maybe("callback", written.callback.as_ref().map(callback_offer))
         .maybe("satisfaction", written.satisfaction.as_ref().map(|asks| survey(Fields::new(), asks).map()))
+        .maybe("results", written.results.as_ref().map(results))
         .map()
 }
 
@@ -95,6 +97,20 @@ fn callback_offer(written: &CallbackOffer) -> Tree {
         .maybe("retry_seconds", said(|dial| dial.retry_s, usual.retry_s))
         .maybe("ring_seconds", said(|dial| dial.ring_s, usual.ring_s))
         .map()
+}
+
+fn results(written: &Results) -> Tree {
+    Fields::new()
+        .unless(!written.mandatory, "mandatory", || flag(true))
+        .maybe("limit_seconds", written.limit_s.map(number))
+        .maybe("default", written.default.as_deref().map(text))
+        .items("codes", &written.codes, result_code)
+        .map()
+}
+
+fn result_code(written: &ResultCode) -> Tree {
+    let fields = Fields::new().with("code", text(&written.code)).with("name", text(&written.name));
+    fields.items("codes", &written.codes, result_code).map()
 }
 
 fn spill(written: SpillWhen) -> Tree {

@@ -95,6 +95,19 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
             }
         },
         Fact::RecordingEnded => pick("通话录音结束".into(), "the talk's recording ends".into()),
+        Fact::ResultAwaited { agent, queue, default } => {
+            let default = default.as_ref().map_or("–", |chosen| &chosen.name);
+            pick(
+                format!("坐席 {agent} 按队列“{queue}”选择处理结果，默认 {default}"),
+                format!(
+                    "the queue {queue:?} asks the agent {agent} for a result; unless one is chosen, {default}"
+                ),
+            )
+        }
+        Fact::ResultGiven { agent, chosen, by, .. } => pick(
+            format!("坐席 {agent} 的处理结果：{}（{by}）", chosen.name),
+            format!("result of the agent {agent}: {} (by {by})", chosen.name),
+        ),
         Fact::AgentTook { leg, agent } => pick(
             format!("坐席 {agent} 接听（第 {leg} 路）"),
             format!("the agent {agent} answers, on leg {leg}"),
