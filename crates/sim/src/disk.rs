@@ -20,6 +20,8 @@ pub struct OnDisk {
     pub caller_dialog: bool,
     /// Its log is complete.
     pub over: bool,
+    /// It calls somebody back: no 200 of ours answers it.
+    pub calls_back: bool,
 }
 
 /// The ring.
@@ -152,6 +154,7 @@ impl Disk {
                 self.touched.push(call);
                 let Some(known) = self.calls.get_mut(&call) else { return };
                 known.answered |= facts.iter().any(|dated| matches!(dated.fact, Fact::Answered));
+                known.calls_back |= facts.iter().any(|dated| matches!(dated.fact, Fact::CallsBack { .. }));
                 known.over |= facts.iter().any(|dated| matches!(dated.fact, Fact::Over));
             }
             Record::Dialog { call, leg, .. } => {

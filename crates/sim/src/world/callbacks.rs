@@ -69,9 +69,12 @@ impl World {
         Ok(())
     }
 
-    /// An INVITE to who is called back leaves: the request is open, its number wants it, and its hours are open.
+    /// An INVITE to who is called back leaves: the request is open, its number wants it, and its hours are open. Once they talk
+    /// an INVITE is to whom the talk goes.
     pub(super) fn check_called_back(&self, call: &Call) -> Result<(), String> {
-        let Some((request, number)) = called_back(call) else { return Ok(()) };
+        let Some((request, number)) = called_back(call).filter(|_| !call.is_answered()) else {
+            return Ok(());
+        };
         let node = self.node.as_ref().ok_or("an INVITE of a dead node")?;
         let tenant = &call.hotline().tenant;
         let known = node.tenant(tenant).ok_or("a callback of an enterprise that is not in memory")?;
@@ -82,13 +85,10 @@ impl World {
         if self.store.is_ended(request) {
             return fail("somebody saw to it before (Q15)");
         }
-        let Some((_, open)) = known.requests().get(request) else {
-            // Who asked answered already: this INVITE is of the talk.
-            return if call.is_answered() { Ok(()) } else { fail("the request is over (Q15)") };
-        };
-        match call.is_answered() || known.may_call_back(open, self.now(), node.holidays()) {
-            true => Ok(()),
-            false => fail("not within its hours (K07)"),
+        match known.requests().get(request) {
+            None => fail("the request is over (Q15)"),
+            Some((_, open)) if known.may_call_back(open, self.now(), node.holidays()) => Ok(()),
+            Some(_) => fail("not within its hours (K07)"),
         }
     }
 

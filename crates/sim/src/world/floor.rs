@@ -128,7 +128,9 @@ impl World {
             let waits = |call: &&Call| queue.waiting.iter().any(|(known, _)| *known == call.id());
             for call in node.calls().filter(|call| waits(call) && !call.is_calling_back()) {
                 let joined = call.log().iter().rev().find(|dated| matches!(dated.fact, Fact::Queued { .. }));
-                if joined.is_none_or(|joined| now.mono.since_ms(joined.at) > patience_ms) {
+                // While its thread sleeps nobody's patience is looked at.
+                let asleep = self.clock < self.asleep_until;
+                if !asleep && joined.is_none_or(|joined| now.mono.since_ms(joined.at) > patience_ms) {
                     return fail(format!("{} waits past all patience", call.id()));
                 }
             }

@@ -394,7 +394,7 @@ impl World {
         self.check_display(to, bytes, call)?;
         if let Some(call) = call.filter(|_| bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes)) {
             if let Some(known) = self.disk.calls.get(&call) {
-                if !known.answered || !known.caller_dialog {
+                if !known.calls_back && (!known.answered || !known.caller_dialog) {
                     return Err(format!("call {call} was answered before the disk knew ({known:?})"));
                 }
             } else if !self.store.records.contains_key(&call) && !self.disk.helps.contains(&call) {
