@@ -15,9 +15,10 @@ use hotline::cdr::AnswerStatus;
 use hotline::enterprise::{
     Agent, AskKind, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, Queue,
 };
+use hotline::results::{ResultCode, Results};
 use media::measure::tone;
 use media::wav::Wav;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PASSWORD: &str = "k7#Lq0-vTz9";
 const ONE_HZ: u16 = 600;
@@ -64,8 +65,28 @@ fn center() -> Enterprise {
     }
     acme.extensions.push(extension("803", "a long word of no meaning").1);
     let wrap_up = WrapUp::Optional { ms_max: Some(60_000) };
-    acme.queues.push(Queue { wrap_up, ..Queue::new("sales", &["8001"]) });
+    let results = Some(results());
+    acme.queues.push(Queue { wrap_up, results, ..Queue::new("sales", &["8001"]) });
     acme
+}
+
+/// What must be said of each call, unless the time for it runs out.
+fn results() -> Results {
+    let code = |code: &str, name: &str, codes| ResultCode { code: code.into(), name: name.into(), codes };
+    let sale = vec![code("new", "新客户", Vec::new()), code("old", "老客户", Vec::new())];
+    let codes = vec![code("sale", "成交", sale), code("other", "其他", Vec::new())];
+    Results { mandatory: true, limit_s: None, default: Some("other".into()), codes }
+}
+
+/// An agent who writes up chooses what came of the call, before which it is kept from ending that.
+fn chooses_a_result(leader: &Visitor, agent: &mut Chromium) {
+    let ready = leader.ask("PUT", "/api/v1/enterprises/acme/agents/8001/state", Some(&json!("ready")));
+    assert_eq!((ready.status, &ready.body["code"]), (409, &json!("result_owed")));
+    for code in ["sale", "new"] {
+        agent.await_true(&format!("!!document.querySelector('[data-code={code}]')"));
+        agent.value(&format!("document.querySelector('[data-code={code}]').click()"));
+    }
+    agent.await_true("document.querySelector('[data-result]')?.dataset.result === 'sale/new'");
 }
 
 /// An agent at its desk, signed in and ready.
@@ -189,6 +210,7 @@ fn q03_q11_q13_q22_a_call_goes_by_menu_and_queue_to_a_page_is_held_coached_and_h
     await_state(&mut one, "after_work");
     one.await_true("document.querySelector('[data-after-work]')?.dataset.afterWork === 'limited'");
     one.await_true("document.querySelector('textarea[name=note]')?.value === '要一张发票'");
+    chooses_a_result(&leader, &mut one);
     one.press("结束整理");
     await_state(&mut one, "free");
     two.await_true("document.querySelector('[data-state]')?.dataset.state === 'talking'");
@@ -241,6 +263,18 @@ fn told_afterwards(platform: &Platform, leader: &Visitor, id: &str) {
         (&whole["notes"][0]["agent"], &whole["notes"][0]["text"]),
         (&json!("8001"), &json!("要一张发票"))
     );
+    let results = whole["record"]["results"].as_array().expect("one of each agent");
+    let said: Vec<_> =
+        results.iter().map(|one| (&one["agent"], &one["code"], &one["name"], &one["by"])).collect();
+    let of_two = (&json!("8002"), &json!("other"), &json!("其他"), &json!(""));
+    assert_eq!(said, [(&json!("8001"), &json!("sale/new"), &json!("成交/新客户"), &json!("wang")), of_two]);
+    let (_, sums) = platform.run(&["result", "report", "acme"]);
+    let calls = |sum: &Value| (sum["code"].clone(), sum["calls"].clone(), sum["by_default"].clone());
+    let sums: Vec<_> = sums.as_array().into_iter().flatten().map(calls).collect();
+    assert_eq!(sums, [(json!("other"), json!(1), json!(1)), (json!("sale/new"), json!(1), json!(0))]);
+    let (_, listed) = platform.run(&["result", "list", "acme", "--code", "sale"]);
+    assert_eq!((&listed[0]["call"], &listed[0]["agent"]), (&json!(id), &json!("8001")), "{listed}");
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
     let (_, audit) = platform.run(&["audit", "acme"]);
     let of = |action: &str| -> Vec<String> {
         let rows = audit.as_array().into_iter().flatten().filter(|row| row["action"] == action);
