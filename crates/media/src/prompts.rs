@@ -237,7 +237,11 @@ pub static FILES: &[(&str, &[u8])] = files![
     "en_there_are",
     "en_expected_wait",
     "en_minutes",
-    "en_minute"
+    "en_minute",
+    "callback_to",
+    "callback_confirm",
+    "en_callback_to",
+    "en_callback_confirm"
 ];
 
 /// Ids from here on belong to the user of the engine.

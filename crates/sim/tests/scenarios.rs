@@ -135,6 +135,7 @@ scenarios! {
     q15_a_caller_asks_to_be_called_back
     q15_a_callback_is_dialled_in_its_turn
     q15_a_try_that_reaches_nobody_is_made_again
+    q15_the_number_is_confirmed
     q15_who_rings_in_again_is_not_called
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected

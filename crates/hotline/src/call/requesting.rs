@@ -2,10 +2,12 @@
 //! request is a fact with its queue and the wait so far; where that queue dials it is open from then on. Nobody is called here.
 
 use super::asking::Stage;
-use super::{Action, CALLER, Call, Desk, Event, Fact, Key, State, Timer};
+use super::{Action, CALLER, Call, Desk, Event, Fact, Key, PROMPT_MS_MAX, Sound, State, Timer};
 use crate::callback::{NotWanted, Request, callable};
 use crate::cdr::Cause;
+use crate::enterprise::Language;
 use crate::flow::{RequestStep, StepKind, StepNo};
+use crate::speech::Announcement;
 use crate::{Mono, Wall};
 
 /// More keys than this are none of a number (FAULTS N6).
@@ -16,6 +18,8 @@ const KEYS_MAX: usize = 20;
 pub(super) struct Requesting {
     step: StepNo,
     keys: Vec<Key>,
+    /// The number that the question says, where it is to be confirmed; else a number is asked for.
+    said: Option<String>,
     tries: u8,
     stage: Stage,
 }
@@ -41,7 +45,7 @@ impl Call {
         }
         self.answer_caller(desk, now);
         match callable(&self.caller).filter(|_| terms.own && !self.withheld) {
-            Some(number) => self.take_request(step, number, desk, now),
+            Some(number) => self.take_number(step, number, 0, desk, now),
             None => self.ask_number(step, 0, now),
         }
     }
@@ -51,7 +55,7 @@ impl Call {
         let Some(terms) = request_step(&hotline.flow.steps, step) else { return };
         let play = self.prompt(terms.prompt.clone(), now);
         let stage = Stage::Question { play };
-        self.state = State::Requesting(Requesting { step, keys: Vec::new(), tries, stage });
+        self.state = State::Requesting(Requesting { step, keys: Vec::new(), said: None, tries, stage });
     }
 
     fn take_request(&mut self, step: StepNo, number: String, desk: &mut Desk<'_>, now: Mono) {
@@ -65,7 +69,7 @@ impl Call {
         }
         let play = self.prompt(terms.accepted.clone(), now);
         let (keys, stage) = (Vec::new(), Stage::Thanks { play });
-        self.state = State::Requesting(Requesting { step, keys, tries: 0, stage });
+        self.state = State::Requesting(Requesting { step, keys, said: None, tries: 0, stage });
     }
 
     /// The request as a fact; where its queue dials it is open from now on, with the place that this call has.
@@ -131,6 +135,9 @@ impl Call {
             self.actions.push_back(Action::StopPlay { leg: CALLER });
         }
         own.stage = Stage::Keys;
+        if own.said.is_some() {
+            return self.confirm(own, Some(key), desk, now);
+        }
         match key.0 {
             b'#' => return self.judge_number(own, desk, now),
             b'*' => own.keys.clear(),
@@ -147,22 +154,64 @@ impl Call {
         if is_first { first_ms } else { first_ms / 2 }
     }
 
+    /// A number that may be called: it is taken, or said first where the step wants it confirmed.
+    fn take_number(&mut self, step: StepNo, number: String, tries: u8, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        match request_step(&hotline.flow.steps, step).is_some_and(|terms| terms.confirm) {
+            true => self.say_number(step, number, tries, now),
+            false => self.take_request(step, number, desk, now),
+        }
+    }
+
+    fn say_number(&mut self, step: StepNo, number: String, tries: u8, now: Mono) {
+        let pieces = Announcement::CallbackTo(&number).prompts(Language::Zh).into();
+        let play = self.play(CALLER, Sound::Pieces(pieces), false);
+        self.arm(Timer::Prompt, now + PROMPT_MS_MAX);
+        let (keys, said, stage) = (Vec::new(), Some(number), Stage::Question { play });
+        self.state = State::Requesting(Requesting { step, keys, said, tries, stage });
+    }
+
+    /// Key 1 takes the number that was said, 2 asks for another; any other key, or none, is a try.
+    fn confirm(&mut self, own: Requesting, key: Option<Key>, desk: &mut Desk<'_>, now: Mono) {
+        self.disarm(Timer::Key);
+        let (step, number, tries) = (own.step, own.said.unwrap_or_default(), own.tries + 1);
+        let hotline = self.hotline.clone();
+        let tries_max = request_step(&hotline.flow.steps, step).map_or(0, |terms| terms.tries);
+        match key.map(|key| key.0) {
+            Some(b'1') => self.take_request(step, number, desk, now),
+            Some(b'2') => self.ask_number(step, own.tries, now),
+            _ if tries >= tries_max => self.give_no_number(step, NotWanted::NoKey, desk, now),
+            _ => self.say_number(step, number, tries, now),
+        }
+    }
+
+    fn give_no_number(&mut self, step: StepNo, why: NotWanted, desk: &mut Desk<'_>, now: Mono) {
+        let hotline = self.hotline.clone();
+        self.note(Fact::CallbackNotWanted { why }, now);
+        match request_step(&hotline.flow.steps, step) {
+            Some(terms) => self.walk(terms.failed, desk, now),
+            None => self.refuse(Cause::FlowLoop, None, desk, now),
+        }
+    }
+
     /// No key came in time: what was pressed is the number.
     pub(super) fn judge_number(&mut self, mut own: Requesting, desk: &mut Desk<'_>, now: Mono) {
         self.disarm(Timer::Key);
+        if own.said.is_some() {
+            return self.confirm(own, None, desk, now);
+        }
         let hotline = self.hotline.clone();
         let Some(terms) = request_step(&hotline.flow.steps, own.step) else {
             return self.refuse(Cause::FlowLoop, None, desk, now);
         };
         let pressed: String = own.keys.drain(..).map(|key| char::from(key.0)).collect();
         if let Some(number) = callable(&pressed) {
-            return self.take_request(own.step, number, desk, now);
+            return self.take_number(own.step, number, own.tries, desk, now);
         }
         own.tries += 1;
         if own.tries >= terms.tries {
             let why = if pressed.is_empty() { NotWanted::NoKey } else { NotWanted::WrongNumber };
-            self.note(Fact::CallbackNotWanted { why }, now);
-            return self.walk(terms.failed, desk, now);
+            return self.give_no_number(own.step, why, desk, now);
         }
         if pressed.is_empty() {
             return self.ask_number(own.step, own.tries, now);

@@ -13,6 +13,9 @@ pub struct FlowCallback {
     pub prompt: String,
     /// Played before it is asked again after a number that may not be called.
     pub wrong_prompt: String,
+    /// Whether the number is said and wants a key: 1 takes it, 2 asks for another.
+    #[serde(default)]
+    pub confirm: bool,
     /// Played once the request is taken.
     pub accepted: String,
     /// How often a number is asked for at most.
@@ -32,6 +35,7 @@ impl FlowCallback {
             own: true,
             prompt: "callback_number".to_owned(),
             wrong_prompt: "wrong_key".to_owned(),
+            confirm: false,
             accepted: "callback_accepted".to_owned(),
             tries: 2,
             timeout_s: 10,

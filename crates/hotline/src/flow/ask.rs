@@ -95,6 +95,8 @@ pub struct Voicemail {
 pub struct RequestStep {
     /// Whether the caller's own number is taken where it may be called.
     pub own: bool,
+    /// Whether the number is said and wants a key.
+    pub confirm: bool,
     /// The prompt that asks for a number.
     pub prompt: Arc<str>,
     /// Played before it is asked again after a number that may not be called.

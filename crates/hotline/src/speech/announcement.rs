@@ -1,7 +1,7 @@
 //! What a call centre says with a number in it, from recorded pieces: no voice is asked while a caller waits.
 //! It refuses to know when it is said.
 
-use super::{Piece, Said, chinese, english, join};
+use super::{ENGLISH_PAUSE, PAUSE, Piece, Said, chinese, english, join};
 use crate::enterprise::Language;
 
 /// One announcement.
@@ -18,6 +18,8 @@ pub enum Announcement<'a> {
         /// In minutes.
         minutes: u32,
     },
+    /// The number that would be called back, to be confirmed by a key (row Q15).
+    CallbackTo(&'a str),
 }
 
 const fn piece(prompt: &'static str, words: &'static str) -> Piece {
@@ -28,6 +30,8 @@ const AGENT: [Piece; 2] = [piece("agent_number", "工号"), piece("at_your_servi
 const POSITION: [Piece; 2] = [piece("queue_position", "您现在排在第"), piece("place", "位")];
 const AHEAD: [Piece; 2] = [piece("queue_ahead", "您前面还有"), piece("callers", "位来电者")];
 const WAIT: [Piece; 2] = [piece("expected_wait", "预计等待"), piece("minutes", "分钟")];
+const CALLBACK_TO: [Piece; 2] =
+    [piece("callback_to", "回电号码"), piece("callback_confirm", "确认请按一，更改请按二")];
 const EN_AGENT: [Piece; 2] =
     [piece("en_agent_number", "agent number"), piece("en_at_your_service", "is at your service")];
 const EN_POSITION: [Piece; 2] =
@@ -42,12 +46,16 @@ const EN_WAIT: [Piece; 3] = [
     piece("en_minutes", "minutes"),
     piece("en_minute", "minute"),
 ];
+const EN_CALLBACK_TO: [Piece; 2] = [
+    piece("en_callback_to", "we shall call"),
+    piece("en_callback_confirm", "to confirm, press one, for another number, press two"),
+];
 
 /// The words around the numbers.
 pub(super) fn frames(language: Language) -> Vec<Piece> {
     match language {
-        Language::Zh => [AGENT, POSITION, AHEAD, WAIT].concat(),
-        Language::En => [&EN_AGENT[..], &EN_POSITION, &EN_AHEAD, &EN_WAIT].concat(),
+        Language::Zh => [AGENT, POSITION, AHEAD, WAIT, CALLBACK_TO].concat(),
+        Language::En => [&EN_AGENT[..], &EN_POSITION, &EN_AHEAD, &EN_WAIT, &EN_CALLBACK_TO].concat(),
     }
 }
 
@@ -84,6 +92,10 @@ impl Announcement<'_> {
             Announcement::Wait { minutes } => {
                 around(WAIT, &|out| chinese::counted(minutes.max(1).into(), out))
             }
+            Announcement::CallbackTo(number) => around(CALLBACK_TO, &|out| {
+                chinese::say(&Said::Phone(number), out);
+                out.push(PAUSE);
+            }),
         }
     }
 
@@ -109,6 +121,11 @@ impl Announcement<'_> {
                 pieces.push(EN_WAIT[0]);
                 english::cardinal(minutes.max(1).into(), &mut pieces);
                 pieces.push(EN_WAIT[1 + usize::from(minutes <= 1)]);
+            }
+            Announcement::CallbackTo(number) => {
+                pieces.push(EN_CALLBACK_TO[0]);
+                english::say(&Said::Phone(number), &mut pieces);
+                pieces.extend([ENGLISH_PAUSE, EN_CALLBACK_TO[1]]);
             }
         }
         pieces

@@ -33,6 +33,7 @@ fn spoken(kind: &str, value: &str, language: Language) -> String {
         "position" => return Announcement::Position(count()).words(language),
         "ahead" => return Announcement::Ahead(count()).words(language),
         "wait" => return Announcement::Wait { minutes: count() }.words(language),
+        "callback" => return Announcement::CallbackTo(value).words(language),
         "text" => return read_text(value, language),
         "template" => {
             return Template::parse(value).expect("a text").spoken(language, &VALUES).expect("said");
@@ -102,6 +103,7 @@ fn every_piece_that_is_said_is_in_the_list_of_pieces_once() {
             said.extend(Announcement::Ahead(n).pieces(language));
             said.extend(Announcement::Wait { minutes: n }.pieces(language));
             said.extend(Announcement::Agent(&n.to_string()).pieces(language));
+            said.extend(Announcement::CallbackTo(&n.to_string()).pieces(language));
         }
         said.extend(Said::Percent("-100.5").pieces(language));
         said.extend(Said::Phone("010-1").pieces(language));

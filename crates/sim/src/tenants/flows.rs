@@ -137,7 +137,7 @@ pub fn wait_in(enterprise: &mut Enterprise, like: &Queue) {
     };
     // Half of them take the caller's own number, where they call back by themselves.
     let own = queue.callback.as_ref().is_some_and(|told| told.after_s % 2 == 0);
-    let back = FlowCallback { own, next: Some("wait".into()), ..FlowCallback::new("menu2") };
+    let back = FlowCallback { own, confirm: own, next: Some("wait".into()), ..FlowCallback::new("menu2") };
     main.steps.push(step("back", FlowStepKind::Callback(Box::new(back))));
     main.steps.push(step("message", message));
     main.steps.extend([step("wait", FlowStepKind::Queue(Box::new(wait))), step("told", told)]);

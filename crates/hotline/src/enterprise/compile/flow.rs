@@ -168,6 +168,7 @@ impl<'a> Layout<'a> {
             FlowStepKind::Callback(callback) => StepKind::Callback {
                 request: Box::new(RequestStep {
                     own: callback.own,
+                    confirm: callback.confirm,
                     prompt: callback.prompt.as_str().into(),
                     wrong_prompt: callback.wrong_prompt.as_str().into(),
                     accepted: callback.accepted.as_str().into(),

@@ -600,6 +600,7 @@ pub(super) const STEP_CALLBACK: Shape = Shape {
         must("id"),
         must("kind"),
         may("own"),
+        may("confirm"),
         may("prompt"),
         may("wrong_prompt"),
         may("accepted"),

@@ -413,6 +413,7 @@ impl Reader<'_> {
             (small("tries", usual.tries, 5), small("timeout_seconds", usual.timeout_s, 60));
         Some(FlowCallback {
             own: self.flag(object.field("own"), usual.own),
+            confirm: self.flag(object.field("confirm"), usual.confirm),
             prompt: asks?,
             wrong_prompt: wrong_prompt?,
             accepted: accepted?,

@@ -141,6 +141,7 @@ fn callback_fields(fields: Fields, callback: &FlowCallback) -> Tree {
     let prompt = |written: &String, usual: &String| (written != usual).then(|| text(written));
     fields
         .unless(callback.own == usual.own, "own", || flag(callback.own))
+        .unless(callback.confirm == usual.confirm, "confirm", || flag(callback.confirm))
         .maybe("prompt", prompt(&callback.prompt, &usual.prompt))
         .maybe("wrong_prompt", prompt(&callback.wrong_prompt, &usual.wrong_prompt))
         .maybe("accepted", prompt(&callback.accepted, &usual.accepted))

@@ -99,6 +99,7 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
         }
         "callback" => FlowStepKind::Callback(Box::new(FlowCallback {
             own: !words.contains(&"other"),
+            confirm: words.contains(&"confirm"),
             next: exit("next"),
             ..FlowCallback::new(&exit("failed")?)
         })),

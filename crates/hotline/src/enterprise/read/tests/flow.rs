@@ -46,7 +46,7 @@ const FLOW: &str = r#"{
      "headers": {"Authorization": "Bearer ${secret:crm}"}, "body": {"caller": "${caller}", "n": [1, 0755, true, null]},
      "limit_ms": 3000, "take": {"level": "data.0.level"}, "wait": "music",
      "exits": {"404": "desk", "5xx": "desk", "next": "back", "error": "bye"}},
-    {"id": "back", "kind": "callback", "own": false, "tries": 3, "exits": {"next": "bye", "failed": "desk"}}
+    {"id": "back", "kind": "callback", "own": false, "tries": 3, "confirm": true, "exits": {"next": "bye", "failed": "desk"}}
   ],
   "tests": [{"name": "key 9", "from": "13800138000", "at": "2026-10-12 10:00", "keys": ["9"],
              "expect": {"path": ["hello", "menu", "vip", "desk"], "answered_by": "desk"}}]
