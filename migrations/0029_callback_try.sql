@@ -28,5 +28,6 @@ alter table callback_dialled rename to callback;
 create index callback_by_state on callback (tenant_id, state, asked_at);
 create index callback_by_number on callback (tenant_id, number);
 create index callback_by_change on callback (tenant_id, changed_at);
+create index callback_to_dial on callback (hotline) where state = 'waiting' and next_at is not null;
 -- In the record of a call that the platform made for one.
 alter table call add column calls_back text not null default '';

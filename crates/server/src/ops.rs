@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Change, Store};
+use tokio::sync::RwLockWriteGuard;
 
 use crate::archive::Archive;
 use crate::running::Running;
@@ -313,6 +314,15 @@ impl Desk {
     /// A change made now by somebody.
     fn change(&self, by: &str) -> Change {
         Change { by: by.to_owned(), at: crate::clock::wall() }
+    }
+
+    /// Held over a change in the database and the word of it to the node: no account is read for the node in between, which
+    /// would come without the change after the node was told of it in vain. Nothing is held without a running process.
+    async fn hold_accounts(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        match &self.live {
+            Some(live) => Some(live.lock_accounts().await),
+            None => None,
+        }
     }
 
     /// Where region files lie.

@@ -177,7 +177,8 @@ impl Store {
     }
 
     /// What a tenant is told of its requests beside its states: numbers on the stop list, and requests that people saw to
-    /// lately. Of its states only those of requests that wait are left.
+    /// lately. Its states of requests that wait no more are told as emptied: their turns count, or the next request at such a
+    /// place would be older than what is kept there.
     pub(crate) async fn add_callbacks(
         &self,
         tenant: &TenantId,
@@ -202,7 +203,10 @@ impl Store {
         };
         let is_open =
             |state: &TenantState| Request::read(&state.value).is_some_and(|one| waits.contains(&one.id));
-        told.extend(states.into_iter().filter(|state| !is_request(state) || is_open(state)));
+        told.extend(states.into_iter().map(|state| match is_request(&state) && !is_open(&state) {
+            true => TenantState { value: String::new(), ..state },
+            false => state,
+        }));
         let sql = "select number from callback_stop where tenant_id = $1 and number <> ''";
         let rows = sqlx::query(sql).bind(tenant.to_string()).fetch_all(self.readers()).await?;
         for row in &rows {

@@ -130,6 +130,7 @@ pub async fn end(desk: &Desk, asked: &End) -> Outcome<()> {
         ));
     }
     let state = if asked.done { CallbackState::Done } else { CallbackState::Cancelled };
+    let _held = desk.hold_accounts().await;
     let change = desk.change(&asked.by);
     if !desk.store.end_callback(&asked.tenant, asked.call, (state, name), &change).await? {
         let call = asked.call;
@@ -156,6 +157,8 @@ pub async fn stop(desk: &Desk, asked: &Stop) -> Outcome<Stopped> {
         let zh = format!("{number} 不是可以回电的手机或固定电话号码");
         return Err(Refusal::invalid(zh, format!("{number} is no mobile or landline that could be called")));
     };
+    // Whoever reads the enterprise for the node meanwhile would overlook what the node is told too early.
+    let _held = desk.hold_accounts().await;
     let change = desk.change(&asked.by);
     if asked.on {
         let requests = desk.store.stop_callbacks(&asked.tenant, &number, &change).await?;

@@ -164,7 +164,10 @@ async fn q15_tries_are_counted_and_what_people_decided_stands(case: Case) {
     let ended = |call: CallId| format!("ended/{call}");
     assert!(keys.contains(&"stop/13600136000") && keys.contains(&ended(a).as_str()), "{keys:?}");
     assert!(keys.contains(&ended(c).as_str()) && !keys.contains(&ended(b).as_str()), "{keys:?}");
-    assert!(!keys.iter().any(|key| key.starts_with("callback/")), "none of them is open: {keys:?}");
+    let of_requests: Vec<_> = told.iter().filter(|state| state.key.starts_with("callback/")).collect();
+    assert!(of_requests.iter().all(|state| state.value.is_empty()), "none of them is open: {told:?}");
+    let turn = of_requests.iter().map(|state| state.position).max();
+    assert_eq!(turn, third.states.iter().map(|state| state.position).max(), "a request to come is newer");
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
