@@ -1,6 +1,7 @@
 //! `sibai.toml`: where things listen and lie. What is missing has a default; what is wrong is told with its line, all
 //! of it at once. Numbers, rules, tariffs and money are in the database and not here.
 
+mod http_step;
 mod written;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::archive::{Archive, Key};
-use crate::fetching::{HttpSteps, Kept, Secret};
+use crate::fetching::HttpSteps;
 use crate::journal::SEGMENTS_MAX;
 use crate::log::{Format, Mask};
 use crate::messages::{Gateway, Post};
@@ -485,30 +486,6 @@ impl Checker<'_> {
             }
         };
         Some(Post { gateway, from: from.unwrap_or_default(), shows_hotline: shows_hotline.unwrap_or(false) })
-    }
-
-    fn http_steps(&mut self, written: written::HttpStep) -> Option<HttpSteps> {
-        let written::HttpStep { authorities, allowed, secret } = written;
-        let secrets: Vec<_> = secret
-            .into_iter()
-            .map(|one| {
-                let (enterprise, name, hosts) = (one.enterprise, one.name.get_ref().clone(), one.hosts);
-                match (one.file, one.variable) {
-                    (Some(file), None) => Some(Secret { enterprise, name, hosts, kept: Kept::File(file) }),
-                    (None, Some(variable)) => {
-                        Some(Secret { enterprise, name, hosts, kept: Kept::Variable(variable) })
-                    }
-                    (None, None) | (Some(_), Some(_)) => {
-                        self.say(
-                            one.name.span().start,
-                            "http_step.secret: one of file and variable is wanted",
-                        );
-                        None
-                    }
-                }
-            })
-            .collect();
-        Some(HttpSteps { authorities, allowed, secrets: secrets.into_iter().collect::<Option<_>>()? })
     }
 
     fn http(&mut self, written: written::Http) -> Option<Http> {

@@ -12,13 +12,14 @@ use http_body_util::Full;
 use hyper::Uri;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use hyper::http::uri::Scheme;
+use hyper::http::uri::{Authority, Scheme};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::inbox::{Inbox, Message};
-use crate::outgoing::{Answer, AskError, Asked, Reach};
+use crate::net::Authorities;
+use crate::outgoing::{Answer, AskError, Asked, Reach, port_of};
 
 /// Requests that wait to be begun; further ones are not asked.
 const WAITING_MAX: usize = 256;
@@ -34,10 +35,41 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 pub struct HttpSteps {
     /// A PEM file of the authorities that are believed; needed for https.
     pub authorities: Option<PathBuf>,
-    /// Hosts that may be asked though they lie within, as flows of any enterprise write them.
-    pub allowed: Vec<String>,
+    /// Hosts that may be asked though they lie within.
+    pub allowed: Vec<Allowed>,
     /// Secrets of enterprises.
     pub secrets: Vec<Secret>,
+}
+
+/// A host within that flows of one enterprise may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Whose flows.
+    pub enterprise: String,
+    /// A name or an address, as flows write it.
+    pub host: String,
+    /// Its port; without one that of the scheme, 443 or 80.
+    pub port: Option<u16>,
+}
+
+impl Allowed {
+    /// `HOST` or `HOST:PORT`; an IPv6 address stands in brackets.
+    pub fn parse(enterprise: &str, text: &str) -> Option<Allowed> {
+        let authority: Authority = text.parse().ok()?;
+        let host = authority.host();
+        let port = match text.strip_prefix(host)? {
+            "" => None,
+            port => Some(port.strip_prefix(':')?.parse().ok()?),
+        };
+        Some(Allowed { enterprise: enterprise.to_owned(), host: host.to_owned(), port })
+    }
+
+    fn is_for(&self, tenant: &TenantId, to: &Uri) -> bool {
+        let usual = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        self.enterprise == tenant.as_str()
+            && to.host().is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
+            && port_of(to) == Some(self.port.unwrap_or(usual))
+    }
 }
 
 /// Where a secret of an enterprise is kept.
@@ -131,34 +163,44 @@ impl Door {
 /// Starts the thread.
 ///
 /// # Errors
-/// Those of the system.
+/// The authorities cannot be read, or those of the system.
 pub fn start(config: HttpSteps, inbox: Arc<Inbox>) -> std::io::Result<Door> {
+    let authorities = Authorities::of(config.authorities.clone());
+    authorities.trust()?;
     let (wanted, waiting) = channel(WAITING_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let door = Door { wanted, counts: Counts::default(), inbox: inbox.clone() };
+    let asking = Arc::new((config, authorities));
     std::thread::Builder::new()
         .name("http-steps".into())
-        .spawn(move || runtime.block_on(serve(Arc::new(config), inbox, waiting)))?;
+        .spawn(move || runtime.block_on(serve(asking, inbox, waiting)))?;
     Ok(door)
 }
 
-async fn serve(config: Arc<HttpSteps>, inbox: Arc<Inbox>, mut waiting: Receiver<Wanted>) {
+async fn serve(asking: Arc<(HttpSteps, Authorities)>, inbox: Arc<Inbox>, mut waiting: Receiver<Wanted>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(wanted) = waiting.recv().await {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let (config, inbox) = (config.clone(), inbox.clone());
+        let Ok(on_its_way) = places.clone().acquire_owned().await else { return };
+        let (asking, inbox) = (asking.clone(), inbox.clone());
         tokio::spawn(async move {
+            let (config, authorities) = &*asking;
             let Wanted { call, number, .. } = wanted;
-            let fetched = config.fetch(wanted).await;
-            drop(place);
+            let fetched = config.fetch(wanted, on_its_way, authorities).await;
             inbox.push(Message::Fetched { call, number, fetched });
         });
     }
 }
 
 impl HttpSteps {
-    async fn fetch(&self, wanted: Wanted) -> Fetched {
-        let Wanted { tenant, request, until, place: _held, .. } = wanted;
+    async fn fetch(
+        &self,
+        wanted: Wanted,
+        on_its_way: OwnedSemaphorePermit,
+        authorities: &Authorities,
+    ) -> Fetched {
+        let Wanted { tenant, request, until, place, .. } = wanted;
+        // Both places are held as long as anything is done for it.
+        let place = Arc::new((place, on_its_way));
         let wait = until.saturating_duration_since(Instant::now());
         if wait.is_zero() {
             // The call went on long ago: nobody is asked for nothing.
@@ -170,22 +212,26 @@ impl HttpSteps {
             Err(why) => return Fetched::Failed(why),
         };
         let host = request.uri().host().unwrap_or_default().to_owned();
-        let asked = Asked {
-            request,
-            authorities: self.authorities.as_deref(),
-            reach: &Reach::Public { allowed: self.allowed.clone() },
-            bytes_max: ANSWER_BYTES_MAX,
-            wait,
-        };
-        match asked.answer().await {
+        let reach = if self.allows(&tenant, request.uri()) { Reach::Anywhere } else { Reach::Public };
+        let (bytes_max, held) = (ANSWER_BYTES_MAX, place.clone());
+        match (Asked { request, authorities, reach, bytes_max, wait, place: held }).answer().await {
             Ok(answer) => meaning(&answer, &take),
             Err(AskError::Barred(address)) => {
                 tracing::warn!(%tenant, host, %address, "a step of a flow may not ask there");
                 Fetched::Failed(NoAnswer::Barred)
             }
             Err(AskError::Slow) => Fetched::Failed(NoAnswer::Slow),
-            Err(AskError::Address | AskError::Failed(_)) => Fetched::Failed(NoAnswer::Unreachable),
+            // Only the host is told: path and query have what callers keyed in.
+            Err(error @ (AskError::Address | AskError::Failed(_))) => {
+                tracing::warn!(%tenant, host, %error, "a step of a flow has no answer");
+                Fetched::Failed(NoAnswer::Unreachable)
+            }
         }
+    }
+
+    /// Whether the operator lets an enterprise's flows ask there wherever it lies.
+    fn allows(&self, tenant: &TenantId, to: &Uri) -> bool {
+        self.allowed.iter().any(|one| one.is_for(tenant, to))
     }
 
     /// The request as it goes out, its secrets in their places.
@@ -220,10 +266,11 @@ impl HttpSteps {
     /// A secret, where it may be told to that host: not in the clear over the open network.
     fn secret(&self, tenant: &TenantId, name: &str, to: &Uri) -> Option<String> {
         let host = to.host()?;
-        let is_among = |hosts: &[String]| hosts.iter().any(|one| one.eq_ignore_ascii_case(host));
+        let is_its = |secret: &Secret| secret.hosts.iter().any(|one| one.eq_ignore_ascii_case(host));
         let mine = |secret: &&Secret| secret.enterprise == tenant.as_str() && secret.name == name;
         let secret = self.secrets.iter().find(mine)?;
-        if !is_among(&secret.hosts) || (to.scheme() != Some(&Scheme::HTTPS) && !is_among(&self.allowed)) {
+        let is_safe = to.scheme() == Some(&Scheme::HTTPS) || self.allows(tenant, to);
+        if !is_its(secret) || !is_safe {
             tracing::warn!(%tenant, name, host, "a step of a flow may not tell its secret there");
             return None;
         }
@@ -318,6 +365,40 @@ mod tests {
     }
 
     #[test]
+    fn fault_p3_a_host_within_is_allowed_to_one_enterprise_at_one_port() {
+        let named = |text| Allowed::parse("acme", text);
+        for none in
+            ["", "crm internal", "crm.internal:x", "crm.internal:99999", "http://crm.internal", "u@crm"]
+        {
+            assert_eq!(named(none), None, "{none}");
+        }
+        let allowed =
+            ["crm.internal", "[fd00::1]:8080", "10.0.0.1:81"].map(|text| named(text).expect("a host"));
+        let steps = HttpSteps { allowed: allowed.into(), ..HttpSteps::default() };
+        let may =
+            |tenant: &str, url: &str| steps.allows(&TenantId::new(tenant), &url.parse().expect("a URI"));
+        for open in [
+            "http://crm.internal/x",
+            "https://CRM.internal/x",
+            "https://crm.internal:443/x",
+            "http://[fd00::1]:8080/",
+            "http://10.0.0.1:81/",
+        ] {
+            assert!(may("acme", open), "{open}");
+            assert!(!may("other", open), "{open} is another enterprise's");
+        }
+        for shut in [
+            "http://crm.internal:22/",
+            "https://crm.internal:80/",
+            "http://crm.internal.thief.cn/",
+            "http://[fd00::1]/",
+            "http://10.0.0.1/",
+        ] {
+            assert!(!may("acme", shut), "{shut}");
+        }
+    }
+
+    #[test]
     fn i12_a_secret_is_its_enterprises_and_goes_out_in_a_header_alone() {
         let file = std::env::temp_dir().join(format!("sibai-secret-{}", std::process::id()));
         std::fs::write(&file, "s3cret\n").expect("written");
@@ -327,7 +408,7 @@ mod tests {
             hosts: vec!["crm.example.cn".into(), "crm.internal".into()],
             kept: Kept::File(file.clone()),
         };
-        let allowed = vec!["crm.internal".to_owned()];
+        let allowed = vec![Allowed::parse("acme", "crm.internal").expect("a host")];
         let steps = HttpSteps { secrets: vec![secret], allowed, ..HttpSteps::default() };
         let to = |url: &str| Request {
             method: Method::Post,

@@ -13,18 +13,20 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Request, Uri};
 use serde_json::json;
 use store::{MessageState, Store, StoredMessage};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
 use crate::meters::Meters;
-use crate::outgoing::{Asked, Reach};
+use crate::net::Authorities;
+use crate::outgoing::{Asked, Place, Reach};
 use crate::running::Running;
 
 /// How often it is looked for what is due: a missed call is told within 10 s (row V08).
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Messages on their way at once.
-const AT_ONCE: u32 = 16;
+const AT_ONCE: usize = 16;
 /// A gateway that takes longer has not taken it.
 const WAIT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -52,6 +54,13 @@ pub struct Gateway {
     pub authorities: Option<PathBuf>,
 }
 
+/// The way out.
+struct Out {
+    sending: Arc<(Post, Authorities)>,
+    /// One for each message on its way.
+    places: Arc<Semaphore>,
+}
+
 /// What became of a try.
 enum Tried {
     Taken,
@@ -64,14 +73,16 @@ enum Tried {
 
 /// Sends until the process ends.
 pub async fn run(running: Running, meters: Arc<Meters>) {
-    let (store, post) = (running.store().clone(), Arc::new(running.config().messages.clone()));
+    let (store, post) = (running.store().clone(), running.config().messages.clone());
+    let authorities = Authorities::of(post.gateway.as_ref().and_then(|gateway| gateway.authorities.clone()));
+    let out = Out { sending: Arc::new((post, authorities)), places: Arc::new(Semaphore::new(AT_ONCE)) };
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let told = async {
             tell_alerts(&store).await?;
-            send_due(&store, &post, &meters).await
+            send_due(&store, &out, &meters).await
         };
         if let Err(error) = told.await {
             tracing::debug!(%error, "messages wait for the database");
@@ -99,13 +110,16 @@ async fn tell_alerts(store: &Store) -> store::Result<()> {
     Ok(())
 }
 
-async fn send_due(store: &Store, post: &Arc<Post>, meters: &Meters) -> store::Result<()> {
-    let due = store.due_messages(clock::wall(), AT_ONCE).await?;
+async fn send_due(store: &Store, out: &Out, meters: &Meters) -> store::Result<()> {
+    // A place is taken as long as a look-up of the gateway's name goes on, too.
+    let due = store.due_messages(clock::wall(), out.places.available_permits() as u32).await?;
     let mut on_their_way = JoinSet::new();
     for one in due {
-        let post = post.clone();
+        let Ok(place) = out.places.clone().try_acquire_owned() else { break };
+        let sending = out.sending.clone();
         on_their_way.spawn(async move {
-            let tried = post.send(&one).await;
+            let (post, authorities) = &*sending;
+            let tried = post.send(&one, authorities, Arc::new(place)).await;
             (one, tried)
         });
     }
@@ -150,13 +164,13 @@ async fn note(store: &Store, meters: &Meters, one: &StoredMessage, tried: Tried)
 }
 
 impl Post {
-    async fn send(&self, one: &StoredMessage) -> Tried {
+    async fn send(&self, one: &StoredMessage, authorities: &Authorities, place: Place) -> Tried {
         let channel = one.message.to.channel();
         if channel == Channel::Sms && message::may_send_from(&self.from, self.shows_hotline).is_err() {
             return Tried::Refused("from_hotline");
         }
         let Some(gateway) = &self.gateway else { return Tried::Taken };
-        match gateway.take(one, channel, &self.from).await {
+        match gateway.take((one, channel), &self.from, authorities, place).await {
             Ok(status) if status.is_success() => Tried::Taken,
             Ok(status) if status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429) => {
                 Tried::Hopeless(format!("status {status}"))
@@ -170,9 +184,10 @@ impl Post {
 impl Gateway {
     async fn take(
         &self,
-        one: &StoredMessage,
-        channel: Channel,
+        (one, channel): (&StoredMessage, Channel),
         from: &str,
+        authorities: &Authorities,
+        place: Place,
     ) -> Result<hyper::StatusCode, String> {
         let body = json!({
             "id": format!("{}/{}", one.tenant, one.message.key), "channel": channel, "about": one.message.about,
@@ -185,13 +200,8 @@ impl Gateway {
         }
         let request =
             request.body(Full::new(Bytes::from(body.to_string()))).map_err(|error| error.to_string())?;
-        let asked = Asked {
-            request,
-            authorities: self.authorities.as_deref(),
-            reach: &Reach::Operator,
-            bytes_max: ANSWER_BYTES_MAX,
-            wait: WAIT,
-        };
+        let (reach, bytes_max, wait) = (Reach::Anywhere, ANSWER_BYTES_MAX, WAIT);
+        let asked = Asked { request, authorities, reach, bytes_max, wait, place };
         asked.answer().await.map(|answer| answer.status).map_err(|error| error.to_string())
     }
 }

@@ -7,7 +7,7 @@ mod udp;
 pub mod websocket;
 
 pub use streams::{Bound, Door, Figures as StreamFigures, Limits, Streams, Unheard};
-pub use tls::{Identity, Names, TlsListener, Trust};
+pub use tls::{Authorities, Identity, Names, TlsListener, Trust};
 pub use udp::{Arrived, BATCH, UdpSip};
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};

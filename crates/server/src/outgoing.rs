@@ -2,9 +2,10 @@
 //! the address is somebody else's word it resolves once, looks at every address it got and connects to one of those: what
 //! lies within is reached by nobody but whom the operator allows (FAULTS P3).
 
+use std::any::Any;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,33 +16,46 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::net::Trust;
+use crate::net::Authorities;
 
 /// Where a request may go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Anywhere: the address is the operator's own.
-    Operator,
-    /// To public addresses, and to these hosts as they are written.
-    Public {
-        /// Names or addresses that the operator allows though they lie within.
-        allowed: Vec<String>,
-    },
+    /// Anywhere: the operator named the host.
+    Anywhere,
+    /// To public addresses.
+    Public,
 }
 
+/// What counts as under way as long as somebody holds it.
+pub type Place = Arc<dyn Any + Send + Sync>;
+
 /// What is asked of whom.
-#[derive(Debug)]
 pub struct Asked<'a> {
     /// The request; its URI is whole.
     pub request: Request<Full<Bytes>>,
-    /// A PEM file of the authorities that are believed; needed for https.
-    pub authorities: Option<&'a Path>,
+    /// Who is believed; needed for https.
+    pub authorities: &'a Authorities,
     /// Where it may go.
-    pub reach: &'a Reach,
+    pub reach: Reach,
     /// The longest answer, octets.
     pub bytes_max: usize,
     /// How long it may take in all.
     pub wait: Duration,
+    /// Given back when nothing is done for the request any more: a look-up of its host outlives `wait`, since nobody can
+    /// end it.
+    pub place: Place,
+}
+
+/// The port that a request goes to: the one that is written, else that of its scheme; none where that is no port.
+pub fn port_of(uri: &Uri) -> Option<u16> {
+    let authority = uri.authority()?;
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let (_, behind) = authority.as_str().rsplit_once(authority.host())?;
+    match behind.strip_prefix(':') {
+        None | Some("") => Some(usual),
+        Some(port) => port.parse().ok(),
+    }
 }
 
 /// An answer.
@@ -81,17 +95,17 @@ impl Asked<'_> {
     }
 
     async fn ask(self) -> Result<Answer, AskError> {
-        let Self { request, authorities, reach, bytes_max, wait: _ } = self;
+        let Self { request, authorities, reach, bytes_max, wait: _, place } = self;
         let (uri, tls) = (request.uri().clone(), is_tls(request.uri())?);
         let authority = uri.authority().ok_or(AskError::Address)?;
         let host = authority.host().trim_matches(['[', ']']);
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let stream = TcpStream::connect(&*addresses(host, port, reach).await?).await?;
+        let port = port_of(&uri).ok_or(AskError::Address)?;
+        let stream = TcpStream::connect(&*addresses(host, port, reach, place).await?).await?;
         let request = by_path(request, &uri, authority.as_str())?;
         match tls {
             false => exchange(stream, request, bytes_max).await,
             true => {
-                let trust = authorities.map_or_else(Trust::none, Trust::read)?;
+                let trust = authorities.trust()?;
                 exchange(trust.connect_to(host, stream).await?, request, bytes_max).await
             }
         }
@@ -107,18 +121,32 @@ fn is_tls(uri: &Uri) -> Result<bool, AskError> {
 }
 
 /// The addresses of a host, all of which may be reached. One that may not makes all of them suspect: it fails closed.
-async fn addresses(host: &str, port: u16, reach: &Reach) -> Result<Vec<SocketAddr>, AskError> {
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-    match reach {
-        Reach::Operator => {}
-        Reach::Public { allowed } if allowed.iter().any(|name| name.eq_ignore_ascii_case(host)) => {}
-        Reach::Public { .. } => {
-            if let Some(barred) = found.iter().find(|address| !is_public(address.ip())) {
-                return Err(AskError::Barred(barred.ip()));
-            }
-        }
+async fn addresses(host: &str, port: u16, reach: Reach, place: Place) -> Result<Vec<SocketAddr>, AskError> {
+    let name = host.to_owned();
+    let found = match host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => look_up(place, move || Ok((&*name, port).to_socket_addrs()?.collect())).await?,
+    };
+    let barred = found.iter().find(|address| reach == Reach::Public && !is_public(address.ip()));
+    match barred {
+        Some(barred) => Err(AskError::Barred(barred.ip())),
+        None if found.is_empty() => Err(AskError::Address),
+        None => Ok(found),
     }
-    if found.is_empty() { Err(AskError::Address) } else { Ok(found) }
+}
+
+/// Looks a host up on a thread that may wait for it. Whoever asked may be gone long before: the place is held until then,
+/// so that no more look-ups are under way than there are places.
+async fn look_up(
+    place: Place,
+    look: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> io::Result<Vec<SocketAddr>> {
+    let looking = tokio::task::spawn_blocking(move || {
+        let found = look();
+        drop(place);
+        found
+    });
+    looking.await.map_err(io::Error::other)?
 }
 
 /// Whether an address is one of the public network (IANA's registries of special addresses).
@@ -232,12 +260,51 @@ mod tests {
         }
     }
 
-    fn asked(url: &str, reach: &Reach) -> Result<Answer, AskError> {
+    fn asked(url: &str, reach: Reach) -> Result<Answer, AskError> {
         let request = Request::get(url).body(Full::default()).expect("a request");
         let wait = Duration::from_secs(5);
-        let asked = Asked { request, authorities: None, reach, bytes_max: 1_000, wait };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(asked.answer())
+        let (authorities, place) = (&Authorities::of(None), Arc::new(()));
+        runtime().block_on(Asked { request, authorities, reach, bytes_max: 1_000, wait, place }.answer())
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    }
+
+    /// Says when it is given back.
+    struct Told(std::sync::mpsc::Sender<()>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.send(()).expect("somebody listens");
+        }
+    }
+
+    #[test]
+    fn i12_a_look_up_that_goes_on_keeps_its_place_though_nobody_waits_for_it() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel();
+        let (runtime, place) = (runtime(), Arc::new(Told(tell)));
+        let looking = look_up(place, move || {
+            ended.recv().map_err(io::Error::other)?;
+            Ok(Vec::new())
+        });
+        let waited = runtime.block_on(async { tokio::time::timeout(Duration::ZERO, looking).await });
+        assert!(waited.is_err(), "it goes on");
+        assert!(told.try_recv().is_err(), "the place is given back before the look-up is over");
+        end.send(()).expect("it waits");
+        told.recv().expect("the place is given back");
+    }
+
+    #[test]
+    fn i12_the_port_is_the_one_that_is_written_or_that_of_the_scheme() {
+        let port = |url: &str| port_of(&url.parse().expect("a URI"));
+        assert_eq!(port("http://a.cn/x"), Some(80));
+        assert_eq!(port("https://a.cn/x"), Some(443));
+        assert_eq!(port("https://a.cn:8443/x:1"), Some(8443));
+        assert_eq!(port("http://[::1]:81/"), Some(81));
+        assert_eq!(port("http://u:1@a.cn/"), Some(80));
+        assert_eq!(port("http://a.cn:99999/"), None);
     }
 
     /// A server that says one answer to one request.
@@ -257,14 +324,12 @@ mod tests {
 
     #[test]
     fn fault_p3_a_loopback_service_is_reached_by_the_operator_alone() {
-        let public = Reach::Public { allowed: Vec::new() };
         for host in ["127.0.0.1:9", "[::1]:9", "localhost:9", "[::ffff:127.0.0.1]:9"] {
-            let refused = asked(&format!("http://{host}/"), &public);
+            let refused = asked(&format!("http://{host}/"), Reach::Public);
             assert!(matches!(refused, Err(AskError::Barred(_))), "{host}: {refused:?}");
         }
         let at = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        let allowed = Reach::Public { allowed: vec!["127.0.0.1".into()] };
-        let answer = asked(&format!("http://{at}/"), &allowed).expect("an answer");
+        let answer = asked(&format!("http://{at}/"), Reach::Anywhere).expect("an answer");
         assert_eq!((answer.status, &*answer.body), (StatusCode::OK, &b"ok"[..]));
     }
 
@@ -272,9 +337,9 @@ mod tests {
     fn fault_p3_a_redirect_is_an_answer_and_too_much_is_none() {
         let at =
             server("HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n");
-        let answer = asked(&format!("http://{at}/"), &Reach::Operator).expect("an answer");
+        let answer = asked(&format!("http://{at}/"), Reach::Anywhere).expect("an answer");
         assert_eq!(answer.status, StatusCode::FOUND);
         let at = server("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n");
-        assert!(matches!(asked(&format!("http://{at}/"), &Reach::Operator), Err(AskError::Failed(_))));
+        assert!(matches!(asked(&format!("http://{at}/"), Reach::Anywhere), Err(AskError::Failed(_))));
     }
 }

@@ -309,7 +309,8 @@ impl Process {
             snapshot: snapshot.clone(),
             store: store.door(),
             registrations: registrations.door(),
-            fetching: crate::fetching::start(config.http_steps.clone(), inbox.clone())?,
+            fetching: crate::fetching::start(config.http_steps.clone(), inbox.clone())
+                .map_err(ServeError::Tls)?,
             traces: traces.as_ref().map(TraceThread::door),
             meters: meters.clone(),
             mask: config.log.mask,

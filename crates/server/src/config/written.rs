@@ -162,9 +162,16 @@ pub struct Messages {
 pub struct HttpStep {
     pub authorities: Option<PathBuf>,
     #[serde(default)]
-    pub allowed: Vec<String>,
+    pub allowed: Vec<Allowed>,
     #[serde(default)]
     pub secret: Vec<Secret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowed {
+    pub enterprise: String,
+    pub host: Spanned<String>,
 }
 
 #[derive(Deserialize)]

@@ -141,7 +141,11 @@ impl ResolvesServerCert for Files {
 }
 
 fn stamp(certificate: &Path, key: &Path) -> Stamp {
-    [certificate, key].map(|file| std::fs::metadata(file).and_then(|data| data.modified()).ok())
+    [certificate, key].map(written_at)
+}
+
+fn written_at(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|data| data.modified()).ok()
 }
 
 fn certified(certificate: &Path, key: &Path) -> io::Result<CertifiedKey> {
@@ -242,5 +246,78 @@ impl Trust {
         remote: SocketAddr,
     ) -> io::Result<Box<tokio_rustls::client::TlsStream<TcpStream>>> {
         self.connector.connect(self.names.of(remote), stream).await.map(Box::new)
+    }
+}
+
+/// The authorities of a PEM file, read at their first use and again where the file was written since: a look at a file's
+/// date takes the place of reading it for each connection.
+pub struct Authorities {
+    file: Option<PathBuf>,
+    // A plain lock: it is held to copy or to replace a pointer.
+    current: RwLock<Option<(Trust, Option<SystemTime>)>>,
+}
+
+impl Authorities {
+    /// Those of a file; without one nobody is believed.
+    pub fn of(file: Option<PathBuf>) -> Authorities {
+        Authorities { file, current: RwLock::new(None) }
+    }
+
+    /// Whom they make us believe now. A new file that is no good is said once, and the old one stays in use.
+    ///
+    /// # Errors
+    /// The file cannot be read or holds something else, and nothing was read before.
+    pub fn trust(&self) -> io::Result<Trust> {
+        let stamp = self.file.as_deref().and_then(written_at);
+        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = || match &self.file {
+            Some(file) => {
+                Trust::read(file).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
+            }
+            None => Trust::none(),
+        };
+        let trust = match known {
+            Some((trust, of)) if of == stamp => return Ok(trust),
+            Some((old, _)) => read().unwrap_or_else(|error| {
+                tracing::error!(%error, "new authorities are no good; the old ones stay in use");
+                old
+            }),
+            None => read()?,
+        };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some((trust.clone(), stamp));
+        Ok(trust)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i12_authorities_are_read_once_and_again_when_their_file_changes() {
+        let file = std::env::temp_dir().join(format!("sibai-authorities-{}", std::process::id()));
+        let certificate = || {
+            let signed = rcgen::generate_simple_self_signed(["crm.example.cn".to_owned()]).expect("signed");
+            signed.cert.pem()
+        };
+        let write = |text: &str, at_s: u64| {
+            std::fs::write(&file, text).expect("written");
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at_s);
+            let opened = std::fs::File::options().write(true).open(&file).expect("there");
+            opened.set_modified(at).expect("dated");
+        };
+        let authorities = Authorities::of(Some(file.clone()));
+        let config = || authorities.trust().map(|trust| trust.connector.config().clone());
+        assert!(config().is_err_and(|error| error.to_string().contains("sibai-authorities")), "no file yet");
+        write(&certificate(), 1_000);
+        let first = config().expect("read");
+        assert!(Arc::ptr_eq(&first, &config().expect("known")), "it is not read again");
+        write(&certificate(), 2_000);
+        let second = config().expect("read");
+        assert!(!Arc::ptr_eq(&first, &second), "it is another");
+        write("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n", 3_000);
+        assert!(Arc::ptr_eq(&second, &config().expect("the old one")));
+        std::fs::remove_file(&file).expect("removed");
+        assert!(Arc::ptr_eq(&second, &config().expect("the old one")));
     }
 }
