@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::{MatchedPath, RawPathParams, Request, State};
+use axum::body::Bytes;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{FromRequest, MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -31,6 +33,7 @@ mod enterprises;
 mod live;
 mod messages;
 mod notes;
+mod paging;
 mod people;
 mod phones;
 mod problem;
@@ -223,11 +226,14 @@ fn gate_of(operation: &Operation) -> Option<Option<Permission>> {
 async fn gate(
     State(api): State<Api>,
     path: MatchedPath,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let language = language(request.headers());
+    let Some(params) = params.ok().filter(|params| is_text(params, request.uri().query())) else {
+        return Problem::answer(&not_text(), language);
+    };
     let named = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
     let of =
         Of { enterprise: named("enterprise").map(TenantId::new), agent: named("agent").map(str::to_owned) };
@@ -235,6 +241,25 @@ async fn gate(
         Ok(()) => next.run(request).await,
         Err(refusal) => Problem::answer(&refusal, language),
     }
+}
+
+/// Whether path and words are text that a database takes: no NUL is in them.
+fn is_text(params: &RawPathParams, query: Option<&str>) -> bool {
+    params.iter().all(|(_, value)| !value.contains('\0')) && !query.unwrap_or_default().contains("%00")
+}
+
+/// Whether a JSON text has a NUL in one of its own: the sixth letter of an escape that is not escaped itself.
+fn has_nul(json: &[u8]) -> bool {
+    let mut escaped = false;
+    json.iter().enumerate().any(|(at, letter)| {
+        let is_nul = escaped && json[at..].starts_with(b"u0000");
+        escaped = !escaped && *letter == b'\\';
+        is_nul
+    })
+}
+
+fn not_text() -> Refusal {
+    Refusal::new(Code::BadRequest, "请求里有不是文字的字符", "the request has characters that are no text")
 }
 
 /// Whose a path is.
@@ -372,11 +397,19 @@ impl axum::extract::FromRequestParts<Api> for Asked {
 /// A body that is JSON of a known shape; what else comes is a problem document.
 pub(crate) struct Body<T>(pub T);
 
-impl<T: serde::de::DeserializeOwned> axum::extract::FromRequest<Api> for Body<T> {
+impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, api: &Api) -> Result<Body<T>, Refused> {
         let language = language(request.headers());
+        let (parts, body) = request.into_parts();
+        let told = Request::from_parts(parts.clone(), body);
+        let octets = Bytes::from_request(told, api).await;
+        let octets = octets.map_err(|error| Refused(Refusal::bad_request(error.body_text()), language))?;
+        if has_nul(&octets) {
+            return Err(Refused(not_text(), language));
+        }
+        let request = Request::from_parts(parts, octets.into());
         match axum::Json::<T>::from_request(request, api).await {
             Ok(axum::Json(value)) => Ok(Body(value)),
             Err(error) => Err(Refused(Refusal::bad_request(error.body_text()), language)),
@@ -408,6 +441,16 @@ mod tests {
 
     use super::*;
     use crate::access::Role;
+
+    #[test]
+    fn p04_a_nul_in_a_text_is_seen_however_it_is_written() {
+        for nul in [&br#"{"a": "\u0000"}"#[..], br#""x\\\u0000""#, br#""\n\u0000""#] {
+            assert!(has_nul(nul), "{}", String::from_utf8_lossy(nul));
+        }
+        for text in [&br#"{"a": "\\u0000"}"#[..], br#""u0000""#, br#""\u00e9\u0001""#, b"", b"\\"] {
+            assert!(!has_nul(text), "{}", String::from_utf8_lossy(text));
+        }
+    }
 
     /// Row P04: every route says who may, in words that are known; each role reaches what its permissions say.
     #[test]

@@ -27,6 +27,7 @@ mod flow;
 mod keep;
 mod live;
 mod message;
+mod pages;
 mod phone;
 mod place;
 mod prompt;

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hotline::TenantId;
 use hotline::enterprise::Author;
+use hotline::{TenantId, Wall};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +60,31 @@ pub use refusal::{Code, Refusal};
 
 /// What an operation gives, or why it was refused.
 pub type Outcome<T> = Result<T, Refusal>;
+
+/// A page of a list is at most this long.
+pub const PAGE_MAX: u32 = 1_000;
+
+/// The last instant of the year 9999 in Beijing.
+const INSTANT_MAX: Wall = Wall(253_402_271_999_999);
+
+/// An instant that somebody wrote has to be one of the years 1970 to 9999: behind them dates have no form.
+fn check_instant(name: &str, at: Wall) -> Outcome<()> {
+    if (Wall(0)..=INSTANT_MAX).contains(&at) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        format!("{name}：{} 不在 1970 至 9999 年之间", at.0),
+        format!("{name}: {} is not within the years 1970 to 9999", at.0),
+    ))
+}
+
+/// A page was to begin behind something that is not in the list: it would be the first page again.
+fn no_place(id: &dyn std::fmt::Display) -> Refusal {
+    Refusal::invalid(
+        format!("older_than：清单里没有 {id}，无法翻页"),
+        format!("older_than: {id} is not in the list, so no page begins behind it"),
+    )
+}
 
 /// Where operations work: the database, the data directory, and the running node if there is one.
 #[derive(Clone)]

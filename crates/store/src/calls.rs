@@ -259,8 +259,8 @@ impl CallFilter {
         add("status =", self.status.as_ref().map(|status| code(status).into()));
         add("started_at >=", self.since.map(|at| at.0.into()));
         add("started_at <", self.until.map(|at| at.0.into()));
-        add("call_id >=", self.since.map(|at| born(Wall(at.0 - BIRTH_SLACK_MS)).into()));
-        add("call_id <", self.until.map(|at| born(Wall(at.0 + BIRTH_SLACK_MS)).into()));
+        add("call_id >=", self.since.map(|at| born(Wall(at.0.saturating_sub(BIRTH_SLACK_MS))).into()));
+        add("call_id <", self.until.map(|at| born(Wall(at.0.saturating_add(BIRTH_SLACK_MS))).into()));
         add("call_id <", self.older_than.map(|call| call.to_string().into()));
         (conditions, values)
     }

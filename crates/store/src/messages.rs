@@ -59,6 +59,15 @@ static MESSAGE: LazyLock<Rows> = LazyLock::new(|| {
 const COLUMNS: &str =
     "tenant_id, message_key, about, address, body, state, tries, due_at, made_at, sent_at, error";
 
+/// A page of messages: the enterprise stands alone in its condition, so that an index leads there.
+fn messages_sql(of_one: bool) -> String {
+    let of = if of_one { "tenant_id = $1" } else { "$1 = ''" };
+    format!(
+        "select {COLUMNS} from message where {of} and ($2 = '' or state = $2) \
+         and made_at <= $3 and (made_at < $3 or message_key > $4) order by made_at desc, message_key limit $5"
+    )
+}
+
 /// Writes messages that are not there yet.
 pub(crate) async fn insert_messages<'a>(
     connection: &mut AnyConnection,
@@ -86,33 +95,28 @@ pub(crate) async fn insert_messages<'a>(
 
 impl Store {
     /// Messages of an enterprise or of all, in a state or in any, the latest first, at most `limit`; of one enterprise a page
-    /// may begin behind a message.
+    /// may begin behind a message, given as [`Store::message_made_at`] and its key.
     pub async fn messages(
         &self,
         tenant: Option<&TenantId>,
         state: Option<MessageState>,
-        older_than: Option<&str>,
+        behind: Option<(Wall, &str)>,
         limit: u32,
     ) -> Result<Vec<StoredMessage>> {
-        let sql = format!(
-            "select {COLUMNS} from message where ($1 = '' or tenant_id = $1) and ($2 = '' or state = $2) \
-             and (made_at < $3 or (made_at = $3 and message_key > $4)) order by made_at desc, message_key limit $5"
-        );
-        let whose = tenant.map_or("", TenantId::as_str).to_owned();
-        let made_at = match older_than {
-            Some(key) => self.made_at(&whose, key).await?,
-            None => None,
-        };
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(whose);
+        let sql = messages_sql(tenant.is_some());
+        let (made_at, key) = behind.map_or((i64::MAX, ""), |(at, key)| (at.0, key));
+        let query =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.map_or("", TenantId::as_str).to_owned());
         let query = query.bind(state.as_ref().map(code).unwrap_or_default());
-        let query = query.bind(made_at.unwrap_or(i64::MAX)).bind(older_than.unwrap_or_default().to_owned());
+        let query = query.bind(made_at).bind(key.to_owned());
         query.bind(i64::from(limit)).fetch_all(self.readers()).await?.iter().map(read).collect()
     }
 
-    async fn made_at(&self, tenant: &str, key: &str) -> Result<Option<i64>> {
+    /// When a message was written; none where there is no such message.
+    pub async fn message_made_at(&self, tenant: &TenantId, key: &str) -> Result<Option<Wall>> {
         let sql = "select made_at from message where tenant_id = $1 and message_key = $2";
-        let query = sqlx::query(sql).bind(tenant.to_owned()).bind(key.to_owned());
-        query.fetch_optional(self.readers()).await?.map(|row| row.int("made_at")).transpose()
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(key.to_owned());
+        query.fetch_optional(self.readers()).await?.map(|row| row.int("made_at").map(Wall)).transpose()
     }
 
     /// Messages whose time has come, the oldest first, at most `limit`.
@@ -179,4 +183,30 @@ fn read(row: &AnyRow) -> Result<StoredMessage> {
         sent_at: row.int_or_none("sent_at")?.map(Wall),
         error: row.text("error")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One enterprise's page is read by an index alone, however many messages others have.
+    #[test]
+    fn v08_a_page_of_one_enterprise_is_found_by_an_index() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let file = std::env::temp_dir().join(format!("sibai-messages-{}.db", std::process::id()));
+        runtime.block_on(async {
+            let store = Store::open(&format!("sqlite:{}", file.display())).await.expect("a database");
+            store.migrate().await.expect("migrated");
+            let sql = format!("explain query plan {}", messages_sql(true));
+            let query =
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind("acme").bind("").bind(1_i64).bind("").bind(9_i64);
+            let rows = query.fetch_all(store.readers()).await.expect("a plan");
+            let plan: Vec<String> = rows.iter().map(|row| row.text("detail").expect("a step")).collect();
+            let plan = plan.join("; ");
+            assert!(plan.contains("message_of_enterprise (tenant_id=? AND made_at<?)"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "it is sorted by the index: {plan}");
+            store.close().await;
+        });
+        std::fs::remove_file(file).expect("removed");
+    }
 }

@@ -28,6 +28,8 @@ pub struct Rating {
 /// Which ratings are meant. `None` is no condition.
 #[derive(Clone, Debug, Default)]
 pub struct RatingFilter {
+    /// Of calls to this number.
+    pub number: Option<HotlineNumber>,
     /// Of this agent.
     pub agent: Option<String>,
     /// Of this queue.
@@ -102,6 +104,7 @@ impl RatingFilter {
                 sql += &format!(" and {condition} ${}", values.len());
             }
         };
+        add("number =", self.number.map(|number| number.to_string().into()));
         add("agent =", self.agent.as_deref().map(Value::from));
         add("queue =", self.queue.as_deref().map(Value::from));
         add("asked_at >=", self.since.map(|at| at.0.into()));

@@ -63,8 +63,8 @@ pub struct VoicemailFilter {
     pub state: Option<VoicemailState>,
     /// Left at or after.
     pub since: Option<Wall>,
-    /// Older than this message: where the page before ended.
-    pub older_than: Option<RecordingId>,
+    /// Behind this message, as it was left: where the page before ended.
+    pub behind: Option<(Wall, RecordingId)>,
 }
 
 static VOICEMAIL: LazyLock<Rows> = LazyLock::new(|| {
@@ -114,15 +114,11 @@ impl Store {
         let sql = format!(
             "select {COLUMNS} from voicemail where tenant_id = $1 and ($2 = '' or caller = $2) \
              and (state = $3 or ($3 = '' and state <> 'empty')) and left_at >= $4 \
-             and (left_at < $5 or (left_at = $5 and voicemail_id < $6)) \
+             and left_at <= $5 and (left_at < $5 or voicemail_id < $6) \
              order by left_at desc, voicemail_id desc limit $7"
         );
-        let last = match filter.older_than {
-            Some(one) => self.voicemail(tenant, one).await?,
-            None => None,
-        };
         let (before, behind) =
-            last.map_or((i64::MAX, String::new()), |last| (last.left_at.0, last.voicemail.to_string()));
+            filter.behind.map_or((i64::MAX, String::new()), |(at, id)| (at.0, id.to_string()));
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.to_string());
         let query = query.bind(filter.caller.clone().unwrap_or_default());
         let query = query.bind(filter.state.as_ref().map(code).unwrap_or_default());

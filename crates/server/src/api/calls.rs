@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::IntoParams;
 
+use super::paging::Paging;
 use super::{Asked, Body, Problem, Refused, Words};
 use crate::ops::calls::{self, List, One, Range, Row};
 use crate::ops::explain::{self, Explain};
 use crate::ops::{Outcome, Refusal};
 
-/// Which calls, and which page of them.
+/// Which calls.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
@@ -26,23 +27,18 @@ pub struct Page {
     caller: Option<String>,
     /// With this status: `answered`, `missed`, `barred`, …
     status: Option<String>,
-    /// Older than this call: where the page before ended.
-    older_than: Option<String>,
-    /// At most; 100 unless said, 1000 at most.
-    #[serde(default = "super::page_usual")]
-    limit: u32,
 }
 
 impl Page {
-    fn read(self, tenant: TenantId) -> Outcome<List> {
+    fn read(self, tenant: TenantId, paging: &Paging) -> Outcome<List> {
         let range = Range {
             number: value("number", self.number)?,
             since: self.since_ms.map(Wall),
             until: self.until_ms.map(Wall),
-            older_than: value("older_than", self.older_than)?,
+            older_than: paging.behind()?,
         };
         let status = value("status", self.status)?;
-        Ok(List { tenant: Some(tenant), range, caller: self.caller, status, limit: self.limit })
+        Ok(List { tenant: Some(tenant), range, caller: self.caller, status, limit: paging.limit })
     }
 }
 
@@ -58,7 +54,7 @@ pub(super) fn value<T: DeserializeOwned>(name: &str, text: Option<String>) -> Ou
 /// 通话清单 / calls, the latest first (row D01).
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/calls", tag = "calls",
-    params(("enterprise" = String, Path), Page), security(("session" = ["read_calls"])),
+    params(("enterprise" = String, Path), Page, Paging), security(("session" = ["read_calls"])),
     responses(
         (status = 200, description = "a page", body = Vec<Row>),
         (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
@@ -68,8 +64,9 @@ pub async fn list(
     asked: Asked,
     Path(enterprise): Path<String>,
     Words(page): Words<Page>,
+    Words(paging): Words<Paging>,
 ) -> Result<axum::Json<Vec<Row>>, Refused> {
-    let list = page.read(TenantId::new(&enterprise)).map_err(|refusal| asked.refuse(refusal))?;
+    let list = page.read(TenantId::new(&enterprise), &paging).map_err(|refusal| asked.refuse(refusal))?;
     asked.tell(calls::list(&asked.desk, &list).await)
 }
 
@@ -140,7 +137,8 @@ mod tests {
     fn d01_what_cannot_be_read_is_named() {
         let page = |words: &str| {
             let page: Page = serde_json::from_str(words).expect("readable");
-            page.read(TenantId::new("huaxin"))
+            let paging = serde_json::from_str(words).expect("readable");
+            page.read(TenantId::new("huaxin"), &paging)
         };
         let list = page(r#"{"number": "4006010114", "status": "answered", "since_ms": 5}"#).expect("good");
         assert_eq!(list.range.number, "4006010114".parse().ok());

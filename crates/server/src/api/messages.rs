@@ -6,26 +6,23 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::calls::value;
+use super::paging::Paging;
 use super::{Asked, Problem, Refused, Words};
+use crate::ops::Outcome;
 use crate::ops::messages::{self, List, Listed};
 
-/// Which messages, and which page of them.
+/// Which messages.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
     /// In this state: `waiting`, `sent`, `failed`, `refused`.
     state: Option<String>,
-    /// Behind the message with this key: where the page before ended.
-    older_than: Option<String>,
-    /// At most; 100 unless said, 1000 at most.
-    #[serde(default = "super::page_usual")]
-    limit: u32,
 }
 
 /// 短信和邮件 / messages to people, the latest first.
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/messages", tag = "messages",
-    params(("enterprise" = String, Path), Page), security(("session" = ["see_to_messages"])),
+    params(("enterprise" = String, Path), Page, Paging), security(("session" = ["see_to_messages"])),
     responses(
         (status = 200, description = "a page", body = Vec<Listed>),
         (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
@@ -34,9 +31,16 @@ pub struct Page {
 pub async fn list(
     asked: Asked,
     Path(enterprise): Path<String>,
-    Words(Page { state, older_than, limit }): Words<Page>,
+    Words(page): Words<Page>,
+    Words(paging): Words<Paging>,
 ) -> Result<axum::Json<Vec<Listed>>, Refused> {
-    let state = value("state", state).map_err(|refusal| asked.refuse(refusal))?;
-    let list = List { tenant: Some(TenantId::new(&enterprise)), state, older_than, limit };
+    let list = page.read(TenantId::new(&enterprise), &paging).map_err(|refusal| asked.refuse(refusal))?;
     asked.tell(messages::list(&asked.desk, &list).await)
+}
+
+impl Page {
+    fn read(self, tenant: TenantId, paging: &Paging) -> Outcome<List> {
+        let state = value("state", self.state)?;
+        Ok(List { tenant: Some(tenant), state, older_than: paging.behind()?, limit: paging.limit })
+    }
 }

@@ -13,9 +13,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hotline::{RecordingId, TenantId, Wall};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::calls::value;
+use super::paging::Paging;
 use super::{Api, Asked, Body, Problem, Refused, Words};
 use crate::archive::Sound;
 use crate::ops::accounts::random_word;
@@ -28,7 +29,7 @@ const TICKET: Duration = Duration::from_secs(600);
 /// Tickets that may be out at once; the oldest go first.
 const TICKETS_MAX: usize = 10_000;
 
-/// Which recordings, and which page.
+/// Which recordings.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
@@ -43,15 +44,10 @@ pub struct Page {
     /// Only those that are held.
     #[serde(default)]
     held: bool,
-    /// Older than this recording: where the page before ended.
-    older_than: Option<String>,
-    /// At most; 100 unless said, 1000 at most.
-    #[serde(default = "super::page_usual")]
-    limit: u32,
 }
 
 impl Page {
-    fn read(self, tenant: TenantId) -> Outcome<List> {
+    fn read(self, tenant: TenantId, paging: &Paging) -> Outcome<List> {
         Ok(List {
             tenant,
             number: value("number", self.number)?,
@@ -59,8 +55,8 @@ impl Page {
             since: self.since_ms.map(Wall),
             until: self.until_ms.map(Wall),
             held: self.held,
-            older_than: value("older_than", self.older_than)?,
-            limit: self.limit,
+            older_than: paging.behind()?,
+            limit: paging.limit,
         })
     }
 }
@@ -68,7 +64,7 @@ impl Page {
 /// 录音清单 / recordings with how long they are kept and why, the latest first (rows V02 to V04, V13).
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/recordings", tag = "recordings",
-    params(("enterprise" = String, Path), Page), security(("session" = ["hear_recordings"])),
+    params(("enterprise" = String, Path), Page, Paging), security(("session" = ["hear_recordings"])),
     responses(
         (status = 200, description = "a page", body = Vec<Listed>),
         (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
@@ -78,8 +74,9 @@ pub async fn list(
     asked: Asked,
     Path(enterprise): Path<String>,
     Words(page): Words<Page>,
+    Words(paging): Words<Paging>,
 ) -> Result<axum::Json<Vec<Listed>>, Refused> {
-    let list = page.read(TenantId::new(&enterprise)).map_err(|refusal| asked.refuse(refusal))?;
+    let list = page.read(TenantId::new(&enterprise), &paging).map_err(|refusal| asked.refuse(refusal))?;
     asked.tell(recordings::list(&asked.desk, &list).await)
 }
 
@@ -93,6 +90,18 @@ pub(super) fn id_of(text: &str) -> Outcome<RecordingId> {
 pub struct Wanted {
     /// In the page or as a file; the audit says which.
     pub(super) how: Hearing,
+}
+
+/// Why something is not heard, for the descriptions of routes.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "refusals leave as problems; this only describes them")]
+pub enum NotHeard {
+    /// `not_found`: none, or its sound is not there yet
+    #[response(status = 404, content_type = "application/problem+json")]
+    Missing(Problem),
+    /// `recording_sealed`: its key is gone
+    #[response(status = 410, content_type = "application/problem+json")]
+    Sealed(Problem),
 }
 
 /// Where a recording is heard for ten minutes.
@@ -113,8 +122,7 @@ pub struct Ticket {
     security(("session" = ["hear_recordings"])),
     responses(
         (status = 200, description = "where it is heard", body = Ticket),
-        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "`recording_sealed`: its key is gone", body = Problem, content_type = "application/problem+json"),
+        NotHeard,
     )
 )]
 pub async fn ticket(

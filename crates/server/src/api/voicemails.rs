@@ -6,12 +6,13 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::value;
-use super::recordings::{Ticket, Wanted, id_of, write_ticket};
+use super::paging::Paging;
+use super::recordings::{NotHeard, Ticket, Wanted, id_of, write_ticket};
 use super::{Api, Asked, Body, Problem, Refused, Words};
 use crate::ops::voicemails::{self, Done, List, Listed};
 use crate::ops::{Outcome, Refusal};
 
-/// Which messages, and which page of them.
+/// Which messages.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
@@ -21,17 +22,12 @@ pub struct Page {
     state: Option<String>,
     /// Left at or after: milliseconds since 1970-01-01 UTC.
     since_ms: Option<i64>,
-    /// Older than this message: where the page before ended.
-    older_than: Option<String>,
-    /// At most; 100 unless said.
-    #[serde(default = "super::page_usual")]
-    limit: u32,
 }
 
 /// 留言清单 / messages that callers left, the latest first.
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/voicemails", tag = "messages",
-    params(("enterprise" = String, Path), Page), security(("session" = ["see_to_messages"])),
+    params(("enterprise" = String, Path), Page, Paging), security(("session" = ["see_to_messages"])),
     responses(
         (status = 200, description = "a page", body = Vec<Listed>),
         (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
@@ -41,20 +37,21 @@ pub async fn list(
     asked: Asked,
     Path(enterprise): Path<String>,
     Words(page): Words<Page>,
+    Words(paging): Words<Paging>,
 ) -> Result<axum::Json<Vec<Listed>>, Refused> {
-    let list = page.read(enterprise).map_err(|refusal| asked.refuse(refusal))?;
+    let list = page.read(enterprise, &paging).map_err(|refusal| asked.refuse(refusal))?;
     asked.tell(voicemails::list(&asked.desk, &list).await)
 }
 
 impl Page {
-    fn read(self, tenant: String) -> Outcome<List> {
+    fn read(self, tenant: String, paging: &Paging) -> Outcome<List> {
         Ok(List {
             tenant,
             caller: self.caller,
             state: value("state", self.state)?,
             since: self.since_ms.map(Wall),
-            older_than: value("older_than", self.older_than)?,
-            limit: self.limit,
+            older_than: paging.behind()?,
+            limit: paging.limit,
         })
     }
 }
@@ -66,8 +63,7 @@ impl Page {
     security(("session" = ["see_to_messages"])),
     responses(
         (status = 200, description = "where it is heard", body = Ticket),
-        (status = 404, description = "`not_found`: none, or its sound is not there yet", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "`recording_sealed`: its key is gone", body = Problem, content_type = "application/problem+json"),
+        NotHeard,
     )
 )]
 pub async fn ticket(

@@ -9,8 +9,8 @@ use hotline::{CallId, TenantId};
 use super::pure::read_number;
 use super::show::{code, length, print, print_raw};
 use super::{Client, Context, Need, Ran, say};
-use crate::ops::calls::{HelpRow, HelpStanding, Helps, List, One, PAGE_MAX, Range, Row, Whole};
-use crate::ops::{Outcome, Refusal, Request};
+use crate::ops::calls::{HelpRow, HelpStanding, Helps, List, One, Range, Row, Whole};
+use crate::ops::{Outcome, PAGE_MAX, Refusal, Request};
 
 /// The words of `calls`.
 #[derive(Args)]

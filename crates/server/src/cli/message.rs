@@ -4,9 +4,10 @@ use clap::{Subcommand, ValueEnum};
 use hotline::TenantId;
 use store::MessageState;
 
-use super::{Context, Need, Ran};
-use crate::ops::Request;
+use super::pages::pages;
+use super::{Context, Ran};
 use crate::ops::messages::{List, Listed};
+use crate::ops::{PAGE_MAX, Request};
 
 /// The words of `message`.
 #[derive(Subcommand)]
@@ -47,9 +48,19 @@ pub fn run(context: &Context, words: &Message) -> Ran {
         State::Refused => MessageState::Refused,
     });
     let tenant = tenant.as_deref().map(TenantId::new);
-    let found: Vec<Listed> = context
-        .ask(Need::Data, &Request::Messages(List { tenant, state, older_than: None, limit: u32::MAX }))?;
+    // Behind which message a page begins is known within one enterprise alone.
+    let count = if tenant.is_some() { u64::MAX } else { u64::from(PAGE_MAX) };
+    let found = pages(context, count, |limit, last: Option<&Listed>| {
+        let older_than = last.map(|last| last.key.clone());
+        Request::Messages(List { tenant: tenant.clone(), state, older_than, limit })
+    })?;
     context.show(&found, |found| table(context, found))?;
+    if found.len() as u64 == count {
+        context.say(
+            format!("只列出最新的 {count} 条；写明企业可列出全部"),
+            format!("only the latest {count}; name an enterprise for all of its messages"),
+        );
+    }
     Ok(0)
 }
 

@@ -4,8 +4,10 @@ use clap::{Args, Subcommand};
 use hotline::CallId;
 use hotline::satisfaction::AskedBy;
 
-use super::{Client, Context, Need, Ran};
-use crate::ops::ratings::{Asked, Listed, PAGE_MAX, Summed};
+use super::calls::range;
+use super::pages::pages;
+use super::{Context, Need, Ran};
+use crate::ops::ratings::{Asked, Listed, Summed};
 use crate::ops::{Outcome, Refusal, Request};
 
 /// The words of `rating`.
@@ -35,6 +37,9 @@ pub enum Rating {
 pub struct Which {
     /// 企业 / the enterprise
     tenant: String,
+    /// 400 号码 / of calls to this number
+    #[arg(long)]
+    number: Option<String>,
     /// 坐席工号 / of this agent
     #[arg(long)]
     agent: Option<String>,
@@ -65,29 +70,19 @@ pub fn run(context: &Context, words: &Rating) -> Ran {
 }
 
 fn asked(context: &Context, which: &Which) -> Outcome<Asked> {
-    let instant = |text: &Option<String>| text.as_deref().map(|text| context.instant(text)).transpose();
-    let (since, until) = (instant(&which.since)?, instant(&which.until)?);
+    let range = range(context, which.number.as_deref(), which.since.as_deref(), which.until.as_deref())?;
     let (tenant, agent, queue) = (which.tenant.clone(), which.agent.clone(), which.queue.clone());
-    Ok(Asked { tenant, agent, queue, since, until, older_than: None, limit: 0 })
+    Ok(Asked { tenant, agent, queue, range, limit: 0 })
 }
 
 fn listed(context: &Context, which: &Which, limit: u32, older_than: Option<&str>) -> Outcome<Vec<Listed>> {
-    let client = Client::open(&context.place, Need::Data)?;
-    let mut asked = asked(context, which)?;
-    asked.older_than = older_than.map(call).transpose()?;
-    let (mut found, mut left) = (Vec::new(), limit);
-    while left > 0 {
-        asked.limit = left.min(PAGE_MAX);
-        let page: Vec<Listed> = client.ask(&Request::Ratings(asked.clone()))?;
-        let is_last = page.len() < asked.limit as usize;
-        left -= page.len() as u32;
-        asked.older_than = page.last().map(|one| one.call);
-        found.extend(page);
-        if is_last {
-            break;
-        }
-    }
-    Ok(found)
+    let first = asked(context, which)?;
+    let behind = older_than.map(call).transpose()?;
+    pages(context, limit.into(), |limit, last: Option<&Listed>| {
+        let mut asked = Asked { limit, ..first.clone() };
+        asked.range.older_than = last.map(|last| last.call).or(behind);
+        Request::Ratings(asked)
+    })
 }
 
 fn call(text: &str) -> Outcome<CallId> {

@@ -9,6 +9,7 @@ use hotline::{HotlineNumber, RecordingId, TenantId};
 
 use store::ExportState;
 
+use super::pages::pages;
 use super::{Context, Need, Ran};
 use crate::ops::Request;
 use crate::ops::exports::{self, Exported};
@@ -258,17 +259,18 @@ fn destroy_keys(context: &Context, words: &DestroyKeys) -> Ran {
 }
 
 fn list(context: &Context, words: &List) -> Ran {
-    let request = Request::Recordings(recordings::List {
-        tenant: TenantId::new(&words.tenant),
-        number: words.number,
-        caller: words.caller.clone(),
-        since: None,
-        until: None,
-        held: words.held,
-        older_than: words.older_than,
-        limit: words.limit,
-    });
-    let all: Vec<Listed> = context.ask(Need::Data, &request)?;
+    let all = pages(context, words.limit.into(), |limit, last: Option<&Listed>| {
+        Request::Recordings(recordings::List {
+            tenant: TenantId::new(&words.tenant),
+            number: words.number,
+            caller: words.caller.clone(),
+            since: None,
+            until: None,
+            held: words.held,
+            older_than: last.map(|last| last.recording).or(words.older_than),
+            limit,
+        })
+    })?;
     context.show(&all, |all| table(context, all))?;
     Ok(0)
 }

@@ -43,11 +43,21 @@ const PARTS: [(&str, &str); 4] = [
     ),
 ];
 
+/// The rows of a sheet, as spreadsheets know it.
+const ROWS_MAX: usize = 1 << 20;
+
 /// The workbook's octets.
 ///
 /// # Errors
-/// It is larger than an archive may be.
+/// It has more rows than a sheet, or is larger than an archive may be.
 pub fn workbook(rows: &[Vec<Cell>]) -> Outcome<Vec<u8>> {
+    if rows.len() > ROWS_MAX {
+        let count = rows.len();
+        return Err(Refusal::invalid(
+            format!("{count} 行超过工作表的 {ROWS_MAX} 行，请缩小范围或导出 CSV"),
+            format!("{count} rows are more than the {ROWS_MAX} of a sheet; ask for less, or for CSV"),
+        ));
+    }
     let written = || -> zip::result::ZipResult<Vec<u8>> {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use hotline::{RecordingId, TenantId};
 use store::VoicemailState;
 
+use super::pages::pages;
 use super::sheet::{Cell, workbook};
 use super::show::{length, print};
 use super::{Context, Need, Ran};
@@ -126,8 +127,10 @@ fn listed(context: &Context, which: &Which) -> Outcome<Vec<Listed>> {
         State::Empty => VoicemailState::Empty,
     });
     let (tenant, caller) = (which.tenant.clone(), which.caller.clone());
-    let list = List { tenant, caller, state, since, older_than: None, limit: u32::MAX };
-    context.ask(Need::Data, &Request::Voicemails(list))
+    let list = List { tenant, caller, state, since, older_than: None, limit: 0 };
+    pages(context, u64::MAX, |limit, last: Option<&Listed>| {
+        Request::Voicemails(List { older_than: last.map(|last| last.voicemail), limit, ..list.clone() })
+    })
 }
 
 fn one(of: &Of) -> Outcome<(TenantId, RecordingId)> {

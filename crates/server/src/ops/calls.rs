@@ -10,7 +10,7 @@ use store::{CallFilter, CallRow};
 
 use super::money::time;
 use super::notes::{self, Note};
-use super::{Desk, Outcome, Refusal};
+use super::{Desk, Outcome, PAGE_MAX, Refusal};
 use crate::traces;
 
 /// Which calls of an enterprise, or of all, are meant: what every request about a page of calls asks alike.
@@ -99,9 +99,6 @@ pub struct Row {
     /// Mean opinion score × 100 of what we received from the caller.
     pub mos_e2: Option<u16>,
 }
-
-/// Pages are at most this long.
-pub const PAGE_MAX: u32 = 1_000;
 
 /// Lists a page of calls.
 ///

@@ -17,7 +17,7 @@ use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId, Wall};
 use serde::{Deserialize, Serialize};
 
 use super::calls::Priced;
-use super::{Desk, Outcome, Refusal, calendar, provider, regions};
+use super::{Desk, Outcome, Refusal, calendar, check_instant, provider, regions};
 
 /// What would happen to a call.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -105,8 +105,9 @@ const BEGIN: Mono = Mono(86_400_000);
 /// Runs a call that is none.
 ///
 /// # Errors
-/// Nobody holds the number.
+/// Nobody holds the number, or the instant is none.
 pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
+    check_instant("at", asked.at)?;
     let (hotline, name) = hotline_of(desk, asked.number).await?;
     let Beside { mut tenant, mut trunks, tariffs, years, state } = beside(desk, &hotline, asked.at).await?;
     let way_in = trunks.rows.first();

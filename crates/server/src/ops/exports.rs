@@ -16,7 +16,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::money::time;
 use super::recordings::{file_name, unreadable};
-use super::{Desk, Outcome, Refusal};
+use super::{Desk, Outcome, Refusal, check_instant};
 use crate::archive::Sound;
 use crate::clock;
 use crate::prompts::FileId;
@@ -125,6 +125,8 @@ impl From<Export> for Exported {
 /// The range is none, or too many wait.
 pub async fn ask(desk: &Desk, asked: &Ask) -> Outcome<Exported> {
     desk.enterprise(&asked.tenant).await?;
+    check_instant("since", asked.since)?;
+    check_instant("until", asked.until)?;
     if asked.until <= asked.since || asked.until.0 - asked.since.0 > RANGE_MS_MAX {
         return Err(Refusal::invalid(
             "时间范围须为 1 至 93 天",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use store::MessageState;
 
 use super::money::time;
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, PAGE_MAX, no_place};
 
 /// List messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct List {
 }
 
 fn listed_max() -> u32 {
-    LISTED_MAX
+    PAGE_MAX
 }
 
 /// One message.
@@ -59,17 +59,22 @@ pub struct Listed {
     pub error: String,
 }
 
-/// Messages listed at once.
-const LISTED_MAX: u32 = 1_000;
-
 /// Lists messages, the latest first.
 ///
 /// # Errors
-/// Those of the database.
+/// There is no message for the page to begin behind, or those of the database.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let List { tenant, state, older_than, limit } = asked;
-    let limit = (*limit).min(LISTED_MAX);
-    let found = desk.store.messages(tenant.as_ref(), *state, older_than.as_deref(), limit).await?;
+    let behind = match (tenant, older_than) {
+        (_, None) => None,
+        (None, Some(key)) => return Err(no_place(key)),
+        (Some(tenant), Some(key)) => {
+            let made_at = desk.store.message_made_at(tenant, key).await?;
+            Some((made_at.ok_or_else(|| no_place(key))?, key.as_str()))
+        }
+    };
+    let limit = (*limit).min(PAGE_MAX);
+    let found = desk.store.messages(tenant.as_ref(), *state, behind, limit).await?;
     let listed = found.into_iter().map(|one| Listed {
         tenant: one.tenant,
         key: one.message.key,

@@ -2,12 +2,13 @@
 //! mean by agent and queue, with the counts behind them.
 
 use hotline::satisfaction::AskedBy;
-use hotline::{CallId, HotlineNumber, TenantId, Wall};
+use hotline::{CallId, HotlineNumber, TenantId};
 use serde::{Deserialize, Serialize};
 use store::{RatingFilter, RatingSum};
 
+use super::calls::Range;
 use super::money::time;
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, PAGE_MAX};
 
 /// Which ratings are meant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,15 +21,9 @@ pub struct Asked {
     /// Of this queue.
     #[serde(default)]
     pub queue: Option<String>,
-    /// Asked at or after.
-    #[serde(default)]
-    pub since: Option<Wall>,
-    /// Asked before.
-    #[serde(default)]
-    pub until: Option<Wall>,
-    /// Of a call older than this one: the next page.
-    #[serde(default)]
-    pub older_than: Option<CallId>,
+    /// Of which calls; the times are those of the question.
+    #[serde(flatten)]
+    pub range: Range,
     /// At most.
     #[serde(default)]
     pub limit: u32,
@@ -78,17 +73,10 @@ pub struct Summed {
     pub messages: u64,
 }
 
-/// Pages are at most this long.
-pub const PAGE_MAX: u32 = 1_000;
-
 fn filter(asked: &Asked) -> RatingFilter {
-    RatingFilter {
-        agent: asked.agent.clone(),
-        queue: asked.queue.clone(),
-        since: asked.since,
-        until: asked.until,
-        older_than: asked.older_than,
-    }
+    let Range { number, since, until, older_than } = asked.range;
+    let (agent, queue) = (asked.agent.clone(), asked.queue.clone());
+    RatingFilter { number, agent, queue, since, until, older_than }
 }
 
 /// Lists a page of ratings, the latest call first.

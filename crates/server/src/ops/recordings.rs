@@ -14,7 +14,7 @@ use store::{Alert, Expired, Hold, Recording, RecordingFilter, RecordingRow};
 use utoipa::ToSchema;
 
 use super::money::time;
-use super::{Code, Desk, Outcome, Refusal};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, check_instant};
 use crate::archive::{Sound, Unreadable};
 use crate::clock;
 use crate::running::Running;
@@ -26,7 +26,6 @@ const AT_ONCE: u32 = 200;
 /// Who deletes, in the audit.
 const BY: &str = "retention";
 /// Rows of one answer.
-const PAGE_MAX: u32 = 1_000;
 /// How long before its end somebody is told (row V03).
 const NOTICE_MS: i64 = 7 * 86_400_000;
 /// The longest that a plan keeps recordings: ten years.
@@ -296,6 +295,7 @@ pub async fn hold(desk: &Desk, asked: &HoldOn) -> Outcome<Listed> {
             format!("a hold needs its reason, at most {REASON_MAX} characters"),
         ));
     }
+    asked.until.map_or(Ok(()), |until| check_instant("until", until))?;
     if asked.until.is_some_and(|until| until <= held.at) {
         return Err(Refusal::invalid("截止时间已过", "its end has passed"));
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{Voicemail, VoicemailFilter, VoicemailState};
 
 use super::money::time;
-use super::{Desk, Outcome, Refusal, recordings};
+use super::{Desk, Outcome, PAGE_MAX, Refusal, no_place, recordings};
 
 /// List messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct List {
 }
 
 fn listed_max() -> u32 {
-    LISTED_MAX
+    PAGE_MAX
 }
 
 /// Say that what a message asks for is done.
@@ -93,15 +93,13 @@ pub struct Hear {
     pub by: String,
 }
 
-/// Messages listed at once.
-const LISTED_MAX: u32 = 10_000;
 /// Letters of a name.
 const NAME_MAX: usize = 64;
 
 /// Lists messages, the latest first.
 ///
 /// # Errors
-/// There is no such enterprise, or the caller is no number.
+/// There is no such enterprise, or no message for the page to begin behind, or the caller is no number.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let tenant = TenantId::new(&asked.tenant);
     desk.enterprise(&tenant).await?;
@@ -116,9 +114,15 @@ pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
             number => Some(number),
         },
     };
-    let List { state, since, older_than, .. } = *asked;
-    let filter = VoicemailFilter { caller, state, since, older_than };
-    let found = desk.store.voicemails(&tenant, &filter, asked.limit.min(LISTED_MAX)).await?;
+    let behind = match asked.older_than {
+        None => None,
+        Some(id) => {
+            let last = desk.store.voicemail(&tenant, id).await?.ok_or_else(|| no_place(&id))?;
+            Some((last.left_at, id))
+        }
+    };
+    let filter = VoicemailFilter { caller, state: asked.state, since: asked.since, behind };
+    let found = desk.store.voicemails(&tenant, &filter, asked.limit.min(PAGE_MAX)).await?;
     Ok(found.into_iter().map(listed).collect())
 }
 

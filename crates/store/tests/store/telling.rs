@@ -12,6 +12,7 @@ use crate::sample::{morning, settlement, tenant};
 crate::on_both_engines!(
     v06_v07_a_message_is_new_then_heard_then_done,
     v08_b07_a_message_is_written_once_and_sent_or_given_up,
+    v07_v08_pages_follow_each_other_and_miss_nothing,
 );
 
 fn by(name: &str, s: i64) -> Change {
@@ -111,4 +112,52 @@ async fn v08_b07_a_message_is_written_once_and_sent_or_given_up(case: Case) {
     assert_eq!(store.untold_alerts(10).await.unwrap(), []);
     let waiting = store.messages(None, Some(MessageState::Waiting), None, 10).await.unwrap();
     assert_eq!(waiting.iter().map(|one| &one.message).collect::<Vec<_>>(), [&told]);
+}
+
+/// Several of each made in the same instant: a page begins behind one of them, not behind its instant.
+async fn v07_v08_pages_follow_each_other_and_miss_nothing(case: Case) {
+    let store = &case.store;
+    let to = Address::parse("13911112222").unwrap();
+    let mut left = settlement(1);
+    let one = |place: u8| MessageRecord {
+        recording: RecordingId::of_message(left.record.call, place),
+        step: "message".into(),
+        at: Wall(left.record.started_at.0 + i64::from(place / 3)),
+        ms: 1_000,
+        is_empty: false,
+    };
+    left.record.messages = (0..7).map(one).collect();
+    let message = |n: usize| Message {
+        key: format!("k{n}"),
+        about: About::MissedCall,
+        to: to.clone(),
+        text: "未接来电".into(),
+    };
+    left.messages = (0..7).map(message).collect();
+    store.settle(std::slice::from_ref(&left), "node-1").await.unwrap();
+    let whose = left.record.tenant.clone();
+
+    let (mut keys, mut behind) = (Vec::new(), None::<(Wall, String)>);
+    loop {
+        let last = behind.as_ref().map(|(at, key)| (*at, key.as_str()));
+        let page = store.messages(Some(&whose), None, last, 3).await.unwrap();
+        keys.extend(page.iter().map(|one| one.message.key.clone()));
+        let Some(last) = page.last() else { break };
+        let at = store.message_made_at(&whose, &last.message.key).await.unwrap().unwrap();
+        behind = Some((at, last.message.key.clone()));
+    }
+    assert_eq!(keys, (0..7).map(|n| format!("k{n}")).collect::<Vec<_>>());
+    assert_eq!(store.message_made_at(&whose, "nothing").await.unwrap(), None);
+    assert_eq!(store.message_made_at(&tenant(5), "k1").await.unwrap(), None, "another's");
+
+    let all = store.voicemails(&whose, &VoicemailFilter::default(), 10).await.unwrap();
+    let (mut found, mut behind) = (Vec::new(), None);
+    loop {
+        let filter = VoicemailFilter { behind, ..VoicemailFilter::default() };
+        let page = store.voicemails(&whose, &filter, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        behind = Some((last.left_at, last.voicemail));
+        found.extend(page);
+    }
+    assert_eq!((found.len(), &found), (7, &all));
 }
