@@ -4,6 +4,7 @@
 mod baresip;
 mod chromium;
 mod database;
+mod desk;
 mod identity;
 mod nat;
 mod platform;
@@ -15,12 +16,14 @@ mod visitor;
 pub use baresip::{Baresip, Pickup};
 pub use chromium::Chromium;
 pub use database::Postgres;
+pub use desk::{at_the_desk, await_state};
 pub use identity::Identity;
 pub use nat::{Namespaces, Nat, UserSpace};
 pub use platform::{Platform, Setup};
 pub use proxy::Wire;
 pub use sample::{
-    acme, acme_with, acme_with_agents, answers, carrier, carrier_at, extension, number, sip_phone,
+    acme, acme_walking, acme_with, acme_with_agents, answers, carrier, carrier_at, extension, number,
+    sip_phone, step,
 };
 pub use softphone::{Account, Softphone};
 pub use visitor::{Answer, PASSWORD, Visitor, first_password, signed_in, signed_in_agent};

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use farend::Says;
 use farend::world::{Behaviour, World, WorldConfig, WorldEvent};
 use hotline::enterprise::{
-    AccountKind, Agent, Destination, DestinationKind, Enterprise, Extension, Group, Number, Queue, Recording,
-    Secret, Strategy, Then, phone_user,
+    AccountKind, Agent, Destination, DestinationKind, Enterprise, Extension, FlowDocument, FlowStep,
+    FlowStepKind, Group, Number, Queue, Recording, Secret, Strategy, Then, phone_user,
 };
 use hotline::{HotlineNumber, PlanId, TenantId};
 
@@ -83,6 +83,21 @@ pub fn acme_with_agents(agents: &[(&str, &str)], password: &str) -> Enterprise {
     let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };
     (acme.numbers[0].rules, acme.numbers[0].otherwise) = (Vec::new(), queue);
     acme.numbers[0].groups = Vec::new();
+    acme
+}
+
+/// A step of a flow.
+pub fn step(id: &str, kind: FlowStepKind) -> FlowStep {
+    FlowStep { id: id.into(), kind }
+}
+
+/// The enterprise `acme`, whose number walks a flow `main` of these steps, the first one first.
+pub fn acme_walking(steps: Vec<FlowStep>) -> Enterprise {
+    let mut acme = acme_with(Vec::new());
+    let start = steps[0].id.clone();
+    acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
+    acme.numbers[0].flow = Some("main".into());
+    (acme.numbers[0].rules, acme.numbers[0].groups) = (Vec::new(), Vec::new());
     acme
 }
 

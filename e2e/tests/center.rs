@@ -5,32 +5,25 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use e2e::{
-    Account, Chromium, Platform, Setup, Softphone, Visitor, acme_with, block_on, carrier, eventually,
-    extension, number, signed_in,
+    Account, Chromium, Platform, Setup, Softphone, Visitor, acme_walking, at_the_desk, await_state, block_on,
+    carrier, eventually, extension, number, signed_in, step,
 };
 use farend::Says;
 use farend::call::{HangUp, Press, place};
 use hotline::agent::WrapUp;
 use hotline::cdr::AnswerStatus;
-use hotline::enterprise::{
-    Agent, AskKind, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, Queue,
-};
+use hotline::enterprise::{Agent, AskKind, Enterprise, FlowAsk, FlowQueue, FlowStepKind, Queue};
 use hotline::results::{ResultCode, Results};
 use media::measure::tone;
 use media::wav::Wav;
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "k7#Lq0-vTz9";
 const ONE_HZ: u16 = 600;
 const TWO_HZ: u16 = 850;
 const LEADER_HZ: u16 = 1_250;
 const CALLER_HZ: u16 = 1_000;
 /// The two tones of the key 5.
 const KEY_5_HZ: [u16; 2] = [770, 1_336];
-
-fn step(id: &str, kind: FlowStepKind) -> FlowStep {
-    FlowStep { id: id.into(), kind }
-}
 
 /// A menu whose key 1 leads to the queue that the agent 8001 serves; 8002 serves none and takes what is handed over. After a
 /// call a minute to write up, at most.
@@ -53,11 +46,7 @@ fn center() -> Enterprise {
         step("wait", FlowStepKind::Queue(Box::new(wait))),
         step("bye", FlowStepKind::HangUp { prompt: None }),
     ];
-    let mut acme = acme_with(Vec::new());
-    let start = steps[0].id.clone();
-    acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
-    acme.numbers[0].flow = Some("main".into());
-    (acme.numbers[0].rules, acme.numbers[0].groups) = (Vec::new(), Vec::new());
+    let mut acme = acme_walking(steps);
     for (agent, phone) in [("8001", "801"), ("8002", "802")] {
         acme.extensions.push(extension(phone, "a long word of no meaning").1);
         let (number, extension, skills) = (agent.to_owned(), phone.to_owned(), Default::default());
@@ -87,32 +76,6 @@ fn chooses_a_result(leader: &Visitor, agent: &mut Chromium) {
         agent.value(&format!("document.querySelector('[data-code={code}]').click()"));
     }
     agent.await_true("document.querySelector('[data-result]')?.dataset.result === 'sale/new'");
-}
-
-/// An agent at its desk, signed in and ready.
-fn at_the_desk(platform: &Platform, login: &str, agent: &str, hz: u16) -> Chromium {
-    let words = ["account", "add", "acme", login, "--name", login, "--role", "agent", "--agent", agent];
-    let (code, made) = platform.run(&words);
-    assert_eq!(code, Some(0), "{made}");
-    let first = made["password"].as_str().expect("told once").to_owned();
-    let mut browser = Chromium::start(hz);
-    browser.open(&format!("http://{}/agent", platform.http));
-    let sign_in = |browser: &mut Chromium, password: &str| {
-        browser.await_true("!!document.querySelector('[name=enterprise]')");
-        browser.submit(&[("enterprise", "acme"), ("login", login), ("password", password)]);
-    };
-    sign_in(&mut browser, &first);
-    browser.await_true("!!document.querySelector('[name=fresh]')");
-    browser.submit(&[("old", &first), ("fresh", PASSWORD)]);
-    sign_in(&mut browser, PASSWORD);
-    browser.await_true("document.querySelector('[data-line]')?.dataset.line === 'ready'");
-    browser.press("签入");
-    await_state(&mut browser, "free");
-    browser
-}
-
-fn await_state(browser: &mut Chromium, state: &str) {
-    browser.await_true(&format!("document.querySelector('[data-state]')?.dataset.state === '{state}'"));
 }
 
 /// The call that is up, once it is in a state.

@@ -3,33 +3,19 @@
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Account, Platform, Setup, Softphone, acme_with, block_on, carrier, eventually, extension, number};
+use e2e::{
+    Account, Platform, Setup, Softphone, acme_walking, block_on, carrier, eventually, extension, number, step,
+};
 use farend::Says;
 use farend::call::{Press, place};
 use hotline::agent::State;
-use hotline::enterprise::{
-    Agent, AskKind, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind, Queue,
-};
+use hotline::enterprise::{Agent, AskKind, Enterprise, FlowAsk, FlowQueue, FlowStepKind, Queue};
 use media::measure::tone;
 use media::wav::Wav;
 
 const PASSWORD: &str = "a long word of no meaning";
 const AGENT_HZ: u16 = 600;
 const CALLER_HZ: u16 = 1_000;
-
-fn step(id: &str, kind: FlowStepKind) -> FlowStep {
-    FlowStep { id: id.into(), kind }
-}
-
-/// The sample, whose number walks a flow of these steps, the first one first.
-fn walking(steps: Vec<FlowStep>) -> Enterprise {
-    let mut acme = acme_with(Vec::new());
-    let start = steps[0].id.clone();
-    acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
-    acme.numbers[0].flow = Some("main".into());
-    (acme.numbers[0].rules, acme.numbers[0].groups) = (Vec::new(), Vec::new());
-    acme
-}
 
 /// A queue whose one agent, 8001 at the extension 801, may rest while callers wait; key 1 leads to a menu and back.
 fn with_a_way_out() -> Enterprise {
@@ -46,7 +32,7 @@ fn with_a_way_out() -> Enterprise {
     };
     let menu =
         FlowAsk { keys: vec![("1".into(), "wait".into())], ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") };
-    let mut acme = walking(vec![
+    let mut acme = acme_walking(vec![
         step("wait", FlowStepKind::Queue(Box::new(wait))),
         step("menu", FlowStepKind::Ask(Box::new(menu))),
         step("bye", FlowStepKind::HangUp { prompt: None }),

@@ -83,7 +83,7 @@ impl Node {
             NotObeyed::Unknown => 404,
             NotObeyed::Busy => 486,
             NotObeyed::NotAllowed => 603,
-            NotObeyed::NotNow | NotObeyed::NoWay => 480,
+            NotObeyed::NotNow | NotObeyed::NoWay | NotObeyed::NoSurvey | NotObeyed::Unrated(_) => 480,
         })
     }
 

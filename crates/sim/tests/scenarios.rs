@@ -121,6 +121,7 @@ scenarios! {
     q03_transferred_to_an_agent
     q06_the_agents_number_is_told
     q07_a_flow_asks_behind_the_talk
+    q07_an_agent_sends_the_caller_to_the_rating
     q07_the_caller_rates_the_talk
     q07_who_is_asked_and_who_is_not
     q03_three_in_a_talk

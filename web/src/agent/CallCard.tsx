@@ -76,12 +76,17 @@ function Call(props: Given & { talk: Talk; phone: Phone }) {
         <button type="button" onClick={() => phone.hold(!talk.held)}>
           {t(talk.held ? "resume" : "hold")}
         </button>
+        {now?.orders.includes("rate") && (
+          <button type="button" onClick={() => props.order("rate")}>
+            {t("rate")}
+          </button>
+        )}
         <button type="button" className="danger" onClick={() => phone.hangUp()}>
           {t("hang_up")}
         </button>
       </div>
       {now?.call && (
-        <Transfer call={now.call} session={props.session} language={props.language} order={props.order} />
+        <Transfer now={now} session={props.session} language={props.language} order={props.order} />
       )}
       <fieldset className="keys">
         <legend>{t("keys")}</legend>

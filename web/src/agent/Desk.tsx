@@ -5,6 +5,7 @@ import { type AfterWork, type AgentNow, api, type Order, Refused, type Session, 
 import { CallCard } from "./CallCard";
 import { minutes, useNow } from "./clock";
 import { Devices } from "./Devices";
+import { useDrafts } from "./drafts";
 import { Notes } from "./Notes";
 import { Phone, type Shown } from "./phone";
 import { Results } from "./Results";
@@ -58,7 +59,8 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
   };
   const steer = (wish: Wish) => void attempt(() => api(language).steer(session, wish));
   const order = (wish: Order) => void attempt(() => api(language).order(session, wish));
-  const about = now?.call?.call ?? now?.after_work?.call;
+  const about = now?.call?.call ?? now?.after_work?.call ?? null;
+  const left = useDrafts(session, about);
 
   return (
     <div className="desk">
@@ -95,7 +97,12 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
           owed={now.after_work?.owes_result ?? false}
         />
       )}
-      {about && <Notes session={session} language={language} call={about} />}
+      {about && <Notes key={about} session={session} language={language} call={about} />}
+      {left > 0 && (
+        <p role="status" data-drafts={left}>
+          {t("drafts_left")} {left}
+        </p>
+      )}
       <Devices language={language} />
     </div>
   );

@@ -1,42 +1,64 @@
-// What the agent writes about a call: while it talks and while it writes up. Kept by a button, and when the text is left.
+// What the agent writes about a call: while it talks and while it writes up. Kept by a button, when the text is left, and
+// when the next call takes its place.
 
 import { useEffect, useState } from "react";
 import { api, type Session } from "./api";
+import { draftOf, joined, keepDraft, setDraft } from "./drafts";
 import { type Language, speak } from "./words";
 
 /** The longest note that is kept, in characters. */
 const TEXT_MAX = 2_000;
+/** Between two tries to read what is kept. */
+const AGAIN_MS = 3_000;
 
+/** The note about one call; another call's is another card, by its key. */
 export function Notes(props: { session: Session; language: Language; call: string }) {
   const { session, language, call } = props;
   const t = speak(language);
-  const [text, setText] = useState("");
-  const [kept, setKept] = useState("");
+  const [text, setText] = useState(() => draftOf(session, call)?.text ?? "");
+  const [kept, setKept] = useState(() => draftOf(session, call)?.kept ?? null);
   const [told, setTold] = useState("");
+  const isKnown = kept !== null;
 
   useEffect(() => {
+    if (isKnown) return;
+    let timer = 0;
     let open = true;
-    setText("");
-    setKept("");
-    setTold("");
-    api("zh-CN")
-      .note(session, call)
-      .then((note) => {
+    const read = async () => {
+      try {
+        const note = await api("zh-CN").note(session, call);
         if (!open) return;
-        setText((typed) => typed || note.text);
+        const typed = draftOf(session, call)?.text ?? "";
+        const whole = joined(note.text, typed);
+        setDraft(session, call, { text: whole, kept: note.text });
+        setText(whole);
         setKept(note.text);
-      })
-      .catch(() => undefined);
+      } catch {
+        // Nothing is written over what could not be read.
+        if (open) timer = window.setTimeout(() => void read(), AGAIN_MS);
+      }
+    };
+    void read();
     return () => {
       open = false;
+      window.clearTimeout(timer);
     };
-  }, [session, call]);
+  }, [session, call, isKnown]);
+
+  useEffect(() => () => void keepDraft(session, call).catch(() => undefined), [session, call]);
+
+  const type = (typed: string) => {
+    setText(typed);
+    setDraft(session, call, { text: typed, kept });
+    setTold("");
+  };
 
   const keep = async () => {
-    if (text.trim() === kept) return;
+    if (!isKnown) return;
     setTold("");
     try {
-      const note = await api(language).putNote(session, call, text);
+      const note = await keepDraft(session, call);
+      if (!note) return;
       setKept(note.text);
       setText((typed) => (typed.trim() === note.text ? note.text : typed));
     } catch (error) {
@@ -44,6 +66,7 @@ export function Notes(props: { session: Session; language: Language; call: strin
     }
   };
 
+  const isKept = text.trim() === (kept ?? "");
   return (
     <section className="card" aria-label={t("notes")}>
       <h2>{t("notes")}</h2>
@@ -53,18 +76,15 @@ export function Notes(props: { session: Session; language: Language; call: strin
         rows={4}
         maxLength={TEXT_MAX}
         value={text}
-        onChange={(event) => {
-          setText(event.target.value);
-          setTold("");
-        }}
+        onChange={(event) => type(event.target.value)}
         onBlur={() => void keep()}
       />
       <div className="row">
-        <button type="button" disabled={text.trim() === kept} onClick={() => void keep()}>
+        <button type="button" disabled={isKept || !isKnown} onClick={() => void keep()}>
           {t("keep")}
         </button>
-        <output data-note={text.trim() === kept ? "kept" : "open"}>
-          {told || (kept && text.trim() === kept ? t("kept") : "")}
+        <output data-note={isKept ? "kept" : "open"}>
+          {told || (isKnown ? kept && isKept && t("kept") : t("note_unread"))}
         </output>
       </div>
     </section>

@@ -1,19 +1,23 @@
 // Where a call may go, and what is done with one that is on its way: at once, or after a word with whoever is asked.
 
 import { useEffect, useState } from "react";
-import { api, type LiveCall, type Order, type Session, type Targets, type To } from "./api";
+import { type AgentNow, api, type Order, type Session, type Targets, type To } from "./api";
 import { type Language, speak } from "./words";
 
 interface Given {
+  now: AgentNow;
   session: Session;
   language: Language;
   order: (order: Order) => void;
 }
 
-export function Transfer(props: Given & { call: LiveCall }) {
+/** Only what may be ordered is shown: whoever is asked in a consult orders nothing about the call. */
+export function Transfer(props: Given) {
   const [open, setOpen] = useState(false);
   const t = speak(props.language);
-  if (props.call.state === "moving") return <Moving {...props} />;
+  const { orders } = props.now;
+  if (MOVING.some((order) => orders.includes(order))) return <Moving {...props} />;
+  if (!orders.includes("transfer")) return null;
   return (
     <div className="transfer">
       <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -24,26 +28,28 @@ export function Transfer(props: Given & { call: LiveCall }) {
   );
 }
 
+/** What may be done with a call that is on its way. */
+const MOVING = ["complete", "merge", "swap", "return"] as const;
+
 /** Somebody else was asked: the caller waits with music. */
 function Moving(props: Given) {
   const t = speak(props.language);
-  const { order } = props;
+  const { now, order } = props;
   return (
     <fieldset className="moving" data-moving="">
       <legend>{t("moving")}</legend>
       <div className="row">
-        <button type="button" className="first" onClick={() => order("complete")}>
-          {t("complete")}
-        </button>
-        <button type="button" onClick={() => order("merge")}>
-          {t("merge")}
-        </button>
-        <button type="button" onClick={() => order("swap")}>
-          {t("swap")}
-        </button>
-        <button type="button" onClick={() => order("return")}>
-          {t("return")}
-        </button>
+        {MOVING.filter((one) => now.orders.includes(one)).map((one) => (
+          <button
+            type="button"
+            key={one}
+            className={one === "complete" ? "first" : ""}
+            data-order={one}
+            onClick={() => order(one)}
+          >
+            {t(one)}
+          </button>
+        ))}
       </div>
     </fieldset>
   );
@@ -60,7 +66,11 @@ function useTargets(session: Session, language: Language): [Targets | null, stri
     const look = () =>
       api(language)
         .targets(session)
-        .then((found) => open && setTargets(found))
+        .then((found) => {
+          if (!open) return;
+          setTargets(found);
+          setRefused("");
+        })
         .catch((error) => open && setRefused(error instanceof Error ? error.message : String(error)));
     void look();
     const timer = setInterval(() => void look(), LOOK_MS);
@@ -90,8 +100,8 @@ function List(props: Given & { chosen: () => void }) {
   const t = speak(language);
   const [targets, refused] = useTargets(session, language);
   const [wanted, setWanted] = useState("");
-  if (refused) return <p role="alert">{refused}</p>;
-  if (!targets) return <p>{t("looking")}</p>;
+  const alert = refused && <p role="alert">{refused}</p>;
+  if (!targets) return alert || <p>{t("looking")}</p>;
   const all = rows(targets, language);
   const shown = all.filter((one) => `${one.name} ${one.told}`.toLowerCase().includes(wanted.toLowerCase()));
   const go = (wish: Order) => {
@@ -100,6 +110,7 @@ function List(props: Given & { chosen: () => void }) {
   };
   return (
     <div className="targets">
+      {alert}
       <label>
         {t("search")}
         <input type="search" value={wanted} onChange={(event) => setWanted(event.target.value)} />

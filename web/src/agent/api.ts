@@ -43,6 +43,8 @@ export interface AgentNow {
   reason: string;
   since: number;
   call: LiveCall | null;
+  /** The orders about the call that may be given now, by their words. */
+  orders: string[];
   after_work: AfterWork | null;
   queues: string[];
   today: { answered: number; missed: number; rejected: number; talk_ms: number };
@@ -59,6 +61,7 @@ export type Order =
   | "return"
   | "swap"
   | "merge"
+  | "rate"
   | { transfer: To }
   | { consult: To };
 
@@ -119,9 +122,11 @@ async function ask<T>(
   path: string,
   body?: unknown,
   token = "",
+  keepalive = false,
 ): Promise<T> {
   const answer = await fetch(`/api/v1${path}`, {
     method,
+    keepalive,
     headers: {
       "Accept-Language": language,
       "Content-Type": "application/json",
@@ -160,7 +165,8 @@ export function api(language: Language) {
       ask<AgentNow>(language, "POST", `${of(session)}/call`, order, session.token),
     note: (session: Session, call: string) => ask<Note>(language, "GET", `${of(session)}/calls/${call}/note`),
     putNote: (session: Session, call: string, text: string) =>
-      ask<Note>(language, "PUT", `${of(session)}/calls/${call}/note`, { text }, session.token),
+      // It arrives though the page is closed meanwhile.
+      ask<Note>(language, "PUT", `${of(session)}/calls/${call}/note`, { text }, session.token, true),
     result: (session: Session, call: string) =>
       ask<ResultTerms>(language, "GET", `${of(session)}/calls/${call}/result`),
     putResult: (session: Session, call: string, code: string) =>

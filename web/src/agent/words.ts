@@ -81,6 +81,9 @@ const zh = {
   notes: "通话备注",
   keep: "保存",
   kept: "已保存",
+  note_unread: "正在读取已保存的备注…",
+  drafts_left: "此前通话的备注尚未保存，正在重试：",
+  rate: "转评价",
   talk: "通话时长",
 };
 
@@ -165,6 +168,9 @@ const en: Record<Key, string> = {
   notes: "Notes on the call",
   keep: "Save",
   kept: "Saved",
+  note_unread: "Reading what is saved…",
+  drafts_left: "Notes on earlier calls not saved yet, trying again:",
+  rate: "Ask for a rating",
   talk: "Talk time",
 };
 

@@ -15,6 +15,7 @@ use crate::flow::{QueueExits, StepKind, StepNo};
 use crate::hotline::Destination;
 use crate::number;
 use crate::region::normalise;
+use crate::satisfaction::Unrated;
 use crate::tenant::Tenant;
 
 /// Attempts of one call beyond which nothing is transferred any more.
@@ -50,6 +51,8 @@ pub enum TalkOrder {
     PauseRecording,
     /// The recording goes on.
     ResumeRecording,
+    /// The caller is asked what the talk was worth, as its queue asks it; who talked is free of the call (row Q07).
+    Rate,
 }
 
 /// Where a talk may go.
@@ -104,6 +107,10 @@ pub enum NotObeyed {
     NotAllowed,
     /// No trunk carries the call there now.
     NoWay,
+    /// The call came by no queue that asks for a rating.
+    NoSurvey,
+    /// The caller may not be asked for a rating now, and why.
+    Unrated(Unrated),
 }
 
 impl NotObeyed {
@@ -115,6 +122,8 @@ impl NotObeyed {
             NotObeyed::Busy => "busy",
             NotObeyed::NotAllowed => "not_allowed",
             NotObeyed::NoWay => "no_way",
+            NotObeyed::NoSurvey => "no_survey",
+            NotObeyed::Unrated(_) => "unrated",
         }
     }
 }
@@ -124,7 +133,7 @@ impl Call {
     ///
     /// # Errors
     /// Why not.
-    pub fn may_obey(&self, order: &TalkOrder, tenant: &Tenant) -> Result<(), NotObeyed> {
+    pub fn may_obey(&self, order: &TalkOrder, tenant: &Tenant, now: Mono) -> Result<(), NotObeyed> {
         let fits = match (&self.state, order) {
             (State::Talking { .. }, TalkOrder::Hold) => self.parked.is_none(),
             (State::Talking { .. }, TalkOrder::Resume) => self.parked == Some(HeldBy::Platform),
@@ -137,6 +146,7 @@ impl Call {
             (State::Transferring(transfer), TalkOrder::Swap | TalkOrder::Merge) => transfer.may_swap(),
             (State::Talking { .. }, TalkOrder::Watch(..)) => true,
             (State::Talking { .. }, TalkOrder::TakeOver(phone)) => self.is_watched_by(phone),
+            (State::Talking { .. }, TalkOrder::Rate) => return self.survey_now(tenant, now).map(drop),
             (_, TalkOrder::Unwatch(phone)) => self.is_watched_by(phone),
             (_, TalkOrder::PauseRecording) => return self.may_pause(true),
             (_, TalkOrder::ResumeRecording) => return self.may_pause(false),
@@ -156,9 +166,15 @@ impl Call {
             | TalkOrder::TakeOver(_)
             | TalkOrder::Unwatch(_)
             | TalkOrder::PauseRecording
-            | TalkOrder::ResumeRecording => Ok(()),
+            | TalkOrder::ResumeRecording
+            | TalkOrder::Rate => Ok(()),
             TalkOrder::Watch(phone, _) => self.may_watch(phone, tenant),
         }
+    }
+
+    /// Whether somebody may send the caller on, to whomever that is.
+    pub fn may_be_sent_on(&self) -> bool {
+        matches!(self.state, State::Talking { .. }) && self.legs.len() < LEGS_MAX
     }
 
     /// The target that a phone of this talk dials for its caller: an agent's number, a bound number in any of its forms, or
@@ -178,7 +194,7 @@ impl Call {
             return Err(NotObeyed::NotNow);
         }
         let target = self.meant(dialled, is_phone, desk.tenant).ok_or(NotObeyed::Unknown)?;
-        self.may_obey(&TalkOrder::Transfer(target.clone()), desk.tenant)?;
+        self.may_obey(&TalkOrder::Transfer(target.clone()), desk.tenant, now)?;
         let Found::Phone { destination, .. } = self.find(&target, desk.tenant)? else { return Ok(target) };
         // Looked at only: the call's own chance is drawn from when it goes there.
         let mut chance = self.chance;
@@ -201,7 +217,7 @@ impl Call {
     /// Obeys an order about a talk. One that cannot be obeyed changes nothing.
     pub(super) fn obey(&mut self, leg: LegNo, asked: super::Ordered, desk: &mut Desk<'_>, now: Mono) {
         let by = asked.by;
-        if let Err(why) = self.may_obey(&asked.order, desk.tenant) {
+        if let Err(why) = self.may_obey(&asked.order, desk.tenant, now) {
             if let TalkOrder::Transfer(to) | TalkOrder::Consult(to) = asked.order {
                 self.note(Fact::TransferRefused { to, why, by }, now);
             }
@@ -214,6 +230,7 @@ impl Call {
             TalkOrder::Consult(to) => self.begin_transfer(leg, to, true, by, desk, now),
             TalkOrder::Watch(phone, mode) => self.watch(phone, mode, by, desk, now),
             TalkOrder::TakeOver(phone) => self.take_over(leg, &phone, by, desk, now),
+            TalkOrder::Rate => self.send_to_rating(leg, desk, now),
             // Obeyed before they came here: they are the same in each state.
             TalkOrder::Unwatch(_) | TalkOrder::PauseRecording | TalkOrder::ResumeRecording => {}
             // Of a transfer that is going on: nobody is asked while two talk.

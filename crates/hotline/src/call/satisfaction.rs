@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::asking::Stage;
-use super::{Action, CALLER, Call, Desk, Event, Fact, Key, LegNo, State, Timer};
+use super::{Action, CALLER, Call, Desk, Event, Fact, Key, LegNo, NotObeyed, State, Timer};
 use crate::cdr::{Cause, Party};
 use crate::flow::{StepKind, StepNo};
 use crate::message::{self, Address};
 use crate::satisfaction::{AskedBy, Survey, Unrated, score};
-use crate::tenant::Memo;
+use crate::tenant::{Memo, Tenant};
 use crate::{Mono, Wall};
 
 /// Whom the caller talked with last.
@@ -50,8 +50,10 @@ impl Call {
             self.part_from(leg, desk, now);
             return self.walk(step, desk, now);
         }
-        let Some(survey) = self.survey_of_queue(desk) else { return self.end_by_target(leg, desk, now) };
-        match self.may_be_asked(&survey, desk, now) {
+        let Some(survey) = self.survey_of_queue(desk.tenant) else {
+            return self.end_by_target(leg, desk, now);
+        };
+        match self.may_be_asked(&survey, desk.tenant, now) {
             Ok(()) => {
                 self.part_from(leg, desk, now);
                 self.ask_rating(survey, None, desk, now);
@@ -63,6 +65,22 @@ impl Call {
         }
     }
 
+    /// Who answered sends the caller to the question; where the flow goes on behind the talk, it goes on behind that.
+    pub(super) fn send_to_rating(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        if let Ok(survey) = self.survey_now(desk.tenant, now) {
+            let next = self.flowing.after.take();
+            self.let_go(leg, desk, now);
+            self.ask_rating(survey, next, desk, now);
+        }
+    }
+
+    /// What the call's queue would ask the caller now.
+    pub(super) fn survey_now(&self, tenant: &Tenant, now: Mono) -> Result<Survey, NotObeyed> {
+        let survey = self.survey_of_queue(tenant).ok_or(NotObeyed::NoSurvey)?;
+        self.may_be_asked(&survey, tenant, now).map_err(NotObeyed::Unrated)?;
+        Ok(survey)
+    }
+
     /// Who answered is gone, and the caller stays; whoever watched them talk is let go.
     fn part_from(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.let_watchers_go(desk, now);
@@ -72,9 +90,9 @@ impl Call {
     }
 
     /// What the queue that the call came by asks.
-    fn survey_of_queue(&self, desk: &Desk<'_>) -> Option<Survey> {
+    fn survey_of_queue(&self, tenant: &Tenant) -> Option<Survey> {
         let (queue, ..) = self.last_queue()?;
-        desk.tenant.floor()?.queue_rules(&queue)?.survey.as_deref().cloned()
+        tenant.floor()?.queue_rules(&queue)?.survey.as_deref().cloned()
     }
 
     /// Whether the call goes on once who answered hung up, by the rules it began with: what a dry run looks at.
@@ -86,7 +104,7 @@ impl Call {
         self.flowing.after.is_some() || rules.is_some_and(|rules| rules.survey.is_some())
     }
 
-    fn may_be_asked(&self, survey: &Survey, desk: &Desk<'_>, now: Mono) -> Result<(), Unrated> {
+    fn may_be_asked(&self, survey: &Survey, tenant: &Tenant, now: Mono) -> Result<(), Unrated> {
         let first =
             |of: fn(&Fact) -> bool| self.log.iter().find(|dated| of(&dated.fact)).map(|dated| dated.at);
         if first(|fact| matches!(fact, Fact::RatingAsked { .. })).is_some() {
@@ -96,7 +114,7 @@ impl Call {
         if joined.is_none_or(|joined| now.since_ms(joined) < survey.talk_ms_min) {
             return Err(Unrated::ShortTalk);
         }
-        let before = desk.tenant.asked().of(None, &self.caller).map(|memo| memo.at);
+        let before = tenant.asked().of(None, &self.caller).map(|memo| memo.at);
         let lately = |before: Wall| self.wall(now).0 - before.0 < survey.pause_ms as i64;
         if before.is_some_and(lately) { Err(Unrated::Lately) } else { Ok(()) }
     }
@@ -110,7 +128,7 @@ impl Call {
         else {
             return self.refuse(Cause::FlowLoop, None, desk, now);
         };
-        match self.may_be_asked(survey, desk, now) {
+        match self.may_be_asked(survey, desk.tenant, now) {
             Ok(()) => self.ask_rating((**survey).clone(), *next, desk, now),
             Err(why) => {
                 self.note(Fact::NotRated { why }, now);
@@ -233,8 +251,8 @@ impl Call {
             }
             State::Talking { leg } if by == Party::Caller => {
                 let leg = *leg;
-                let survey = self.survey_of_queue(desk).filter(|survey| survey.sms.is_some());
-                let due = survey.filter(|survey| self.may_be_asked(survey, desk, now).is_ok());
+                let survey = self.survey_of_queue(desk.tenant).filter(|survey| survey.sms.is_some());
+                let due = survey.filter(|survey| self.may_be_asked(survey, desk.tenant, now).is_ok());
                 if let Some(survey) = due.filter(|_| self.is_mobile()) {
                     self.talked_with(leg);
                     self.note_asked(AskedBy::Message, desk, now);

@@ -177,7 +177,7 @@ impl Call {
     }
 
     /// Who talked is free of the call, which stays without anybody.
-    fn let_go(&mut self, from: LegNo, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn let_go(&mut self, from: LegNo, desk: &mut Desk<'_>, now: Mono) {
         self.let_watchers_go(desk, now);
         self.unpark(now);
         self.actions.push_back(Action::Unbridge);

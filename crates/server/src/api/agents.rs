@@ -38,6 +38,8 @@ pub struct AgentNow {
     logged_in_at: Option<i64>,
     /// What rings or is talked in.
     call: Option<LiveCall>,
+    /// The orders about the call that may be given now, by their words; none while the talk is another's.
+    orders: Vec<&'static str>,
     /// The after-work time that is going on (row Q11).
     after_work: Option<AfterWork>,
     /// The queues the agent serves.
@@ -83,7 +85,7 @@ pub struct AgentRow {
 }
 
 impl From<Seen> for AgentNow {
-    fn from(Seen { view, call, at }: Seen) -> AgentNow {
+    fn from(Seen { view, call, orders, at }: Seen) -> AgentNow {
         let ago = |ms: u64| at.0 - i64::try_from(ms).unwrap_or(i64::MAX);
         AgentNow {
             agent: view.number.to_string(),
@@ -93,6 +95,7 @@ impl From<Seen> for AgentNow {
             since: ago(view.since_ms),
             logged_in_at: (view.logged_in_ms > 0).then(|| ago(view.logged_in_ms)),
             call,
+            orders,
             after_work: view.after_work.map(|work| AfterWork {
                 call: work.call.map(|call| call.to_string()),
                 until: work.left_ms.map(|left_ms| at.0 + i64::try_from(left_ms).unwrap_or(i64::MAX / 2)),
@@ -204,6 +207,8 @@ pub enum Order {
     PauseRecording,
     /// The recording goes on.
     ResumeRecording,
+    /// The caller is asked for a rating, and the agent is free of the call (row Q07).
+    Rate,
 }
 
 /// Where a call goes.
@@ -248,6 +253,7 @@ impl From<Order> for TalkOrder {
             Order::Merge => TalkOrder::Merge,
             Order::PauseRecording => TalkOrder::PauseRecording,
             Order::ResumeRecording => TalkOrder::ResumeRecording,
+            Order::Rate => TalkOrder::Rate,
         }
     }
 }
@@ -265,8 +271,8 @@ pub async fn targets(
     asked.tell(talks::targets(&asked.desk, &TenantId::new(&enterprise), &agent).await)
 }
 
-/// 保持、转接、咨询、三方 / an order about the call that keeps the agent: `"hold"`, `"resume"`, `"complete"`, `"return"`, `"swap"`,
-/// `"merge"`, `"pause_recording"`, `"resume_recording"`, `{"transfer": {"agent": "8002"}}`, `{"consult": {"extension": "803"}}`; targets are `agent`, `extension`, `bound`,
+/// 保持、转接、咨询、三方、转评价 / an order about the call that keeps the agent: `"hold"`, `"resume"`, `"complete"`, `"return"`, `"swap"`,
+/// `"merge"`, `"pause_recording"`, `"resume_recording"`, `"rate"`, `{"transfer": {"agent": "8002"}}`, `{"consult": {"extension": "803"}}`; targets are `agent`, `extension`, `bound`,
 /// and of a transfer `queue` and `step`.
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/agents/{agent}/call", tag = "agents",
@@ -276,7 +282,7 @@ pub async fn targets(
     responses(
         (status = 200, description = "the agent as it is then", body = AgentNow),
         (status = 404, description = "`not_found`: no such agent, or nothing by the target's name", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`talk_state`: no call keeps the agent, or the call or the target is not ready for it", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`talk_state`: no call keeps the agent, or the call or the target is not ready for it; `no_rating`: its queue asks for none, or not now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn order(

@@ -88,6 +88,7 @@ fn status(code: Code) -> StatusCode {
         | Code::AlreadyThere
         | Code::PromptState
         | Code::Held
+        | Code::NoRating
         | Code::TalkState
         | Code::ResultOwed
         | Code::CalendarVersion => StatusCode::CONFLICT,

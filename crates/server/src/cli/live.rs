@@ -59,6 +59,10 @@ It goes on by itself at the number's limit (recording.pause_seconds_max, 120 s u
     PauseRecording(Which),
     /// 恢复录音 / the recording goes on
     ResumeRecording(Which),
+    /// 转评价：请主叫评分，接听方退出 / the caller is asked for a rating, who talked is free
+    #[command(after_help = "来电的队列须设置 satisfaction / the queue of the call has satisfaction
+例 / example: sibai live rate huaxin 01a2b3…")]
+    Rate(Which),
 }
 
 /// Which call, and by which phone of a supervisor.
@@ -145,6 +149,7 @@ pub fn run(context: &Context, words: &Live) -> Ran {
         Live::Leave(by) => order(context, &by.which, TalkOrder::Unwatch(by.phone.as_str().into())),
         Live::PauseRecording(which) => order(context, which, TalkOrder::PauseRecording),
         Live::ResumeRecording(which) => order(context, which, TalkOrder::ResumeRecording),
+        Live::Rate(which) => order(context, which, TalkOrder::Rate),
         Live::Transfer(Whither { which, to }) => {
             order(context, which, TalkOrder::Transfer(to.target().ok_or_else(nowhere)?))
         }

@@ -13,7 +13,7 @@ use node::{AgentOrder, Node};
 use serde::{Deserialize, Serialize};
 
 use super::live::{self, LiveCall};
-use super::{Code, Desk, Outcome, Refusal};
+use super::{Code, Desk, Outcome, Refusal, talks};
 use crate::running::Running;
 
 /// What an agent wants.
@@ -123,6 +123,8 @@ pub struct Seen {
     pub view: AgentView,
     /// The call.
     pub call: Option<LiveCall>,
+    /// The orders that the agent may give about it now, by their words.
+    pub orders: Vec<&'static str>,
     /// The instant.
     pub at: Wall,
 }
@@ -145,8 +147,7 @@ pub async fn one(desk: &Desk, tenant: &TenantId, agent: &str) -> Outcome<Seen> {
         let (of, number) = (tenant.clone(), agent.to_owned());
         let found = live.ask(move |node, now| {
             let view = node.tenant(&of)?.floor()?.agent_view(&number, now)?;
-            let call = view.call.and_then(|call| live::call(node, call, &of));
-            Some(Seen { view, call, at: now.wall })
+            Some(with_call(node, view, &of, now))
         });
         if let Some(found) = found.await? {
             return Ok(found);
@@ -238,18 +239,20 @@ async fn is_back(desk: &Desk, staff: &Staff, number: &str) -> Outcome<bool> {
 }
 
 async fn with_calls(desk: &Desk, tenant: &TenantId, views: Vec<AgentView>, now: Now) -> Outcome<Vec<Seen>> {
-    let at = now.wall;
-    let alone = |view| Seen { view, call: None, at };
+    let alone = |view| Seen { view, call: None, orders: Vec::new(), at: now.wall };
     let Some(live) = &desk.live else { return Ok(views.into_iter().map(alone).collect()) };
     let tenant = tenant.clone();
-    let look = move |node: &Node, _| {
-        let seen = |view: AgentView| {
-            let call = view.call.and_then(|call| live::call(node, call, &tenant));
-            Seen { view, call, at }
-        };
-        views.into_iter().map(seen).collect()
-    };
+    let look =
+        move |node: &Node, now| views.into_iter().map(|view| with_call(node, view, &tenant, now)).collect();
     Ok(live.ask(look).await?)
+}
+
+/// An agent with its call and what may be ordered about it, in a look at the node.
+fn with_call(node: &Node, view: AgentView, tenant: &TenantId, now: Now) -> Seen {
+    let call = view.call.and_then(|call| live::call(node, call, tenant));
+    let up = call.as_ref().and_then(|call| node.call(call.call)).zip(node.tenant(tenant));
+    let orders = up.map_or_else(Vec::new, |(up, of)| talks::open_orders(up, &view.number, of, now.mono));
+    Seen { view, call, orders, at: now.wall }
 }
 
 /// Every queue of an enterprise, with who waits and its agents by state.

@@ -85,6 +85,8 @@ pub enum Code {
     TalkState,
     /// The result of the call is to be chosen first.
     ResultOwed,
+    /// The caller is asked for no rating: its queue asks for none, or not now (row Q07).
+    NoRating,
 }
 
 impl Code {
@@ -127,6 +129,7 @@ impl Code {
             | Code::Held
             | Code::TalkState
             | Code::ResultOwed
+            | Code::NoRating
             | Code::Locked => 5,
         }
     }

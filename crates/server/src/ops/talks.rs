@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hotline::agent::State;
-use hotline::call::{NotObeyed, TalkOrder};
+use hotline::call::{Call, NotObeyed, TalkOrder};
 use hotline::enterprise::{Enterprise, staff};
 use hotline::queue::QueueView;
+use hotline::satisfaction::Unrated;
 use hotline::tenant::Tenant;
-use hotline::{CallId, TenantId};
+use hotline::{CallId, Mono, TenantId};
 use node::{CallOrder, Node};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,7 @@ pub async fn order(desk: &Desk, asked: &Talk) -> Outcome<Option<LiveCall>> {
         // The newest document's agents and queues count, as they will for the node.
         let mut tenant: Tenant = known_tenant.clone();
         tenant.floor_mut().take_staff(&known, now);
-        Some(up.may_obey(&wanted, &tenant))
+        Some(up.may_obey(&wanted, &tenant, now.mono))
     };
     let found = live.ask(look).await?.ok_or_else(|| no_call(asked.call))?;
     found.map_err(|why| refused(&asked.order, why))?;
@@ -92,7 +93,31 @@ fn code(order: &TalkOrder) -> (&'static str, &str) {
         TalkOrder::Unwatch(phone) => ("unwatch", phone),
         TalkOrder::PauseRecording => ("pause_recording", ""),
         TalkOrder::ResumeRecording => ("resume_recording", ""),
+        TalkOrder::Rate => ("rate", ""),
     }
+}
+
+/// Orders that need nothing but the call.
+const PLAIN: [TalkOrder; 9] = [
+    TalkOrder::Hold,
+    TalkOrder::Resume,
+    TalkOrder::Complete,
+    TalkOrder::Return,
+    TalkOrder::Swap,
+    TalkOrder::Merge,
+    TalkOrder::PauseRecording,
+    TalkOrder::ResumeRecording,
+    TalkOrder::Rate,
+];
+
+/// The orders that an agent may give about a call now, by their words: none unless the talk is its own.
+pub(super) fn open_orders(up: &Call, agent: &str, tenant: &Tenant, now: Mono) -> Vec<&'static str> {
+    if !up.is_led_by(agent) {
+        return Vec::new();
+    }
+    let plain = PLAIN.iter().filter(|order| up.may_obey(order, tenant, now).is_ok());
+    let sent_on = if up.may_be_sent_on() { &["transfer", "consult"][..] } else { &[] };
+    plain.map(|order| code(order).0).chain(sent_on.iter().copied()).collect()
 }
 
 /// Where an agent may send its call.
@@ -205,7 +230,8 @@ fn refused(order: &TalkOrder, why: NotObeyed) -> Refusal {
         | TalkOrder::Swap
         | TalkOrder::Merge
         | TalkOrder::PauseRecording
-        | TalkOrder::ResumeRecording => "",
+        | TalkOrder::ResumeRecording
+        | TalkOrder::Rate => "",
     };
     match why {
         NotObeyed::Unknown => Refusal::not_found(
@@ -231,5 +257,22 @@ fn refused(order: &TalkOrder, why: NotObeyed) -> Refusal {
             format!("没有中继可以呼叫 {name}"),
             format!("no trunk leads to {name} now"),
         ),
+        NotObeyed::NoSurvey => Refusal::new(
+            Code::NoRating,
+            "这通来电的队列没有设置满意度评价",
+            "the queue of this call asks for no rating",
+        ),
+        NotObeyed::Unrated(why) => unrated(why),
     }
+}
+
+fn unrated(why: Unrated) -> Refusal {
+    let (zh, en) = match why {
+        Unrated::ShortTalk => ("通话时间太短，还不能转评价", "the talk is too short to be rated yet"),
+        Unrated::Lately => ("主叫不久前评价过，暂不再询问", "the caller was asked not long ago"),
+        Unrated::Before | Unrated::NoKey | Unrated::WrongKey | Unrated::CallOver => {
+            ("这通来电已经询问过评价", "this call was asked for a rating before")
+        }
+    };
+    Refusal::new(Code::NoRating, zh, en)
 }

@@ -586,7 +586,7 @@ impl World {
 
 /// Something that people want of a talk.
 fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
-    match dice.within(0, 19) {
+    match dice.within(0, 21) {
         12 | 13 if !of.extensions.is_empty() => {
             let modes = [WatchMode::Listen, WatchMode::Whisper, WatchMode::Barge];
             TalkOrder::Watch(phone(of, dice), *dice.pick(&modes))
@@ -596,6 +596,7 @@ fn order(of: &Enterprise, dice: &mut Dice) -> TalkOrder {
         16 => TalkOrder::Merge,
         17 | 18 => TalkOrder::PauseRecording,
         19 => TalkOrder::ResumeRecording,
+        20 | 21 => TalkOrder::Rate,
         0 | 1 => TalkOrder::Hold,
         2 | 3 => TalkOrder::Resume,
         4 | 5 => TalkOrder::Transfer(target(of, dice)),

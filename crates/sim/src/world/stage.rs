@@ -803,7 +803,7 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
     })
 }
 
-/// `holds`, `resumes`, `transfers … to TARGET`, `consults … to TARGET`, `completes`, `returns`, `swaps`.
+/// `holds`, `resumes`, `transfers … to TARGET`, `consults … to TARGET`, `completes`, `returns`, `swaps`, `rates`.
 fn talk_order(verb: &str, to: &str) -> Option<TalkOrder> {
     let target = || {
         let (kind, name) = to.split_once(' ')?;
@@ -830,6 +830,7 @@ fn talk_order(verb: &str, to: &str) -> Option<TalkOrder> {
         "frees" => TalkOrder::Unwatch(to.into()),
         "masks" => TalkOrder::PauseRecording,
         "unmasks" => TalkOrder::ResumeRecording,
+        "rates" => TalkOrder::Rate,
         _ => return None,
     })
 }

@@ -141,5 +141,7 @@ fn refused(why: NotObeyed) -> (&'static str, &'static str) {
         NotObeyed::Busy => ("目标正忙或不在岗", "the target is busy, or not on duty"),
         NotObeyed::NotAllowed => ("不允许呼叫的号码", "the number may not be dialled"),
         NotObeyed::NoWay => ("没有可用的中继", "no trunk leads there"),
+        NotObeyed::NoSurvey => ("队列没有设置满意度评价", "its queue asks for no rating"),
+        NotObeyed::Unrated(_) => ("现在不询问评价", "the caller is not asked now"),
     }
 }
