@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::ear::Sound;
 use crate::udp::{Udp, bind_std};
@@ -263,10 +263,14 @@ pub enum WorldError {
     Thread(std::io::Error),
 }
 
+/// Keys that wait to be pressed.
+const KEYS_MAX: usize = 64;
+
 /// A running world, on a thread of its own. Dropping it stops it.
 pub struct World {
     local: SocketAddr,
     totals: Arc<Mutex<WorldTotals>>,
+    keys: mpsc::Sender<(String, u8)>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -294,12 +298,19 @@ impl World {
         };
         let totals = Arc::new(Mutex::new(WorldTotals::default()));
         let (stop, stopped) = oneshot::channel();
+        let (keys, pressed) = mpsc::channel(KEYS_MAX);
         let town = Town::new(config, socket, totals.clone(), Box::new(on_event));
         let thread = std::thread::Builder::new()
             .name("far-ends".into())
-            .spawn(move || runtime.block_on(town.live(stopped)))
+            .spawn(move || runtime.block_on(town.live(pressed, stopped)))
             .map_err(WorldError::Thread)?;
-        Ok(World { local, totals, stop: Some(stop), thread: Some(thread) })
+        Ok(World { local, totals, keys, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// A caller of this world presses a key: `0-9 * # A-D`. Where nobody of that number calls, or too many press at once,
+    /// nothing happens, as with a person who does not react.
+    pub fn press(&self, caller: &str, key: u8) {
+        let _ = self.keys.try_send((caller.to_owned(), key));
     }
 
     /// Where the carrier listens.

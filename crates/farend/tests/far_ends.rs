@@ -283,3 +283,27 @@ async fn a_world_that_stops_hangs_up() {
     let outcome = outcome.await.expect("a free port");
     assert_eq!((outcome.ended_by, outcome.status), (EndedBy::FarEnd, 200));
 }
+
+/// A caller of a world presses what somebody tells it to, and nobody else does.
+#[test]
+fn a_caller_presses_the_key_it_is_told() {
+    let carrier = Carrier::with(answers(None, Says::Silence));
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let plan = CallerPlan::new(600.0, ["4006010114".to_owned()]);
+    let callers = Carrier::of(WorldConfig {
+        callers: Some(CallerPlan { talk_mean: Duration::from_secs(60), ..plan }),
+        calls_max: 1,
+        ..WorldConfig::new(local, carrier.world.local())
+    });
+    let caller = callers.until(|event| match event {
+        WorldEvent::Connected { caller, .. } => Some(caller.clone()),
+        _ => None,
+    });
+    callers.world.press("nobody", b'7');
+    callers.world.press(&caller, b'5');
+    let digit = carrier.until(|event| match event {
+        WorldEvent::Digit { digit, .. } => Some(*digit),
+        _ => None,
+    });
+    assert_eq!(digit, '5');
+}

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Behaviour, CallerPlan, WorldConfig, WorldEvent, WorldTotals};
 use crate::agent::{Agent, AgentConfig, Event, Invited, LegId};
@@ -87,13 +87,18 @@ impl Town {
         town
     }
 
-    pub(super) async fn live(mut self, mut stopped: oneshot::Receiver<()>) {
+    pub(super) async fn live(
+        mut self,
+        mut keys: mpsc::Receiver<(String, u8)>,
+        mut stopped: oneshot::Receiver<()>,
+    ) {
         let mut frames = tokio::time::interval(FRAME);
         let mut leave_by_ms = None;
         while leave_by_ms.is_none_or(|at_ms| self.agent.live() > 0 && self.clock.now_ms() < at_ms) {
             tokio::select! {
                 () = self.socket.arrival() => self.receive(),
                 _ = frames.tick() => self.tick(),
+                Some((caller, key)) = keys.recv() => self.press(&caller, key),
                 _ = &mut stopped, if leave_by_ms.is_none() => {
                     self.leave();
                     leave_by_ms = Some(self.clock.now_ms() + LEAVE_MS_MAX);
@@ -128,6 +133,13 @@ impl Town {
         }
         for index in 0..self.lines.len() {
             self.tick_line(index, now_ms);
+        }
+    }
+
+    fn press(&mut self, by: &str, key: u8) {
+        let is_by = |line: &&mut Line| matches!(&line.person, Person::Caller { caller, .. } if caller == by);
+        if let Some(line) = self.lines.iter_mut().flatten().find(is_by) {
+            line.phone.press(key);
         }
     }
 

@@ -1,6 +1,8 @@
 //! `sibai demo`: the platform with a small world around it, so that a newcomer sees live calls without a phone. The
 //! data directory stays and may be used again.
 
+mod center;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
@@ -11,11 +13,12 @@ use farend::Says;
 use farend::world::{Behaviour, CallerPlan, World, WorldConfig, WorldEvent};
 use hotline::{CallId, Money, TenantId};
 
+use self::center::Agents;
 use super::place::Local;
 use super::show::{length, print, runtime};
 use super::{Context, Need, Ran, say};
 use crate::config::{Config, Trunk};
-use crate::ops::calls::{self, List, Row};
+use crate::ops::calls::{self, List, One, Row};
 use crate::ops::enterprises::{Import, ImportOutcome, Imported};
 use crate::ops::{self, Code, Desk, Outcome, Refusal, Request, money};
 use crate::running::Running;
@@ -44,10 +47,13 @@ pub struct Demo {
 }
 
 /// The sample enterprises.
-const EXAMPLES: [&str; 2] =
-    [include_str!("../../../../examples/huaxin.yaml"), include_str!("../../../../examples/lantian.yaml")];
-/// Their numbers, as callers dial them, and how often each is dialled against the other.
-const NUMBERS: [(&str, u32); 2] = [("4006010114", 2), ("4008123888", 1)];
+const EXAMPLES: [&str; 3] = [
+    include_str!("../../../../examples/huaxin.yaml"),
+    include_str!("../../../../examples/lantian.yaml"),
+    center::EXAMPLE,
+];
+/// Their numbers, as callers dial them, and how often each is dialled against the others.
+const NUMBERS: [(&str, u32); 3] = [("4006010114", 2), ("4008123888", 1), (center::NUMBER, 3)];
 const CARRIER: &str = "carrier-a";
 const OPENING_BALANCE: Money = Money::from_fen(100_000);
 /// Calls that are up at Ctrl-C get so long to end; the world hangs up at once.
@@ -62,13 +68,13 @@ pub fn run(context: &Context, words: &Demo) -> Ran {
     config.drain_s_max = DRAIN_S_MAX;
     let carrier = free(words.carrier)?;
     config.trunks = vec![trunk(carrier)];
-    prepare(context, &config)?;
+    let first_password = prepare(context, &config)?;
     // A person reads the lines of calls; the log tells only what is wrong.
     crate::log::start(config.log.format, "warn");
     let world = std::sync::Arc::new(std::sync::Mutex::new(None));
     let kept = world.clone();
     let served = crate::serve::serve_with(config, |running| {
-        match begin(context, words, &running, carrier) {
+        match begin(context, words, &running, carrier, first_password.as_deref()) {
             Ok(world) => *lock(&kept) = Some(world),
             Err(refusal) => {
                 context.refuse(&refusal);
@@ -121,8 +127,9 @@ fn trunk(address: SocketAddr) -> Trunk {
     }
 }
 
-/// Sample data by the same operations as people use. Enterprises that are there stay as somebody has made them.
-fn prepare(context: &Context, config: &Config) -> Outcome<()> {
+/// Sample data by the same operations as people use. Enterprises that are there stay as somebody has made them. The first
+/// password of whoever may sign in as an agent, where the account is new.
+fn prepare(context: &Context, config: &Config) -> Outcome<Option<String>> {
     let mut place = context.place.clone();
     place.config = config.clone();
     let local = Local::open(&place, Need::MakeData)?;
@@ -146,12 +153,18 @@ fn prepare(context: &Context, config: &Config) -> Outcome<()> {
         let tenant = TenantId::new("huaxin");
         let top_up = money::TopUp { tenant, amount: OPENING_BALANCE, reference, by: by.clone() };
         money::top_up(&local.desk, &top_up).await?;
-        Ok(())
+        center::open_account(&local.desk, &by).await
     })
 }
 
 /// Lets the world begin and says what to try.
-fn begin(context: &Context, words: &Demo, running: &Running, carrier: SocketAddr) -> Outcome<World> {
+fn begin(
+    context: &Context,
+    words: &Demo,
+    running: &Running,
+    carrier: SocketAddr,
+    first_password: Option<&str>,
+) -> Outcome<World> {
     let mut config = WorldConfig::new(carrier, running.sip());
     config.behaviours = behaviours();
     if words.calls_per_minute > 0.0 {
@@ -166,7 +179,7 @@ fn begin(context: &Context, words: &Demo, running: &Running, carrier: SocketAddr
             format!("the world did not start: {error}"),
         )
     })?;
-    welcome(context, running, &world);
+    welcome(context, running, &world, first_password);
     Ok(world)
 }
 
@@ -190,7 +203,7 @@ fn behaviours() -> BTreeMap<String, Behaviour> {
     phones.into_iter().map(|(number, behaviour)| (number.to_owned(), behaviour)).collect()
 }
 
-fn welcome(context: &Context, running: &Running, world: &World) {
+fn welcome(context: &Context, running: &Running, world: &World, first_password: Option<&str>) {
     let config = running.config();
     let data = shown_path(&config.data_dir);
     let option = if config.data_dir == Path::new(super::place::DATA_DIR) {
@@ -216,6 +229,8 @@ fn welcome(context: &Context, running: &Running, world: &World) {
             "为什么这样接",
             "why it goes where it goes",
         ),
+        ("queue list yunxi", "客服中心的队列和坐席", "queues of the call centre, who waits"),
+        ("rating report yunxi", "主叫的评分", "what callers said"),
         ("calls --number 4006010114", "通话清单", "the list of calls"),
         ("call-record ID", "一次通话的全部（编号见清单）", "one call whole (ids are in the list)"),
         ("rate --plan T2a --seconds 61", "费用怎么算", "how a fee is made"),
@@ -231,7 +246,31 @@ fn welcome(context: &Context, running: &Running, world: &World) {
         })
         .collect();
     context.table(&[("", ""), ("", "")], &rows);
+    invite(context, http, first_password);
     context.say("Ctrl-C 停止", "Ctrl-C stops it");
+}
+
+/// How a person becomes an agent of the call centre.
+fn invite(context: &Context, http: SocketAddr, first_password: Option<&str>) {
+    let (tenant, number, [login, _, agent]) = (center::TENANT, center::NUMBER, center::PERSON);
+    let (zh, en) = match first_password {
+        Some(password) => (format!("初始密码 {password}"), format!("first password {password}")),
+        None => (
+            format!("密码是你上次设的（sibai account reset {tenant} {login} 可重置）"),
+            format!("the password you chose (sibai account reset {tenant} {login} makes a new one)"),
+        ),
+    };
+    context.say(
+        format!(
+            "{number} 是客服中心：来电按菜单排队，两名模拟坐席接听，有人放弃，有人评分。\n\
+             你来接下一个：打开 http://{http}/agent ，企业 {tenant}，登录名 {login}，{zh}，然后签入（工号 {agent}）"
+        ),
+        format!(
+            "{number} is a call centre: callers go through a menu into queues, two simulated agents answer, some callers \
+             give up, some rate.\nTake the next call: open http://{http}/agent, enterprise {tenant}, login {login}, {en}, \
+             then log in (agent {agent})"
+        ),
+    );
 }
 
 fn shown_path(path: &Path) -> String {
@@ -252,10 +291,14 @@ fn watch(context: &Context, quiet: bool, running: Running, world: Kept) {
                     false => tell_calls(&context, &running).await,
                 }
             };
+            let agents = Agents::start(&running);
+            let press = |caller: &str, key| lock(&world).iter().for_each(|world| world.press(caller, key));
             tokio::select! {
                 () = told => {}
+                () = center::answer_questions(&running, press) => {}
                 () = signalled() => {}
             }
+            agents.leave().await;
         });
         // Waits until the far ends have said BYE.
         drop(lock(&world).take());
@@ -288,7 +331,7 @@ async fn tell_calls(context: &Context, running: &Running) {
         let rows = recent(&desk).await;
         for row in rows.iter().rev() {
             if seen.insert(row.call) {
-                tell(context, row);
+                tell(context, row, served(&desk, row).await);
             }
         }
         // Calls settle in the order they end; a few hundred remembered ids cover what is recent.
@@ -307,10 +350,30 @@ async fn recent(desk: &Desk) -> Vec<Row> {
     }
 }
 
-fn tell(context: &Context, row: &calls::Row) {
+/// How the call centre served a call, in both languages.
+async fn served(desk: &Desk, row: &Row) -> Option<(String, String)> {
+    let record = calls::one(desk, &One { call: row.call }).await.ok()?.record;
+    if record.queue.is_empty() {
+        return None;
+    }
+    let (queue, wait_s) = (&record.queue, record.wait_ms / 1_000);
+    let mut told = (format!("，{queue} 等 {wait_s} 秒"), format!(", waited {wait_s} s in {queue}"));
+    if !record.agent.is_empty() {
+        told.0 += &format!("，坐席 {}", record.agent);
+        told.1 += &format!(", agent {}", record.agent);
+    }
+    if let Some(score) = record.rating.and_then(|rating| rating.score) {
+        told.0 += &format!("，评分 {score}");
+        told.1 += &format!(", rated {score}");
+    }
+    Some(told)
+}
+
+fn tell(context: &Context, row: &calls::Row, served: Option<(String, String)>) {
     if context.json {
         return print(&serde_json::json!({"call": row}).to_string());
     }
+    let (served_zh, served_en) = served.unwrap_or_default();
     let number = row.number.grouped();
     let (time, talk) = (row.started_at.get(11..).unwrap_or_default(), length(row.talk_ms));
     let status = say::status(context, row.status);
@@ -319,11 +382,11 @@ fn tell(context: &Context, row: &calls::Row) {
     let recorded = if row.recording.is_some() { context.pick("，有录音", ", recorded") } else { "" };
     context.say(
         format!(
-            "{time} {}（{}）→ {number}{answered}：{status}，通话 {talk}，{} 元{recorded}  {}",
+            "{time} {}（{}）→ {number}{answered}：{status}{served_zh}，通话 {talk}，{} 元{recorded}  {}",
             row.caller, row.region, row.fee, row.call
         ),
         format!(
-            "{time} {} ({}) → {number}{answered}: {status}, talk {talk}, {} yuan{recorded}  {}",
+            "{time} {} ({}) → {number}{answered}: {status}{served_en}, talk {talk}, {} yuan{recorded}  {}",
             row.caller, row.region, row.fee, row.call
         ),
     );

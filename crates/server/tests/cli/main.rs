@@ -1,5 +1,7 @@
 //! The command line as people use it: the real binary, a data directory of its own, answers by `--json`, exit codes.
 
+mod center;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -550,40 +552,52 @@ fn n17_another_trunk_leaves_bindings_flows_records_and_balance_as_they_are() {
 }
 
 /// The running demo, ended by its own id.
-struct Demo(Child);
+struct Demo {
+    child: Child,
+    /// What it said until it was ready.
+    told: String,
+}
 
 impl Demo {
     fn start(dir: &Dir) -> Demo {
+        Demo::with_callers(dir, 0)
+    }
+
+    fn with_callers(dir: &Dir, calls_per_minute: u32) -> Demo {
         let words = [
             "demo",
             "--quiet",
             "--calls-per-minute",
-            "0",
+            &calls_per_minute.to_string(),
             "--sip",
             "127.0.0.1:0",
             "--carrier",
             "127.0.0.1:0",
         ];
         let mut command = dir.command(&[&words[..], &["--http", "127.0.0.1:0"]].concat());
-        let mut demo = Demo(command.stdout(Stdio::piped()).spawn().expect("the demo starts"));
-        let out = demo.0.stdout.take().expect("piped");
-        let ready =
-            BufReader::new(out).lines().map_while(Result::ok).any(|line| line.contains("Ctrl-C stops it"));
-        assert!(ready, "the demo said nothing");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the demo starts");
+        let out = child.stdout.take().expect("piped");
+        let mut demo = Demo { child, told: String::new() };
+        let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+        let ready = lines.any(|line| {
+            demo.told += &(line.clone() + "\n");
+            line.contains("Ctrl-C stops it")
+        });
+        assert!(ready, "the demo is not ready: {}", demo.told);
         demo
     }
 
     fn stop(mut self) {
-        let id = self.0.id().to_string();
+        let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
-        assert!(self.0.wait().expect("ended").success());
+        assert!(self.child.wait().expect("ended").success());
     }
 }
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
