@@ -121,7 +121,10 @@ fn q07_q04_a_page_sends_its_caller_to_the_question_and_loses_no_note_that_nobody
     page.await_true("document.querySelector('textarea[name=note]')?.value === ''");
     end.now();
     calling.join().expect("a caller");
-    platform.await_calls(2);
+    // The files become two, and their rows, a little later than the records.
+    for call in platform.await_calls(2) {
+        platform.recording(call.record.recording.expect("it was recorded"));
+    }
     assert_eq!(platform.findings(), []);
 }
 
