@@ -292,16 +292,20 @@ fn watch(context: &Context, quiet: bool, running: Running, world: Kept) {
                 }
             };
             let agents = Agents::start(&running);
-            let press = |caller: &str, key| lock(&world).iter().for_each(|world| world.press(caller, key));
+            let there = world.clone();
+            let press = |caller: &str, key| lock(&there).iter().for_each(|world| world.press(caller, key));
             tokio::select! {
                 () = told => {}
                 () = center::answer_questions(&running, press) => {}
                 () = signalled() => {}
             }
+            // Until the far ends have said BYE; the agents' phones hear of it meanwhile.
+            let ended = tokio::task::spawn_blocking(move || drop(lock(&world).take())).await;
+            if let Err(error) = ended {
+                tracing::warn!(%error, "the world did not end well");
+            }
             agents.leave().await;
         });
-        // Waits until the far ends have said BYE.
-        drop(lock(&world).take());
     });
     if let Err(error) = watching {
         tracing::warn!(%error, "calls are not shown");
