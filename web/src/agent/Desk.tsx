@@ -6,7 +6,7 @@ import { CallCard } from "./CallCard";
 import { minutes, useNow } from "./clock";
 import { Devices } from "./Devices";
 import { useDrafts } from "./drafts";
-import { Notes } from "./Notes";
+import { LeftNotes, Notes } from "./Notes";
 import { Phone, type Shown } from "./phone";
 import { Results } from "./Results";
 import { type Key, type Language, speak } from "./words";
@@ -59,8 +59,9 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
   };
   const steer = (wish: Wish) => void attempt(() => api(language).steer(session, wish));
   const order = (wish: Order) => void attempt(() => api(language).order(session, wish));
-  const about = now?.call?.call ?? now?.after_work?.call ?? null;
-  const left = useDrafts(session, about);
+  // Who is only offered a call writes nothing about it.
+  const about = (now?.state === "talking" && now.call?.call) || (now?.after_work?.call ?? null);
+  const { left, drop } = useDrafts(session, about);
 
   return (
     <div className="desk">
@@ -89,8 +90,9 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
         now={now}
         order={order}
       />
-      {about && now && (now.state === "talking" || now.state === "after_work") && (
+      {about && now && (
         <Results
+          key={`${about} result`}
           session={session}
           language={language}
           call={about}
@@ -98,11 +100,7 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
         />
       )}
       {about && <Notes key={about} session={session} language={language} call={about} />}
-      {left > 0 && (
-        <p role="status" data-drafts={left}>
-          {t("drafts_left")} {left}
-        </p>
-      )}
+      <LeftNotes language={language} left={left} drop={drop} />
       <Devices language={language} />
     </div>
   );

@@ -3,7 +3,7 @@
 
 import { useEffect, useState } from "react";
 import { api, type Session } from "./api";
-import { draftOf, joined, keepDraft, setDraft } from "./drafts";
+import { draftOf, joined, keepDraft, type Left, setDraft } from "./drafts";
 import { type Language, speak } from "./words";
 
 /** The longest note that is kept, in characters. */
@@ -88,5 +88,35 @@ export function Notes(props: { session: Session; language: Language; call: strin
         </output>
       </div>
     </section>
+  );
+}
+
+/** What was typed about earlier calls and is not kept: it is tried again, or shown with why not until its agent lets it go. */
+export function LeftNotes(props: { language: Language; left: Left[]; drop: (call: string) => void }) {
+  const t = speak(props.language);
+  const [refused, waiting] = [
+    props.left.filter((one) => one.refused),
+    props.left.filter((one) => !one.refused),
+  ];
+  return (
+    <>
+      {waiting.length > 0 && (
+        <p role="status" data-drafts={waiting.length}>
+          {t("drafts_left")} {waiting.length}
+        </p>
+      )}
+      {refused.map((one) => (
+        <section className="card" key={one.call} aria-label={t("note_refused")} data-refused={one.call}>
+          <h2>{t("note_refused")}</h2>
+          <p role="alert">{one.refused}</p>
+          <textarea readOnly rows={3} value={one.text} aria-label={t("notes")} />
+          <div className="row">
+            <button type="button" onClick={() => props.drop(one.call)}>
+              {t("discard")}
+            </button>
+          </div>
+        </section>
+      ))}
+    </>
   );
 }

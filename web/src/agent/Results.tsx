@@ -1,9 +1,13 @@
 // What came of the call, by the tree of its queue: chosen while the agent talks in it or writes it up. The last word counts.
 
 import { useEffect, useState } from "react";
-import { api, type ResultChoice, type ResultTerms, type Session } from "./api";
+import { api, Refused, type ResultChoice, type ResultTerms, type Session } from "./api";
 import { type Language, speak } from "./words";
 
+/** Between two tries to read what may be chosen. */
+const AGAIN_MS = 3_000;
+
+/** The result of one call; another call's is another card, by its key. */
 export function Results(props: { session: Session; language: Language; call: string; owed: boolean }) {
   const { session, language, call, owed } = props;
   const t = speak(language);
@@ -11,11 +15,11 @@ export function Results(props: { session: Session; language: Language; call: str
   const [path, setPath] = useState<string[]>([]);
   const [told, setTold] = useState("");
 
+  const [looks, setLooks] = useState(0);
+
   useEffect(() => {
     let open = true;
-    setTerms(null);
-    setPath([]);
-    setTold("");
+    let timer = 0;
     api("zh-CN")
       .result(session, call)
       .then((found) => {
@@ -23,12 +27,16 @@ export function Results(props: { session: Session; language: Language; call: str
         setTerms(found);
         setPath(chosenBy(found));
       })
-      // Most queues ask for nothing.
-      .catch(() => undefined);
+      .catch((error) => {
+        // Most queues ask for nothing, and are not asked again; an API that does not answer is.
+        const isAnswer = error instanceof Refused && error.status < 500;
+        if (open && !(isAnswer && !owed)) timer = window.setTimeout(() => setLooks(looks + 1), AGAIN_MS);
+      });
     return () => {
       open = false;
+      window.clearTimeout(timer);
     };
-  }, [session, call]);
+  }, [session, call, owed, looks]);
 
   if (!terms?.open) return null;
 
@@ -42,6 +50,7 @@ export function Results(props: { session: Session; language: Language; call: str
       setTold(t("kept"));
     } catch (error) {
       setPath(chosenBy(terms));
+      setLooks(looks + 1);
       setTold(error instanceof Error ? error.message : String(error));
     }
   };

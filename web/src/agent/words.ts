@@ -83,6 +83,8 @@ const zh = {
   kept: "已保存",
   note_unread: "正在读取已保存的备注…",
   drafts_left: "此前通话的备注尚未保存，正在重试：",
+  note_refused: "这条备注无法保存",
+  discard: "丢弃",
   rate: "转评价",
   talk: "通话时长",
 };
@@ -170,6 +172,8 @@ const en: Record<Key, string> = {
   kept: "Saved",
   note_unread: "Reading what is saved…",
   drafts_left: "Notes on earlier calls not saved yet, trying again:",
+  note_refused: "This note cannot be saved",
+  discard: "Discard",
   rate: "Ask for a rating",
   talk: "Talk time",
 };
