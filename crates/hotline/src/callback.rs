@@ -16,7 +16,7 @@ mod requests;
 pub enum CallbackEnd {
     /// Who asked was reached, or rang in again and reached somebody.
     Done,
-    /// As many tries as the queue allows reached nobody.
+    /// As many tries as the queue allows reached nobody, or it is never to be dialled again: too old, or not to be called.
     GivenUp,
 }
 

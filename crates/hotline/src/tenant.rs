@@ -1,7 +1,7 @@
 //! One enterprise's living state: pointers, exact shares, lines in use, calls up, money and its reservations. It has
 //! one owner; calls ask it and take the answer with them. Everything it knows can be told again from facts.
 
-pub use calling_back::Lines;
+pub use calling_back::{LinedUp, Lines};
 pub use memory::{MEMORIES_MAX, Memo, Memory};
 
 mod memory;
@@ -219,6 +219,11 @@ impl Tenant {
     /// Use of all numbers in a month.
     pub fn whole_month(&self, month: u32) -> MonthUse {
         self.purse.months.of(month)
+    }
+
+    /// Calls of a caller that are up, by whichever number of the enterprise.
+    pub fn calls_up_of(&self, caller: &str) -> u32 {
+        self.callers.get(caller).copied().unwrap_or(0)
     }
 
     /// Admits a call or says which limit stands against it, in the order calls at once, calls a minute,

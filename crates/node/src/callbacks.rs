@@ -8,14 +8,16 @@ use hotline::call::{Arrival, Call, Desk, Early, Event};
 use hotline::callback::Request;
 use hotline::queue::{Left, Told};
 use hotline::tenant::Lines;
-use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
+use hotline::{CallId, Hotline, HotlineNumber, Mono, Now, TenantId};
 
 use crate::directory::{Found, Place};
 use crate::node::{Node, Notice, Output};
-use crate::slot::{Side, Slot};
+use crate::slot::{Side, Slot, SlotId};
 
 /// What is not told is asked for again after this long.
 const ASK_AGAIN_MS: u64 = 5_000;
+/// After a failed write of the journal nobody is called back for so long.
+const REST_MS: u64 = 5_000;
 /// Max-Forwards of a call that begins here (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
 
@@ -28,6 +30,8 @@ pub(crate) struct Callbacks {
     lines: BTreeMap<CallId, TenantId>,
     /// Numbers with open requests whose enterprise or rules are not in memory, and when each was asked for last.
     awaited: BTreeMap<HotlineNumber, Option<Mono>>,
+    /// Nobody is called back before: the journal failed.
+    rests_until: Option<Mono>,
 }
 
 impl Callbacks {
@@ -98,7 +102,7 @@ impl Node {
 
     fn line_up_callbacks_of(&mut self, tenant: &TenantId) {
         let now = self.now;
-        let hotlines = self.hotlines_of_requests(tenant);
+        let (hotlines, paused) = (self.hotlines_of_requests(tenant), self.calls_nobody_back());
         let Some(known) = self.books.tenant(tenant).filter(|known| !known.requests().is_empty()) else {
             self.callbacks.tenants.remove(tenant);
             return;
@@ -110,20 +114,35 @@ impl Node {
         let (by_call, chance) = (&self.by_call, &mut self.chance);
         let mut lines = Lines {
             years: &self.holidays,
-            paused: self.drained || self.journal_low,
+            paused,
             is_up: &|call| by_call.contains_key(&call),
             draw: &mut || {
                 let low = u128::from(chance.draw()) << 64 | u128::from(chance.draw());
                 (CallId::at(now.wall.0, low), chance.draw())
             },
         };
-        let began = known.line_up(&mut lines, now);
-        self.callbacks.lines.extend(began.into_iter().map(|call| (call, tenant.clone())));
+        let lined_up = known.line_up(&mut lines, now);
+        self.callbacks.lines.extend(lined_up.began.into_iter().map(|call| (call, tenant.clone())));
         if let Some(known) = self.books.tenant(tenant) {
             let waits = |call: &CallId| known.floor().is_some_and(|floor| floor.is_waiting(*call));
             self.callbacks.lines.retain(|call, of| of != tenant || waits(call));
             self.floors.hear(tenant, known.floor_mut());
         }
+        lined_up.over.into_iter().for_each(|request| self.give_callback_up(tenant, request));
+    }
+
+    /// Whether nobody is called back now.
+    fn calls_nobody_back(&self) -> bool {
+        let rests = self.callbacks.rests_until.is_some_and(|until| self.now.mono < until);
+        self.drained || self.journal_low || rests
+    }
+
+    /// The journal failed: what begins now would end at once, so that nobody stands in a line for a while.
+    pub(crate) fn rest_callbacks(&mut self) {
+        self.callbacks.rests_until = Some(self.now.mono + REST_MS);
+        let lines: Vec<(CallId, TenantId)> =
+            self.callbacks.lines.iter().map(|(call, tenant)| (*call, tenant.clone())).collect();
+        lines.into_iter().for_each(|(call, tenant)| self.leave_line(&tenant, call));
     }
 
     /// The rules of the numbers that requests came by; those that are cold are asked for.
@@ -171,17 +190,41 @@ impl Node {
     fn begin_callback(&mut self, of: &TenantId, id: CallId, told: Told) {
         let request = self.books.peek(of).and_then(|known| known.requests().of_call(id)).cloned();
         // Who asked and the agent need a port each.
-        let room = !self.drained && self.ports.iter().any(|shard| shard.len() >= 2);
+        let room = !self.calls_nobody_back() && self.ports.iter().any(|shard| shard.len() >= 2);
         let Some(request) = request.filter(|_| room) else { return self.leave_line(of, id) };
         match self.directory.find(request.hotline) {
-            Found::Warm(hotline) if hotline.tenant == *of => self.call_back(id, &request, hotline, told),
+            Found::Warm(hotline) if hotline.tenant == *of => {
+                self.callbacks.lines.remove(&id);
+                if let Some(place) = self.begin_for(id, &request, hotline, Call::call_back) {
+                    self.tell(place, Event::Queue(told));
+                }
+            }
             Found::Warm(_) | Found::Cold(_) | Found::Unassigned => self.leave_line(of, id),
         }
     }
 
-    fn call_back(&mut self, id: CallId, request: &Request, hotline: Arc<Hotline>, told: Told) {
+    /// A request is never to be dialled again: a call that rings nobody says so in the journal.
+    fn give_callback_up(&mut self, of: &TenantId, id: CallId) {
+        let request = self.books.peek(of).and_then(|known| known.requests().get(id));
+        let Some(request) = request.map(|(_, request)| request.clone()) else { return };
+        if let Found::Warm(hotline) = self.directory.find(request.hotline)
+            && hotline.tenant == *of
+        {
+            let low = u128::from(self.chance.draw()) << 64 | u128::from(self.chance.draw());
+            let call = CallId::at(self.now.wall.0, low);
+            self.begin_for(call, &request, hotline, Call::give_callback_up);
+        }
+    }
+
+    /// Begins a call for a request; its first facts are journalled before any phone rings.
+    fn begin_for(
+        &mut self,
+        id: CallId,
+        request: &Request,
+        hotline: Arc<Hotline>,
+        begin: fn(Arrival, &Request, &mut Desk<'_>, Now) -> Call,
+    ) -> Option<SlotId> {
         let now = self.now;
-        self.callbacks.lines.remove(&id);
         let (tenant, tariffs) = (hotline.tenant.clone(), self.tariffs.clone());
         let (number, caller, trunk): (_, _, Arc<str>) = (hotline.number, request.number.clone(), "".into());
         let began = Notice::Began { call: id, number, caller: caller.clone(), trunk: trunk.clone() };
@@ -197,18 +240,17 @@ impl Node {
             seed: self.chance.draw(),
             refused: None,
         };
-        let Some(known) = self.books.tenant(&tenant) else { return };
+        let known = self.books.tenant(&tenant)?;
         let trunks = &mut self.carriers.view;
         let mut desk = Desk { tenant: known, trunks, tariffs: &tariffs, years: &self.holidays };
-        let call = Call::call_back(arrival, request, &mut desk, now);
+        let call = begin(arrival, request, &mut desk, now);
         let place = self.slots.insert(|slot| Slot {
             max_forwards: MAX_FORWARDS,
             ..Slot::begun(id, call, slot.generation, Side::default(), tariffs)
         });
         self.by_call.insert(id, place);
-        // Its first facts are journalled before any phone rings.
         self.with_call(place, |_, _, _| {});
-        self.tell(place, Event::Queue(told));
+        Some(place)
     }
 
     /// Somebody saw to a request: no call is made for it any more (row K07).
@@ -243,7 +285,7 @@ impl Node {
     }
 
     /// Who asked to be called back answered: that leg is the caller's.
-    pub(crate) fn become_caller(&mut self, id: crate::slot::SlotId, leg: hotline::call::LegNo) {
+    pub(crate) fn become_caller(&mut self, id: SlotId, leg: hotline::call::LegNo) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         if let Some(sip) = slot.become_caller(leg) {
             self.by_leg.insert(sip, (id, hotline::call::CALLER));

@@ -600,7 +600,8 @@ impl Node {
         for (slot, action) in doing {
             let concerned = touched.contains(&slot);
             match action {
-                Action::AnswerCaller if concerned => lost.push(slot),
+                // Who asked to be called back keeps a leg of its own then, which is ended as such.
+                Action::AnswerCaller | Action::BecomeCaller { .. } if concerned => lost.push(slot),
                 Action::Dial { leg, .. } if concerned => undialled.push((slot, leg)),
                 Action::EarlyMedia
                 | Action::Play { .. }
@@ -624,6 +625,7 @@ impl Node {
             let outcome = LegOutcome::TrunkFailed;
             self.tell(id, Event::LegFailed { leg, outcome, status: 503, q850: None });
         }
+        self.rest_callbacks();
     }
 
     fn drain(&mut self, on: bool) {

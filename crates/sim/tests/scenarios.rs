@@ -74,12 +74,15 @@ scenarios! {
     fault_f1_a_bye_that_got_lost
     fault_f1_k24_the_node_dies_in_a_call_for_help
     fault_f1_q15_the_node_dies_in_a_callback
+    fault_f1_q15_the_node_dies_in_the_last_try
     fault_f1_the_node_dies_in_a_talk
     fault_f1_the_node_dies_in_a_test_call
     fault_f1_the_node_dies_while_ringing
     fault_f2_drain
     fault_f2_stragglers_are_ended
     fault_f3_the_store_is_away
+    fault_f4_q15_the_journal_fails_as_a_callback_begins
+    fault_f4_q15_the_journal_fails_as_who_asked_answers
     fault_f4_the_disk_refuses
     fault_f7_the_clock_jumps
     fault_f8_a_full_trunk_is_passed_over
@@ -137,7 +140,11 @@ scenarios! {
     q15_a_callback_is_dialled_in_its_turn
     q15_a_try_that_reaches_nobody_is_made_again
     q15_the_number_is_confirmed
+    q15_fewer_tries_by_an_edit_give_up_what_had_them
+    q15_what_our_side_ends_is_no_try
+    q15_a_firms_line_closes_nobody_elses_request
     q15_who_rings_in_again_is_not_called
+    q15_who_rings_in_and_waits_has_the_requests_place
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected
     q18_who_waits_leaves_with_the_last_agent

@@ -29,6 +29,8 @@ pub(super) struct CallingBack {
     request: Request,
     /// The leg of who asked, once dialled.
     customer: Option<LegNo>,
+    /// The phone of who asked was rung and nobody was reached: only that is a try.
+    missed: bool,
 }
 
 /// Who asked is being dialled; an agent listens to the ring.
@@ -46,14 +48,28 @@ pub(super) struct Reaching {
 impl Call {
     /// Begins a call that calls back; its place in the queue's line is there already.
     pub fn call_back(arrival: Arrival, request: &Request, desk: &mut Desk<'_>, now: Now) -> Self {
+        let mut call = Self::for_request(arrival, request, now);
+        call.stand_in_line(now.mono);
+        call.admit(desk, now.mono);
+        call
+    }
+
+    /// A call that rings nobody: it gives up a request that is never to be dialled again, so that its log says so.
+    pub fn give_callback_up(arrival: Arrival, request: &Request, desk: &mut Desk<'_>, now: Now) -> Self {
+        let mut call = Self::for_request(arrival, request, now);
+        call.close_request(request.id, CallbackEnd::GivenUp, desk, now.mono);
+        call.hang_up(Cause::CallbackWithdrawn, Party::Platform, now.mono, desk, now.mono);
+        call
+    }
+
+    fn for_request(arrival: Arrival, request: &Request, now: Now) -> Self {
         let (trunk, seed) = (arrival.trunk.clone(), arrival.seed);
         let mut call = Self::of(arrival, now);
-        call.calling_back = Some(Box::new(CallingBack { request: request.clone(), customer: None }));
+        let back = CallingBack { request: request.clone(), customer: None, missed: false };
+        call.calling_back = Some(Box::new(back));
         call.note_arrival(trunk, seed, now.mono);
         let (id, tries) = (request.id, request.tries);
         call.note(Fact::CallsBack { request: id, number: request.number.as_str().into(), tries }, now.mono);
-        call.stand_in_line(now.mono);
-        call.admit(desk, now.mono);
         call
     }
 
@@ -97,6 +113,10 @@ impl Call {
     /// Whether the request is open still and may be dialled now.
     fn may_call_back(&self, desk: &Desk<'_>, now: Mono) -> bool {
         let Some(back) = &self.calling_back else { return false };
+        // This call is up as one of that number, too.
+        if desk.tenant.calls_up_of(&back.request.number) > 1 {
+            return false;
+        }
         let open = desk.tenant.requests().get(back.request.id);
         open.is_some_and(|(_, request)| desk.tenant.may_call_back(request, self.both(now), desk.years))
     }
@@ -117,13 +137,19 @@ impl Call {
             return;
         }
         let Some(destination) = self.customers_phone(desk) else {
+            if let Some(request) = self.calling_back.as_ref().map(|back| back.request.id) {
+                self.close_request(request, CallbackEnd::GivenUp, desk, now);
+            }
             return self.hang_up(Cause::CallbackWithdrawn, Party::Platform, now, desk, now);
         };
         self.play(agent, Sound::Ringback, true);
         let mut ways = self.ways_of(&destination, desk, now);
-        self.count_try(desk, now);
         match self.take_way(&destination, &mut ways, desk, now) {
-            Some(way) => self.ring_customer(agent, destination, way, ways, desk, now),
+            Some(way) => {
+                self.count_try(desk, now);
+                self.ring_customer(agent, destination, way, ways, desk, now);
+            }
+            // No phone rings, so that this was no try.
             None => self.hang_up(Cause::TrunkFailed, Party::Platform, now, desk, now),
         }
     }
@@ -253,6 +279,9 @@ impl Call {
     }
 
     fn missed_customer(&mut self, outcome: LegOutcome, desk: &mut Desk<'_>, now: Mono) {
+        if let Some(back) = &mut self.calling_back {
+            back.missed = true;
+        }
         let cause = match outcome {
             LegOutcome::Busy | LegOutcome::Rejected => Cause::AllBusy,
             LegOutcome::TrunkFailed => Cause::TrunkFailed,
@@ -298,32 +327,59 @@ impl Call {
         self.note(Fact::CallbackClosed { place, request, how, turn }, now);
     }
 
-    /// Somebody answered a caller: nobody need call that caller back any more (row Q15).
+    /// Somebody answered a caller: nobody need call that number back any more (row Q15). What it asked for with another number
+    /// is somebody else's, unless this very call asked: many may ring by the line of one firm.
     pub(super) fn close_callers_requests(&mut self, desk: &mut Desk<'_>, now: Mono) {
         if self.calling_back.is_some() || desk.tenant.requests().is_empty() {
             return;
         }
-        let mut open = desk.tenant.requests().of_caller(&self.caller);
-        let own = desk.tenant.requests().get(self.id).map(|(_, request)| request.id);
-        open.extend(own.filter(|own| !open.contains(own)));
-        open.into_iter().for_each(|request| self.close_request(request, CallbackEnd::Done, desk, now));
+        let requests = desk.tenant.requests();
+        let of_number = requests.of_number(&self.caller).map(|request| request.id);
+        let own = requests.get(self.id).map(|(_, request)| request.id).filter(|own| Some(*own) != of_number);
+        let over = [of_number, own].into_iter().flatten();
+        over.for_each(|request| self.close_request(request, CallbackEnd::Done, desk, now));
     }
 
     /// The call ends: its request is done, given up, put off, or stands in line again as if nothing had been.
-    pub(super) fn end_calling_back(&mut self, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn end_calling_back(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
         let Some(back) = self.calling_back.as_ref().filter(|_| self.answered.is_none()) else { return };
         let (request, queue, tries) = (back.request.id, back.request.queue.clone(), back.request.tries);
+        let (was_dialled, missed) = (back.customer.is_some(), back.missed);
         if desk.tenant.requests().of_call(self.id).is_none() {
             return;
         }
         desk.tenant.requests_mut().set_call(request, None);
         let most = desk.tenant.dials_back(&queue).map_or(u8::MAX, |dial| dial.tries);
-        let was_tried = self.log.iter().any(|dated| matches!(dated.fact, Fact::CallbackKept { .. }));
-        match (was_tried, self.admission().is_some()) {
-            (true, _) if tries >= most => self.close_request(request, CallbackEnd::GivenUp, desk, now),
-            // Whoever is barred or out of money may be called once that is over.
-            (true, _) | (false, false) => self.put_off(desk, now),
-            (false, true) => {}
+        match was_dialled {
+            true if missed && tries >= most => self.close_request(request, CallbackEnd::GivenUp, desk, now),
+            true if missed => self.put_off(desk, now),
+            true => self.count_no_try(desk, now),
+            false => self.end_undialled(cause, desk, now),
         }
+    }
+
+    /// Nobody's phone rang but an agent's. Whatever stood against it stands a moment later, too, unless the platform itself took
+    /// the request back.
+    fn end_undialled(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
+        match cause {
+            Cause::CallbackWithdrawn | Cause::NodeStopped => {}
+            _ => self.put_off(desk, now),
+        }
+    }
+
+    /// Who asked answered, but nothing of it could be journalled, so that nobody talked: the request is open again.
+    pub(super) fn reopen_request(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let Some(request) = self.calling_back.as_ref().map(|back| back.request.clone()) else { return };
+        let requests = desk.tenant.requests_mut();
+        if requests.of_number(&request.number).is_none() && requests.open(request).is_some() {
+            self.count_no_try(desk, now);
+        }
+    }
+
+    /// Our side ended it while the phone of who asked rang: what was counted before the INVITE was no try.
+    fn count_no_try(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let Some(back) = &mut self.calling_back else { return };
+        back.request.tries = back.request.tries.saturating_sub(1);
+        self.put_off(desk, now);
     }
 }

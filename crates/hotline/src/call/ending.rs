@@ -142,7 +142,7 @@ impl Call {
     pub(super) fn hang_up(&mut self, cause: Cause, by: Party, until: Mono, desk: &mut Desk<'_>, now: Mono) {
         let until = self.meter.as_ref().map_or(until, |meter| meter.bound(until)).min(now);
         self.rating_ends(by, desk, now);
-        self.end_calling_back(desk, now);
+        self.end_calling_back(cause, desk, now);
         self.leave_floor(desk, now);
         self.end_watching(now);
         self.leave_message_as_it_is(now);
@@ -180,6 +180,7 @@ impl Call {
             return;
         }
         self.note(Fact::NotAnswered, now);
+        self.reopen_request(desk, now);
         if let Some(meter) = &mut self.meter {
             meter.stop();
         }

@@ -125,6 +125,7 @@ impl Call {
         if self.flowing.is_endless() {
             return self.refuse(Cause::FlowLoop, None, desk, now);
         }
+        let asked_since = self.asked_since(&queue, desk, now);
         let floor = desk.tenant.floor_mut();
         if let Some(staff) = &hotline.staff {
             floor.take_staff(staff, both);
@@ -133,13 +134,16 @@ impl Call {
         let before = queued.before.iter().find(|(known, _)| *known == queue).map(|(_, since)| *since);
         let priority = hotline.priorities.of(&self.caller).map_or(0, |raised| raised.priority);
         let (caller, seed) = (self.caller.as_str(), self.chance.draw());
-        let join = Join { call: self.id, caller, priority, since: before, seed };
-        let joined = match floor.join(&queue, &join, both) {
+        // Who is to be called back and rings in has the place of the request (row Q15).
+        let request_since = asked_since.filter(|_| before.is_none());
+        let join = Join { call: self.id, caller, priority, since: before.or(request_since), seed };
+        let mut joined = match floor.join(&queue, &join, both) {
             Some(Ok(joined)) => joined,
             Some(Err(why)) => return self.not_queued(queue, why, exits, desk, now),
             None => return self.not_queued(queue, NoPlace::Empty, exits, desk, now),
         };
         let rules = floor.queue_rules(&queue).cloned();
+        joined.credited_ms += request_since.map_or(0, |since| now.since_ms(since));
         if before.is_none() {
             // What an earlier call left to it stays its own when it comes back (rows Q16, I16).
             queued.before.push((queue.clone(), now - joined.credited_ms));
@@ -157,6 +161,13 @@ impl Call {
         if let Some(rules) = rules {
             self.begin_wait(&rules, has_keys, desk, now);
         }
+    }
+
+    /// Since when the caller has waited in a queue by a request of an earlier call to be called back.
+    fn asked_since(&self, queue: &str, desk: &Desk<'_>, now: Mono) -> Option<Mono> {
+        let request = desk.tenant.requests().of_number(&self.caller)?;
+        let waited_ms = (self.wall(now).0 - request.since.0).max(0) as u64;
+        (request.queue == queue && request.id != self.id).then(|| now - waited_ms)
     }
 
     fn begin_wait(&mut self, rules: &QueueRules, has_keys: bool, desk: &mut Desk<'_>, now: Mono) {

@@ -132,13 +132,6 @@ impl Requests {
         self.open.values().map(|open| &open.request).find(|request| request.number == number)
     }
 
-    /// Those that a caller asked for, or that are for its number.
-    pub fn of_caller(&self, caller: &str) -> Vec<CallId> {
-        let is_of = |request: &&Request| request.caller == caller || request.number == caller;
-        let of_caller = self.open.values().map(|open| &open.request).filter(is_of);
-        of_caller.filter(|_| !caller.is_empty()).map(|request| request.id).collect()
-    }
-
     /// The request that a call is at.
     pub fn of_call(&self, call: CallId) -> Option<&Request> {
         self.open.values().find(|open| open.call == Some(call)).map(|open| &open.request)
@@ -218,7 +211,8 @@ mod tests {
         assert_eq!(requests.open(request(3, "13800138002")), None);
         requests.stop("13800138002", false);
         assert_eq!(requests.open(request(3, "13800138002")), Some(0));
-        assert_eq!(requests.of_caller("13800138001"), [CallId(2)]);
-        assert_eq!(requests.of_caller(""), []);
+        assert_eq!(requests.of_number("13800138001").map(|request| request.id), Some(CallId(2)));
+        // Who asked for it rings by the line of a whole firm.
+        assert_eq!(requests.of_number("13510001001"), None);
     }
 }

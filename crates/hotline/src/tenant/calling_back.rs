@@ -3,20 +3,35 @@
 
 use super::Tenant;
 use crate::calendar::HolidayYears;
-use crate::callback::{Request, Requests};
+use crate::callback::{Request, Requests, kind_of};
+use crate::number::may_be_dialled;
 use crate::queue::{CallbackDial, Floor, LineUp};
 use crate::{CallId, Now};
+
+/// Nobody is called back this long after the wait began: three days.
+const AGE_MS_MAX: i64 = 3 * 86_400_000;
+/// So many requests of an enterprise are given up in one turn; the others follow.
+const GIVEN_UP_MAX: usize = 16;
 
 /// What requests are lined up by beside the rules.
 pub struct Lines<'a> {
     /// The holidays in force.
     pub years: &'a HolidayYears,
-    /// Whether nobody is to be called now: the node drains.
+    /// Whether nobody is to be called now: the node drains, or its journal failed just now.
     pub paused: bool,
     /// Whether a call is up.
     pub is_up: &'a dyn Fn(CallId) -> bool,
     /// The id and the seed of a new call.
     pub draw: &'a mut dyn FnMut() -> (CallId, u64),
+}
+
+/// What came of lining up.
+#[derive(Debug, Default)]
+pub struct LinedUp {
+    /// Calls that stand in a line now and did not before.
+    pub began: Vec<CallId>,
+    /// Requests that are never to be dialled again: a call gives each up, since a journal has no facts but those of calls.
+    pub over: Vec<CallId>,
 }
 
 impl Tenant {
@@ -41,20 +56,37 @@ impl Tenant {
         self.dials_back(&request.queue).is_some_and(open) && !self.requests.is_stopped(&request.number)
     }
 
+    /// Whether a request is never to be dialled again, however that came: it was tried as often as its queue allows now, which a
+    /// crash in its last try leaves behind, it is too old, or its number may not be dialled any more (FAULTS N7).
+    fn is_over(&self, request: &Request, now: Now) -> bool {
+        let most = self.dials_back(&request.queue).map_or(u8::MAX, |dial| dial.tries);
+        let is_old = now.wall.0 - request.since.0 > AGE_MS_MAX;
+        request.tries >= most || is_old || may_be_dialled(kind_of(&request.number), &request.number).is_err()
+    }
+
     /// Takes requests whose time has come into their queues' lines, whoever has waited longest first, and others out of them.
-    /// Whoever has a call that is up is left to it. Returns the calls that stand in a line now and did not before.
-    pub fn line_up(&mut self, lines: &mut Lines<'_>, now: Now) -> Vec<CallId> {
+    /// Whoever has a call that is up is left to it.
+    pub fn line_up(&mut self, lines: &mut Lines<'_>, now: Now) -> LinedUp {
         let mut all: Vec<(Request, Option<CallId>)> =
             self.requests.iter().map(|(request, call)| (request.clone(), call)).collect();
         all.sort_by_key(|(request, _)| (request.since, request.id));
-        let mut began = Vec::new();
+        let mut lined_up = LinedUp::default();
         for (request, call) in all {
-            if call.is_some_and(|call| (lines.is_up)(call)) {
+            if let Some(call) = call.filter(|call| (lines.is_up)(*call)) {
+                // Who asked is with us by another call: an agent would ring a busy phone.
+                let rings_in = self.calls_up_of(&request.number) > 1;
+                if let Some(floor) = self.floor.as_deref_mut().filter(|_| rings_in) {
+                    floor.withdraw_request(call);
+                }
                 continue;
             }
             // Who asked may still be on the line, and reach somebody yet.
-            let asks = (lines.is_up)(request.id);
-            let may = !lines.paused && !asks && self.may_call_back(&request, now, lines.years);
+            let asks = (lines.is_up)(request.id) || self.calls_up_of(&request.number) > 0;
+            let over = !lines.paused && !asks && self.is_over(&request, now);
+            if over && lined_up.over.len() < GIVEN_UP_MAX {
+                lined_up.over.push(request.id);
+            }
+            let may = !lines.paused && !asks && !over && self.may_call_back(&request, now, lines.years);
             let wanted = may && request.next_at <= now.wall;
             let Some(floor) = self.floor.as_deref_mut() else { continue };
             match call {
@@ -74,12 +106,12 @@ impl Tenant {
                         &LineUp { call, number, priority: *priority, since, seed },
                         now,
                     );
-                    began.push(call);
+                    lined_up.began.push(call);
                 }
                 None => {}
             }
         }
-        began
+        lined_up
     }
 
     /// A request is over, whatever became of it; a call that is at it is told. The place it was kept at.
