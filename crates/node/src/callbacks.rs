@@ -188,7 +188,10 @@ impl Node {
 
     /// An agent is offered a callback: it has a call from now on.
     fn begin_callback(&mut self, of: &TenantId, id: CallId, told: Told) {
-        let request = self.books.peek(of).and_then(|known| known.requests().of_call(id)).cloned();
+        let now = self.now.mono;
+        let requests =
+            self.books.peek(of).map(|known| known.requests()).filter(|requests| !requests.rests(now));
+        let request = requests.and_then(|requests| requests.of_call(id)).cloned();
         // Who asked and the agent need a port each.
         let room = !self.calls_nobody_back() && self.ports.iter().any(|shard| shard.len() >= 2);
         let Some(request) = request.filter(|_| room) else { return self.leave_line(of, id) };

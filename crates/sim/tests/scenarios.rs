@@ -141,6 +141,8 @@ scenarios! {
     q15_a_try_that_reaches_nobody_is_made_again
     q15_the_number_is_confirmed
     q15_fewer_tries_by_an_edit_give_up_what_had_them
+    q15_a_freeze_puts_off_all_requests_at_once
+    q15_barred_and_old_requests_are_given_up
     q15_what_our_side_ends_is_no_try
     q15_a_firms_line_closes_nobody_elses_request
     q15_who_rings_in_again_is_not_called

@@ -200,9 +200,7 @@ impl Call {
         else {
             return;
         };
-        let queue = self.calling_back.as_ref().map(|back| back.request.queue.clone()).unwrap_or_default();
-        let retry_ms = desk.tenant.dials_back(&queue).map_or(0, |dial| dial.retry_ms);
-        let next_at = Wall(self.wall(now).0 + retry_ms as i64);
+        let next_at = Wall(self.wall(now).0 + self.retry_ms(desk) as i64);
         if let Some((place, value)) = desk.tenant.requests_mut().put_off(request, tries, next_at) {
             let turn = desk.tenant.next_turn();
             self.note(Fact::CallbackKept { place, request, tries, next_at, value: value.into(), turn }, now);
@@ -354,17 +352,33 @@ impl Call {
             true if missed && tries >= most => self.close_request(request, CallbackEnd::GivenUp, desk, now),
             true if missed => self.put_off(desk, now),
             true => self.count_no_try(desk, now),
-            false => self.end_undialled(cause, desk, now),
+            false => self.end_undialled(request, cause, desk, now),
         }
     }
 
     /// Nobody's phone rang but an agent's. Whatever stood against it stands a moment later, too, unless the platform itself took
     /// the request back.
-    fn end_undialled(&mut self, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
+    fn end_undialled(&mut self, request: CallId, cause: Cause, desk: &mut Desk<'_>, now: Mono) {
         match cause {
             Cause::CallbackWithdrawn | Cause::NodeStopped => {}
+            // The number asked for is barred, and would be in a while.
+            Cause::Blocked | Cause::RegionBarred | Cause::Nuisance => {
+                self.close_request(request, CallbackEnd::GivenUp, desk, now);
+            }
+            // It stands against every request of the enterprise.
+            Cause::BalanceTooLow | Cause::Frozen | Cause::MonthCostCap | Cause::MonthCallCap => {
+                self.put_off(desk, now);
+                let retry_ms = self.retry_ms(desk);
+                desk.tenant.requests_mut().rest_until(now + retry_ms);
+            }
             _ => self.put_off(desk, now),
         }
+    }
+
+    /// How long the queue of its request waits between two tries.
+    fn retry_ms(&self, desk: &Desk<'_>) -> u64 {
+        let queue = self.calling_back.as_ref().map_or("", |back| &back.request.queue);
+        desk.tenant.dials_back(queue).map_or(0, |dial| dial.retry_ms)
     }
 
     /// Who asked answered, but nothing of it could be journalled, so that nobody talked: the request is open again.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::settlement::TenantState;
-use crate::{CallId, HotlineNumber, Wall};
+use crate::{CallId, HotlineNumber, Mono, Wall};
 
 /// Open requests of one enterprise; what is asked for beyond that is for people.
 const REQUESTS_MAX: usize = 2_000;
@@ -71,6 +71,8 @@ pub struct Requests {
     stopped: BTreeSet<Box<str>>,
     /// Those that somebody saw to lately: what a call of theirs left in the journal opens them no more.
     ended: BTreeSet<CallId>,
+    /// None is dialled before: money, a cap or a freeze stood against one of them.
+    rests_until: Option<Mono>,
 }
 
 impl Requests {
@@ -109,6 +111,16 @@ impl Requests {
     /// Whether a number is on the stop list.
     pub fn is_stopped(&self, number: &str) -> bool {
         self.stopped.contains(number)
+    }
+
+    /// None is dialled for a while.
+    pub fn rest_until(&mut self, until: Mono) {
+        self.rests_until = Some(until);
+    }
+
+    /// Whether none is dialled now.
+    pub fn rests(&self, now: Mono) -> bool {
+        self.rests_until.is_some_and(|until| now < until)
     }
 
     /// The open requests, each with the call that is at it.

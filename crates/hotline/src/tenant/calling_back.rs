@@ -86,7 +86,8 @@ impl Tenant {
             if over && lined_up.over.len() < GIVEN_UP_MAX {
                 lined_up.over.push(request.id);
             }
-            let may = !lines.paused && !asks && !over && self.may_call_back(&request, now, lines.years);
+            let rests = lines.paused || self.requests.rests(now.mono);
+            let may = !rests && !asks && !over && self.may_call_back(&request, now, lines.years);
             let wanted = may && request.next_at <= now.wall;
             let Some(floor) = self.floor.as_deref_mut() else { continue };
             match call {
