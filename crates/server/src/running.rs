@@ -37,6 +37,7 @@ struct Parts {
     stopping: Arc<Notify>,
     changed: Notify,
     sip: SocketAddr,
+    http: SocketAddr,
     traces: Option<traces::Door>,
     /// What certificates of trunks must be for.
     names: Names,
@@ -71,6 +72,7 @@ impl Running {
         accounts: Arc<RwLock<()>>,
         stopping: Arc<Notify>,
         sip: SocketAddr,
+        http: SocketAddr,
         traces: Option<traces::Door>,
         names: Names,
     ) -> Running {
@@ -85,6 +87,7 @@ impl Running {
             stopping,
             changed: Notify::new(),
             sip,
+            http,
             traces,
             names,
         }))
@@ -121,6 +124,11 @@ impl Running {
     /// The address SIP is bound to.
     pub fn sip(&self) -> SocketAddr {
         self.0.sip
+    }
+
+    /// The address HTTP is bound to.
+    pub fn http(&self) -> SocketAddr {
+        self.0.http
     }
 
     /// Looks at the node between two of its turns. `look` holds the signalling thread: copy what is needed, no more.

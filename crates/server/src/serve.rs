@@ -20,7 +20,7 @@ use std::time::Duration;
 use hotline::region::RegionTable;
 use node::{Node, recovery};
 use store::Store;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, RwLock};
 
 use crate::bridge::Bridge;
@@ -170,11 +170,33 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 /// Those of [`serve`].
 pub fn serve_with(config: Config, started: impl FnOnce(Running)) -> Result<(), ServeError> {
     let process = Process::start(config)?;
-    started(process.running.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(process.wait());
+    let within = runtime.enter();
+    let signals = Signals::take()?;
+    drop(within);
+    started(process.running.clone());
+    let ended = runtime.block_on(process.wait(signals));
     process.end();
     ended
+}
+
+/// The signals that end the process in order. Whoever is told that it runs may send one at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// A write beyond a limit of the file size comes back as an error, as on a full disk, instead of ending us.
+    _file_size: Signal,
+}
+
+impl Signals {
+    /// Takes them from now on. Needs a tokio runtime.
+    fn take() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
+        })
+    }
 }
 
 /// The running threads, in the order in which they end.
@@ -331,6 +353,7 @@ impl Process {
             work.accounts.clone(),
             stopping.clone(),
             sip,
+            web.address,
             traces.as_ref().map(TraceThread::door),
             names,
         );
@@ -367,11 +390,8 @@ impl Process {
 
     /// Waits for the first signal, then for the last call. At the limit, or at a second signal, calls that are still up
     /// are ended (FAULTS F2); a third signal waits for nothing.
-    async fn wait(&self) -> Result<(), ServeError> {
-        // A write beyond a limit of the file size comes back as an error, as on a full disk, instead of ending us.
-        let _file_size = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    async fn wait(&self, signals: Signals) -> Result<(), ServeError> {
+        let Signals { mut terminate, mut interrupt, _file_size } = signals;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

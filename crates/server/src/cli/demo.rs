@@ -13,13 +13,13 @@ use farend::Says;
 use farend::world::{Behaviour, CallerPlan, World, WorldConfig, WorldEvent};
 use hotline::{CallId, Money, TenantId};
 
-use self::center::Agents;
+use self::center::{Agents, Invitation};
 use super::place::Local;
 use super::show::{length, print, runtime};
 use super::{Context, Need, Ran, say};
 use crate::config::{Config, Trunk};
 use crate::ops::calls::{self, List, One, Row};
-use crate::ops::enterprises::{Import, ImportOutcome, Imported};
+use crate::ops::enterprises::{self, Export, Import};
 use crate::ops::{self, Code, Desk, Outcome, Refusal, Request, money};
 use crate::running::Running;
 
@@ -32,10 +32,10 @@ pub struct Demo {
     /// 不逐条打印通话 / do not print a line for each call
     #[arg(long)]
     quiet: bool,
-    /// HTTP 地址 / where to serve HTTP
+    /// 本机的 HTTP 地址；端口被占用时另选 / where to serve HTTP on this machine; another port if it is taken
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8400")]
     http: SocketAddr,
-    /// SIP 地址；端口被占用时另选 / where to take SIP; another port if it is taken
+    /// 本机的 SIP 地址；端口被占用时另选 / where to take SIP on this machine; another port if it is taken
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5060")]
     sip: SocketAddr,
     /// 模拟运营商的地址 / where the simulated carrier is
@@ -46,15 +46,19 @@ pub struct Demo {
     calls_per_minute: f64,
 }
 
-/// The sample enterprises.
-const EXAMPLES: [&str; 3] = [
-    include_str!("../../../../examples/huaxin.yaml"),
-    include_str!("../../../../examples/lantian.yaml"),
-    center::EXAMPLE,
+/// Whose balance calls are charged to.
+const PAYING: &str = "huaxin";
+/// The sample enterprises with their documents.
+const EXAMPLES: [(&str, &str); 3] = [
+    (PAYING, include_str!("../../../../examples/huaxin.yaml")),
+    ("lantian", include_str!("../../../../examples/lantian.yaml")),
+    (center::TENANT, center::EXAMPLE),
 ];
 /// Their numbers, as callers dial them, and how often each is dialled against the others.
 const NUMBERS: [(&str, u32); 3] = [("4006010114", 2), ("4008123888", 1), (center::NUMBER, 3)];
 const CARRIER: &str = "carrier-a";
+/// Who the books say did it.
+const BY: &str = "demo";
 const OPENING_BALANCE: Money = Money::from_fen(100_000);
 /// Calls that are up at Ctrl-C get so long to end; the world hangs up at once.
 const DRAIN_S_MAX: u64 = 5;
@@ -63,18 +67,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// `sibai demo`
 pub fn run(context: &Context, words: &Demo) -> Ran {
     let mut config = context.place.config.clone();
+    let further = config.listeners.iter().map(|listen| listen.bind);
+    is_here([words.sip, words.http].into_iter().chain(further))?;
     config.sip.listen = free(words.sip)?;
     config.http.listen = free_tcp(words.http);
     config.drain_s_max = DRAIN_S_MAX;
     let carrier = free(words.carrier)?;
     config.trunks = vec![trunk(carrier)];
-    let first_password = prepare(context, &config)?;
+    let invitation = prepare(context, &config)?;
     // A person reads the lines of calls; the log tells only what is wrong.
     crate::log::start(config.log.format, "warn");
     let world = std::sync::Arc::new(std::sync::Mutex::new(None));
     let kept = world.clone();
     let served = crate::serve::serve_with(config, |running| {
-        match begin(context, words, &running, carrier, first_password.as_deref()) {
+        match begin(context, words, &running, carrier, &invitation) {
             Ok(world) => *lock(&kept) = Some(world),
             Err(refusal) => {
                 context.refuse(&refusal);
@@ -96,6 +102,24 @@ type Kept = std::sync::Arc<std::sync::Mutex<Option<World>>>;
 fn lock(world: &Kept) -> std::sync::MutexGuard<'_, Option<World>> {
     // It holds a handle that is put in once and taken out once.
     world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Refuses to take SIP, or SIP over WebSocket, from other machines: the passwords of the sample phones can be read in the
+/// source, so that anybody could register as one.
+fn is_here(addresses: impl IntoIterator<Item = SocketAddr>) -> Outcome<()> {
+    let reachable = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+    match addresses.into_iter().find(reachable) {
+        None => Ok(()),
+        Some(address) => Err(Refusal::invalid(
+            format!(
+                "{address} 不是本机回环地址：示例话机的密码是公开的，演示只在本机服务；对外服务请用 sibai serve 和自己的企业"
+            ),
+            format!(
+                "{address} is no loopback address: the passwords of the sample phones are public, so the demo serves this \
+                 machine alone; to serve others run `sibai serve` with enterprises of your own"
+            ),
+        )),
+    }
 }
 
 /// The address if nobody holds its UDP port, else one with a free port.
@@ -127,34 +151,55 @@ fn trunk(address: SocketAddr) -> Trunk {
     }
 }
 
-/// Sample data by the same operations as people use. Enterprises that are there stay as somebody has made them. The first
-/// password of whoever may sign in as an agent, where the account is new.
-fn prepare(context: &Context, config: &Config) -> Outcome<Option<String>> {
+/// Sample data by the same operations as people use. Enterprises that are there stay as somebody has made them; what that
+/// leaves no room for is said, and the demo goes on without it.
+fn prepare(context: &Context, config: &Config) -> Outcome<Invitation> {
     let mut place = context.place.clone();
     place.config = config.clone();
     let local = Local::open(&place, Need::MakeData)?;
-    let by = "demo".to_owned();
     local.run(async {
-        for text in EXAMPLES {
-            let look = Import { text: text.to_owned(), apply: false, by: by.clone() };
-            if ops::enterprises::import(&local.desk, &look).await?.version > 0 {
-                continue;
-            }
-            let import = Import { apply: true, ..look };
-            let imported: Imported = ops::enterprises::import(&local.desk, &import).await?;
-            if imported.outcome == ImportOutcome::Applied {
-                context.say(
-                    format!("已导入 {}（{}），版本 {}", imported.tenant, imported.name, imported.version),
-                    format!("imported {} ({}), version {}", imported.tenant, imported.name, imported.version),
-                );
-            }
+        for (tenant, text) in EXAMPLES {
+            import(context, &local.desk, &TenantId::new(tenant), text).await?;
         }
-        let reference = "demo-opening".to_owned();
-        let tenant = TenantId::new("huaxin");
-        let top_up = money::TopUp { tenant, amount: OPENING_BALANCE, reference, by: by.clone() };
-        money::top_up(&local.desk, &top_up).await?;
-        center::open_account(&local.desk, &by).await
+        let (tenant, reference) = (TenantId::new(PAYING), "demo-opening".to_owned());
+        let top_up = money::TopUp { tenant, amount: OPENING_BALANCE, reference, by: BY.to_owned() };
+        if let Err(refusal) = or_refused(money::top_up(&local.desk, &top_up).await)? {
+            context.say(
+                format!("未给 {PAYING} 充值：{}", refusal.zh),
+                format!("{PAYING} is not topped up: {}", refusal.en),
+            );
+        }
+        center::open_account(&local.desk, BY).await
     })
+}
+
+/// Imports a sample enterprise that is not there.
+async fn import(context: &Context, desk: &Desk, tenant: &TenantId, text: &str) -> Outcome<()> {
+    let export = Export { tenant: tenant.clone(), version: None };
+    match enterprises::export(desk, &export).await {
+        Err(refusal) if refusal.code == Code::NotFound => {}
+        found => return found.map(drop),
+    }
+    let import = Import { text: text.to_owned(), apply: true, by: BY.to_owned() };
+    match or_refused(enterprises::import(desk, &import).await)? {
+        Ok(imported) => context.say(
+            format!("已导入 {tenant}（{}），版本 {}", imported.name, imported.version),
+            format!("imported {tenant} ({}), version {}", imported.name, imported.version),
+        ),
+        Err(refusal) => context.say(
+            format!("未导入 {tenant}：{}", refusal.zh),
+            format!("{tenant} is not imported: {}", refusal.en),
+        ),
+    }
+    Ok(())
+}
+
+/// What was asked or why it was refused. Without its database the demo does not start.
+fn or_refused<T>(asked: Outcome<T>) -> Outcome<Outcome<T>> {
+    match asked {
+        Err(refusal) if refusal.code == Code::Database => Err(refusal),
+        told => Ok(told),
+    }
 }
 
 /// Lets the world begin and says what to try.
@@ -163,7 +208,7 @@ fn begin(
     words: &Demo,
     running: &Running,
     carrier: SocketAddr,
-    first_password: Option<&str>,
+    invitation: &Invitation,
 ) -> Outcome<World> {
     let mut config = WorldConfig::new(carrier, running.sip());
     config.behaviours = behaviours();
@@ -179,7 +224,7 @@ fn begin(
             format!("the world did not start: {error}"),
         )
     })?;
-    welcome(context, running, &world, first_password);
+    welcome(context, running, &world, invitation);
     Ok(world)
 }
 
@@ -203,7 +248,7 @@ fn behaviours() -> BTreeMap<String, Behaviour> {
     phones.into_iter().map(|(number, behaviour)| (number.to_owned(), behaviour)).collect()
 }
 
-fn welcome(context: &Context, running: &Running, world: &World, first_password: Option<&str>) {
+fn welcome(context: &Context, running: &Running, world: &World, invitation: &Invitation) {
     let config = running.config();
     let data = shown_path(&config.data_dir);
     let option = if config.data_dir == Path::new(super::place::DATA_DIR) {
@@ -211,7 +256,7 @@ fn welcome(context: &Context, running: &Running, world: &World, first_password: 
     } else {
         format!(" --data {data}")
     };
-    let (sip, http) = (running.sip(), config.http.listen);
+    let (sip, http) = (running.sip(), running.http());
     context.say(
         format!("四百演示运行中：SIP {sip}，模拟运营商 {}，HTTP http://{http}，数据 {data}\n另开一个终端试试：", world.local()),
         format!("the demo runs: SIP {sip}, simulated carrier {}, HTTP http://{http}, data in {data}\ntry in another terminal:", world.local()),
@@ -246,19 +291,25 @@ fn welcome(context: &Context, running: &Running, world: &World, first_password: 
         })
         .collect();
     context.table(&[("", ""), ("", "")], &rows);
-    invite(context, http, first_password);
+    invite(context, http, &option, invitation);
     context.say("Ctrl-C 停止", "Ctrl-C stops it");
 }
 
-/// How a person becomes an agent of the call centre.
-fn invite(context: &Context, http: SocketAddr, first_password: Option<&str>) {
+/// How a person becomes an agent of the call centre. Commands need `option` to find the data.
+fn invite(context: &Context, http: SocketAddr, option: &str, invitation: &Invitation) {
     let (tenant, number, [login, _, agent]) = (center::TENANT, center::NUMBER, center::PERSON);
-    let (zh, en) = match first_password {
-        Some(password) => (format!("初始密码 {password}"), format!("first password {password}")),
-        None => (
-            format!("密码是你上次设的（sibai account reset {tenant} {login} 可重置）"),
-            format!("the password you chose (sibai account reset {tenant} {login} makes a new one)"),
+    let (zh, en) = match invitation {
+        Invitation::First(password) => (format!("初始密码 {password}"), format!("first password {password}")),
+        Invitation::Chosen => (
+            format!("密码是你上次设的（sibai account reset {tenant} {login}{option} 可重置）"),
+            format!("the password you chose (sibai account reset {tenant} {login}{option} makes a new one)"),
         ),
+        Invitation::Refused(refusal) => {
+            return context.say(
+                format!("客服中心这次没有你的座位：{}", refusal.zh),
+                format!("the call centre has no place for you this time: {}", refusal.en),
+            );
+        }
     };
     context.say(
         format!(
@@ -394,4 +445,31 @@ fn tell(context: &Context, row: &calls::Row, served: Option<(String, String)>) {
             row.caller, row.region, row.fee, row.call
         ),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_takes_calls_from_this_machine_alone() {
+        let here = |addresses: &[&str]| {
+            is_here(addresses.iter().map(|address| address.parse().expect("an address")))
+        };
+        assert_eq!(here(&["127.0.0.1:5060", "[::1]:8400", "127.8.0.1:0", "[::ffff:127.0.0.1]:1"]), Ok(()));
+        for open in ["0.0.0.0:5060", "192.0.2.1:5060", "[::]:8400", "[2001:db8::1]:8400", "10.0.0.1:5060"] {
+            let refused = here(&["127.0.0.1:5060", open]).expect_err(open);
+            assert!(refused.en.starts_with(open) && refused.zh.starts_with(open), "{refused:?}");
+            assert_eq!(refused.code, Code::InvalidValue);
+        }
+    }
+
+    #[test]
+    fn only_what_the_database_refuses_stops_the_demo() {
+        let refusal = |code| Refusal::new(code, "不行", "no");
+        assert_eq!(or_refused::<()>(Err(refusal(Code::Database))), Err(refusal(Code::Database)));
+        let taken = or_refused::<()>(Err(refusal(Code::NumbersTaken)));
+        assert_eq!(taken, Ok(Err(refusal(Code::NumbersTaken))));
+        assert_eq!(or_refused(Ok(7)), Ok(Ok(7)));
+    }
 }

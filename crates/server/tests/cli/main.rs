@@ -564,6 +564,10 @@ impl Demo {
     }
 
     fn with_callers(dir: &Dir, calls_per_minute: u32) -> Demo {
+        Demo::at(dir, calls_per_minute, "127.0.0.1:0")
+    }
+
+    fn at(dir: &Dir, calls_per_minute: u32, http: &str) -> Demo {
         let words = [
             "demo",
             "--quiet",
@@ -574,7 +578,7 @@ impl Demo {
             "--carrier",
             "127.0.0.1:0",
         ];
-        let mut command = dir.command(&[&words[..], &["--http", "127.0.0.1:0"]].concat());
+        let mut command = dir.command(&[&words[..], &["--http", http]].concat());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the demo starts");
         let out = child.stdout.take().expect("piped");
         let mut demo = Demo { child, told: String::new() };

@@ -16,9 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use crate::access::Role;
-use crate::ops::accounts::{self, Add};
+use crate::ops::accounts::{self, Add, Deed, Mend};
 use crate::ops::agents::{self, Steer, Wish};
-use crate::ops::{Code, Desk, Outcome};
+use crate::ops::{Code, Desk, Outcome, Refusal};
 use crate::running::Running;
 
 /// Its document.
@@ -47,15 +47,63 @@ const LISTENS: Duration = Duration::from_secs(2);
 /// How long phones may take to give back their registrations.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
-/// Lets a person sign in as the third agent: the first password, or nothing where the account was made before.
-pub async fn open_account(desk: &Desk, by: &str) -> Outcome<Option<String>> {
+/// How a person signs in as the third agent.
+pub enum Invitation {
+    /// With this first password.
+    First(String),
+    /// With the password that the person chose.
+    Chosen,
+    /// Not at all, and why: somebody has made the enterprise or the account otherwise.
+    Refused(Refusal),
+}
+
+/// Lets a person sign in as the third agent. Until the person has chosen a password there is a new one at each start: the
+/// last may never have been seen.
+///
+/// # Errors
+/// Those of the database.
+pub async fn open_account(desk: &Desk, by: &str) -> Outcome<Invitation> {
+    match super::or_refused(invite(desk, by).await)? {
+        Ok(invitation) => Ok(invitation),
+        Err(refusal) => Ok(Invitation::Refused(refusal)),
+    }
+}
+
+async fn invite(desk: &Desk, by: &str) -> Outcome<Invitation> {
     let [login, name, agent] = PERSON.map(str::to_owned);
-    let tenant = TenantId::new(TENANT);
-    let account = Add { tenant, login, name, role: Role::Agent, agent: Some(agent), by: by.to_owned() };
-    match accounts::add(desk, &account).await {
-        Ok(first) => Ok(Some(first.password)),
-        Err(refusal) if refusal.code == Code::AlreadyThere => Ok(None),
-        Err(refusal) => Err(refusal),
+    let (tenant, by) = (TenantId::new(TENANT), by.to_owned());
+    let (role, login_of) = (Role::Agent, login.clone());
+    let account = Add { tenant, login, name, role, agent: Some(agent), by };
+    let taken = match accounts::add(desk, &account).await {
+        Ok(first) => return Ok(Invitation::First(first.password)),
+        Err(refusal) if refusal.code == Code::AlreadyThere => refusal,
+        Err(refusal) => return Err(refusal),
+    };
+    let Add { tenant, agent, by, .. } = account;
+    let Some(there) = found(accounts::one(desk, &tenant, &login_of).await)? else { return Err(taken) };
+    if there.agent != agent {
+        return Err(taken);
+    }
+    if there.disabled {
+        return Err(Refusal::new(
+            Code::Forbidden,
+            format!("账号 {login_of} 已停用"),
+            format!("the account {login_of} is disabled"),
+        ));
+    }
+    if !there.must_change {
+        return Ok(Invitation::Chosen);
+    }
+    let reset = Mend { tenant, login: login_of, deed: Deed::Reset, by };
+    let mended = accounts::mend(desk, &reset).await?;
+    Ok(mended.password.map_or(Invitation::Chosen, Invitation::First))
+}
+
+/// `None` where it is not there.
+fn found<T>(looked: Outcome<T>) -> Outcome<Option<T>> {
+    match looked {
+        Err(refusal) if refusal.code == Code::NotFound => Ok(None),
+        told => told.map(Some),
     }
 }
 
