@@ -1,9 +1,10 @@
 //! Lists that are longer than one answer: page after page, so that what is shown or exported is whole.
 
+use hotline::CallId;
 use serde::de::DeserializeOwned;
 
 use super::{Client, Context, Need};
-use crate::ops::{Outcome, PAGE_MAX, Request};
+use crate::ops::{Outcome, PAGE_MAX, Refusal, Request};
 
 /// Asks for a list page after page, each behind the last of the one before, until `count` are there or the list is over.
 ///
@@ -46,6 +47,15 @@ fn collect<T>(
         }
         tell(found.len());
     }
+}
+
+/// The call behind which a list goes on.
+///
+/// # Errors
+/// It is no id.
+pub fn call(text: &str) -> Outcome<CallId> {
+    let wrong = |_| Refusal::invalid(format!("{text} 不是通话编号"), format!("{text} is no id of a call"));
+    text.parse().map_err(wrong)
 }
 
 #[cfg(test)]

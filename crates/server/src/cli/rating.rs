@@ -1,14 +1,13 @@
 //! `sibai rating`: what callers said of talks (row Q07).
 
 use clap::{Args, Subcommand};
-use hotline::CallId;
 use hotline::satisfaction::AskedBy;
 
 use super::calls::range;
-use super::pages::pages;
+use super::pages::{call, pages};
 use super::{Context, Need, Ran};
 use crate::ops::ratings::{Asked, Listed, Summed};
-use crate::ops::{Outcome, Refusal, Request};
+use crate::ops::{Outcome, Request};
 
 /// The words of `rating`.
 #[derive(Subcommand)]
@@ -83,11 +82,6 @@ fn listed(context: &Context, which: &Which, limit: u32, older_than: Option<&str>
         asked.range.older_than = last.map(|last| last.call).or(behind);
         Request::Ratings(asked)
     })
-}
-
-fn call(text: &str) -> Outcome<CallId> {
-    let wrong = |_| Refusal::invalid(format!("{text} 不是通话编号"), format!("{text} is no id of a call"));
-    text.parse().map_err(wrong)
 }
 
 fn table(context: &Context, found: &[Listed]) {

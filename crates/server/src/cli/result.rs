@@ -1,11 +1,11 @@
 //! `sibai result`: what came of calls by the word of their agents (row Q09).
 
 use clap::{Args, Subcommand};
-use hotline::CallId;
 
-use super::{Client, Context, Need, Ran};
-use crate::ops::results::{Filter, Listed, PAGE_MAX, Summed};
-use crate::ops::{Outcome, Refusal, Request};
+use super::pages::{call, pages};
+use super::{Context, Need, Ran};
+use crate::ops::results::{Filter, Listed, Summed};
+use crate::ops::{Outcome, Request};
 
 /// The words of `result`.
 #[derive(Subcommand)]
@@ -75,28 +75,13 @@ fn filter(context: &Context, which: &Which) -> Outcome<Filter> {
 }
 
 fn listed(context: &Context, which: &Which, limit: u32, older_than: Option<&str>) -> Outcome<Vec<Listed>> {
-    let client = Client::open(&context.place, Need::Data)?;
-    let mut filter = filter(context, which)?;
+    let first = filter(context, which)?;
     // No number of an agent stands behind this one: whatever else the call has is passed over.
-    filter.behind = older_than.map(call).transpose()?.map(|call| (call, "~".to_owned()));
-    let (mut found, mut left) = (Vec::new(), limit);
-    while left > 0 {
-        filter.limit = left.min(PAGE_MAX);
-        let page: Vec<Listed> = client.ask(&Request::Results(filter.clone()))?;
-        let is_last = page.len() < filter.limit as usize;
-        left -= page.len() as u32;
-        filter.behind = page.last().map(|one| (one.call, one.result.agent.clone()));
-        found.extend(page);
-        if is_last {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-fn call(text: &str) -> Outcome<CallId> {
-    let wrong = |_| Refusal::invalid(format!("{text} 不是通话编号"), format!("{text} is no id of a call"));
-    text.parse().map_err(wrong)
+    let older = older_than.map(call).transpose()?.map(|call| (call, "~".to_owned()));
+    pages(context, limit.into(), |limit, last: Option<&Listed>| {
+        let behind = last.map(|last| (last.call, last.result.agent.clone())).or_else(|| older.clone());
+        Request::Results(Filter { behind, limit, ..first.clone() })
+    })
 }
 
 /// What a result is called, with its code.

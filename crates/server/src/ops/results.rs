@@ -10,7 +10,7 @@ use store::ResultFilter;
 
 use super::agents;
 use super::money::time;
-use super::{Desk, Outcome, Refusal};
+use super::{Desk, Outcome, PAGE_MAX, Refusal};
 
 /// The result of a call as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -190,9 +190,6 @@ pub struct Summed {
     /// Calls in a thousand of the queue's.
     pub per_mille: u64,
 }
-
-/// Pages are at most this long.
-pub const PAGE_MAX: u32 = 1_000;
 
 fn filter(asked: &Filter) -> ResultFilter {
     ResultFilter {
