@@ -628,6 +628,7 @@ impl Call {
             slots: &mut self.flowing.slots,
         };
         let stop = flow::walk(&mut inputs, &mut desk.tenant.deals, from, &mut walked);
+        let last = walked.last().map(|step| step.step);
         for step in walked {
             let is_exact = matches!(&step.why, flow::StepWhy::Percentage { mode: ShareMode::Exact, .. });
             let dealt = is_exact.then(|| desk.tenant.deals.state(hotline.number, step.step)).flatten();
@@ -651,7 +652,7 @@ impl Call {
                 self.state = State::Playing { play, next };
             }
             Stop::Dial { group } => {
-                self.flowing.after = None;
+                (self.flowing.after, self.flowing.dials) = (None, last);
                 self.dial_group(group, desk, now);
             }
             Stop::HangUp { prompt } => {
@@ -670,7 +671,7 @@ impl Call {
             Stop::Ask { step } => self.ask_step(step, desk, now),
             Stop::Reach { group, busy, no_answer, after } => {
                 self.flowing.unless_found = (busy, no_answer);
-                self.flowing.after = after;
+                (self.flowing.after, self.flowing.dials) = (after, last);
                 // A caller who comes back from a menu asks anew.
                 self.tried.clear();
                 self.dial_group(group, desk, now);

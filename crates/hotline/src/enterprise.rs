@@ -338,6 +338,9 @@ pub struct Destination {
     /// The schedule of its duty; off duty is never tried (row R17). Always on duty unless said.
     #[serde(default)]
     pub duty: Option<String>,
+    /// What the caller hears while it rings, if that is its own (row I04).
+    #[serde(default)]
+    pub ringback: Option<Ringback>,
 }
 
 /// Bound numbers that share calls.
@@ -352,6 +355,9 @@ pub struct Group {
     /// Weights of members by name, 1 to 100, for [`Strategy::Weighted`]; who is not named weighs 1.
     #[serde(default)]
     pub weights: BTreeMap<String, u8>,
+    /// What the caller hears while its members ring, if that is its own (row I04).
+    #[serde(default)]
+    pub ringback: Option<Ringback>,
 }
 
 /// In what order a group's members are tried.
@@ -434,6 +440,13 @@ pub enum Then {
     },
     /// Dial the named group or destination.
     Dial(String),
+    /// Dial it with a tone of its own for who waits meanwhile (row I04).
+    DialWith {
+        /// The group or destination.
+        dial: String,
+        /// What the caller hears while it rings.
+        ringback: Ringback,
+    },
     /// Deal calls by whole percents that sum to 100 (row R11).
     Percentage {
         /// Exact over each 100 calls, or random.
@@ -536,10 +549,11 @@ impl MemoryScope {
 }
 
 /// What the caller hears while targets ring.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ringback {
     /// The ordinary tone: 450 Hz, 1 s on, 4 s off.
+    #[default]
     Tone,
     /// A colour ring, by its prompt's name (row I03).
     Prompt(String),

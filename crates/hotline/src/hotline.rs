@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::barring::Bars;
 use crate::calendar::{HolidayYears, Schedule};
 use crate::cdr::ChargingFrom;
-use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Ringback, Strategy};
+use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Strategy};
 use crate::flow::{Flow, Step, StepNo};
 use crate::message::Tells;
 use crate::priority::Priorities;
 use crate::queue::Staff;
+use crate::ringback::Ringbacks;
 use crate::{HotlineNumber, PlanId, Short, Span, TenantId, Wall, Word, Words};
 
 /// All that decides a call to one number. What every decision reads comes first and stays together: most calls are to
@@ -57,7 +58,7 @@ pub struct Hotline {
     /// Limits of the enterprise.
     pub tenant_limits: Limits,
     /// What the caller hears while targets ring.
-    pub ringback: Ringback,
+    pub ringbacks: Ringbacks,
     /// The notice's prompt if calls are recorded.
     pub recording_notice: Option<String>,
     /// The longest that an order keeps a recording from being written (row V09), milliseconds.

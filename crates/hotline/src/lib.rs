@@ -23,6 +23,7 @@ pub mod rating;
 pub mod region;
 pub mod results;
 pub mod retention;
+pub mod ringback;
 pub mod routing;
 pub mod satisfaction;
 pub mod settlement;

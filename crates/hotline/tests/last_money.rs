@@ -179,6 +179,7 @@ fn hotline(end: BalanceEnd) -> Arc<Hotline> {
         lines: CALLS as u16,
         ring_s: 20,
         duty: None,
+        ringback: None,
     };
     let number = HotlineNumber::from_suffix(6_010_114).expect("seven digits");
     let number = Number { destinations: vec![desk], ..Number::new(number, Then::Dial("desk".into())) };

@@ -146,12 +146,14 @@ fn template() -> Hotline {
         lines: 10,
         ring_s: 20,
         duty: None,
+        ringback: None,
     };
     let group = |name: &str, members: &[&str]| Group {
         name: name.to_owned(),
         strategy: Strategy::Sequential,
         members: members.iter().map(|m| (*m).to_owned()).collect(),
         weights: Default::default(),
+        ringback: None,
     };
     let rule = |name: &str, when: Vec<Condition>, then: Then| Rule { name: name.to_owned(), when, then };
     let shares =

@@ -458,7 +458,7 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         bars: None,
         limits: Default::default(),
         tenant_limits: Default::default(),
-        ringback: hotline::enterprise::Ringback::Tone,
+        ringbacks: Default::default(),
         recording_notice: None,
         pause_ms_max: 0,
         talk_ms_max: 0,

@@ -3,6 +3,7 @@
 
 mod bars;
 mod flows;
+mod tones;
 
 pub use bars::{CHALLENGE, PASSWORD};
 pub use flows::{ASKED, CALL_ME_BACK};
@@ -81,6 +82,10 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     let mut barred = Dice::new(own.draw());
     if barred.chance(400) {
         bars::stand(&mut enterprise, &mut barred);
+    }
+    let mut ringing = Dice::new(own.draw());
+    if ringing.chance(400) {
+        tones::give(&mut enterprise, &mut ringing);
     }
     if dice.chance(500) { with_queue(enterprise, dice) } else { enterprise }
 }
@@ -243,13 +248,14 @@ fn destination(place: u32, at: u32, dice: &mut Dice) -> Destination {
         lines: *dice.pick(&[1, 1, 2, 5, 30]),
         ring_s: dice.within(8, 30) as u16,
         duty: None,
+        ringback: None,
     }
 }
 
 fn group(name: &str, dice: &mut Dice, members: Vec<String>) -> Group {
     let strategy = *dice.pick(&STRATEGIES);
     let weights = members.iter().zip(1..).map(|(name, weight)| (name.clone(), weight)).collect();
-    Group { name: name.into(), strategy, members, weights }
+    Group { name: name.into(), strategy, members, weights, ringback: None }
 }
 
 fn rules(dice: &mut Dice) -> Vec<Rule> {

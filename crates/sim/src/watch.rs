@@ -21,6 +21,7 @@ use crowd::Crowd;
 mod crowd;
 mod fetches;
 mod menus;
+mod tones;
 
 /// The longest pause by an order, as documents have it that say nothing else, and a thread that sleeps when it is over.
 const PAUSE_MS_MAX: i64 = 121_000 + SLEEP_MS_MAX as i64;
@@ -137,6 +138,7 @@ impl Watch {
         self.check_rating(record, &hotline, log)?;
         check_callback(record, log)?;
         menus::check_menus(&hotline, log)?;
+        tones::check_tones(&hotline, log)?;
         fetches::check_fetches(&hotline, log)?;
         check_one_answers(record)?;
         check_results(record, &hotline, log)?;

@@ -100,6 +100,9 @@ scenarios! {
     first_call
     i01_five_levels_back_and_again
     i03_colour_ring
+    i04_a_rules_target_has_its_own_tone
+    i04_one_tone_where_all_ring
+    i04_the_most_specific_tone_wins
     i07_the_notice_before_the_recording
     i07_the_notice_on_every_path
     i07_a_notice_of_the_flow_is_told_once

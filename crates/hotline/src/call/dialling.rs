@@ -10,6 +10,7 @@ use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
 use crate::display::Display;
 use crate::enterprise::{Ringback, Strategy};
 use crate::number;
+use crate::ringback::Rung;
 use crate::routing::{self, Asked, FORWARDS_MAX, Skip};
 use crate::tenant::{Memo, write_standing};
 use crate::trunk::Pass;
@@ -22,6 +23,8 @@ const LEGS_MAX: usize = 64;
 /// Where the search for somebody to answer stands.
 #[derive(Debug)]
 pub(super) struct Dialling {
+    /// The group that is dialled, for what the caller hears.
+    of: u8,
     /// The group whose order is still to be chosen: the caller's last answerer is tried before it.
     group: Option<u8>,
     /// Members of the group still to be tried.
@@ -72,6 +75,7 @@ impl Call {
     pub(super) fn dial_group(&mut self, group: u8, desk: &mut Desk<'_>, now: Mono) {
         let known = self.known_answerer(desk, now);
         let dialling = Dialling {
+            of: group,
             group: Some(group),
             left: known.into_iter().collect(),
             at_once: false,
@@ -302,7 +306,7 @@ impl Call {
     pub(super) fn dialling(&mut self, mut dialling: Dialling, event: Event, desk: &mut Desk<'_>, now: Mono) {
         match event {
             Event::Rang { leg } if dialling.tries(leg) => {
-                self.ring(leg, now);
+                self.ring(&dialling, leg, now);
                 self.state = State::Dialling(dialling);
             }
             Event::ToneHeard { leg, tone } if dialling.tries(leg) => {
@@ -378,7 +382,7 @@ impl Call {
         self.note(Fact::ToneHeard { leg, tone }, now);
         match tone {
             Tone::Ringback => {
-                self.ring(leg, now);
+                self.ring(&dialling, leg, now);
                 self.state = State::Dialling(dialling);
             }
             Tone::Busy => {
@@ -403,8 +407,8 @@ impl Call {
         self.actions.push_back(super::Action::Cancel { leg });
     }
 
-    /// The first 18x: the caller hears the ring.
-    fn ring(&mut self, leg: LegNo, now: Mono) {
+    /// The first 18x: the caller hears the ring. Of phones that ring at once none is heard as its own (row I04).
+    fn ring(&mut self, dialling: &Dialling, leg: LegNo, now: Mono) {
         if !self.leg_rang(leg, now) {
             return;
         }
@@ -413,10 +417,20 @@ impl Call {
             return;
         }
         self.open_early_media();
-        let sound = match &self.hotline.ringback {
+        let tried = dialling.attempts.iter().find(|attempt| attempt.leg == leg && !dialling.at_once);
+        let (destination, step) = (tried.map(|attempt| attempt.place), self.flowing.dials);
+        let rung = Rung { destination, step, group: Some(dialling.of) };
+        let sound = match self.hotline.ringbacks.of(rung) {
             Ringback::Tone => Sound::Ringback,
             Ringback::Prompt(name) => Sound::Prompt(name.as_str().into()),
         };
+        let early = self.answered.is_none();
+        // Before the answer a trunk without early media plays the carrier's own.
+        if let Sound::Prompt(prompt) = &sound
+            && (!early || self.early.media)
+        {
+            self.note(Fact::Prompted { prompt: prompt.clone(), early }, now);
+        }
         self.play(super::CALLER, sound, true);
     }
 

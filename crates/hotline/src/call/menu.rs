@@ -30,6 +30,8 @@ pub(super) struct Flowing {
     pub(super) unless_found: (Option<StepNo>, Option<StepNo>),
     /// Where to go on once who answered hung up.
     pub(super) after: Option<StepNo>,
+    /// The step that dials, whose own tone is heard while it rings (row I04).
+    pub(super) dials: Option<StepNo>,
     /// Whom the caller talked with last.
     pub(super) talked: Option<Talked>,
     /// The recording notice that is being played, and by which playback.

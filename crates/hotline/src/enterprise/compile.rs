@@ -9,7 +9,8 @@ use std::sync::Arc;
 pub(super) use flow::FLOWS_DEEP_MAX;
 
 use super::{
-    Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Rule, Then, phone_user, staff,
+    Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Ringback, Rule, Then, phone_user,
+    staff,
 };
 use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
@@ -17,6 +18,7 @@ use crate::flow::{Flow, QueueExits, Step, StepKind, StepNo, Voicemail};
 use crate::hotline::{CrisisGate, Destination, Group};
 use crate::priority::Priorities;
 use crate::region::RegionSet;
+use crate::ringback::Ringbacks;
 use crate::{Hotline, Span, TenantId, WordList};
 
 /// The name of the rule that [`Number::otherwise`] becomes, for the Why.
@@ -82,7 +84,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         bars: Bars::compile(&number.block, &number.bars),
         limits: number.limits.clone(),
         tenant_limits: enterprise.limits.clone(),
-        ringback: number.ringback.clone(),
+        ringbacks: Ringbacks { steps: layout.tones.into(), ..ringbacks(enterprise, number) },
         recording_notice: number.recording.enabled.then(|| number.recording.notice.clone()),
         pause_ms_max: u64::from(number.recording.pause_s_max) * 1000,
         talk_ms_max: u64::from(number.talk_s_max) * 1000,
@@ -129,6 +131,28 @@ fn duties<'a>(enterprise: &Enterprise, number: &'a Number) -> (Vec<&'a str>, Box
     (names, schedules)
 }
 
+/// The tones of a number, its groups and bound numbers; those of steps are laid with them.
+fn ringbacks(enterprise: &Enterprise, number: &Number) -> Ringbacks {
+    let phone = |digits: &str| enterprise.extensions.iter().find(|phone| phone.number == digits);
+    let bound = |written: &super::Destination| match written.kind {
+        DestinationKind::Extension => {
+            written.ringback.clone().or_else(|| phone(&written.number)?.ringback.clone())
+        }
+        _ => written.ringback.clone(),
+    };
+    Ringbacks {
+        number: number.ringback.clone(),
+        groups: placed(number.groups.iter().map(|group| group.ringback.clone())),
+        destinations: placed(number.destinations.iter().map(bound)),
+        steps: Box::default(),
+    }
+}
+
+/// Those that are there, each with its place.
+fn placed(tones: impl Iterator<Item = Option<Ringback>>) -> Box<[(u8, Ringback)]> {
+    (0..=u8::MAX).zip(tones).filter_map(|(place, tone)| Some((place, tone?))).collect()
+}
+
 /// The phone of a crisis: it takes as many calls as come.
 fn crisis_phone(tenant: &TenantId, number: &str) -> Destination {
     let written = super::Destination {
@@ -139,6 +163,7 @@ fn crisis_phone(tenant: &TenantId, number: &str) -> Destination {
         lines: u16::MAX,
         ring_s: super::read::RING_S,
         duty: None,
+        ringback: None,
     };
     destination(tenant, &written, &[])
 }
@@ -190,6 +215,8 @@ struct Layout<'a> {
     steps: Vec<Step>,
     groups: Vec<Group>,
     words: WordList,
+    /// What is heard while a step dials, where that is its own.
+    tones: Vec<(StepNo, Ringback)>,
     /// Variables of flows by their places.
     variables: Vec<String>,
 }
@@ -204,7 +231,8 @@ impl<'a> Layout<'a> {
             weights: weights(number, written),
         };
         let groups = number.groups.iter().map(group).collect();
-        Self { enterprise, number, steps: Vec::new(), groups, words, variables: Vec::new() }
+        let (steps, tones, variables) = (Vec::new(), Vec::new(), Vec::new());
+        Self { enterprise, number, steps, groups, words, tones, variables }
     }
 
     fn here(&self) -> StepNo {
@@ -243,7 +271,11 @@ impl<'a> Layout<'a> {
         match then {
             Then::Play { then, .. } => 1 + self.length(then),
             Then::Percentage { shares, .. } => 1 + shares.len() as StepNo,
-            Then::Dial(_) | Then::HangUp { .. } | Then::Busy | Then::Voicemail { .. } => 1,
+            Then::Dial(_)
+            | Then::DialWith { .. }
+            | Then::HangUp { .. }
+            | Then::Busy
+            | Then::Voicemail { .. } => 1,
             Then::Queue { full, empty, timeout, .. } => {
                 let exits = [full, empty, timeout].into_iter().flatten();
                 1 + exits.map(|then| self.length(then)).sum::<StepNo>()
@@ -308,6 +340,10 @@ impl<'a> Layout<'a> {
                 self.lay_then(rule, then);
             }
             Then::Dial(name) => self.lay_dial(rule, name),
+            Then::DialWith { dial, ringback } => {
+                self.tone(Some(ringback));
+                self.lay_dial(rule, dial);
+            }
             Then::Percentage { mode, shares } => {
                 let first = self.here() + 1;
                 let places = shares.iter().zip(first..).map(|(share, step)| (share.percent, step)).collect();
@@ -392,6 +428,12 @@ impl<'a> Layout<'a> {
             }
         }
         if crisis.notice.is_none() && crisis.then == CrisisThen::GoOn { 0 } else { first }
+    }
+
+    /// What is heard while the step dials that is laid next.
+    fn tone(&mut self, ringback: Option<&Ringback>) {
+        let step = self.here();
+        self.tones.extend(ringback.map(|ringback| (step, ringback.clone())));
     }
 
     fn lay_dial(&mut self, rule: Span, name: &str) {

@@ -5,7 +5,7 @@ use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Enterprise;
+use super::{Enterprise, Ringback};
 use crate::TenantId;
 use crate::trunk::Srtp;
 
@@ -27,13 +27,16 @@ pub struct Extension {
     /// Whether it may send its caller elsewhere by itself.
     #[serde(default)]
     pub refer: Refer,
+    /// What the caller hears while it rings as a bound number, if that is its own (row I04).
+    #[serde(default)]
+    pub ringback: Option<Ringback>,
 }
 
 impl Extension {
     /// A phone whose other settings are the usual ones.
     pub fn new(name: &str, number: &str, secret: Secret) -> Extension {
         let (name, number) = (name.to_owned(), number.to_owned());
-        Extension { name, number, secret, srtp: Srtp::default(), refer: Refer::default() }
+        Extension { name, number, secret, srtp: Srtp::default(), refer: Refer::default(), ringback: None }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FlowCallback, FlowHttp, NamedCode, Satisfaction, ShareMode};
+use super::{FlowCallback, FlowHttp, NamedCode, Ringback, Satisfaction, ShareMode};
 
 /// Where an exit leads beside a step's id: back to the flow that called this one, and to the end where none did.
 pub const RETURN: &str = "@return";
@@ -70,13 +70,16 @@ pub enum FlowStepKind {
     /// Deal calls by whole percents that sum to 100; each share leads where it says.
     Percentage { mode: ShareMode, shares: Vec<FlowShare> },
     /// Dial a group or bound number; without exits the number's final treatment follows when nobody was found.
-    /// `after` is where the flow goes on once who answered hung up.
+    /// `after` is where the flow goes on once who answered hung up, `ringback` what is heard meanwhile if that is the
+    /// step's own (row I04).
     Dial {
         target: String,
         busy: Option<Exit>,
         no_answer: Option<Exit>,
         #[serde(default)]
         after: Option<Exit>,
+        #[serde(default)]
+        ringback: Option<Ringback>,
     },
     /// Walk another flow; where it returns, go on.
     Flow { flow: String, next: Option<Exit> },

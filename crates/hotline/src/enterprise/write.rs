@@ -138,6 +138,7 @@ fn destination(written: &Destination) -> Tree {
         .unless(written.lines == LINES, "lines", || number(written.lines))
         .unless(written.ring_s == RING_S, "ring_seconds", || number(written.ring_s))
         .maybe("duty", written.duty.as_deref().map(text))
+        .maybe("ringback", written.ringback.as_ref().map(ringback))
         .map()
 }
 
@@ -149,6 +150,7 @@ fn extension(written: &Extension) -> Tree {
         .with("password_hash", text(&written.secret.written()))
         .unless(written.srtp == Srtp::Off, "srtp", || word(&SRTP, written.srtp))
         .unless(written.refer == Refer::Refused, "refer", || word(&REFER, written.refer))
+        .maybe("ringback", written.ringback.as_ref().map(ringback))
         .map()
 }
 
@@ -164,6 +166,7 @@ fn group(written: &Group) -> Tree {
                 .fold(Fields::new(), |map, (name, weight)| map.with(name, number(weight)))
                 .map()
         })
+        .maybe("ringback", written.ringback.as_ref().map(ringback))
         .map()
 }
 
@@ -211,6 +214,9 @@ fn then(written: &Then) -> Tree {
             .with("then", then(next))
             .map(),
         Then::Dial(name) => Fields::new().with("dial", text(name)).map(),
+        Then::DialWith { dial, ringback: tone } => {
+            Fields::new().with("dial", text(dial)).with("ringback", ringback(tone)).map()
+        }
         Then::Percentage { mode, shares } => {
             let shares =
                 shares.iter().fold(Fields::new(), |map, share| map.with(&share.dial, number(share.percent)));
@@ -460,7 +466,12 @@ mod tests {
         let (enterprise, _) = read(&yaml(LANTIAN), &allowed()).expect("the example is right");
         let mut kept = serde_json::to_value(&enterprise).expect("values");
         let number = &mut kept["numbers"][0];
-        for (list, later) in [("destinations", "duty"), ("groups", "weights")] {
+        for (list, later) in [
+            ("destinations", "duty"),
+            ("groups", "weights"),
+            ("destinations", "ringback"),
+            ("groups", "ringback"),
+        ] {
             let items = number[list].as_array_mut().expect("a list");
             items
                 .iter_mut()

@@ -285,12 +285,14 @@ pub fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         lines: 1,
         ring_s: 20,
         duty: None,
+        ringback: None,
     };
     let group = Group {
         name: "all".into(),
         strategy,
         members: NAMES.map(str::to_owned).to_vec(),
         weights: NAMES.iter().map(|name| (*name).to_owned()).zip(weights.iter().copied()).collect(),
+        ringback: None,
     };
     let number = Number {
         destinations: NAMES.iter().zip(0..).map(destination).collect(),

@@ -32,6 +32,7 @@ pub fn bound(name: &str, kind: DestinationKind, number: &str) -> Destination {
         lines: 1,
         ring_s: 20,
         duty: None,
+        ringback: None,
     }
 }
 

@@ -321,10 +321,11 @@ fn set(enterprise: &mut Enterprise, first: &str, rest: &str) -> Option<Money> {
         "number" => return set_number(enterprise, rest),
         "phone" => set_phone(enterprise, rest)?,
         "extension" => {
-            let (name, number) = rest.split_once(char::is_whitespace)?;
-            let (name, number) = (name.to_owned(), number.trim().to_owned());
-            let secret = Secret::of(&phone_user(&enterprise.id, &number), PASSWORD);
-            enterprise.extensions.push(Extension::new(&name, &number, secret));
+            let mut words = rest.split_whitespace();
+            let (name, number) = (words.next()?, words.next()?);
+            let secret = Secret::of(&phone_user(&enterprise.id, number), PASSWORD);
+            let ringback = words.next().and_then(|word| word.strip_prefix("tone=")).map(tone);
+            enterprise.extensions.push(Extension { ringback, ..Extension::new(name, number, secret) });
         }
         "agent" => {
             let agent = agent(enterprise, rest)?;
@@ -487,17 +488,28 @@ fn set_tell(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
 fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
     let mut words = rest.split_whitespace();
     let (name, digits) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let registers = enterprise.extensions.iter().any(|extension| extension.number == digits);
     let kind = match digits.as_bytes() {
+        _ if registers => DestinationKind::Extension,
         [b's', ..] => DestinationKind::SipUri,
         [b'0', ..] => DestinationKind::Landline,
         _ => DestinationKind::Mobile,
     };
-    let mut phone =
-        Destination { name, kind, number: digits, enabled: true, lines: 1, ring_s: 20, duty: None };
+    let mut phone = Destination {
+        name,
+        kind,
+        number: digits,
+        enabled: true,
+        lines: 1,
+        ring_s: 20,
+        duty: None,
+        ringback: None,
+    };
     for word in words {
         match word.split_once('=') {
             Some(("lines", lines)) => phone.lines = lines.parse().ok()?,
             Some(("duty", name)) => phone.duty = Some(name.to_owned()),
+            Some(("tone", name)) => phone.ringback = Some(tone(name)),
             Some(("ring", ring)) => phone.ring_s = (milliseconds(ring)? / 1_000) as u16,
             None if word == "off" => phone.enabled = false,
             _ => return None,
@@ -511,9 +523,19 @@ fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
     Some(())
 }
 
-/// `NAME PHONE[=WEIGHT]… [STRATEGY]`.
+/// `tone`, or a prompt.
+pub(super) fn tone(name: &str) -> Ringback {
+    match name {
+        "tone" => Ringback::Tone,
+        prompt => Ringback::Prompt(prompt.to_owned()),
+    }
+}
+
+/// `NAME PHONE[=WEIGHT]… [tone=PROMPT] [STRATEGY]`.
 fn group(rest: &str) -> Option<Group> {
     let mut words: Vec<&str> = rest.split_whitespace().collect();
+    let own = words.iter().find_map(|word| word.strip_prefix("tone=")).map(tone);
+    words.retain(|word| !word.starts_with("tone="));
     let strategy = words.last().and_then(|last| strategy(last));
     words.truncate(words.len() - usize::from(strategy.is_some()));
     let (name, members) = words.split_first()?;
@@ -524,6 +546,7 @@ fn group(rest: &str) -> Option<Group> {
     Some(Group {
         name: (*name).to_owned(),
         strategy: strategy.unwrap_or(Strategy::Sequential),
+        ringback: own,
         weights: members.iter().filter_map(weight).collect(),
         members: members.iter().map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect(),
     })
@@ -831,6 +854,9 @@ fn action(text: &str) -> Option<Then> {
     let words: Vec<&str> = text.split_whitespace().collect();
     Some(match words.as_slice() {
         ["dial", name] => Then::Dial((*name).to_owned()),
+        ["dial", name, own] => {
+            Then::DialWith { dial: (*name).to_owned(), ringback: tone(own.strip_prefix("tone=")?) }
+        }
         [kind @ ("play" | "answer"), prompt, "then", ..] => {
             let rest = text.split_once(" then ")?.1;
             let then = Box::new(action(rest)?);

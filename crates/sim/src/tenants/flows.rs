@@ -171,7 +171,13 @@ fn ask(kind: AskKind, prompt: &str, keys: &[(&str, &str)], default: &str, dice: 
 
 fn dial(target: &str, busy: Option<&str>) -> FlowStepKind {
     let busy: Option<Exit> = busy.map(Into::into);
-    FlowStepKind::Dial { target: target.into(), busy: busy.clone(), no_answer: busy, after: None }
+    FlowStepKind::Dial {
+        target: target.into(),
+        busy: busy.clone(),
+        no_answer: busy,
+        after: None,
+        ringback: None,
+    }
 }
 
 fn step(id: &str, kind: FlowStepKind) -> FlowStep {

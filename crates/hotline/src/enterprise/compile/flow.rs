@@ -152,7 +152,8 @@ impl<'a> Layout<'a> {
                     shares.iter().map(|share| (share.percent, place.step(&share.exit))).collect();
                 StepKind::Percentage { mode: *mode, shares }
             }
-            FlowStepKind::Dial { target, busy, no_answer, after } => {
+            FlowStepKind::Dial { target, busy, no_answer, after, ringback } => {
+                self.tone(ringback.as_ref());
                 let exit = |exit: &Option<Exit>| exit.as_ref().map(|exit| place.step(exit));
                 let (busy, no_answer, after) = (exit(busy), exit(no_answer), exit(after));
                 StepKind::Reach { group: self.group(target), busy, no_answer, after }

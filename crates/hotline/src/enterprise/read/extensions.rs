@@ -60,7 +60,9 @@ impl Reader<'_> {
         let secret = self.secret(&object, user.as_deref());
         let srtp = self.choice_or(object.field("srtp"), &SRTP, Srtp::Off);
         let refer = self.choice_or(object.field("refer"), &REFER, Refer::Refused);
-        Some(Extension { name: name?, number: number?, secret: secret?, srtp, refer })
+        let ringback = self.own_ringback(&object);
+        let (name, number, secret) = (name?, number?, secret?);
+        Some(Extension { name, number, secret, srtp, refer, ringback: ringback? })
     }
 
     /// A password, or the hashes of one as an export writes them.

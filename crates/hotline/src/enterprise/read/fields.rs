@@ -164,13 +164,22 @@ pub(super) const DESTINATION: Shape = Shape {
         may("lines"),
         may("ring_seconds"),
         may("duty"),
+        may("ringback"),
     ],
     later: &["confirm", "whisper", "proof", "shown_caller", "trunk"],
 };
 
 pub(super) const EXTENSION: Shape = Shape {
     name: "extension",
-    fields: &[must("name"), must("number"), may("password"), may("password_hash"), may("srtp"), may("refer")],
+    fields: &[
+        must("name"),
+        must("number"),
+        may("password"),
+        may("password_hash"),
+        may("srtp"),
+        may("refer"),
+        may("ringback"),
+    ],
     later: &["agent", "voicemail", "shown_caller"],
 };
 
@@ -265,7 +274,7 @@ pub(super) const ANNOUNCE: Shape = Shape {
 
 pub(super) const GROUP: Shape = Shape {
     name: "group",
-    fields: &[must("name"), may("strategy"), must("members"), may("weights")],
+    fields: &[must("name"), may("strategy"), must("members"), may("weights"), may("ringback")],
     later: &["memory", "caller_affinity", "patience_seconds"],
 };
 
@@ -285,6 +294,7 @@ pub(super) const THEN: Shape = Shape {
         may("answer"),
         may("then"),
         may("dial"),
+        may("ringback"),
         may("percentage"),
         may("mode"),
         may("hang_up"),
@@ -516,7 +526,7 @@ pub(super) const STEP_PERCENTAGE: Shape = Shape {
 
 pub(super) const STEP_DIAL: Shape = Shape {
     name: "dial",
-    fields: &[must("id"), must("kind"), must("target"), may("exits")],
+    fields: &[must("id"), must("kind"), must("target"), may("ringback"), may("exits")],
     later: &["ring_seconds", "whisper", "prompt"],
 };
 

@@ -19,7 +19,7 @@ use crate::call::HttpAnswer;
 use crate::cdr::Cause;
 use crate::enterprise::{
     AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowCallback, FlowDocument, FlowQueue,
-    FlowShare, FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, ShareMode,
+    FlowShare, FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, Ringback, ShareMode,
 };
 
 /// Flows of one enterprise.
@@ -251,7 +251,14 @@ impl Reader<'_> {
                 let target = object.field("target").and_then(|at| self.name(&at));
                 let (busy, no_answer, after) =
                     (exits.take("busy"), exits.take("no_answer"), exits.take("after"));
-                FlowStepKind::Dial { target: target?, busy, no_answer, after }
+                let ringback = match object.field("ringback").map(|at| at.plain() == Some("tone")) {
+                    Some(true) => Some(Ringback::Tone),
+                    Some(false) => {
+                        Some(Ringback::Prompt(self.step_prompt(object, "ringback", &exits.step)?))
+                    }
+                    None => None,
+                };
+                FlowStepKind::Dial { target: target?, busy, no_answer, after, ringback }
             }
             Kind::Flow => {
                 let flow = object.field("flow").and_then(|at| self.name(&at));

@@ -184,6 +184,7 @@ impl Reader<'_> {
         let duty = object
             .field("duty")
             .map(|at| self.known(&at, Named::Schedule, |name| lists.schedules.contains_key(name)));
+        let ringback = self.own_ringback(&object);
         let number_at = object.field("number");
         let written = number_at.as_ref().and_then(|at| self.text(at));
         if said == Some(None) {
@@ -210,7 +211,16 @@ impl Reader<'_> {
             Some(known) => Some(known?),
             None => None,
         };
-        Some(Destination { name: name?, kind, number: number?, enabled, lines, ring_s, duty })
+        Some(Destination {
+            name: name?,
+            kind,
+            number: number?,
+            enabled,
+            lines,
+            ring_s,
+            duty,
+            ringback: ringback?,
+        })
     }
 
     /// The national form of a bound number with warnings, or why neither the provider nor the carrier has it bound.
@@ -237,7 +247,8 @@ impl Reader<'_> {
         self.uses.members.extend(members.iter().cloned());
         let weights =
             object.field("weights").map(|at| self.weights(&at, strategy, &members, Named::Destination));
-        Some(Group { name: name?, strategy: strategy?, members, weights: weights.unwrap_or_default() })
+        let (weights, ringback) = (weights.unwrap_or_default(), self.own_ringback(&object));
+        Some(Group { name: name?, strategy: strategy?, members, weights, ringback: ringback? })
     }
 
     /// `{desk: 3, mobile: 1}`: whole numbers by the names of members.
@@ -351,7 +362,15 @@ impl Reader<'_> {
         }
     }
 
-    fn ringback(&mut self, at: &At<'_>) -> Option<Ringback> {
+    /// The tone that a bound number, group, phone or rule has of its own, if it has one (row I04).
+    pub(super) fn own_ringback(&mut self, object: &Object<'_>) -> Option<Option<Ringback>> {
+        match object.field("ringback") {
+            Some(at) => self.ringback(&at).map(Some),
+            None => Some(None),
+        }
+    }
+
+    pub(super) fn ringback(&mut self, at: &At<'_>) -> Option<Ringback> {
         match at.plain() {
             Some("tone") => Some(Ringback::Tone),
             _ => self.prompt(at).map(Ringback::Prompt),

@@ -184,7 +184,8 @@ impl Reader<'_> {
         for (other, at) in actions {
             self.wrong(&at, Fault::Conflict { field: other, with: action });
         }
-        let belongs: [(&'static str, &str); 7] = [
+        let belongs: [(&'static str, &str); 8] = [
+            ("ringback", "dial"),
             ("answer", "play"),
             ("then", "play"),
             ("mode", "percentage"),
@@ -200,7 +201,13 @@ impl Reader<'_> {
         }
         match action {
             "play" => self.play(&object, &value, targets, depth),
-            "dial" => self.target(&value, targets).map(Then::Dial),
+            "dial" => {
+                let (dial, ringback) = (self.target(&value, targets), self.own_ringback(&object)?);
+                Some(match ringback {
+                    Some(ringback) => Then::DialWith { dial: dial?, ringback },
+                    None => Then::Dial(dial?),
+                })
+            }
             "percentage" => self.percentage(&object, &value, targets),
             "voicemail" => {
                 let seconds_max = self.message_seconds(object.field("seconds_max"));

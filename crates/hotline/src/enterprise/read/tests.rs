@@ -2,6 +2,7 @@
 
 mod flow;
 mod queues;
+mod tones;
 mod yaml;
 
 use std::collections::BTreeSet;

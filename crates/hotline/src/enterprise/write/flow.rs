@@ -53,8 +53,9 @@ fn step(written: &FlowStep) -> Tree {
                 .unless(*mode == ShareMode::Exact, "mode", || word(&MODES, *mode))
                 .exits(&exits)
         }
-        FlowStepKind::Dial { target, busy, no_answer, after } => fields
+        FlowStepKind::Dial { target, busy, no_answer, after, ringback } => fields
             .with("target", text(target))
+            .maybe("ringback", ringback.as_ref().map(super::ringback))
             .exits(&[("busy", busy.as_ref()), ("no_answer", no_answer.as_ref()), ("after", after.as_ref())]),
         FlowStepKind::Flow { flow, next } => {
             fields.with("flow", text(flow)).exits(&[("next", next.as_ref())])

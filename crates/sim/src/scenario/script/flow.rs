@@ -79,6 +79,7 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
             busy: exit("busy"),
             no_answer: exit("no_answer"),
             after: exit("after"),
+            ringback: exit("tone").as_deref().map(super::tone),
         },
         "flow" => FlowStepKind::Flow { flow: first()?, next: exit("next") },
         "hang_up" => FlowStepKind::HangUp { prompt: first() },

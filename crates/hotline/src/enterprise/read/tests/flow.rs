@@ -6,7 +6,7 @@ use super::{RIGHT, allowed, yaml};
 use crate::enterprise::read::fields::FLOW_SHAPES;
 use crate::enterprise::{
     Agent, Allowed, AskKind, Enterprise, Extension, FlowDocument, FlowStepKind, Language, Problem, Queue,
-    Secret, compile, phone_user, read, read_flow, to_yaml, write_flow,
+    Ringback, Secret, compile, phone_user, read, read_flow, to_yaml, write_flow,
 };
 use crate::flow::StepKind;
 
@@ -24,7 +24,7 @@ const FLOW: &str = r#"{
     {"id": "deal", "kind": "percentage", "shares": {"a": 60, "b": 40}, "exits": {"a": "sales", "b": "desk"}},
     {"id": "sales", "kind": "dial", "target": "sales", "exits": {"busy": "menu2"}},
     {"id": "menu2", "kind": "menu", "prompt": "welcome", "exits": {"0": "desk", "timeout": "bye", "wrong_key": "bye"}},
-    {"id": "desk", "kind": "dial", "target": "desk"},
+    {"id": "desk", "kind": "dial", "target": "desk", "ringback": "welcome"},
     {"id": "card", "kind": "collect", "prompt": "welcome", "digits_max": 4, "variable": "card",
      "exits": {"next": "level", "default": "bye"}},
     {"id": "level", "kind": "set", "variable": "level", "fact": "city", "exits": {"next": "gold"}},
@@ -94,6 +94,22 @@ fn i08_a_flow_is_read_as_it_says_and_reads_back() {
     assert_eq!((menu.keys[4].clone(), menu.wrong.as_str()), (("9".into(), "vip".into()), "bye"));
     let again = read_flow(&write_flow(&read), &enterprise(), &PROMPTS, &[]);
     assert_eq!(again.as_ref(), Ok(&read));
+}
+
+#[test]
+fn i04_a_step_that_dials_has_its_own_tone() {
+    let ringback = |text: &str| match &flow(text).expect("it is right").steps[7].kind {
+        FlowStepKind::Dial { ringback, .. } => ringback.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ringback(FLOW), Some(Ringback::Prompt("welcome".into())));
+    let piece = r#""ringback": "welcome""#;
+    assert_eq!(ringback(&FLOW.replace(piece, r#""ringback": "tone""#)), Some(Ringback::Tone));
+    assert_eq!(found(piece, r#""ringback": "nobodys""#), ["steps[7].ringback prompt_missing"]);
+    let unreviewed = FLOW.replace(piece, r#""ringback": "new_ring""#);
+    let problems = read_flow(&yaml(&unreviewed), &enterprise(), &PROMPTS, &["new_ring"]);
+    let problems = problems.expect_err("nobody has let it be heard (K09)");
+    assert_eq!(problems.iter().map(Problem::code).collect::<Vec<_>>(), ["prompt_not_reviewed"]);
 }
 
 #[test]
