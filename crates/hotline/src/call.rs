@@ -816,6 +816,12 @@ impl Call {
         matches!(self.state, State::Talking { leg: talks } if talks == leg)
     }
 
+    /// Whether this outgoing leg has answered and is up.
+    pub fn has_answered(&self, leg: LegNo) -> bool {
+        let place = usize::from(leg).checked_sub(1);
+        place.and_then(|place| self.legs.get(place)).is_some_and(|leg| leg.state == LegState::Answered)
+    }
+
     /// What is held for it, if it was admitted.
     pub fn admission(&self) -> Option<crate::tenant::Admission> {
         self.meter.as_ref().and_then(|meter| meter.admission())

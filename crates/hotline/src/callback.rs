@@ -30,6 +30,8 @@ pub enum NotWanted {
     WrongNumber,
     /// This call has asked before.
     Before,
+    /// The caller has asked for enough other numbers to be called.
+    TooMany,
 }
 
 /// How a number that [`callable`] took is dialled.

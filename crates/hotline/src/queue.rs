@@ -87,8 +87,8 @@ struct Queue {
     members: Vec<Seat>,
     /// All who wait, those with an offer included.
     waiting: BTreeSet<Turn>,
-    /// How many of them are to be called back.
-    requests: usize,
+    /// Those of them that are to be called back.
+    requests: BTreeSet<Turn>,
     /// Those without an offer, by the step of their needs.
     open: Vec<BTreeSet<Turn>>,
     /// Those whom further agents may still be offered: who rings all.
@@ -389,7 +389,7 @@ impl Floor {
         self.catch_up(now);
         let number = *self.by_name.get(queue)?;
         let queue = &self.queues[usize::from(number)];
-        if queue.waiting.len() - queue.requests >= usize::from(queue.rules.size_max) {
+        if queue.waiting.len() - queue.requests.len() >= usize::from(queue.rules.size_max) {
             return Some(Err(NoPlace::Full));
         }
         if self.is_empty(queue, |rules| rules.join_empty) {
@@ -742,7 +742,7 @@ impl Queue {
             is_gone: false,
             members: Vec::new(),
             waiting: BTreeSet::new(),
-            requests: 0,
+            requests: BTreeSet::new(),
             open,
             ringing: BTreeSet::new(),
             last: None,
@@ -787,7 +787,7 @@ impl Queue {
     }
 
     fn forget(&mut self, caller: &Caller) {
-        self.requests -= usize::from(caller.is_request);
+        self.requests.remove(&caller.turn);
         self.waiting.remove(&caller.turn);
         self.ringing.remove(&caller.turn);
         self.open[usize::from(caller.step)].remove(&caller.turn);

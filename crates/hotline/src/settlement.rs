@@ -127,7 +127,9 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let entries = ledger::post(&posting, &charges, &record.legs);
     let fee =
         charges.iter().filter(|charge| charge.kind == ChargeKind::Sale).map(|charge| charge.amount_e4).sum();
-    let counts = folded.admission.is_some() && (record.answered_at.is_some() || arrived.count_unanswered);
+    // A callback is no call that rang in.
+    let rang_in = folded.admission.is_some() && record.calls_back.is_none();
+    let counts = rang_in && (record.answered_at.is_some() || arrived.count_unanswered);
     let month = record.started_at.beijing().billing_month();
     let states = states(log, &arrived);
     let messages = message::of_call(&record, log);

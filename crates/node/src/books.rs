@@ -110,6 +110,9 @@ impl Books {
 
     fn take_in(&mut self, id: &TenantId, account: &Account, provisional: bool) {
         let mut tenant = Tenant::default();
+        if provisional {
+            tenant.requests_mut().know_nothing();
+        }
         tenant.tell_balance(account.balance);
         for used in &account.months {
             tenant.tell_month(used.number, used.month, used.spent, used.calls);

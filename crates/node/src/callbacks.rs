@@ -111,8 +111,10 @@ impl Node {
         hotlines.iter().filter_map(|hotline| hotline.staff.as_ref()).for_each(|staff| {
             floor.take_staff(staff, now);
         });
+        let met = hotlines.iter().map(|hotline| hotline.number).collect();
         let (by_call, chance) = (&self.by_call, &mut self.chance);
         let mut lines = Lines {
+            met: &met,
             years: &self.holidays,
             paused,
             is_up: &|call| by_call.contains_key(&call),

@@ -312,7 +312,7 @@ impl Node {
             }
             media::Event::Played { leg, play } => self.tell(of_media_leg(leg).0, Event::Played { play }),
             media::Event::Tone { leg, tone } => {
-                let (id, number) = of_media_leg(leg);
+                let (id, number) = self.of_media(leg);
                 self.tell(id, Event::ToneHeard { leg: number, tone });
             }
             media::Event::Silent { leg, last_packet_ms_ago } => {

@@ -125,8 +125,11 @@ impl Slot {
     pub fn across(&self, leg: LegNo) -> Option<&Side> {
         let caller = self.side(CALLER).filter(|caller| caller.sip.is_some() || self.sides.len() == 1);
         let others = self.sides.iter().enumerate();
-        let mut others = others.filter(|(number, _)| *number != usize::from(leg)).map(|(_, side)| side);
-        caller.or_else(|| others.find(|side| side.theirs.is_some()))
+        let mut others = others.filter(|(number, _)| *number != usize::from(leg));
+        // Whose early media was heard and who did not answer after all is not among them.
+        let is_up = |number: usize| self.call.has_answered(number as LegNo);
+        let answered = others.find(|(number, side)| side.theirs.is_some() && is_up(*number));
+        caller.or_else(|| answered.map(|(_, side)| side))
     }
 
     pub fn side(&self, leg: LegNo) -> Option<&Side> {

@@ -80,6 +80,7 @@ scenarios! {
     fault_f1_the_node_dies_while_ringing
     fault_f2_drain
     fault_f2_stragglers_are_ended
+    fault_f3_q15_asked_while_the_store_is_away
     fault_f3_the_store_is_away
     fault_f4_q15_the_journal_fails_as_a_callback_begins
     fault_f4_q15_the_journal_fails_as_who_asked_answers
@@ -141,6 +142,7 @@ scenarios! {
     q11_after_work_is_forced_or_ends_early
     q15_a_caller_asks_to_be_called_back
     q15_a_callback_is_dialled_in_its_turn
+    q15_a_queue_that_calls_nobody_back_gives_its_requests_up
     q15_a_try_that_reaches_nobody_is_made_again
     q15_the_number_is_confirmed
     q15_fewer_tries_by_an_edit_give_up_what_had_them
@@ -177,6 +179,7 @@ scenarios! {
     r17_off_duty_is_never_tried
     r18_a_bare_busy_only_where_a_rule_says_so
     r18_the_final_treatment
+    k07_a_caller_has_few_strangers_called
     k07_a_stop_takes_effect_at_once
     k07_nobody_is_called_back_out_of_hours
     k24_help_comes_before_money_caps_and_a_drain
@@ -200,6 +203,7 @@ scenarios! {
     r32_a_list_raises_its_callers
     r33_spill_by_service_level_ends
     r33_spill_by_what_was_measured
+    r33_who_is_to_be_called_back_holds_no_line
     v06_a_message_behind_a_recorded_talk
     v06_a_message_is_left
     v08_one_text_for_a_missed_call

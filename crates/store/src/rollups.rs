@@ -19,7 +19,8 @@ use crate::settle::CapPassed;
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 /// What is counted of the calls of one tenant, number, province and hour (row D04): calls = answered + busy +
-/// no_answer + abandoned + barred + failed.
+/// no_answer + abandoned + barred + failed. Calls of the platform to who asked for one are `callbacks` and none of these; what
+/// they lasted and cost is in the sums.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rollup {
     /// The enterprise.
@@ -45,9 +46,25 @@ pub struct Counts {
     pub abandoned: u64,
     pub barred: u64,
     pub failed: u64,
+    pub callbacks: u64,
     pub talk_ms: u64,
     pub sale_e4: Money,
     pub cost_e4: Money,
+}
+
+impl Counts {
+    /// A call that rang in.
+    fn count(&mut self, status: AnswerStatus) {
+        self.calls += 1;
+        *match status {
+            AnswerStatus::Answered => &mut self.answered,
+            AnswerStatus::Busy => &mut self.busy,
+            AnswerStatus::NoAnswer => &mut self.no_answer,
+            AnswerStatus::Abandoned => &mut self.abandoned,
+            AnswerStatus::Barred => &mut self.barred,
+            AnswerStatus::Failed => &mut self.failed,
+        } += 1;
+    }
 }
 
 /// What an enterprise or one of its numbers used of a billing month (rows B05, B06).
@@ -55,7 +72,7 @@ pub struct Counts {
 pub struct MonthSpend {
     /// The number; `None` for the whole enterprise.
     pub number: Option<HotlineNumber>,
-    /// Calls begun in the month.
+    /// Calls that rang in in the month.
     pub calls: u64,
     /// Those of them that were answered.
     pub answered: u64,
@@ -108,20 +125,16 @@ impl Sums {
     pub(crate) fn add_call(&mut self, settlement: &Settlement, place: &Place) {
         let record = &settlement.record;
         let counts = self.hour(place);
-        counts.calls += 1;
         counts.talk_ms += record.talk_ms;
-        *match record.status {
-            AnswerStatus::Answered => &mut counts.answered,
-            AnswerStatus::Busy => &mut counts.busy,
-            AnswerStatus::NoAnswer => &mut counts.no_answer,
-            AnswerStatus::Abandoned => &mut counts.abandoned,
-            AnswerStatus::Barred => &mut counts.barred,
-            AnswerStatus::Failed => &mut counts.failed,
-        } += 1;
-        let answered = u64::from(record.status == AnswerStatus::Answered);
+        let rings_in = record.calls_back.is_none();
+        match rings_in {
+            true => counts.count(record.status),
+            false => counts.callbacks += 1,
+        }
+        let answered = rings_in && record.status == AnswerStatus::Answered;
         self.each_month(place, |month| {
-            month.calls += 1;
-            month.answered += answered;
+            month.calls += u64::from(rings_in);
+            month.answered += u64::from(answered);
             month.counted += u64::from(settlement.counts);
         });
     }
@@ -152,12 +165,13 @@ impl Sums {
 static ROLLUP: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
         "insert into rollup (tenant_id, number, province, hour, calls, answered, busy, no_answer, abandoned, barred, \
-         failed, talk_ms, sale_e4, cost_e4)",
+         failed, callbacks, talk_ms, sale_e4, cost_e4)",
         "on conflict (tenant_id, number, province, hour) do update set \
          calls = rollup.calls + excluded.calls, answered = rollup.answered + excluded.answered, \
          busy = rollup.busy + excluded.busy, no_answer = rollup.no_answer + excluded.no_answer, \
          abandoned = rollup.abandoned + excluded.abandoned, barred = rollup.barred + excluded.barred, \
-         failed = rollup.failed + excluded.failed, talk_ms = rollup.talk_ms + excluded.talk_ms, \
+         failed = rollup.failed + excluded.failed, \
+         callbacks = rollup.callbacks + excluded.callbacks, talk_ms = rollup.talk_ms + excluded.talk_ms, \
          sale_e4 = rollup.sale_e4 + excluded.sale_e4, cost_e4 = rollup.cost_e4 + excluded.cost_e4",
     )
 });
@@ -207,7 +221,7 @@ pub(crate) async fn add_sums(connection: &mut AnyConnection, sums: Sums, at: Wal
     Ok(passed)
 }
 
-fn hour_values(((tenant, number, province, hour), counts): (HourKey, Counts)) -> [Value; 14] {
+fn hour_values(((tenant, number, province, hour), counts): (HourKey, Counts)) -> [Value; 15] {
     [
         tenant.as_str().into(),
         number.to_string().into(),
@@ -220,6 +234,7 @@ fn hour_values(((tenant, number, province, hour), counts): (HourKey, Counts)) ->
         counts.abandoned.into(),
         counts.barred.into(),
         counts.failed.into(),
+        counts.callbacks.into(),
         counts.talk_ms.into(),
         counts.sale_e4.0.into(),
         counts.cost_e4.0.into(),
@@ -262,19 +277,21 @@ pub struct RollupFilter {
 
 /// Every rollup there is.
 const KEPT: &str = "\
-    select tenant_id, number, province, hour, calls, answered, busy, no_answer, abandoned, barred, failed, talk_ms, \
-        sale_e4, cost_e4 \
+    select tenant_id, number, province, hour, calls, answered, busy, no_answer, abandoned, barred, failed, callbacks, \
+        talk_ms, sale_e4, cost_e4 \
     from rollup";
 
 /// The same from the raw rows: a scan of every call, for the proof only.
 const RECOUNTED: &str = "\
-    select call.tenant_id, call.number, call.province, call.started_at / 3600000 as hour, count(*) as calls, \
-        count(case when status = 'answered' then 1 end) as answered, \
-        count(case when status = 'busy' then 1 end) as busy, \
-        count(case when status = 'no_answer' then 1 end) as no_answer, \
-        count(case when status = 'abandoned' then 1 end) as abandoned, \
-        count(case when status = 'barred' then 1 end) as barred, \
-        count(case when status = 'failed' then 1 end) as failed, \
+    select call.tenant_id, call.number, call.province, call.started_at / 3600000 as hour, \
+        count(case when calls_back = '' then 1 end) as calls, \
+        count(case when calls_back = '' and status = 'answered' then 1 end) as answered, \
+        count(case when calls_back = '' and status = 'busy' then 1 end) as busy, \
+        count(case when calls_back = '' and status = 'no_answer' then 1 end) as no_answer, \
+        count(case when calls_back = '' and status = 'abandoned' then 1 end) as abandoned, \
+        count(case when calls_back = '' and status = 'barred' then 1 end) as barred, \
+        count(case when calls_back = '' and status = 'failed' then 1 end) as failed, \
+        count(case when calls_back <> '' then 1 end) as callbacks, \
         cast(sum(talk_ms) as bigint) as talk_ms, \
         cast(sum((select coalesce(sum(amount_e4), 0) from charge where charge.tenant_id = call.tenant_id \
             and charge.call_id = call.call_id and kind = 'sale')) as bigint) as sale_e4, \
@@ -338,6 +355,7 @@ pub(crate) fn read_rollup(row: &AnyRow) -> Result<Rollup> {
             abandoned: row.count("abandoned")?,
             barred: row.count("barred")?,
             failed: row.count("failed")?,
+            callbacks: row.count("callbacks")?,
             talk_ms: row.count("talk_ms")?,
             sale_e4: Money(row.int("sale_e4")?),
             cost_e4: Money(row.int("cost_e4")?),

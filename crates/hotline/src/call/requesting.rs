@@ -45,7 +45,8 @@ impl Call {
         }
         self.answer_caller(desk, now);
         match callable(&self.caller).filter(|_| terms.own && !self.withheld) {
-            Some(number) => self.take_number(step, number, 0, desk, now),
+            Some(number) if terms.confirm => self.say_number(step, number, 0, now),
+            Some(number) => self.take_request(step, number, desk, now),
             None => self.ask_number(step, 0, now),
         }
     }
@@ -65,11 +66,19 @@ impl Call {
         match known {
             // Whoever asks again keeps the earlier place and is called once.
             Some(request) => self.note(Fact::CallbackKnown { request }, now),
+            None if !self.may_name(&number, desk) => {
+                return self.give_no_number(step, NotWanted::TooMany, desk, now);
+            }
             None => self.note_request(step, number, desk, now),
         }
         let play = self.prompt(terms.accepted.clone(), now);
         let (keys, stage) = (Vec::new(), Stage::Thanks { play });
         self.state = State::Requesting(Requesting { step, keys, said: None, tries: 0, stage });
+    }
+
+    /// Whether this caller may have that number called (row K07).
+    fn may_name(&self, number: &str, desk: &Desk<'_>) -> bool {
+        number == self.caller || desk.tenant.requests().may_name_another(&self.caller)
     }
 
     /// The request as a fact; where its queue dials it is open from now on, with the place that this call has.
@@ -154,15 +163,7 @@ impl Call {
         if is_first { first_ms } else { first_ms / 2 }
     }
 
-    /// A number that may be called: it is taken, or said first where the step wants it confirmed.
-    fn take_number(&mut self, step: StepNo, number: String, tries: u8, desk: &mut Desk<'_>, now: Mono) {
-        let hotline = self.hotline.clone();
-        match request_step(&hotline.flow.steps, step).is_some_and(|terms| terms.confirm) {
-            true => self.say_number(step, number, tries, now),
-            false => self.take_request(step, number, desk, now),
-        }
-    }
-
+    /// A number that may be called, but is taken only once it is confirmed.
     fn say_number(&mut self, step: StepNo, number: String, tries: u8, now: Mono) {
         let pieces = Announcement::CallbackTo(&number).prompts(Language::Zh).into();
         let play = self.play(CALLER, Sound::Pieces(pieces), false);
@@ -205,8 +206,9 @@ impl Call {
             return self.refuse(Cause::FlowLoop, None, desk, now);
         };
         let pressed: String = own.keys.drain(..).map(|key| char::from(key.0)).collect();
+        // A slip of the finger would have a stranger called.
         if let Some(number) = callable(&pressed) {
-            return self.take_number(own.step, number, own.tries, desk, now);
+            return self.say_number(own.step, number, own.tries, now);
         }
         own.tries += 1;
         if own.tries >= terms.tries {

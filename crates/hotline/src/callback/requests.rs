@@ -9,6 +9,11 @@ use crate::{CallId, HotlineNumber, Mono, Wall};
 /// Open requests of one enterprise; what is asked for beyond that is for people.
 const REQUESTS_MAX: usize = 2_000;
 
+/// So many open requests has one caller for numbers that are not its own: nobody has strangers called at will.
+const OTHERS_MAX: usize = 3;
+/// All who withhold their number together have more.
+const OTHERS_OF_WITHHELD_MAX: usize = 20;
+
 /// Somebody who is to be called back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -69,6 +74,8 @@ struct Open {
 pub struct Requests {
     open: BTreeMap<u16, Open>,
     stopped: BTreeSet<Box<str>>,
+    /// What is kept of the enterprise is not known: neither who is to be called back nor who wants no calls.
+    unknown: bool,
     /// Those that somebody saw to lately: what a call of theirs left in the journal opens them no more.
     ended: BTreeSet<CallId>,
     /// None is dialled before: money, a cap or a freeze stood against one of them.
@@ -76,9 +83,10 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Takes a request; the place it is kept at. `None` where the number wants none, or too many are open.
+    /// Takes a request; the place it is kept at. `None` where the number wants none, too many are open, or it is not known which:
+    /// such a request is for people.
     pub fn open(&mut self, request: Request) -> Option<u16> {
-        if self.is_stopped(&request.number) || self.open.len() >= REQUESTS_MAX {
+        if self.unknown || self.is_stopped(&request.number) || self.open.len() >= REQUESTS_MAX {
             return None;
         }
         let place = (0..).find(|place| !self.open.contains_key(place))?;
@@ -88,10 +96,22 @@ impl Requests {
 
     /// Puts back what was kept at a place.
     pub fn put(&mut self, place: u16, request: Option<Request>) {
-        match request.filter(|request| !self.ended.contains(&request.id)) {
+        match request.filter(|request| !self.unknown && !self.ended.contains(&request.id)) {
             Some(request) => _ = self.open.insert(place, Open { request, call: None }),
             None => _ = self.open.remove(&place),
         }
+    }
+
+    /// None is taken in, for what is kept of the enterprise could not be had (FAULTS F3).
+    pub fn know_nothing(&mut self) {
+        self.unknown = true;
+    }
+
+    /// Whether a caller may ask for one more number that is not its own.
+    pub fn may_name_another(&self, caller: &str) -> bool {
+        let others =
+            self.iter().filter(|(request, _)| request.caller == caller && request.number != request.caller);
+        others.count() < if caller.is_empty() { OTHERS_OF_WITHHELD_MAX } else { OTHERS_MAX }
     }
 
     /// Somebody saw to a request before this node began.

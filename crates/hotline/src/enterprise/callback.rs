@@ -13,7 +13,7 @@ pub struct FlowCallback {
     pub prompt: String,
     /// Played before it is asked again after a number that may not be called.
     pub wrong_prompt: String,
-    /// Whether the number is said and wants a key: 1 takes it, 2 asks for another.
+    /// Whether the caller's own number is said and wants a key, too: 1 takes it, 2 asks for another.
     #[serde(default)]
     pub confirm: bool,
     /// Played once the request is taken.

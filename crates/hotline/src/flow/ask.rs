@@ -95,7 +95,7 @@ pub struct Voicemail {
 pub struct RequestStep {
     /// Whether the caller's own number is taken where it may be called.
     pub own: bool,
-    /// Whether the number is said and wants a key.
+    /// Whether the caller's own number is said and wants a key, as one that was keyed in always does.
     pub confirm: bool,
     /// The prompt that asks for a number.
     pub prompt: Arc<str>,

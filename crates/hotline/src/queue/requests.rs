@@ -35,7 +35,7 @@ impl Floor {
         let turn = Turn::new(who.priority, who.since, who.call);
         let relaxes_at = queue.rules.relaxes_after_ms(0).map(|after_ms| now.mono + after_ms);
         queue.waiting.insert(turn);
-        queue.requests += 1;
+        queue.requests.insert(turn);
         self.due.extend(relaxes_at.map(|at| (at, super::Due::Relax(who.call))));
         let caller = Caller {
             queue: number,

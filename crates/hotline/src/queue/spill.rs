@@ -20,7 +20,7 @@ const CALLS_MIN: usize = 10;
 pub struct Spill {
     /// The wait to be expected is longer, milliseconds.
     pub wait_ms: Option<u64>,
-    /// More wait, the caller included.
+    /// More callers wait, this one included; who is to be called back holds no line.
     pub waiting: Option<u16>,
     /// Fewer percent than this were answered within so many milliseconds.
     pub level: Option<(u8, u64)>,
@@ -79,9 +79,14 @@ impl Floor {
         let queue = &self.queues[usize::from(caller.queue)];
         let spill = queue.rules.spill?;
         let of = |by, measured, limit| Some(Spilled { by, measured, limit });
-        let waiting = queue.position(&caller.turn);
-        if let Some(limit) = spill.waiting.filter(|limit| waiting > u32::from(*limit)) {
-            return of(SpillBy::Waiting, Some(waiting.into()), limit.into());
+        if let Some(limit) = spill.waiting {
+            let waiting = queue.position(&caller.turn) as usize;
+            let limit = usize::from(limit);
+            let is_long = waiting > limit;
+            let on_the_line = if is_long { waiting - queue.requests.range(..caller.turn).count() } else { 0 };
+            if on_the_line > limit {
+                return of(SpillBy::Waiting, Some(on_the_line as u64), limit as u64);
+            }
         }
         if let Some((limit, within_ms)) = spill.level
             && let Some(level) =

@@ -1,12 +1,14 @@
 //! Requests for callbacks in the lines of their queues (rows Q15, K07): in while their hours are open and nothing stands
 //! against them, out otherwise. Who is called by whom is decided on the floor, as for any caller.
 
+use std::collections::BTreeSet;
+
 use super::Tenant;
 use crate::calendar::HolidayYears;
 use crate::callback::{Request, Requests, kind_of};
 use crate::number::may_be_dialled;
 use crate::queue::{CallbackDial, Floor, LineUp};
-use crate::{CallId, Now};
+use crate::{CallId, HotlineNumber, Now};
 
 /// Nobody is called back this long after the wait began: three days.
 const AGE_MS_MAX: i64 = 3 * 86_400_000;
@@ -19,6 +21,8 @@ pub struct Lines<'a> {
     pub years: &'a HolidayYears,
     /// Whether nobody is to be called now: the node drains, or its journal failed just now.
     pub paused: bool,
+    /// The numbers whose rules were met just now: of others nobody knows who calls back.
+    pub met: &'a BTreeSet<HotlineNumber>,
     /// Whether a call is up.
     pub is_up: &'a dyn Fn(CallId) -> bool,
     /// The id and the seed of a new call.
@@ -56,10 +60,11 @@ impl Tenant {
         self.dials_back(&request.queue).is_some_and(open) && !self.requests.is_stopped(&request.number)
     }
 
-    /// Whether a request is never to be dialled again, however that came: it was tried as often as its queue allows now, which a
-    /// crash in its last try leaves behind, it is too old, or its number may not be dialled any more (FAULTS N7).
+    /// Whether a request is never to be dialled again, however that came: its queue calls nobody back any more, it was tried as
+    /// often as that allows now, which a crash in its last try leaves behind, it is too old, or its number may not be dialled any
+    /// more (FAULTS N7).
     fn is_over(&self, request: &Request, now: Now) -> bool {
-        let most = self.dials_back(&request.queue).map_or(u8::MAX, |dial| dial.tries);
+        let most = self.dials_back(&request.queue).map_or(0, |dial| dial.tries);
         let is_old = now.wall.0 - request.since.0 > AGE_MS_MAX;
         request.tries >= most || is_old || may_be_dialled(kind_of(&request.number), &request.number).is_err()
     }
@@ -82,12 +87,13 @@ impl Tenant {
             }
             // Who asked may still be on the line, and reach somebody yet.
             let asks = (lines.is_up)(request.id) || self.calls_up_of(&request.number) > 0;
-            let over = !lines.paused && !asks && self.is_over(&request, now);
+            let met = lines.met.contains(&request.hotline);
+            let over = !lines.paused && met && !asks && self.is_over(&request, now);
             if over && lined_up.over.len() < GIVEN_UP_MAX {
                 lined_up.over.push(request.id);
             }
             let rests = lines.paused || self.requests.rests(now.mono);
-            let may = !rests && !asks && !over && self.may_call_back(&request, now, lines.years);
+            let may = met && !rests && !asks && !over && self.may_call_back(&request, now, lines.years);
             let wanted = may && request.next_at <= now.wall;
             let Some(floor) = self.floor.as_deref_mut() else { continue };
             match call {

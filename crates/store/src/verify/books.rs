@@ -24,6 +24,7 @@ const CALLS: Table = Table {
         "position",
         "case when recording_id is null or exists (select 1 from recording where recording.tenant_id = call.tenant_id \
          and recording.recording_id = call.recording_id) then '' else recording_id end",
+        "calls_back",
     ],
     grouped: false,
 };
@@ -76,6 +77,7 @@ const ROLLUPS: Table = Table {
         "abandoned",
         "barred",
         "failed",
+        "callbacks",
         "talk_ms",
         "sale_e4",
         "cost_e4",
@@ -84,11 +86,12 @@ const ROLLUPS: Table = Table {
 };
 
 /// What a rollup counts, in the order of its columns.
-type Counts = [i64; 10];
+type Counts = [i64; 11];
 const STATUSES: [&str; 6] = ["answered", "busy", "no_answer", "abandoned", "barred", "failed"];
-const TALK: usize = 7;
-const SALE: usize = 8;
-const COST: usize = 9;
+const CALLBACKS: usize = 7;
+const TALK: usize = 8;
+const SALE: usize = 9;
+const COST: usize = 10;
 
 /// The six passes, side by side.
 pub(super) struct Books<'c> {
@@ -242,9 +245,13 @@ impl<'c> Books<'c> {
         let hour = row.span(2..5);
         let status = STATUSES.iter().position(|status| *status == row.text(5));
         let counts = entry_of(&mut counted.hours, hour);
-        counts[0] += 1;
-        if let Some(status) = status {
-            counts[1 + status] += 1;
+        match status {
+            _ if !row.text(11).is_empty() => counts[CALLBACKS] += 1,
+            Some(status) => {
+                counts[0] += 1;
+                counts[1 + status] += 1;
+            }
+            None => counts[0] += 1,
         }
         counts[TALK] += row.int(6)?;
         (gathered.hour, gathered.legs_told) = (Some(hour.to_owned()), row.int(7)?);

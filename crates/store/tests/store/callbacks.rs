@@ -4,7 +4,7 @@ use hotline::callback::{CallbackEnd, Request};
 use hotline::cdr::{CallbackRecord, CalledBack, Cause};
 use hotline::settlement::{CallbackChange, Settlement, TenantState};
 use hotline::{CallId, Wall};
-use store::{CallbackState, Change};
+use store::{CallbackState, Change, RollupFilter};
 
 use crate::case::Case;
 use crate::sample::{morning, settlement, tenant};
@@ -110,7 +110,7 @@ fn asks(n: u64, number: &str) -> Settlement {
 /// A call that calls back.
 fn tries(n: u64, request: CallId, tries: u8, how: Option<CallbackEnd>, cause: Cause) -> Settlement {
     let mut one = settlement(n);
-    one.record.callback = None;
+    (one.record.callback, one.counts) = (None, false);
     (one.record.calls_back, one.record.cause) = (Some(CalledBack { request, tries }), cause);
     let next_at = how.is_none().then(|| Wall(morning().0 + 700_000));
     one.callbacks = vec![CallbackChange { request, how, tries, next_at }];
@@ -168,6 +168,13 @@ async fn q15_tries_are_counted_and_what_people_decided_stands(case: Case) {
     assert!(of_requests.iter().all(|state| state.value.is_empty()), "none of them is open: {told:?}");
     let turn = of_requests.iter().map(|state| state.position).max();
     assert_eq!(turn, third.states.iter().map(|state| state.position).max(), "a request to come is newer");
+    // Three rang in, four were made by the platform.
+    let counted = |rollups: Vec<store::Rollup>| {
+        let counts = rollups.iter().map(|rollup| rollup.counts);
+        counts.fold((0, 0), |sum, counts| (sum.0 + counts.calls, sum.1 + counts.callbacks))
+    };
+    assert_eq!(counted(store.rollups(&RollupFilter::default()).await.unwrap()), (3, 4));
+    assert_eq!(counted(store.recount(&RollupFilter::default()).await.unwrap()), (3, 4));
     assert_eq!(store.verify().await.unwrap(), []);
 }
 

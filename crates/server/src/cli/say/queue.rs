@@ -142,6 +142,9 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
                 NotWanted::NoKey => ("没有输入号码", "no number came"),
                 NotWanted::WrongNumber => ("号码不能回电", "the number may not be called"),
                 NotWanted::Before => ("本次通话已请求过", "this call has asked before"),
+                NotWanted::TooMany => {
+                    ("该主叫登记的其他号码过多", "the caller has asked for too many other numbers")
+                }
             };
             pick(format!("没有登记回电：{zh}"), format!("no request is taken: {en}"))
         }
