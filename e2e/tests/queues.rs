@@ -199,7 +199,39 @@ fn q07_the_caller_rates_the_talk_by_a_key() {
     assert_eq!((code, figures), (Some(0), [&json!(1), &json!(1), &json!(1_000), &json!(500)]), "{sums}");
     // The file becomes one, and its row, a little later than the record.
     platform.recording(record.recording.expect("it was recorded"));
+    q12_the_report_shows_the_answered_call(&platform);
     assert_eq!(platform.findings(), []);
+}
+
+/// Row Q12, by the command line and by the API alike.
+fn q12_the_report_shows_the_answered_call(platform: &Platform) {
+    let (code, told) =
+        platform.run(&["queue", "report", "acme", "--from", "2020-01-01", "--to", "2020-01-02"]);
+    assert_eq!((code, &told), (Some(0), &json!([])), "nobody called then");
+    let (code, told) =
+        platform.run(&["queue", "report", "acme", "no-such", "--from", "2020-01-01", "--to", "2020-01-02"]);
+    assert_eq!((code, &told["error"]["code"]), (Some(4), &json!("not_found")), "{told}");
+    let supervisor = signed_in(platform, "acme", "ma", "supervisor");
+    let day_ms = 86_400_000;
+    let now_ms =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_millis()
+            as u64;
+    let of = |since: u64, until: u64| {
+        format!("/api/v1/enterprises/acme/service-level?since_ms={since}&until_ms={until}&by=day")
+    };
+    let answer = supervisor.ask("GET", &of(now_ms - day_ms, now_ms + day_ms), None);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let one = &answer.body[0];
+    let counts =
+        ["offered", "answered", "answered_in_time", "abandoned", "level_percent_e2"].map(|name| &one[name]);
+    assert_eq!(counts, [&json!(1), &json!(1), &json!(1), &json!(0), &json!(10_000)], "{one}");
+    assert_eq!((&one["is_met"], &one["goal"]["is_set"]), (&json!(true), &json!(false)));
+    let formula = one["formula"]["en"].as_str().expect("a formula");
+    assert!(formula.starts_with("(answered within 20 s 1) / (answered 1"), "{formula}");
+    let answer = supervisor.ask("GET", &of(now_ms, now_ms), None);
+    assert_eq!((answer.status, &answer.body["code"]), (422, &json!("invalid_value")));
+    let agent = signed_in_agent(platform, "acme", "wang", "8001");
+    assert_eq!(agent.ask("GET", &of(now_ms - day_ms, now_ms), None).status, 403);
 }
 
 #[test]

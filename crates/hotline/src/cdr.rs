@@ -10,8 +10,10 @@ use crate::satisfaction::AskedBy;
 use crate::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
 
 pub use fold::{Folded, fold};
+pub use stays::{QueueStay, StayEnd, stays};
 
 mod fold;
+mod stays;
 
 /// How a customer call ended, as the nine fields show it (row D01) and the five figures count it (row D04).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -26,6 +26,7 @@ pub mod retention;
 pub mod ringback;
 pub mod routing;
 pub mod satisfaction;
+pub mod service;
 pub mod settlement;
 pub mod speech;
 pub mod tenant;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Dated, Fact, LegNo};
 use crate::callback::{CallbackEnd, request_state};
-use crate::cdr::{self, CallRecord};
+use crate::cdr::{self, CallRecord, QueueStay};
 use crate::ledger::AccountKind;
 use crate::ledger::{self, Entry};
 use crate::message::{self, Message};
@@ -38,6 +38,9 @@ pub struct Settlement {
     /// What became of requests for callbacks by it (row Q15).
     #[serde(default)]
     pub callbacks: Vec<CallbackChange>,
+    /// Its stays in queues, in the order they began (row Q12).
+    #[serde(default)]
+    pub stays: Vec<QueueStay>,
 }
 
 /// What became of a request for a callback by a call.
@@ -135,9 +138,21 @@ pub fn settle(call: CallId, log: &[Dated], tariffs: &Tariffs, position: u64) -> 
     let messages = message::of_call(&record, log);
     let deeds = watches(log, arrived.wall_offset_ms);
     let callbacks = callbacks(log, &record);
+    let stays = cdr::stays(log, arrived.wall_offset_ms);
     let log = write_log(log);
-    let settlement =
-        Settlement { position, record, counts, charges, entries, log, messages, states, deeds, callbacks };
+    let settlement = Settlement {
+        position,
+        record,
+        counts,
+        charges,
+        entries,
+        log,
+        messages,
+        states,
+        deeds,
+        callbacks,
+        stays,
+    };
     Some(Settled { settlement, admission: folded.admission, fee, month, account: arrived.account })
 }
 

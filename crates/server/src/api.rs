@@ -40,6 +40,7 @@ mod problem;
 mod prompts;
 mod recordings;
 mod results;
+mod service;
 mod session;
 mod supervision;
 mod throttle;
@@ -150,6 +151,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(results::read, results::put))
         .routes(routes!(agents::events))
         .routes(routes!(agents::queues))
+        .routes(routes!(service::read))
         .routes(routes!(phones::borrow))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::ticket))

@@ -33,6 +33,7 @@ mod place;
 mod prompt;
 mod provider;
 mod pure;
+mod queue;
 mod rating;
 mod recording;
 mod result;
@@ -147,7 +148,7 @@ enum Command {
     Agent(agents::Agent),
     /// 队列：等待的来电和坐席状态 / queues: who waits, and agents by state
     #[command(subcommand)]
-    Queue(agents::Queue),
+    Queue(queue::Queue),
     /// 进行中的通话：列出、保持、转接、咨询 / calls that are up: list, hold, transfer, consult
     #[command(subcommand)]
     Live(live::Live),
@@ -248,7 +249,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Crisis(words) => crisis::run(context, &words),
         Command::Flow(words) => flow::run(context, &words),
         Command::Agent(words) => agents::agent(context, &words),
-        Command::Queue(words) => agents::queue(context, &words),
+        Command::Queue(words) => queue::run(context, &words),
         Command::Live(words) => live::run(context, &words),
         Command::Message(words) => message::run(context, &words),
         Command::Voicemail(words) => voicemail::run(context, &words),

@@ -48,6 +48,7 @@ pub mod recordings;
 pub mod refusal;
 pub mod regions;
 pub mod results;
+pub mod service;
 pub mod status;
 pub mod talks;
 pub mod trial;
@@ -178,6 +179,7 @@ pub enum Request {
     RatingSums(ratings::Asked),
     Results(results::Filter),
     ResultSums(results::Filter),
+    QueueReport(service::Asked),
     Callbacks(callbacks::List),
     CallbackEnd(callbacks::End),
     CallbackStop(callbacks::Stop),
@@ -303,6 +305,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::RatingSums(asked) => told(ratings::sums(desk, &asked).await),
         Request::Results(asked) => told(results::list(desk, &asked).await),
         Request::ResultSums(asked) => told(results::sums(desk, &asked).await),
+        Request::QueueReport(asked) => told(service::report(desk, &asked).await),
         Request::Callbacks(asked) => told(callbacks::list(desk, &asked).await),
         Request::CallbackEnd(asked) => told(callbacks::end(desk, &asked).await),
         Request::CallbackStop(asked) => told(callbacks::stop(desk, &asked).await),

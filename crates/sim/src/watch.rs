@@ -21,6 +21,7 @@ use crowd::Crowd;
 mod crowd;
 mod fetches;
 mod menus;
+mod stays;
 mod tones;
 
 /// The longest pause by an order, as documents have it that say nothing else, and a thread that sleeps when it is over.
@@ -142,6 +143,7 @@ impl Watch {
         fetches::check_fetches(&hotline, log)?;
         check_one_answers(record)?;
         check_results(record, &hotline, log)?;
+        stays::check_stays(&settled.settlement, log)?;
         self.check_route(record, &hotline, log)
     }
 

@@ -140,6 +140,7 @@ scenarios! {
     q13_listen_whisper_barge_take_over
     q13_the_end_of_the_talk_ends_its_supervision
     q11_after_work_is_forced_or_ends_early
+    q12_every_stay_in_a_queue_is_told_with_its_end
     q15_a_caller_asks_to_be_called_back
     q15_a_callback_is_dialled_in_its_turn
     q15_a_queue_that_calls_nobody_back_gives_its_requests_up

@@ -34,6 +34,7 @@ mod retention;
 mod rollups;
 mod rows;
 mod settle;
+mod stays;
 mod tenants;
 mod verify;
 mod voicemails;
@@ -65,6 +66,7 @@ pub use results::{CallResult, ResultFilter, ResultSum};
 pub use retention::{EndsSoon, Expired, Hold, RecordingKey};
 pub use rollups::{Counts, MonthSpend, Rollup, RollupFilter};
 pub use settle::{CapPassed, Settled};
+pub use stays::{Stay, StayFilter};
 pub use verify::{Finding, FindingKind};
 pub use voicemails::{Voicemail, VoicemailFilter, VoicemailState};
 

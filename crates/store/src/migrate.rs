@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 32] = [
+pub const MIGRATIONS: [(i64, &str, &str); 33] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -39,6 +39,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 32] = [
     (30, "call_result", include_str!("../../../migrations/0030_call_result.sql")),
     (31, "message_page", include_str!("../../../migrations/0031_message_page.sql")),
     (32, "rollup_callbacks", include_str!("../../../migrations/0032_rollup_callbacks.sql")),
+    (33, "queue_stay", include_str!("../../../migrations/0033_queue_stay.sql")),
 ];
 
 impl Store {

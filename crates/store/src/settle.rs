@@ -22,6 +22,7 @@ use crate::ratings::insert_ratings;
 use crate::results::insert_results;
 use crate::rollups::{Place, Sums, add_sums};
 use crate::rows::{Read, Rows, int};
+use crate::stays::insert_stays;
 use crate::voicemails::insert_voicemails;
 
 /// What a batch did.
@@ -103,6 +104,7 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
     insert_results(connection, new.iter().map(|one| &one.record)).await?;
     insert_callbacks(connection, new.iter().map(|one| &one.record)).await?;
     change_callbacks(connection, &new).await?;
+    insert_stays(connection, &new).await?;
     let places: Vec<Place> = new.iter().map(|one| Place::of(&one.record)).collect();
     let charges = new.iter().zip(&places).flat_map(|(one, place)| {
         one.charges.iter().map(move |charge| Charged { place, call: one.record.call, charge })

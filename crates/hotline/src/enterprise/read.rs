@@ -16,6 +16,7 @@ mod queues;
 mod reader;
 mod results;
 mod rules;
+mod service;
 mod tell;
 mod tree;
 
@@ -36,6 +37,7 @@ pub(super) use numbers::{
 pub(super) use queues::{SAY_AGENT, STATES, WRAP_UPS, WrapUpMode, usual_announce};
 pub(super) use rules::MODES;
 pub(super) use rules::{GREETING, MESSAGE_S, MESSAGE_SILENCE_S};
+pub(super) use service::{ABANDONS, SHORT_ABANDONS};
 
 use std::collections::BTreeMap;
 

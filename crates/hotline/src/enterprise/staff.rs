@@ -11,6 +11,7 @@ use crate::queue::{
     AgentRules, CallbackDial, CallbackTold, Member, Need, QueueRules, Spill, Staff, States, Step, WaitTold,
 };
 use crate::results::Results;
+use crate::service::ServiceLevel;
 
 /// Somebody who takes calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub struct Queue {
     /// What its agents say of each call (row Q09).
     #[serde(default)]
     pub results: Option<Results>,
+    /// How soon its callers are to be answered, and how that is counted (row Q12).
+    #[serde(default)]
+    pub service_level: Option<ServiceLevel>,
 }
 
 /// When callers who wait are told of callbacks.
@@ -189,6 +193,7 @@ impl Queue {
             spill: None,
             callback: None,
             results: None,
+            service_level: None,
         }
     }
 }

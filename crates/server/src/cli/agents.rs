@@ -1,8 +1,8 @@
-//! Agents and queues on the command line.
+//! Agents on the command line.
 
 use clap::{Args, Subcommand};
 use hotline::TenantId;
-use hotline::queue::{AgentView, QueueView};
+use hotline::queue::AgentView;
 
 use super::show::print;
 use super::{Context, Need, Ran, say};
@@ -38,17 +38,6 @@ pub enum Agent {
     },
 }
 
-/// The words of `queue`.
-#[derive(Subcommand)]
-pub enum Queue {
-    /// 全部队列：等待的来电、坐席状态 / all queues: who waits, agents by state
-    #[command(after_help = "例 / example: sibai queue list huaxin")]
-    List {
-        /// 企业 / the enterprise
-        tenant: String,
-    },
-}
-
 /// Which agent.
 #[derive(Args)]
 pub struct Who {
@@ -74,15 +63,6 @@ pub fn agent(context: &Context, words: &Agent) -> Ran {
     }
 }
 
-/// `sibai queue …`
-pub fn queue(context: &Context, words: &Queue) -> Ran {
-    let Queue::List { tenant } = words;
-    let request = Request::Queues(Of { tenant: TenantId::new(tenant) });
-    let queues: Vec<QueueView> = context.ask(Need::Data, &request)?;
-    context.show(&queues, |queues| queues.iter().for_each(|view| queue_lines(context, view)))?;
-    Ok(0)
-}
-
 fn steer(context: &Context, who: &Who, wish: Wish) -> Ran {
     let (tenant, agent) = (TenantId::new(&who.tenant), who.agent.clone());
     let request = Request::Agent(Steer { tenant, agent, wish, by: context.by.clone() });
@@ -105,19 +85,4 @@ fn line(context: &Context, view: &AgentView) -> String {
         tally.answered, tally.missed, tally.rejected
     );
     context.pick(&zh, &en).to_owned()
-}
-
-fn queue_lines(context: &Context, view: &QueueView) {
-    let longest_s = view.waiting.iter().map(|(_, ms)| ms / 1_000).max().unwrap_or(0);
-    let agents = view.agents.iter().filter(|(_, count)| *count > 0);
-    let agents: Vec<String> =
-        agents.map(|(state, count)| format!("{} {count}", say::queue::state(context, *state))).collect();
-    let (name, count, agents) = (&view.name, view.waiting.len(), agents.join(", "));
-    context.say(
-        format!("{name}：等待 {count}，最长 {longest_s} 秒；坐席 {agents}"),
-        format!("{name}: {count} waiting, the longest for {longest_s} s; agents {agents}"),
-    );
-    for (call, ms) in &view.waiting {
-        context.say(format!("  {call}  {} 秒", ms / 1_000), format!("  {call}  {} s", ms / 1_000));
-    }
 }

@@ -763,6 +763,16 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             });
             told.collect::<Vec<_>>().join(",")
         }
+        "stays" => {
+            let told = settlement.stays.iter().map(|stay| {
+                let (why, wait) = (stay.why.code(), seconds((stay.wait_ms + 50) / 100 * 100));
+                let again = if stay.returns > 0 { "+" } else { "" };
+                let line = if stay.is_callback { "line:" } else { "" };
+                let agent = if stay.agent.is_empty() { String::new() } else { format!(":{}", stay.agent) };
+                format!("{line}{}:{why}:{wait}{again}{agent}", stay.queue)
+            });
+            told.collect::<Vec<_>>().join(",")
+        }
         "results" => {
             let told = record.results.iter().map(|result| {
                 let by = if result.by.is_empty() { "default" } else { &result.by };

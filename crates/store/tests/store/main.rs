@@ -17,5 +17,6 @@ mod results;
 mod retention;
 mod sample;
 mod settling;
+mod stays;
 mod telling;
 mod verifying;

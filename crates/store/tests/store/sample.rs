@@ -113,7 +113,20 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
     let messages = Vec::new();
     let (states, deeds) = (vec![pointer], Vec::new());
     let callbacks = Vec::new();
-    Settlement { position: n, record, counts, charges, entries, log, messages, states, deeds, callbacks }
+    let stays = Vec::new();
+    Settlement {
+        position: n,
+        record,
+        counts,
+        charges,
+        entries,
+        log,
+        messages,
+        states,
+        deeds,
+        callbacks,
+        stays,
+    }
 }
 
 fn keys(n: u64, at: Wall) -> Vec<KeyRecord> {

@@ -213,8 +213,22 @@ pub(super) const QUEUE: Shape = Shape {
         may("spill"),
         may("callback"),
         may("results"),
+        may("service_level"),
     ],
-    later: &["service_level", "hours"],
+    later: &["hours"],
+};
+
+pub(super) const SERVICE_LEVEL: Shape = Shape {
+    name: "service_level",
+    fields: &[
+        may("template"),
+        may("percent"),
+        may("seconds"),
+        may("short_abandons"),
+        may("short_abandon_seconds"),
+        may("abandons"),
+    ],
+    later: &["notify"],
 };
 
 pub(super) const SPILL: Shape = Shape {
@@ -652,7 +666,7 @@ pub const FLOW_SHAPES: [&Shape; 26] = [
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 37] = [
+pub const SHAPES: [&Shape; 38] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -675,6 +689,7 @@ pub const SHAPES: [&Shape; 37] = [
     &CALLBACK_OFFER,
     &RESULTS,
     &RESULT_CODE,
+    &SERVICE_LEVEL,
     &DESTINATION,
     &GROUP,
     &RULE,

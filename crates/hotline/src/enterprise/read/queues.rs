@@ -153,6 +153,7 @@ impl Reader<'_> {
         let spill = object.field("spill").map(|at| self.spill(&at));
         let callback = object.field("callback").map(|at| self.callback_offer(&at, schedules));
         let results = object.field("results").map(|at| self.results(&at));
+        let service_level = object.field("service_level").map(|at| self.service_level(&at));
         Some(Queue {
             name: name?,
             strategy,
@@ -175,6 +176,7 @@ impl Reader<'_> {
             spill: spill.map_or(Some(None), |read| read.map(Some))?,
             callback: callback.map_or(Some(None), |read| read.map(Some))?,
             results: results.map_or(Some(None), |read| read.map(Some))?,
+            service_level: service_level.map_or(Some(None), |read| read.map(Some))?,
         })
     }
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::super::read::{SAY_AGENT, STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce};
+use super::super::read::{
+    ABANDONS, SAY_AGENT, SHORT_ABANDONS, STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce,
+};
 use super::super::staff::CALLBACK_OFFER;
 use super::super::{Agent, Announce, CallbackOffer, DialBack, Needs, Queue, Satisfaction, SpillWhen, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::agent::{State, WrapUp};
 use crate::results::{ResultCode, Results};
+use crate::service::ServiceLevel;
 
 pub(super) fn agent(written: &Agent) -> Tree {
     Fields::new()
@@ -43,6 +46,7 @@ pub(super) fn queue(written: &Queue) -> Tree {
         .maybe("callback", written.callback.as_ref().map(callback_offer))
         .maybe("satisfaction", written.satisfaction.as_ref().map(|asks| survey(Fields::new(), asks).map()))
         .maybe("results", written.results.as_ref().map(results))
+        .maybe("service_level", written.service_level.map(service_level))
         .map()
 }
 
@@ -105,6 +109,23 @@ fn results(written: &Results) -> Tree {
         .maybe("limit_seconds", written.limit_s.map(number))
         .maybe("default", written.default.as_deref().map(text))
         .items("codes", &written.codes, result_code)
+        .map()
+}
+
+fn service_level(written: ServiceLevel) -> Tree {
+    let usual = ServiceLevel::default();
+    let template = written.template();
+    let goal = |value: u16| template.is_none().then(|| number(value));
+    let short_s = written.short_abandon_s;
+    Fields::new()
+        .maybe("template", template.map(text))
+        .maybe("percent", goal(written.percent.into()))
+        .maybe("seconds", goal(written.s))
+        .unless(written.short_abandons == usual.short_abandons, "short_abandons", || {
+            word(&SHORT_ABANDONS, written.short_abandons)
+        })
+        .maybe("short_abandon_seconds", (short_s != usual.short_abandon_s).then(|| number(short_s)))
+        .unless(written.abandons == usual.abandons, "abandons", || word(&ABANDONS, written.abandons))
         .map()
 }
 

@@ -1,6 +1,7 @@
 //! Agents and queues: what is read, written and compiled, and what is wrong with them.
 
 use super::*;
+use crate::service::{Abandons, ServiceLevel, ShortAbandons};
 
 /// The sample with two agents, a queue of all settings, and a queue of none.
 pub(in crate::enterprise) fn with_queues(exits: &str) -> String {
@@ -32,6 +33,7 @@ queues:
     callback: {after_seconds: 45, hours: office, tries: 2, ring_seconds: 30}
     spill: {wait_seconds: 60, level_percent: 80, level_seconds: 20}
     satisfaction: {tries: 3, talk_seconds_min: 30, pause_hours: 0, sms: 请评分}
+    service_level: {percent: 90, seconds: 10, short_abandons: in, short_abandon_seconds: 3, abandons: in_time}
     results:
       mandatory: true
       limit_seconds: 45
@@ -102,6 +104,33 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
 }
 
 #[test]
+fn q12_a_service_level_is_a_template_or_a_goal_of_ones_own_and_reads_back() {
+    let whole = "{percent: 90, seconds: 10, short_abandons: in, short_abandon_seconds: 3, abandons: in_time}";
+    let own = ServiceLevel {
+        percent: 90,
+        s: 10,
+        short_abandon_s: 3,
+        short_abandons: ShortAbandons::In,
+        abandons: Abandons::InTime,
+    };
+    let late = ServiceLevel { percent: 85, s: 15, abandons: Abandons::Out, ..ServiceLevel::default() };
+    for (to, wanted) in [
+        (whole, own),
+        ("{template: 80/20}", ServiceLevel::default()),
+        ("{percent: 80, seconds: 20}", ServiceLevel::default()),
+        ("{template: 85/15, abandons: out}", late),
+    ] {
+        let text = with_queues("hang_up").replace(whole, to);
+        let (enterprise, _) = read(&yaml(&text), &allowed()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        assert_eq!(enterprise.queues[0].service_level, Some(wanted), "{to}");
+        let written = to_yaml(&enterprise);
+        assert_eq!(written.contains("template: "), wanted.template().is_some(), "{written}");
+        assert_eq!(read(&yaml(&written), &allowed()).expect("what is written reads back").0, enterprise);
+        assert_eq!(enterprise.queues[1].service_level, None);
+    }
+}
+
+#[test]
 fn q02_what_is_wrong_with_queues_and_agents_is_said() {
     let queue = "{queue: 售前}";
     for (from, to, wanted) in [
@@ -123,6 +152,14 @@ fn q02_what_is_wrong_with_queues_and_agents_is_said() {
         ("default: other", "default: sale", "queues[0].results.default unknown_name"),
         ("default: other", "default: sale/new/web/x", "queues[0].results.default unknown_name"),
         ("      default: other\n", "", "queues[0].results missing"),
+        ("percent: 90", "percent: 101", "queues[0].service_level.percent out_of_range"),
+        ("percent: 90, ", "", "queues[0].service_level missing"),
+        ("percent: 90, seconds: 10", "percent: 90", "queues[0].service_level missing"),
+        ("percent: 90,", "template: 80/20, percent: 90,", "queues[0].service_level conflict"),
+        ("percent: 90, seconds: 10", "template: 80/20, seconds: 10", "queues[0].service_level conflict"),
+        ("percent: 90, seconds: 10", "template: 80/10", "queues[0].service_level.template unknown_value"),
+        ("short_abandons: in", "short_abandons: no", "queues[0].service_level.short_abandons unknown_value"),
+        ("abandons: in_time", "abandons: late", "queues[0].service_level.abandons unknown_value"),
         ("limit_seconds: 45", "limit_seconds: 0", "queues[0].results.limit_seconds out_of_range"),
         ("code: other", "code: Other", "queues[0].results.codes[1].code bad_result_code"),
         ("code: other", "code: a/b", "queues[0].results.codes[1].code bad_result_code"),
