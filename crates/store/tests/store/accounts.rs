@@ -8,7 +8,8 @@ use crate::sample::{morning, tenant};
 
 crate::on_both_engines!(
     p04_accounts_are_made_once_listed_by_page_and_closed,
-    p03_sessions_end_with_their_password_their_account_and_their_time
+    p03_sessions_end_with_their_password_their_account_and_their_time,
+    p04_changes_at_once_have_a_number_each
 );
 
 fn by(name: &str, s: i64) -> Change {
@@ -106,4 +107,17 @@ async fn p03_sessions_end_with_their_password_their_account_and_their_time(case:
     store.disable_account(&tenant(0), "zhao", true, &by("owner", 90)).await.unwrap();
     assert!(!holds("three").await && holds("two").await);
     assert!(!store.set_password(&tenant(0), "nobody", ("$x", true), None, &by("owner", 91)).await.unwrap());
+}
+
+async fn p04_changes_at_once_have_a_number_each(case: Case) {
+    let store = &case.store;
+    let whose = tenant(0);
+    for round in 0..8 {
+        let note = async |name: &str| store.note_deed(&whose, ("listen", "1"), "", &by(name, round)).await;
+        let (one, two, three) = tokio::join!(note("wang"), note("li"), note("zhao"));
+        assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");
+    }
+    let numbers: Vec<u64> =
+        store.audit(&whose, None, 30).await.unwrap().iter().map(|row| row.number).collect();
+    assert_eq!(numbers, (1..=24).rev().collect::<Vec<u64>>());
 }
