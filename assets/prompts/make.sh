@@ -19,6 +19,12 @@ grep -v '^#' words.tsv | while IFS="$(printf '\t')" read -r name language words 
         silence 1 0.01 0.2% fade t 0.005 reverse silence 1 0.01 0.2% fade t 0.01 reverse pad 0.04 0.08
 done
 
+# What is said over and over has a breath behind it.
+for name in confirm_call en_confirm_call; do
+    sox -D "$raw/trimmed/$name.wav" "$raw/notes/$name.wav" pad 0 1
+    mv "$raw/notes/$name.wav" "$raw/trimmed/$name.wav"
+done
+
 # The colour ring: a melody of eight notes of 400 ms on the pentatonic scale, plucked, looped without a seam.
 note=0
 for hz in 523.25 587.33 659.25 783.99 880.00 783.99 659.25 587.33; do

@@ -33,6 +33,8 @@ pub fn acme_with(destinations: Vec<Destination>) -> Enterprise {
                 strategy: Strategy::Sequential,
                 members,
                 weights: Default::default(),
+                ringback: None,
+                confirm: None,
             }],
             recording: Recording::new(true),
             ..Number::new(number(), Then::Dial("all".into()))
@@ -67,6 +69,8 @@ fn bound(kind: DestinationKind, number: &str) -> Destination {
         lines: 100,
         ring_s: 20,
         duty: None,
+        ringback: None,
+        confirm: Default::default(),
     }
 }
 

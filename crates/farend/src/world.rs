@@ -68,6 +68,16 @@ pub enum Behaviour {
         /// What it says.
         says: Says,
     },
+    /// Answers at once and presses a key a while later, as somebody does who is asked for it; then says something until the
+    /// other side hangs up.
+    Presses {
+        /// `0` to `9`, `*`, `#`.
+        key: char,
+        /// How long after the answer.
+        after_ms: u64,
+        /// What it says.
+        says: Says,
+    },
     /// 486, with Q.850 cause 17.
     Busy,
     /// Rings until the other side gives up.

@@ -20,7 +20,7 @@ use crate::{CallId, HotlineNumber, Money, Mono, Now, RecordingId, Wall};
 pub use asking::Key;
 pub use case::{Looked, Mismatch, flow_path};
 pub use explain::{Answers, HttpAnswer, explain};
-pub use fact::{Arrived, CALLER, Dated, Dialled, Fact, LegNo, Tone};
+pub use fact::{Arrived, CALLER, ConfirmedBy, Dated, Dialled, Fact, LegNo, Tone};
 pub use fetching::answers_of;
 pub use holding::{HOLD_MUSIC, HeldBy};
 pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
@@ -34,6 +34,7 @@ pub use watching::WatchMode;
 mod asking;
 mod calling_back;
 mod case;
+mod confirming;
 mod dialling;
 mod ending;
 mod explain;
@@ -187,6 +188,10 @@ pub enum Event {
     ToneHeard { leg: LegNo, tone: Tone },
     /// The far end of an outgoing leg hung up.
     LegHungUp { leg: LegNo },
+    /// What answered on a leg that is judged is none of the network's tones (row R29).
+    VoiceHeard { leg: LegNo },
+    /// It may be one: its frequency is heard, its cadence is not known yet.
+    ToneBegan { leg: LegNo },
     /// The caller cancelled before our 200.
     CallerCancelled,
     /// The caller hung up after our 200.
@@ -279,6 +284,9 @@ pub enum Action {
     PauseRecording { on: bool },
     /// This outgoing leg is the caller's from now on: who asked to be called back answered.
     BecomeCaller { leg: LegNo },
+    /// Listen to what answered on a leg: `Event::ToneHeard` or `Event::VoiceHeard` says what it is, and neither that nothing is
+    /// known of it (row R29).
+    Judge { leg: LegNo },
     /// Ask a server outside; `Event::Fetched` follows, sooner or later or never.
     Fetch { number: u32, request: Box<Request> },
 }
@@ -533,6 +541,7 @@ impl Call {
             }
             other => {
                 let other = self.take_pausing(other, now);
+                let other = other.and_then(|other| self.take_confirming(other, desk, now));
                 if let Some(event) = other.and_then(|other| self.take_watching(other, desk, now)) {
                     self.take(event, desk, now);
                 }
@@ -566,7 +575,8 @@ impl Call {
 
     fn serve(&mut self, timer: Timer, desk: &mut Desk<'_>, now: Mono) {
         match timer {
-            Timer::Ring(leg) => self.give_up_ringing(leg, desk, now),
+            Timer::Ring(leg) => self.give_up_attempt(leg, LegOutcome::NoAnswer, desk, now),
+            Timer::Confirm(leg) => self.confirm_over(leg, desk, now),
             Timer::Prompt => {
                 let play = self.plays;
                 self.take(Event::Played { play }, desk, now);

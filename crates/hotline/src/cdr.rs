@@ -223,6 +223,36 @@ pub enum LegOutcome {
     LateAnswer,
     /// The node died.
     NodeLost,
+    /// It answered, and nobody pressed the key that was asked for: a mailbox, or an ear elsewhere (row R29).
+    NoKey,
+    /// It answered, and other keys were pressed than the one asked for.
+    OtherKey,
+    /// It answered, and hung up before the answer was confirmed.
+    HungUp,
+    /// It answered with the busy tone, or that of congestion.
+    BusyTone,
+    /// It answered with ringback.
+    RingbackTone,
+}
+
+impl LegOutcome {
+    /// Whether it says that the far end is busy: a forward for that is tried, and the caller is told so.
+    pub fn is_busy(self) -> bool {
+        match self {
+            LegOutcome::Busy | LegOutcome::Rejected | LegOutcome::BusyTone => true,
+            LegOutcome::Answered
+            | LegOutcome::NoAnswer
+            | LegOutcome::NotFound
+            | LegOutcome::TrunkFailed
+            | LegOutcome::Cancelled
+            | LegOutcome::LateAnswer
+            | LegOutcome::NodeLost
+            | LegOutcome::NoKey
+            | LegOutcome::OtherKey
+            | LegOutcome::HungUp
+            | LegOutcome::RingbackTone => false,
+        }
+    }
 }
 
 /// Voice quality of one leg, as received by us.

@@ -341,6 +341,37 @@ pub struct Destination {
     /// What the caller hears while it rings, if that is its own (row I04).
     #[serde(default)]
     pub ringback: Option<Ringback>,
+    /// Whether its answer is confirmed before the caller has it (row R29).
+    #[serde(default)]
+    pub confirm: Confirm,
+}
+
+/// How it is known that somebody answered, and not a mailbox or the network's announcement, before the caller has the answer
+/// (row R29).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirm {
+    /// Whatever answers has the call.
+    #[default]
+    Off,
+    /// Who answered hears that a call waits, and presses 1 to have it.
+    Key {
+        /// How long that may take from the answer on, seconds.
+        s: u8,
+    },
+    /// What answered is listened to: the network's busy tone and its ringback are nobody, a voice has the call at once.
+    Tone,
+}
+
+impl Confirm {
+    /// Its code, as documents have it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Confirm::Off => "off",
+            Confirm::Key { .. } => "key",
+            Confirm::Tone => "tone",
+        }
+    }
 }
 
 /// Bound numbers that share calls.
@@ -358,6 +389,9 @@ pub struct Group {
     /// What the caller hears while its members ring, if that is its own (row I04).
     #[serde(default)]
     pub ringback: Option<Ringback>,
+    /// Whether the answers of its members are confirmed; without a word each member's own setting holds (row R29).
+    #[serde(default)]
+    pub confirm: Option<Confirm>,
 }
 
 /// In what order a group's members are tried.

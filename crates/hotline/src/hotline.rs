@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::barring::Bars;
 use crate::calendar::{HolidayYears, Schedule};
 use crate::cdr::ChargingFrom;
-use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, DestinationKind, Limits, Strategy};
+use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, Confirm, DestinationKind, Limits, Strategy};
 use crate::flow::{Flow, Step, StepNo};
 use crate::message::Tells;
 use crate::priority::Priorities;
@@ -125,6 +125,8 @@ pub struct Destination {
     pub ring_ms: u64,
     /// The place of its duty in [`Hotline::duties`]; without one it is always on duty.
     pub duty: Option<u8>,
+    /// Whether its answer is confirmed before the caller has it (row R29).
+    pub confirm: Confirm,
 }
 
 /// Bound numbers that share calls; one cache line.
@@ -139,6 +141,8 @@ pub struct Group {
     pub members: Short<u8, 14>,
     /// Weights of the members in their order, for [`Strategy::Weighted`]; else none.
     pub weights: Box<[u8]>,
+    /// Whether the answers of its members are confirmed, in place of each one's own setting.
+    pub confirm: Option<Confirm>,
 }
 
 /// Steps, groups and bound numbers that [`Hotline::glance`] reads: those of an ordinary number.

@@ -276,6 +276,7 @@ mod tests {
             lines: 1,
             ring_ms: 20_000,
             duty: Default::default(),
+            confirm: Default::default(),
         }
     }
 

@@ -180,6 +180,7 @@ fn hotline(end: BalanceEnd) -> Arc<Hotline> {
         ring_s: 20,
         duty: None,
         ringback: None,
+        confirm: Default::default(),
     };
     let number = HotlineNumber::from_suffix(6_010_114).expect("seven digits");
     let number = Number { destinations: vec![desk], ..Number::new(number, Then::Dial("desk".into())) };

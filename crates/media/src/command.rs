@@ -309,6 +309,8 @@ pub enum Command {
         leg: LegId,
         /// For so long from now on, in place of what was left; 0 ends it.
         for_ms: u64,
+        /// Whether what it sends from now on is judged before a cadence is known: [`Event::ToneBegan`], [`Event::Voice`].
+        judge: bool,
     },
     /// Records what two legs say into one two-channel file.
     Record {
@@ -378,6 +380,16 @@ pub enum Event {
         leg: LegId,
         /// Busy, congestion or ringback.
         tone: ToneId,
+    },
+    /// What the peer sends is judged, and may be a tone of the network: its frequency is heard.
+    ToneBegan {
+        /// The leg.
+        leg: LegId,
+    },
+    /// What the peer sends is judged, and is none of the network's tones; nothing more is said of it.
+    Voice {
+        /// The leg.
+        leg: LegId,
     },
     /// A playback that plays once has ended by itself.
     Played {

@@ -17,7 +17,7 @@ use crate::quiet::QuietListener;
 use crate::rtcp::{self, Block, SentReport};
 use crate::rtp::{self, FRAME_SAMPLES, HEADER_BYTES, Packet};
 use crate::srtp::{Keyring, OVERHEAD_BYTES, Secure};
-use crate::tone::ToneListener;
+use crate::tone::{Nature, ToneListener};
 use crate::transcode::Coder;
 
 /// Room for a packet of our own making: the longest frame, and what encryption adds.
@@ -67,6 +67,8 @@ pub(crate) struct Leg {
     pub listener: Option<Box<KeyListener>>,
     /// Hears the network's tones, up to an instant.
     pub tones: Option<(u64, Box<ToneListener>)>,
+    /// What it was told to sound like, while it is judged.
+    pub judged: Option<Nature>,
     pub held: bool,
     /// Nothing is sent to the peer.
     pub deaf: bool,
@@ -125,6 +127,7 @@ impl Leg {
             keys: KeyReceiver::default(),
             listener: None,
             tones: None,
+            judged: None,
             held: false,
             deaf: false,
             silence_told: false,

@@ -241,7 +241,9 @@ pub static FILES: &[(&str, &[u8])] = files![
     "callback_to",
     "callback_confirm",
     "en_callback_to",
-    "en_callback_confirm"
+    "en_callback_confirm",
+    "confirm_call",
+    "en_confirm_call"
 ];
 
 /// Ids from here on belong to the user of the engine.

@@ -25,6 +25,7 @@ use crate::rtp::{HEADER_BYTES, Packet};
 use crate::srtp::{OVERHEAD_BYTES, Secret, Secure};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::socket::{self, Guard, PARKED_BUFFER_BYTES, RECEIVE_BUFFER_BYTES};
+use crate::tone::Nature;
 
 mod coded;
 mod mixing;
@@ -623,11 +624,23 @@ fn tone_heard(
 ) -> Option<Event> {
     let (until_ms, listener) = leg.tones.as_mut()?;
     if now_ms >= *until_ms {
-        leg.tones = None;
+        (leg.tones, leg.judged) = (None, None);
         return None;
     }
-    let tone = listener.hear(timestamp, samples)?;
-    Some(Event::Tone { leg: leg.id, tone })
+    if let Some(tone) = listener.hear(timestamp, samples) {
+        leg.judged = None;
+        return Some(Event::Tone { leg: leg.id, tone });
+    }
+    let nature = listener.nature();
+    let told = leg.judged.replace(nature).filter(|told| *told != nature);
+    match (told, nature) {
+        (None, _) | (_, Nature::Unknown) => None,
+        (_, Nature::Tone) => Some(Event::ToneBegan { leg: leg.id }),
+        (_, Nature::Voice) => {
+            leg.judged = None;
+            Some(Event::Voice { leg: leg.id })
+        }
+    }
 }
 
 /// Takes out what came while nobody listened.

@@ -7,7 +7,7 @@ use crate::prompt::Prompt;
 
 mod heard;
 
-pub use heard::ToneListener;
+pub use heard::{Nature, ToneListener};
 
 /// One part of a cadence: a frequency (0 for silence) for so long.
 #[derive(Clone, Copy, Debug, PartialEq)]

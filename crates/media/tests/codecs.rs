@@ -387,7 +387,7 @@ fn a_recording_is_g711_whatever_the_legs_speak() {
 fn busy_tones(codec: Codec, for_ms: u64) -> usize {
     let mut rig = Rig::start(config());
     let (mut a, mut b) = pair(&mut rig, agreed(codec), agreed(Codec::Pcma));
-    rig.send(Command::ListenTones { leg: a.leg, for_ms });
+    rig.send(Command::ListenTones { leg: a.leg, for_ms, judge: false });
     rig.settle(a.leg);
     let busy = media::tone::rule(ToneId::Busy, 20_261_001).expect("a rule holds");
     let samples = media::tone::render(busy.cadence, busy.level_dbm0).repeat(5);

@@ -147,6 +147,7 @@ fn template() -> Hotline {
         ring_s: 20,
         duty: None,
         ringback: None,
+        confirm: Default::default(),
     };
     let group = |name: &str, members: &[&str]| Group {
         name: name.to_owned(),
@@ -154,6 +155,7 @@ fn template() -> Hotline {
         members: members.iter().map(|m| (*m).to_owned()).collect(),
         weights: Default::default(),
         ringback: None,
+        confirm: None,
     };
     let rule = |name: &str, when: Vec<Condition>, then: Then| Rule { name: name.to_owned(), when, then };
     let shares =

@@ -88,6 +88,7 @@ impl Node {
             Action::RecordWith { leg } => self.record_with(id, leg),
             Action::PauseRecording { on } => self.pause_recording(id, on),
             Action::CloseLeg { leg } => self.close_side(id, leg),
+            Action::Judge { leg } => self.judge(id, leg),
             Action::Hear { leg, others } => self.hear_others(id, leg, &others),
             Action::BecomeCaller { leg } => self.become_caller(id, leg),
         }

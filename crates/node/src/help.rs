@@ -397,6 +397,8 @@ impl Node {
         let leg = match &event {
             MediaEvent::Digit { leg, .. }
             | MediaEvent::Tone { leg, .. }
+            | MediaEvent::ToneBegan { leg }
+            | MediaEvent::Voice { leg }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Silent { leg, .. }
             | MediaEvent::Quiet { leg, .. }

@@ -14,6 +14,8 @@ use crate::slot::{Side, Slot, SlotId, of_media_leg};
 const EARLY_TONES_MS: u64 = 300_000;
 /// A far end that answers to play a tone begins at once; three bursts of congestion take 3.5 s.
 const ANSWERED_TONES_MS: u64 = 6_000;
+/// What is judged behind a 200 is judged for so long: a little longer than the call waits for it.
+const JUDGED_MS: u64 = 12_000;
 
 impl Node {
     /// Takes one event of the endpoint; returns the call it concerns.
@@ -180,7 +182,13 @@ impl Node {
     }
 
     fn listen(&mut self, id: SlotId, number: LegNo, for_ms: u64) {
-        self.tell_media(id, number, |leg| media::Command::ListenTones { leg, for_ms });
+        self.tell_media(id, number, |leg| media::Command::ListenTones { leg, for_ms, judge: false });
+    }
+
+    /// Listens to what answered, until each tone that has begun is known (row R29).
+    pub(crate) fn judge(&mut self, id: SlotId, number: LegNo) {
+        let for_ms = JUDGED_MS;
+        self.tell_media(id, number, |leg| media::Command::ListenTones { leg, for_ms, judge: true });
     }
 
     fn answered(&mut self, id: SlotId, number: LegNo, sdp: Option<Vec<u8>>) {
@@ -314,6 +322,14 @@ impl Node {
             media::Event::Tone { leg, tone } => {
                 let (id, number) = self.of_media(leg);
                 self.tell(id, Event::ToneHeard { leg: number, tone });
+            }
+            media::Event::ToneBegan { leg } => {
+                let (id, number) = of_media_leg(leg);
+                self.tell(id, Event::ToneBegan { leg: number });
+            }
+            media::Event::Voice { leg } => {
+                let (id, number) = of_media_leg(leg);
+                self.tell(id, Event::VoiceHeard { leg: number });
             }
             media::Event::Silent { leg, last_packet_ms_ago } => {
                 let last = self.now.mono - last_packet_ms_ago;

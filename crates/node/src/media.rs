@@ -228,8 +228,9 @@ pub enum Command {
     Hold { leg: MediaLeg, on: bool, deaf: bool },
     /// Press a key towards the far end.
     SendKey { leg: MediaLeg, key: u8 },
-    /// Listen for the network's tones in what the far end sends, for so long; 0 ends it.
-    ListenTones { leg: MediaLeg, for_ms: u64 },
+    /// Listen for the network's tones in what the far end sends, for so long; 0 ends it. What is judged is told of before a
+    /// cadence is known, too.
+    ListenTones { leg: MediaLeg, for_ms: u64, judge: bool },
     /// Record two channels.
     Record { call: u128, recording: RecordingId, left: MediaLeg, right: MediaLeg },
     /// Record what one leg says, into the left channel; [`Event::Quiet`] tells once it said nothing for so long.
@@ -260,6 +261,10 @@ pub enum Event {
     FirstPacket { leg: MediaLeg, from: SocketAddr },
     /// The far end plays a tone of the network: a busy one or ringback.
     Tone { leg: MediaLeg, tone: Tone },
+    /// What the far end sends is judged: it may be a tone of the network.
+    ToneBegan { leg: MediaLeg },
+    /// What the far end sends is judged: it is none.
+    Voice { leg: MediaLeg },
     /// A sound that does not repeat came to its end, or could not be played.
     Played { leg: MediaLeg, play: u32 },
     /// No packet for the set time.

@@ -483,7 +483,7 @@ impl Node {
             self.outputs.extend(commands.into_iter().map(Output::Media));
             if let Some(leg) = trial.side.media_leg().filter(|_| first) {
                 let for_ms = RING_MS_MAX + TALK_MS_MAX;
-                self.outputs.push_back(Output::Media(Command::ListenTones { leg, for_ms }));
+                self.outputs.push_back(Output::Media(Command::ListenTones { leg, for_ms, judge: false }));
             }
         }
         usable
@@ -624,6 +624,8 @@ impl Node {
         let leg = match &event {
             MediaEvent::Digit { leg, .. }
             | MediaEvent::Tone { leg, .. }
+            | MediaEvent::ToneBegan { leg }
+            | MediaEvent::Voice { leg }
             | MediaEvent::Played { leg, .. }
             | MediaEvent::Silent { leg, .. }
             | MediaEvent::Quiet { leg, .. }
@@ -644,6 +646,8 @@ impl Node {
             MediaEvent::Played { .. }
             | MediaEvent::Silent { .. }
             | MediaEvent::Quiet { .. }
+            | MediaEvent::ToneBegan { .. }
+            | MediaEvent::Voice { .. }
             | MediaEvent::PortsReady(_)
             | MediaEvent::RecordingCut { .. } => {}
         }

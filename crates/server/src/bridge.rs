@@ -183,7 +183,9 @@ impl Bridge {
             Command::Bridge { a, b } => media::Command::Bridge { a: LegId(a.0), b: LegId(b.0) },
             Command::Hold { leg, on, deaf } => media::Command::Hold { leg: LegId(leg.0), on, deaf },
             Command::SendKey { leg, key } => media::Command::SendKey { leg: LegId(leg.0), key },
-            Command::ListenTones { leg, for_ms } => media::Command::ListenTones { leg: LegId(leg.0), for_ms },
+            Command::ListenTones { leg, for_ms, judge } => {
+                media::Command::ListenTones { leg: LegId(leg.0), for_ms, judge }
+            }
             Command::Record { call, recording, left, right } => media::Command::Record {
                 call: media::CallId(call),
                 recording: recording.0,
@@ -243,6 +245,8 @@ pub fn meaning(event: media::Event, advertised: Option<IpAddr>) -> Meaning {
             Some(tone) => Event::Tone { leg: MediaLeg(leg.0), tone },
             None => return Meaning::Nothing,
         },
+        media::Event::ToneBegan { leg } => Event::ToneBegan { leg: MediaLeg(leg.0) },
+        media::Event::Voice { leg } => Event::Voice { leg: MediaLeg(leg.0) },
         media::Event::Played { leg, play } => Event::Played { leg: MediaLeg(leg.0), play: play.0 },
         media::Event::Quiet { leg, spoke } => Event::Quiet { leg: MediaLeg(leg.0), spoke },
         media::Event::Silent { leg, last_packet_ms_ago } => {

@@ -111,7 +111,7 @@ impl Media {
             }
             Command::Hold { leg, on, .. } => self.with(leg, "hold", |open| open.held = on),
             Command::SendKey { leg, .. } => self.with(leg, "key", |_| {}),
-            Command::ListenTones { leg, for_ms } => {
+            Command::ListenTones { leg, for_ms, .. } => {
                 self.with(leg, "listening", |open| open.listening = for_ms > 0);
             }
             Command::Record { call, left, right, .. } => {

@@ -12,7 +12,7 @@ use hotline::agent::{State, WrapUp};
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
-    AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallbackOffer, CallerMemory, Condition,
+    AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallbackOffer, CallerMemory, Condition, Confirm,
     Destination, DestinationKind, DialBack, Enterprise, Extension, Forwards, Group, Limits, MemoryScope,
     NamedCallers, NamedRegions, NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Satisfaction,
     Secret, Share, ShareMode, SpillWhen, Strategy, Then, phone_user,
@@ -87,7 +87,26 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     if ringing.chance(400) {
         tones::give(&mut enterprise, &mut ringing);
     }
+    let mut unsure = Dice::new(own.draw());
+    if unsure.chance(400) {
+        confirm_answers(&mut enterprise, &mut unsure);
+    }
     if dice.chance(500) { with_queue(enterprise, dice) } else { enterprise }
+}
+
+/// Some answers are confirmed before callers have them, of bound numbers and of whole groups (row R29).
+fn confirm_answers(enterprise: &mut Enterprise, dice: &mut Dice) {
+    let how = |dice: &mut Dice| match dice.within(0, 3) {
+        0 => Confirm::Off,
+        1 => Confirm::Tone,
+        _ => Confirm::Key { s: dice.within(5, 12) as u8 },
+    };
+    for number in &mut enterprise.numbers {
+        number.destinations.iter_mut().for_each(|bound| bound.confirm = how(dice));
+        for group in &mut number.groups {
+            group.confirm = dice.chance(200).then(|| how(dice));
+        }
+    }
 }
 
 /// The same with agents and a queue, to which some of its numbers lead.
@@ -249,13 +268,14 @@ fn destination(place: u32, at: u32, dice: &mut Dice) -> Destination {
         ring_s: dice.within(8, 30) as u16,
         duty: None,
         ringback: None,
+        confirm: Confirm::Off,
     }
 }
 
 fn group(name: &str, dice: &mut Dice, members: Vec<String>) -> Group {
     let strategy = *dice.pick(&STRATEGIES);
     let weights = members.iter().zip(1..).map(|(name, weight)| (name.clone(), weight)).collect();
-    Group { name: name.into(), strategy, members, weights, ringback: None }
+    Group { name: name.into(), strategy, members, weights, ringback: None, confirm: None }
 }
 
 fn rules(dice: &mut Dice) -> Vec<Rule> {

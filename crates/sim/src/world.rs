@@ -2,6 +2,7 @@
 //! everything, so a world that fails can be lived again. It refuses to help the node in any way the server does not.
 
 mod callbacks;
+mod confirming;
 mod deeds;
 pub(crate) use deeds::SLEEP_MS_MAX;
 mod floor;
@@ -75,6 +76,8 @@ pub struct Summary {
     pub transfers: u64,
     /// Requests for callbacks that the platform was to dial, calls made for them, and those that reached who asked.
     pub callbacks: [u64; 3],
+    /// Answers that were to be confirmed, and those of them that were not.
+    pub confirms: [u64; 2],
 }
 
 /// What a world that did not hold left behind.
@@ -214,6 +217,8 @@ pub struct World {
     fetches: VecDeque<(CallId, u32, usize)>,
     /// Chance of its own for what servers outside answer.
     outside: Dice,
+    /// Answers that are confirmed.
+    confirming: confirming::Confirming,
 }
 
 /// Lives a seed through.
@@ -294,6 +299,7 @@ impl World {
             mover: Dice::new(seed ^ 0x7472_616e_7366_6572),
             fetches: VecDeque::new(),
             outside: Dice::new(seed ^ 0x0068_7474_7000_0000),
+            confirming: confirming::Confirming::new(seed),
             dice,
         }
     }
@@ -433,6 +439,7 @@ impl World {
             fees: self.store.records.values().flat_map(|s| &s.charges).map(|charge| charge.amount_e4).sum(),
             transfers: self.store.records.values().map(|s| u64::from(s.record.transfers)).sum(),
             callbacks: self.called_back(),
+            confirms: self.confirming.counts,
             causes: self.watch.causes.iter().map(|(cause, count)| (*cause, *count)).collect(),
         }
     }

@@ -75,6 +75,7 @@ scenarios! {
     fault_f1_k24_the_node_dies_in_a_call_for_help
     fault_f1_q15_the_node_dies_in_a_callback
     fault_f1_q15_the_node_dies_in_the_last_try
+    fault_f1_r29_the_node_dies_while_somebody_is_asked
     fault_f1_the_node_dies_in_a_talk
     fault_f1_the_node_dies_in_a_test_call
     fault_f1_the_node_dies_while_ringing
@@ -200,6 +201,12 @@ scenarios! {
     r27_longest_idle
     r27_all_agents_ring
     r28_needs_are_relaxed
+    r29_a_busy_tone_behind_the_answer
+    r29_a_mailbox_is_no_answer
+    r29_another_key_twice_is_no
+    r29_the_caller_leaves_while_somebody_is_asked
+    r29_the_first_of_all_who_presses
+    r29_the_key_is_pressed
     r30_our_own_number_is_shown
     r32_a_list_raises_its_callers
     r33_spill_by_service_level_ends

@@ -50,16 +50,33 @@ struct Line {
 }
 
 enum Person {
-    Caller { caller: String, number: String, talk_ms: u64 },
-    Callee { number: String, answer: Vec<u8>, talk_ms: Option<u64> },
+    Caller {
+        caller: String,
+        number: String,
+        talk_ms: u64,
+    },
+    /// `presses` is the key that it presses, and how long after its answer.
+    Callee {
+        number: String,
+        answer: Vec<u8>,
+        talk_ms: Option<u64>,
+        presses: Option<(u64, u8)>,
+    },
 }
 
 /// What a phone does next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Answer,
-    Refuse { status: u16, q850: u16 },
+    Refuse {
+        status: u16,
+        q850: u16,
+    },
     HangUp,
+    /// Presses a key, so long after the answer.
+    Press {
+        key: u8,
+    },
 }
 
 impl Town {
@@ -168,18 +185,20 @@ impl Town {
         let Some(line) = &mut self.lines[index] else { return };
         let leg = line.leg;
         match (next, &mut line.person) {
-            (Next::Answer, Person::Callee { number, answer, talk_ms }) => {
+            (Next::Answer, Person::Callee { number, answer, talk_ms, presses }) => {
                 let event = WorldEvent::Answered { number: number.clone(), after_ms: now_ms - line.began_ms };
                 self.agent.answer(leg, std::mem::take(answer), now_ms);
                 line.answered_ms = Some(now_ms);
                 line.speaking = true;
-                line.next = talk_ms.map(|talk_ms| (now_ms + talk_ms, Next::HangUp));
+                let press = presses.take().map(|(after_ms, key)| (now_ms + after_ms, Next::Press { key }));
+                line.next = press.or(talk_ms.map(|talk_ms| (now_ms + talk_ms, Next::HangUp)));
                 self.count(|totals| totals.answered += 1);
                 (self.on_event)(event);
             }
             (Next::Refuse { status, q850 }, Person::Callee { .. }) => {
                 self.refuse(index, status, q850, now_ms)
             }
+            (Next::Press { key }, _) => line.phone.press(key),
             (Next::HangUp | Next::Answer | Next::Refuse { .. }, _) => self.agent.hang_up(leg, now_ms),
         }
     }
@@ -251,7 +270,7 @@ impl Town {
             self.released(number, 503, 0, None);
             return;
         };
-        let person = Person::Callee { number, answer, talk_ms: None };
+        let person = Person::Callee { number, answer, talk_ms: None, presses: None };
         self.seat(Line {
             leg,
             phone,
@@ -275,6 +294,13 @@ impl Town {
                 }
                 let repeat = matches!(says, Says::Speech { .. });
                 line.phone.say(self.voices.voice(&says), repeat);
+            }
+            Behaviour::Presses { key, after_ms, says } => {
+                line.next = Some((now_ms, Next::Answer));
+                if let Person::Callee { presses, .. } = &mut line.person {
+                    *presses = u8::try_from(key).ok().map(|key| (after_ms, key));
+                }
+                line.phone.say(self.voices.voice(&says), matches!(says, Says::Speech { .. }));
             }
             Behaviour::NoAnswer => self.agent.ring(line.leg, 180, None),
             Behaviour::Rejects => {

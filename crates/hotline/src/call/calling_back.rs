@@ -11,7 +11,7 @@ use super::{
 };
 use crate::callback::{CallbackEnd, Request, kind_of};
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
-use crate::enterprise::DestinationKind;
+use crate::enterprise::{Confirm, DestinationKind};
 use crate::hotline::Destination;
 use crate::number;
 use crate::queue::Told;
@@ -183,8 +183,18 @@ impl Call {
             DestinationKind::Landline => self.region.area_code.to_string().into(),
             _ => "".into(),
         };
-        let (enabled, lines, duty) = (true, 1, None);
-        Some(Destination { name: number.clone(), kind, number, area_code, enabled, lines, ring_ms, duty })
+        let (enabled, lines, duty, confirm) = (true, 1, None, Confirm::Off);
+        Some(Destination {
+            name: number.clone(),
+            kind,
+            number,
+            area_code,
+            enabled,
+            lines,
+            ring_ms,
+            duty,
+            confirm,
+        })
     }
 
     /// The try counts from here, and the next one is far enough: after a crash nobody is dialled twice at once.
@@ -281,14 +291,18 @@ impl Call {
             back.missed = true;
         }
         let cause = match outcome {
-            LegOutcome::Busy | LegOutcome::Rejected => Cause::AllBusy,
+            LegOutcome::Busy | LegOutcome::Rejected | LegOutcome::BusyTone => Cause::AllBusy,
             LegOutcome::TrunkFailed => Cause::TrunkFailed,
             LegOutcome::NoAnswer
             | LegOutcome::NotFound
             | LegOutcome::Cancelled
             | LegOutcome::LateAnswer
             | LegOutcome::Answered
-            | LegOutcome::NodeLost => Cause::NoAnswer,
+            | LegOutcome::NodeLost
+            | LegOutcome::NoKey
+            | LegOutcome::OtherKey
+            | LegOutcome::HungUp
+            | LegOutcome::RingbackTone => Cause::NoAnswer,
         };
         self.hang_up(cause, Party::Platform, now, desk, now);
     }

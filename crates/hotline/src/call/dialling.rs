@@ -8,7 +8,7 @@ use super::{Call, Desk, Event, Fact, LegNo, LegState, Rings, Sound, State, Timer
 use crate::Mono;
 use crate::cdr::{AttemptKind, Cause, LegOutcome, Party};
 use crate::display::Display;
-use crate::enterprise::{Ringback, Strategy};
+use crate::enterprise::{Confirm, Ringback, Strategy};
 use crate::number;
 use crate::ringback::Rung;
 use crate::routing::{self, Asked, FORWARDS_MAX, Skip};
@@ -33,6 +33,8 @@ pub(super) struct Dialling {
     at_once: bool,
     /// What is being tried: one, or all at once.
     attempts: Vec<Attempt>,
+    /// Whether answers are confirmed, in place of each bound number's own setting (row R29).
+    confirm: Option<Confirm>,
     kind: AttemptKind,
     last: Option<LegOutcome>,
 }
@@ -61,8 +63,15 @@ impl Dialling {
     fn hear(&mut self, outcome: LegOutcome) {
         let says = |outcome: LegOutcome| match outcome {
             LegOutcome::TrunkFailed | LegOutcome::NotFound | LegOutcome::NodeLost => 0,
-            LegOutcome::Busy | LegOutcome::Rejected => 1,
-            LegOutcome::NoAnswer | LegOutcome::Cancelled | LegOutcome::LateAnswer | LegOutcome::Answered => 2,
+            LegOutcome::Busy | LegOutcome::Rejected | LegOutcome::BusyTone => 1,
+            LegOutcome::NoAnswer
+            | LegOutcome::Cancelled
+            | LegOutcome::LateAnswer
+            | LegOutcome::Answered
+            | LegOutcome::NoKey
+            | LegOutcome::OtherKey
+            | LegOutcome::HungUp
+            | LegOutcome::RingbackTone => 2,
         };
         let outweighed = self.at_once && self.last.is_some_and(|last| says(last) > says(outcome));
         if !outweighed {
@@ -80,6 +89,7 @@ impl Call {
             left: known.into_iter().collect(),
             at_once: false,
             attempts: Vec::new(),
+            confirm: self.hotline.groups[usize::from(group)].confirm,
             kind: AttemptKind::Target,
             last: None,
         };
@@ -184,7 +194,7 @@ impl Call {
         desk: &mut Desk<'_>,
         now: Mono,
     ) {
-        let busy = matches!(last, Some(LegOutcome::Busy | LegOutcome::Rejected));
+        let busy = last.is_some_and(LegOutcome::is_busy);
         if let Some(step) = self.unless_found(busy) {
             return self.walk(step, desk, now);
         }
@@ -217,7 +227,7 @@ impl Call {
     /// The next forward by the last outcome, or why there is none.
     fn next_forward(&mut self, dialling: &mut Dialling, desk: &Desk<'_>, now: Mono) -> Result<u8, Cause> {
         let Some(last) = dialling.last else { return Err(Cause::NoTarget) };
-        let busy = matches!(last, LegOutcome::Busy | LegOutcome::Rejected);
+        let busy = last.is_busy();
         let hotline = self.hotline.clone();
         let pair = if busy { &hotline.forward_on_busy } else { &hotline.forward_on_no_answer };
         for place in pair {
@@ -235,6 +245,7 @@ impl Call {
                 None => {
                     self.forwards += 1;
                     (dialling.kind, dialling.at_once) = (forward_kind(busy), false);
+                    dialling.confirm = None;
                     return Ok(*place);
                 }
             }
@@ -296,11 +307,26 @@ impl Call {
         let mut ways = self.ways_to(place, desk, now);
         match self.next_way(place, &mut ways, desk, now) {
             Some(way) => {
-                let leg = self.begin_leg(Rings::Bound(place), way, dialling.kind, RING_GRACE_MS, desk, now);
+                let leg = self.begin_attempt(dialling, place, way, desk, now);
                 dialling.attempts.push(Attempt { leg, place, ways });
             }
             None => dialling.hear(LegOutcome::TrunkFailed),
         }
+    }
+
+    fn begin_attempt(
+        &mut self,
+        dialling: &Dialling,
+        place: u8,
+        way: Option<Arc<str>>,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) -> LegNo {
+        let leg = self.begin_leg(Rings::Bound(place), way, dialling.kind, RING_GRACE_MS, desk, now);
+        if let Some(confirm) = dialling.confirm {
+            self.leg_mut(leg).confirm = confirm;
+        }
+        leg
     }
 
     pub(super) fn dialling(&mut self, mut dialling: Dialling, event: Event, desk: &mut Desk<'_>, now: Mono) {
@@ -365,8 +391,7 @@ impl Call {
         };
         match way {
             Some(way) => {
-                let rings = Rings::Bound(attempt.place);
-                attempt.leg = self.begin_leg(rings, way, dialling.kind, RING_GRACE_MS, desk, now);
+                attempt.leg = self.begin_attempt(&dialling, attempt.place, way, desk, now);
                 dialling.attempts.push(attempt);
                 self.state = State::Dialling(dialling);
             }
@@ -401,7 +426,9 @@ impl Call {
         }
     }
 
+    /// Gives up an attempt that nobody answered so far, whether it rings or answered and is not confirmed.
     pub(super) fn give_up(&mut self, leg: LegNo, outcome: LegOutcome, now: Mono) {
+        self.disarm(Timer::Confirm(leg));
         self.leg_mut(leg).state = LegState::GivenUp;
         self.note(Fact::LegFailed { leg, outcome, status: 0, q850: None }, now);
         self.actions.push_back(super::Action::Cancel { leg });
@@ -412,8 +439,25 @@ impl Call {
         if !self.leg_rang(leg, now) {
             return;
         }
-        if self.legs.iter().filter(|leg| leg.state == LegState::Ringing).count() > 1 {
-            // Another rings too: the caller hears it already.
+        self.sound_ring(dialling, leg, now);
+    }
+
+    /// A phone answered without an 18x, and whether somebody did is not known yet: to the caller it rings now.
+    pub(super) fn ring_unrung(&mut self, leg: LegNo, now: Mono) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Dialling(dialling) => {
+                self.sound_ring(&dialling, leg, now);
+                self.state = State::Dialling(dialling);
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// The caller hears the ring, unless another phone rings, or rang and is not confirmed: it does already.
+    fn sound_ring(&mut self, dialling: &Dialling, leg: LegNo, now: Mono) {
+        let rings = |state| matches!(state, LegState::Ringing | LegState::Confirming);
+        let others = (1..).zip(&self.legs).filter(|(number, _)| *number != leg);
+        if others.into_iter().any(|(_, other)| rings(other.state)) {
             return;
         }
         self.open_early_media();
@@ -434,7 +478,14 @@ impl Call {
         self.play(super::CALLER, sound, true);
     }
 
-    pub(super) fn give_up_ringing(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+    /// An attempt rang for its time, or what answered it is not somebody.
+    pub(super) fn give_up_attempt(
+        &mut self,
+        leg: LegNo,
+        outcome: LegOutcome,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) {
         if self.watcher_rang_out(leg, desk, now) {
             return;
         }
@@ -442,17 +493,19 @@ impl Call {
             State::Dialling(dialling) => dialling,
             State::Waiting => {
                 self.state = State::Waiting;
-                return self.offer_rang_out(leg, desk, now);
+                return self.offer_rang_out(leg, outcome, desk, now);
             }
-            State::Transferring(transfer) => return self.transfer_rang_out(*transfer, leg, desk, now),
+            State::Transferring(transfer) => {
+                return self.transfer_rang_out(*transfer, leg, outcome, desk, now);
+            }
             State::Reaching(reaching) => return self.customer_rang_out(*reaching, leg, desk, now),
             other => return self.state = other,
         };
         if !dialling.tries(leg) {
             return self.state = State::Dialling(dialling);
         }
-        self.give_up(leg, LegOutcome::NoAnswer, now);
-        self.try_after(dialling, leg, LegOutcome::NoAnswer, true, desk, now);
+        self.give_up(leg, outcome, now);
+        self.try_after(dialling, leg, outcome, true, desk, now);
     }
 
     /// A leg said its last word without having been joined. A leg that was given up keeps the outcome it has.
@@ -577,7 +630,7 @@ impl Call {
 fn cause_of(last: Option<LegOutcome>) -> Cause {
     match last {
         None => Cause::NoTarget,
-        Some(LegOutcome::Busy | LegOutcome::Rejected) => Cause::AllBusy,
+        Some(outcome) if outcome.is_busy() => Cause::AllBusy,
         Some(LegOutcome::TrunkFailed) => Cause::TrunkFailed,
         Some(_) => Cause::NoAnswer,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Action, CALLER, Call, Desk, ENDING_MS_MAX, Event, Fact, LegNo, LegState, State, Timer};
 use crate::Mono;
-use crate::cdr::{Cause, Party};
+use crate::cdr::{Cause, LegOutcome, Party};
 
 impl Call {
     pub(super) fn refusing(&mut self, play: u32, cause: Cause, event: Event, desk: &mut Desk<'_>, now: Mono) {
@@ -51,6 +51,8 @@ impl Call {
             // Words about legs that no longer matter, or handled before: nothing to do.
             Event::Rang { .. }
             | Event::ToneHeard { .. }
+            | Event::VoiceHeard { .. }
+            | Event::ToneBegan { .. }
             | Event::Digit { .. }
             | Event::Played { .. }
             | Event::RecordingCut
@@ -160,6 +162,7 @@ impl Call {
                     self.leg_mut(number).state = LegState::GivenUp;
                     self.actions.push_back(Action::Cancel { leg: number });
                 }
+                LegState::Confirming => self.give_up(number, LegOutcome::Cancelled, now),
                 LegState::Answered => {
                     self.actions.push_back(Action::Bye { leg: number });
                     self.leg_over(number, desk, now);

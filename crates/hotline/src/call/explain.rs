@@ -1,6 +1,7 @@
 //! A call without a call: the same engine with a typed-in caller, time and answers of the targets. What it prints is
 //! the log a real call would have kept (rows R25, R26).
 
+use super::confirming::CONFIRM_PROMPT;
 use super::{Action, Arrival, CALLER, Call, Dated, Desk, Event, Key, Sound};
 use crate::cdr::LegOutcome;
 use crate::flow::{Fetched, NoAnswer, Request};
@@ -120,6 +121,11 @@ impl World<'_> {
                     self.press(call, &sound, at + PROMPT_MS + KEY_MS);
                 }
             }
+            // Whoever answers in a dry run is somebody.
+            Action::Play { leg, sound: Sound::Prompt(prompt), .. } if *prompt == *CONFIRM_PROMPT => {
+                self.later(at, PROMPT_MS, Event::Digit { leg, digit: Key(b'1') });
+            }
+            Action::Judge { leg } => self.later(at, ROUND_TRIP_MS, Event::VoiceHeard { leg }),
             Action::Cancel { leg } => {
                 let of_it = |event: &Event| matches!(event, Event::Rang { leg: own } | Event::LegAnswered { leg: own } if *own == leg);
                 self.due.retain(|(_, event)| !of_it(event));

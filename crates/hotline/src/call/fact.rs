@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::{CallbackEnd, NotWanted};
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
-use crate::enterprise::{AccountKind, MemoryScope};
+use crate::enterprise::{AccountKind, Confirm, MemoryScope};
 use crate::flow::{Fetched, StepNo, Walked};
 use crate::message::Tells;
 use crate::region::Region;
@@ -266,6 +266,22 @@ pub enum Fact {
     ResultAwaited { agent: Arc<str>, queue: Arc<str>, default: Option<Chosen> },
     /// The agent's word on it, given by whom.
     ResultGiven { agent: Arc<str>, queue: Arc<str>, chosen: Chosen, by: Arc<str> },
+    /// A leg's 200, which is no answer yet: whether somebody answered is asked, or listened for (row R29).
+    Confirming { leg: LegNo, how: Confirm },
+    /// Somebody did; the leg's answer follows.
+    Confirmed { leg: LegNo, by: ConfirmedBy },
+}
+
+/// By what it is known that somebody answered (row R29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmedBy {
+    /// The key that was asked for.
+    Key,
+    /// Something that is no tone of the network's.
+    Voice,
+    /// No tone was known in its time.
+    Time,
 }
 
 /// An attempt to reach a bound number.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Action, Call, Desk, Dialled, Fact, LegNo, Timer};
 use crate::Mono;
 use crate::cdr::AttemptKind;
+use crate::enterprise::Confirm;
 use crate::hotline::Destination;
 
 /// What is known of an outgoing leg.
@@ -14,6 +15,8 @@ pub(super) enum LegState {
     Trying,
     /// 18x came.
     Ringing,
+    /// 200 came; whether somebody answered is not known yet (row R29).
+    Confirming,
     /// 200 came.
     Answered,
     /// Given up; its last word is still to come.
@@ -35,6 +38,10 @@ pub(super) struct Leg {
     pub(super) answered: Option<Mono>,
     /// Whether its far end has us on hold.
     pub(super) holds: bool,
+    /// Whether its answer is confirmed.
+    pub(super) confirm: Confirm,
+    /// Whether another key was pressed than the one that was asked for.
+    pub(super) misses: bool,
 }
 
 /// Whom a leg rings.
@@ -76,8 +83,11 @@ impl Call {
             trunk: way.clone(),
             answered: None,
             holds: false,
+            confirm: Confirm::Off,
+            misses: false,
         });
         let destination = self.destination_of(leg).clone();
+        self.leg_mut(leg).confirm = destination.confirm;
         desk.tenant.take_line(&destination.number);
         let trunk = way.as_ref().and_then(|way| desk.trunks.named(way));
         let cost_plan = trunk.and_then(|trunk| trunk.cost_plan.clone());

@@ -10,7 +10,7 @@ use super::transferring::{Found, TRANSFER_RING_MS};
 use super::{Call, Desk, Fact, HeldBy, LegNo, State, WatchMode};
 use crate::Mono;
 use crate::agent;
-use crate::enterprise::{DestinationKind, phone_user};
+use crate::enterprise::{Confirm, DestinationKind, phone_user};
 use crate::flow::{QueueExits, StepKind, StepNo};
 use crate::hotline::Destination;
 use crate::number;
@@ -338,5 +338,6 @@ pub(super) fn phone(name: Arc<str>, user: Arc<str>) -> Destination {
         lines: 1,
         ring_ms: TRANSFER_RING_MS,
         duty: None,
+        confirm: Confirm::Off,
     }
 }

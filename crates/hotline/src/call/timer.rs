@@ -8,6 +8,8 @@ use crate::Mono;
 pub(super) enum Timer {
     /// When to give up a ringing leg: its ring time after the first 18x, or ring + 8 s after its INVITE.
     Ring(LegNo),
+    /// When to wait no longer for the word that somebody answered.
+    Confirm(LegNo),
     /// When to cut a prompt that does not end.
     Prompt,
     /// When to wait no longer for the next key.

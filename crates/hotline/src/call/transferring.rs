@@ -306,15 +306,16 @@ impl Call {
         &mut self,
         transfer: Transfer,
         leg: LegNo,
+        outcome: LegOutcome,
         desk: &mut Desk<'_>,
         now: Mono,
     ) {
         if !transfer.rings(leg) {
             return self.state = State::Transferring(Box::new(transfer));
         }
-        let rang = self.leg(leg).state == LegState::Ringing;
-        self.give_up(leg, LegOutcome::NoAnswer, now);
-        self.attempt_over(transfer, LegOutcome::NoAnswer, rang, desk, now);
+        let rang = matches!(self.leg(leg).state, LegState::Ringing | LegState::Confirming);
+        self.give_up(leg, outcome, now);
+        self.attempt_over(transfer, outcome, rang, desk, now);
     }
 
     /// The target answered: it has the caller, or is asked first.
@@ -512,6 +513,9 @@ fn refusal(outcome: LegOutcome, rang: bool) -> Refusal {
         LegOutcome::Rejected => Refusal::Rejected,
         LegOutcome::Busy if rang => Refusal::Rejected,
         LegOutcome::Busy => Refusal::Busy,
+        LegOutcome::BusyTone => Refusal::Busy,
+        LegOutcome::OtherKey | LegOutcome::HungUp => Refusal::Rejected,
+        LegOutcome::NoKey => Refusal::Missed,
         LegOutcome::NoAnswer if rang => Refusal::Missed,
         LegOutcome::NoAnswer
         | LegOutcome::NotFound
@@ -519,6 +523,7 @@ fn refusal(outcome: LegOutcome, rang: bool) -> Refusal {
         | LegOutcome::Cancelled
         | LegOutcome::LateAnswer
         | LegOutcome::Answered
-        | LegOutcome::NodeLost => Refusal::Failed,
+        | LegOutcome::NodeLost
+        | LegOutcome::RingbackTone => Refusal::Failed,
     }
 }

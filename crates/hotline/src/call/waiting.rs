@@ -326,13 +326,18 @@ impl Call {
     }
 
     /// An offer rang for its time.
-    pub(super) fn offer_rang_out(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn offer_rang_out(&mut self, leg: LegNo, outcome: LegOutcome, desk: &mut Desk<'_>, now: Mono) {
         if !self.offers(leg) {
             return;
         }
-        let rang = self.leg(leg).state == LegState::Ringing;
-        self.give_up(leg, LegOutcome::NoAnswer, now);
-        self.offer_over(leg, if rang { Refusal::Missed } else { Refusal::Failed }, desk, now);
+        let was = self.leg(leg).state;
+        self.give_up(leg, outcome, now);
+        let how = match was {
+            LegState::Confirming => refusal(outcome, None, true),
+            LegState::Ringing => Refusal::Missed,
+            LegState::Trying | LegState::Answered | LegState::GivenUp | LegState::Over => Refusal::Failed,
+        };
+        self.offer_over(leg, how, desk, now);
     }
 
     /// An offer came to nothing: the floor finds another.
@@ -492,12 +497,15 @@ fn refusal(outcome: LegOutcome, q850: Option<u16>, rang: bool) -> Refusal {
         LegOutcome::Busy if rang => Refusal::Rejected,
         LegOutcome::Busy => Refusal::Busy,
         LegOutcome::NoAnswer if !rang && q850 == Some(ABSENT) => Refusal::Unreachable,
-        LegOutcome::NoAnswer => Refusal::Missed,
+        LegOutcome::NoAnswer | LegOutcome::NoKey => Refusal::Missed,
+        LegOutcome::OtherKey | LegOutcome::HungUp => Refusal::Rejected,
+        LegOutcome::BusyTone => Refusal::Busy,
         LegOutcome::NotFound => Refusal::Unreachable,
         LegOutcome::TrunkFailed
         | LegOutcome::Cancelled
         | LegOutcome::LateAnswer
         | LegOutcome::Answered
-        | LegOutcome::NodeLost => Refusal::Failed,
+        | LegOutcome::NodeLost
+        | LegOutcome::RingbackTone => Refusal::Failed,
     }
 }

@@ -154,7 +154,9 @@ impl Call {
                 self.leg_over(leg, desk, now);
                 self.actions.push_back(Action::CloseLeg { leg });
             }
-            LegState::Trying | LegState::Ringing => self.give_up(leg, LegOutcome::Cancelled, now),
+            LegState::Trying | LegState::Ringing | LegState::Confirming => {
+                self.give_up(leg, LegOutcome::Cancelled, now)
+            }
             LegState::GivenUp | LegState::Over => {}
         }
     }

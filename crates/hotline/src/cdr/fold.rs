@@ -142,6 +142,7 @@ impl<'a> Folding<'a> {
             Fact::Dialled(dialled) => self.dialled(dialled, at),
             Fact::Rang { leg } => self.rang(*leg, at),
             Fact::LegFailed { leg, outcome, status, .. } => self.leg_failed(*leg, *outcome, *status, at),
+            Fact::Confirming { leg, .. } => self.leg_confirming(*leg, at),
             Fact::LegAnswered { leg } => self.leg_answered(*leg, at),
             Fact::LegOver { leg } => self.leg_over(*leg, at),
             Fact::Answered => {
@@ -271,6 +272,7 @@ impl<'a> Folding<'a> {
             | Fact::Fetching { .. }
             | Fact::Fetched { .. }
             | Fact::RecordingEnded
+            | Fact::Confirmed { .. }
             | Fact::AgentTook { .. } => {}
         }
     }
@@ -315,11 +317,14 @@ impl<'a> Folding<'a> {
 
     fn leg_failed(&mut self, number: LegNo, outcome: LegOutcome, status: u16, at: Mono) {
         let wall = self.wall(at);
+        let answered = self.answered_leg(number);
         let Some(leg) = self.leg(number) else { return };
         (leg.outcome, leg.ended_at) = (outcome, wall);
         if status != 0 {
             leg.status = status;
         }
+        // Whoever it was that answered, the carrier charges for it.
+        leg.cost_ms = answered.map_or(0, |answered| at.since_ms(answered));
         if outcome == LegOutcome::LateAnswer {
             // A carrier charges its first unit for the instant between its 200 and our BYE.
             leg.answered_at = Some(wall);
@@ -327,15 +332,28 @@ impl<'a> Folding<'a> {
         }
     }
 
-    fn leg_answered(&mut self, number: LegNo, at: Mono) {
+    /// The instant of a leg's 200.
+    fn answered_leg(&self, number: LegNo) -> Option<Mono> {
+        self.leg_answers.get(usize::from(number).wrapping_sub(1)).copied().flatten()
+    }
+
+    /// The 200 of a leg: what it costs runs from here, whether or not somebody answered.
+    fn leg_confirming(&mut self, number: LegNo, at: Mono) {
         let wall = self.wall(at);
         self.record.post_dial_ms.get_or_insert(at.since_ms(self.started));
         if let Some(slot) = self.leg_answers.get_mut(usize::from(number).wrapping_sub(1)) {
             *slot = Some(at);
         }
         let Some(leg) = self.leg(number) else { return };
-        (leg.outcome, leg.status, leg.answered_at, leg.ended_at) =
-            (LegOutcome::Answered, 200, Some(wall), wall);
+        (leg.status, leg.answered_at, leg.ended_at) = (200, Some(wall), wall);
+    }
+
+    fn leg_answered(&mut self, number: LegNo, at: Mono) {
+        if self.answered_leg(number).is_none() {
+            self.leg_confirming(number, at);
+        }
+        let Some(leg) = self.leg(number) else { return };
+        leg.outcome = LegOutcome::Answered;
         if leg.kind == AttemptKind::Callback {
             // Who asked is the caller; whose call it is was said by the agent, who answered before.
             return;
@@ -379,7 +397,7 @@ impl<'a> Folding<'a> {
 
     fn leg_over(&mut self, number: LegNo, at: Mono) {
         let wall = self.wall(at);
-        let answered = self.leg_answers.get(usize::from(number).wrapping_sub(1)).copied().flatten();
+        let answered = self.answered_leg(number);
         if let Some(leg) = self.leg(number) {
             leg.ended_at = wall;
             leg.cost_ms = answered.map_or(0, |answered| at.since_ms(answered));
@@ -495,8 +513,8 @@ fn status(record: &CallRecord) -> AnswerStatus {
         }
         // The last attempt decides what the chain ended with.
         Cause::ForwardLimit => match record.legs.last().map(|leg| leg.outcome) {
-            Some(LegOutcome::Busy | LegOutcome::Rejected) => AnswerStatus::Busy,
-            _ => AnswerStatus::NoAnswer,
+            Some(outcome) if outcome.is_busy() => AnswerStatus::Busy,
+            Some(_) | None => AnswerStatus::NoAnswer,
         },
         Cause::CallerCancelled
         | Cause::HangUp

@@ -9,8 +9,8 @@ use std::sync::Arc;
 pub(super) use flow::FLOWS_DEEP_MAX;
 
 use super::{
-    Condition, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Ringback, Rule, Then, phone_user,
-    staff,
+    Condition, Confirm, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Ringback, Rule, Then,
+    phone_user, staff,
 };
 use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
@@ -164,6 +164,7 @@ fn crisis_phone(tenant: &TenantId, number: &str) -> Destination {
         ring_s: super::read::RING_S,
         duty: None,
         ringback: None,
+        confirm: Confirm::Off,
     };
     destination(tenant, &written, &[])
 }
@@ -183,6 +184,7 @@ fn destination(tenant: &TenantId, written: &super::Destination, duties: &[&str])
         lines: written.lines,
         ring_ms: u64::from(written.ring_s) * 1000,
         duty: duty.and_then(|place| u8::try_from(place).ok()),
+        confirm: written.confirm,
     }
 }
 
@@ -229,6 +231,7 @@ impl<'a> Layout<'a> {
             strategy: written.strategy,
             members: written.members.iter().filter_map(|name| place_of(number, name)).collect(),
             weights: weights(number, written),
+            confirm: written.confirm,
         };
         let groups = number.groups.iter().map(group).collect();
         let (steps, tones, variables) = (Vec::new(), Vec::new(), Vec::new());
@@ -421,6 +424,7 @@ impl<'a> Layout<'a> {
                     strategy: super::Strategy::Sequential,
                     members: u8::try_from(place).into_iter().collect(),
                     weights: Box::default(),
+                    confirm: None,
                 });
                 let group = u8::try_from(self.groups.len() - 1).unwrap_or(u8::MAX);
                 self.lay(name, StepKind::DialGroup { group });
@@ -452,6 +456,7 @@ impl<'a> Layout<'a> {
                 strategy: super::Strategy::Sequential,
                 members: place_of(self.number, name).into_iter().collect(),
                 weights: Box::default(),
+                confirm: None,
             });
             self.groups.len() - 1
         });

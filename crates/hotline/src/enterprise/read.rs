@@ -4,6 +4,7 @@
 mod alarm;
 mod barring;
 mod check;
+mod confirm;
 mod destination;
 mod extensions;
 mod fields;
@@ -26,6 +27,7 @@ pub use problem::{Counted, Fault, Language, Named, Problem, Wanted};
 pub use tree::{Key, Tree, Value};
 
 pub(super) use barring::{REGION_MODES, UNKNOWNS, usual_password};
+pub(super) use confirm::CONFIRM_S;
 pub(super) use destination::infer_kind;
 pub(super) use extensions::{REFER, SRTP};
 pub(super) use flow::NOTICES;

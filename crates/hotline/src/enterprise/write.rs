@@ -11,11 +11,11 @@ pub use flow::write_flow;
 use std::collections::BTreeMap;
 
 use super::read::{
-    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, DAYS, FORM, GREETING, KINDS, LINES, MEMORY_HOURS, MESSAGE_S,
-    MODES, REFER, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, CONFIRM_S, DAYS, FORM, GREETING, KINDS, LINES, MEMORY_HOURS,
+    MESSAGE_S, MODES, REFER, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
 };
 use super::{
-    Alarm, CallerMemory, Condition, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
+    Alarm, CallerMemory, Condition, Confirm, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
     Forwards, Group, Key, Limits, MemoryScope, Number, Recording, Refer, Ringback, Rule, ShareMode, Strategy,
     Tell, TellOfCalls, Then, Tree, Value,
 };
@@ -139,6 +139,7 @@ fn destination(written: &Destination) -> Tree {
         .unless(written.ring_s == RING_S, "ring_seconds", || number(written.ring_s))
         .maybe("duty", written.duty.as_deref().map(text))
         .maybe("ringback", written.ringback.as_ref().map(ringback))
+        .confirm(Some(written.confirm).filter(|confirm| *confirm != Confirm::Off))
         .map()
 }
 
@@ -167,6 +168,7 @@ fn group(written: &Group) -> Tree {
                 .map()
         })
         .maybe("ringback", written.ringback.as_ref().map(ringback))
+        .confirm(written.confirm)
         .map()
 }
 
@@ -378,6 +380,16 @@ impl Fields {
                 number(u32::from(written.pause_s_max))
             });
         self.with("recording", map.map())
+    }
+
+    /// How an answer is confirmed, where that is said (row R29).
+    fn confirm(self, written: Option<Confirm>) -> Self {
+        let Some(written) = written else { return self };
+        let named = self.with("confirm", text(written.code()));
+        match written {
+            Confirm::Key { s } => named.unless(s == CONFIRM_S, "confirm_seconds", || number(s)),
+            Confirm::Off | Confirm::Tone => named,
+        }
     }
 
     /// In minutes where it is whole minutes.

@@ -286,6 +286,7 @@ pub fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         ring_s: 20,
         duty: None,
         ringback: None,
+        confirm: Default::default(),
     };
     let group = Group {
         name: "all".into(),
@@ -293,6 +294,7 @@ pub fn enterprise(strategy: Strategy, weights: &[u8]) -> Enterprise {
         members: NAMES.map(str::to_owned).to_vec(),
         weights: NAMES.iter().map(|name| (*name).to_owned()).zip(weights.iter().copied()).collect(),
         ringback: None,
+        confirm: None,
     };
     let number = Number {
         destinations: NAMES.iter().zip(0..).map(destination).collect(),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::command::Repeat;
 use crate::quiet::QuietListener;
-use crate::tone::ToneListener;
+use crate::tone::{Nature, ToneListener};
 
 impl Shard {
     /// Does what a command says; what cannot be done is told by [`Event::Refused`].
@@ -36,9 +36,11 @@ impl Shard {
                 leg.quiet_since_ms = now.ms;
             }),
             Command::SendKey { leg, key } => self.port_of(leg).map(|at| self.press(at, key)),
-            Command::ListenTones { leg, for_ms } => self.leg_mut(leg).map(|leg| {
+            Command::ListenTones { leg, for_ms, judge } => self.leg_mut(leg).map(|leg| {
                 let until_ms = now.ms + for_ms;
-                let known = leg.tones.take().map(|(_, listener)| listener);
+                // What was heard before an answer says nothing of who answered.
+                let known = leg.tones.take().map(|(_, listener)| listener).filter(|_| !judge);
+                leg.judged = judge.then_some(Nature::Unknown);
                 let listener = known.or_else(|| ToneListener::on(u32::MAX).map(Box::new));
                 leg.tones = listener.filter(|_| for_ms > 0).map(|listener| (until_ms, listener));
             }),

@@ -25,6 +25,23 @@ const GAP_SAMPLES_MAX: u32 = 6 * 8_000;
 /// Bursts and pauses remembered: three bursts tell a busy tone.
 const RUNS: usize = 5;
 
+/// So much that is neither tone nor silence is a voice: the edges of the bursts of a tone that is told after three of them are
+/// a quarter of it.
+const VOICE_BLOCKS: u32 = 25;
+/// A burst of which so much is heard may be a tone's.
+const BURST_BLOCKS: u32 = 25;
+
+/// What a far end sounds like before the cadence of a tone is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Silence, or too little of anything.
+    Unknown,
+    /// A burst of the network's frequency was heard.
+    Tone,
+    /// Something else was.
+    Voice,
+}
+
 /// What a block holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -83,6 +100,10 @@ pub struct ToneListener {
     /// Length of the newest bursts and pauses in turn, a burst last; 0 is none.
     runs_ms: [u32; RUNS],
     told: Option<ToneId>,
+    /// Blocks so far that were neither tone nor silence.
+    voice_blocks: u32,
+    /// Whether a burst was as long as a tone's.
+    burst: bool,
 }
 
 impl ToneListener {
@@ -109,6 +130,8 @@ impl ToneListener {
             burst_energy: 0.0,
             runs_ms: [0; RUNS],
             told: None,
+            voice_blocks: 0,
+            burst: false,
         })
     }
 
@@ -124,6 +147,15 @@ impl ToneListener {
         }
         self.next_timestamp = Some(timestamp.wrapping_add(count));
         told
+    }
+
+    /// What it sounds like so far.
+    pub fn nature(&self) -> Nature {
+        match (self.voice_blocks >= VOICE_BLOCKS, self.burst) {
+            (true, _) => Nature::Voice,
+            (false, true) => Nature::Tone,
+            (false, false) => Nature::Unknown,
+        }
     }
 
     /// What was heard before counts no more.
@@ -193,9 +225,11 @@ impl ToneListener {
 
     /// Counts a block into its run; a change that is believed ends the run.
     fn count(&mut self, kind: Kind) -> Option<ToneId> {
+        self.voice_blocks += u32::from(kind == Kind::Other);
         if kind == self.kind {
             self.blocks += self.change.all() + 1;
             self.change = Count::default();
+            self.burst |= kind == Kind::Tone && self.blocks >= BURST_BLOCKS;
             return None;
         }
         match kind {
@@ -317,6 +351,66 @@ mod tests {
         assert_eq!(heard(&shipped(ToneId::Ringback, 4)), [ToneId::Ringback]);
         let both = [shipped(ToneId::Ringback, 2), shipped(ToneId::Busy, 4)].concat();
         assert_eq!(heard(&both), [ToneId::Ringback, ToneId::Busy]);
+    }
+
+    /// When a far end is first known to sound like something, and what like.
+    fn nature(samples: &[i16]) -> Option<(usize, Nature)> {
+        let mut listener = listener();
+        let packets = samples.chunks(160).zip((0..).step_by(160));
+        packets
+            .map(|(packet, at)| (at, listener.hear(at, over_the_wire(packet)), listener.nature()))
+            .find_map(|(at, _, nature)| (nature != Nature::Unknown).then_some((at as usize / 8, nature)))
+    }
+
+    /// A voice: a pitch that glides with some harmonics, in syllables.
+    fn voice(ms: usize) -> Vec<i16> {
+        let mut phase = 0.0f32;
+        let sample = |n: usize| {
+            let s = n as f32 / 8_000.0;
+            phase += std::f32::consts::TAU * (150.0 + 40.0 * (s * 5.0).sin()) / 8_000.0;
+            let harmonics = phase.sin() + 0.8 * (2.0 * phase).sin() + 0.6 * (3.0 * phase).sin();
+            (harmonics * 4_000.0 * (s * 9.0).sin().abs()) as i16
+        };
+        (0..ms * 8).map(sample).collect()
+    }
+
+    #[test]
+    fn r29_what_answers_is_judged_before_a_cadence_is_known() {
+        assert_eq!(nature(&vec![0; 80_000]), None);
+        let (at, heard) = nature(&voice(2_000)).expect("a voice");
+        assert!(heard == Nature::Voice && at < 800, "{at} ms: {heard:?}");
+        for tone in [ToneId::Busy, ToneId::Congestion, ToneId::Ringback] {
+            let (at, heard) = nature(&shipped(tone, 1)).expect("a tone");
+            assert!(heard == Nature::Tone && at < 400, "{tone:?} {at} ms: {heard:?}");
+        }
+        // Whoever picks up late, behind a burst of ringback that was on its way, is heard all the same.
+        let late = [shipped(ToneId::Ringback, 1), voice(2_000)].concat();
+        let mut listener = listener();
+        let heard = late.chunks(160).zip((0..).step_by(160)).map(|(packet, at)| {
+            listener.hear(at, over_the_wire(packet));
+            listener.nature()
+        });
+        assert_eq!(heard.last(), Some(Nature::Voice));
+    }
+
+    #[test]
+    fn r29_no_tone_is_taken_for_a_voice_while_its_cadence_is_awaited() {
+        for (tone, times) in [(ToneId::Busy, 11), (ToneId::Congestion, 6), (ToneId::Ringback, 2)] {
+            for level_dbm0 in [-30.0, -20.0, -10.0, 0.0] {
+                let rule = rule(tone, DAY).expect("a rule holds");
+                let mut listener = listener();
+                let samples = render(rule.cadence, level_dbm0).repeat(times);
+                for (packet, at) in samples.chunks(160).zip((0..).step_by(160)) {
+                    listener.hear(at, over_the_wire(packet));
+                    assert_ne!(
+                        listener.nature(),
+                        Nature::Voice,
+                        "{tone:?} {level_dbm0} dBm0 at {} ms",
+                        at / 8
+                    );
+                }
+            }
+        }
     }
 
     #[test]

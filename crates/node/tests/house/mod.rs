@@ -33,6 +33,7 @@ pub fn bound(name: &str, kind: DestinationKind, number: &str) -> Destination {
         ring_s: 20,
         duty: None,
         ringback: None,
+        confirm: Default::default(),
     }
 }
 

@@ -6,9 +6,9 @@ mod talk;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hotline::call::{Dated, Fact, LegNo};
+use hotline::call::{ConfirmedBy, Dated, Fact, LegNo};
 use hotline::cdr::{AnswerStatus, AttemptKind, Cause, ChargingFrom, Party};
-use hotline::enterprise::{AskKind, Strategy};
+use hotline::enterprise::{AskKind, Confirm, Strategy};
 use hotline::flow::StepWhy;
 use hotline::region::Region;
 use hotline::routing::{RouteWhy, Skip};
@@ -292,6 +292,28 @@ impl Teller<'_> {
             Fact::LegAnswered { leg } => {
                 let leg = self.leg(*leg);
                 self.pick(format!("{leg} 接听"), format!("{leg} answers"))
+            }
+            Fact::Confirming { leg, how } => {
+                let leg = self.leg(*leg);
+                match how {
+                    Confirm::Key { s } => self.pick(
+                        format!("{leg} 应答，请接听者 {s} 秒内按 1 确认"),
+                        format!("{leg} sends a 200 and is asked to press 1 within {s} s"),
+                    ),
+                    Confirm::Tone | Confirm::Off => self.pick(
+                        format!("{leg} 应答，先听是不是信号音"),
+                        format!("{leg} sends a 200 and is listened to for tones of the network"),
+                    ),
+                }
+            }
+            Fact::Confirmed { leg, by } => {
+                let (zh, en) = match by {
+                    ConfirmedBy::Key => ("按键确认", "pressed the key"),
+                    ConfirmedBy::Voice => ("有人声", "is no tone"),
+                    ConfirmedBy::Time => ("未听到信号音", "played no tone in time"),
+                };
+                let leg = self.leg(*leg);
+                self.pick(format!("{leg} {zh}"), format!("{leg} {en}"))
             }
             Fact::AnswererKept { phone, .. } => self.pick(
                 format!("记住接听者 {phone}，该主叫再来电时优先"),

@@ -7,10 +7,10 @@ use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
     AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallbackOffer, CallerMemory,
-    Condition, Crisis, CrisisThen, Destination, DestinationKind, DialBack, Enterprise, Extension, Group,
-    MemoryScope, NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number, Password,
-    Queue, RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret, Share, ShareMode,
-    SpillWhen, Strategy, Then, UnknownRegion, phone_user,
+    Condition, Confirm, Crisis, CrisisThen, Destination, DestinationKind, DialBack, Enterprise, Extension,
+    Group, MemoryScope, NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number,
+    Password, Queue, RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret, Share,
+    ShareMode, SpillWhen, Strategy, Then, UnknownRegion, phone_user,
 };
 use hotline::message::Address;
 use hotline::queue::Order;
@@ -504,6 +504,7 @@ fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
         ring_s: 20,
         duty: None,
         ringback: None,
+        confirm: Confirm::Off,
     };
     for word in words {
         match word.split_once('=') {
@@ -511,6 +512,7 @@ fn set_phone(enterprise: &mut Enterprise, rest: &str) -> Option<()> {
             Some(("duty", name)) => phone.duty = Some(name.to_owned()),
             Some(("tone", name)) => phone.ringback = Some(tone(name)),
             Some(("ring", ring)) => phone.ring_s = (milliseconds(ring)? / 1_000) as u16,
+            Some(("confirm", how)) => phone.confirm = confirm(how)?,
             None if word == "off" => phone.enabled = false,
             _ => return None,
         }
@@ -531,11 +533,25 @@ pub(super) fn tone(name: &str) -> Ringback {
     }
 }
 
-/// `NAME PHONE[=WEIGHT]… [tone=PROMPT] [STRATEGY]`.
+/// `off`, `key`, `key:8s` or `tone`.
+fn confirm(how: &str) -> Option<Confirm> {
+    match how.split_once(':').unwrap_or((how, "12s")) {
+        ("off", _) => Some(Confirm::Off),
+        ("key", after) => Some(Confirm::Key { s: (milliseconds(after)? / 1_000) as u8 }),
+        ("tone", _) => Some(Confirm::Tone),
+        _ => None,
+    }
+}
+
+/// `NAME PHONE[=WEIGHT]… [tone=PROMPT] [confirm=key] [STRATEGY]`.
 fn group(rest: &str) -> Option<Group> {
     let mut words: Vec<&str> = rest.split_whitespace().collect();
     let own = words.iter().find_map(|word| word.strip_prefix("tone=")).map(tone);
-    words.retain(|word| !word.starts_with("tone="));
+    let confirm = match words.iter().find_map(|word| word.strip_prefix("confirm=")) {
+        Some(how) => Some(confirm(how)?),
+        None => None,
+    };
+    words.retain(|word| !word.starts_with("tone=") && !word.starts_with("confirm="));
     let strategy = words.last().and_then(|last| strategy(last));
     words.truncate(words.len() - usize::from(strategy.is_some()));
     let (name, members) = words.split_first()?;
@@ -549,6 +565,7 @@ fn group(rest: &str) -> Option<Group> {
         ringback: own,
         weights: members.iter().filter_map(weight).collect(),
         members: members.iter().map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect(),
+        confirm,
     })
 }
 

@@ -94,6 +94,7 @@ impl World {
         let life = self.life.number;
         self.note(|| format!("the node begins its life {life} with {calls} calls in the journal"));
         self.media = Media::default();
+        self.confirming.forget();
         self.node = Some(node);
         self.turn()?;
         self.tell(Input::Media(MediaEvent::PortsReady(Media::ports())))?;

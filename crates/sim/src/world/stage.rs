@@ -570,6 +570,14 @@ impl Stage {
                 world.play_tone(place, Tone::Ringback);
                 return world.turn();
             }
+            "says something" => {
+                world.sound(place, |leg| Event::Voice { leg });
+                return world.turn();
+            }
+            "begins a tone" => {
+                world.sound(place, |leg| Event::ToneBegan { leg });
+                return world.turn();
+            }
             "answers" => leg.answer(&mut out),
             "answers twice" => {
                 leg.answer(&mut out);

@@ -15,7 +15,7 @@ use node::{Change, Input, Loaded, Notice, Output, TrunkConfig};
 
 use super::life::Crash;
 use super::{Due, Entry, Reply, STRANGER, World};
-use crate::far::{Doings, Note, Taken};
+use crate::far::{Doings, Note, Role, Taken};
 use crate::tenants::{CHALLENGE, PASSWORD};
 use crate::wire::{Message, Method};
 
@@ -225,6 +225,7 @@ impl World {
                 self.note(|| format!("media {command:?}"));
                 self.press_keys(&command);
                 self.check_whisper(&command)?;
+                self.confirm(&command)?;
                 self.media.take(command, prompt_ms, lag_ms);
                 self.media_goes_on();
                 Ok(())
@@ -392,7 +393,13 @@ impl World {
             words.sent(to, bytes);
         }
         self.check_display(to, bytes, call)?;
-        if let Some(call) = call.filter(|_| bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes)) {
+        // Who is asked whether it is somebody may change its media before the caller has any answer (row R29).
+        let is_callers = |bytes| {
+            let of = Message::read(bytes).map(|message| message.call_id);
+            !self.far.legs.iter().any(|leg| leg.role == Role::Callee && Some(leg.call_id.as_str()) == of)
+        };
+        let answers = bytes.starts_with(b"SIP/2.0 200") && is_invites(bytes) && is_callers(bytes);
+        if let Some(call) = call.filter(|_| answers) {
             if let Some(known) = self.disk.calls.get(&call) {
                 if !known.calls_back && (!known.answered || !known.caller_dialog) {
                     return Err(format!("call {call} was answered before the disk knew ({known:?})"));
@@ -504,6 +511,7 @@ impl World {
             return;
         }
         self.media_goes_on();
+        self.confirming.told(&event, self.clock);
         if let MediaEvent::PortsReady(ports) = &event {
             self.media.returned(ports.len());
         }
@@ -519,7 +527,14 @@ impl World {
     /// A far end plays a tone of the network for some seconds: whoever listens is told.
     pub(super) fn play_tone(&mut self, leg: usize, tone: Tone) {
         let Some(leg) = self.media.listening_leg(self.far.legs[leg].rtp()) else { return };
+        self.confirming.told(&MediaEvent::Tone { leg, tone }, self.clock);
         self.hear(Input::Media(MediaEvent::Tone { leg, tone }));
+    }
+
+    /// What answered is told to be something, if somebody judges it.
+    pub(super) fn sound(&mut self, leg: usize, of: impl Fn(MediaLeg) -> MediaEvent) {
+        let Some(leg) = self.media.listening_leg(self.far.legs[leg].rtp()) else { return };
+        self.hear(Input::Media(of(leg)));
     }
 
     /// A datagram comes to a far end.

@@ -74,6 +74,7 @@ fn with_bindings(first: u32, freeze: bool) -> Enterprise {
         ring_s: 20,
         duty: None,
         ringback: None,
+        confirm: Default::default(),
     };
     let mut enterprise = crate::enterprises::enterprise("huaxin", &[number(0)]);
     enterprise.alarm = Alarm { binding_changes: 4, binding_minutes: 30, freeze, ..Alarm::default() };

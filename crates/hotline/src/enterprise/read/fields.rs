@@ -165,8 +165,10 @@ pub(super) const DESTINATION: Shape = Shape {
         may("ring_seconds"),
         may("duty"),
         may("ringback"),
+        may("confirm"),
+        may("confirm_seconds"),
     ],
-    later: &["confirm", "whisper", "proof", "shown_caller", "trunk"],
+    later: &["whisper", "proof", "shown_caller", "trunk"],
 };
 
 pub(super) const EXTENSION: Shape = Shape {
@@ -288,7 +290,15 @@ pub(super) const ANNOUNCE: Shape = Shape {
 
 pub(super) const GROUP: Shape = Shape {
     name: "group",
-    fields: &[must("name"), may("strategy"), must("members"), may("weights"), may("ringback")],
+    fields: &[
+        must("name"),
+        may("strategy"),
+        must("members"),
+        may("weights"),
+        may("ringback"),
+        may("confirm"),
+        may("confirm_seconds"),
+    ],
     later: &["memory", "caller_affinity", "patience_seconds"],
 };
 

@@ -185,6 +185,7 @@ impl Reader<'_> {
             .field("duty")
             .map(|at| self.known(&at, Named::Schedule, |name| lists.schedules.contains_key(name)));
         let ringback = self.own_ringback(&object);
+        let confirm = self.confirm(&object).unwrap_or_default();
         let number_at = object.field("number");
         let written = number_at.as_ref().and_then(|at| self.text(at));
         if said == Some(None) {
@@ -220,6 +221,7 @@ impl Reader<'_> {
             ring_s,
             duty,
             ringback: ringback?,
+            confirm,
         })
     }
 
@@ -248,7 +250,8 @@ impl Reader<'_> {
         let weights =
             object.field("weights").map(|at| self.weights(&at, strategy, &members, Named::Destination));
         let (weights, ringback) = (weights.unwrap_or_default(), self.own_ringback(&object));
-        Some(Group { name: name?, strategy: strategy?, members, weights, ringback: ringback? })
+        let confirm = self.confirm(&object);
+        Some(Group { name: name?, strategy: strategy?, members, weights, ringback: ringback?, confirm })
     }
 
     /// `{desk: 3, mobile: 1}`: whole numbers by the names of members.

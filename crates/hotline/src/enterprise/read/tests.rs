@@ -1,5 +1,6 @@
 //! Each code with its line, all errors in one pass, what is read, and documents broken at random.
 
+mod confirm;
 mod flow;
 mod queues;
 mod tones;
