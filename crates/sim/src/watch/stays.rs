@@ -24,7 +24,11 @@ pub(super) fn check_stays(settlement: &Settlement, log: &[Dated]) -> Result<(), 
     if !undone && by_agents.clone().count() != answered {
         return Err(format!("{answered} agents answered, {stays:?} (Q12)"));
     }
-    let within = |stay: &QueueStay| stay.joined_at <= stay.left_at && stay.left_at <= record.ended_at;
+    // The call was told to be over then; what is charged may have ended long before: a session that was not refreshed, money.
+    let over = log.iter().find(|dated| matches!(dated.fact, Fact::HungUp { .. }));
+    let over_ms = over.zip(log.first()).map_or(0, |(over, first)| over.at.since_ms(first.at) as i64);
+    let within =
+        |stay: &QueueStay| stay.joined_at <= stay.left_at && stay.left_at.0 <= record.started_at.0 + over_ms;
     if by_agents.clone().any(|stay| stay.agent.is_empty()) || !stays.iter().all(within) {
         return Err(format!("a stay without its agent, or outside its call: {stays:?} (Q12)"));
     }
