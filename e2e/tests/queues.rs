@@ -217,7 +217,7 @@ fn q12_the_report_shows_the_answered_call(platform: &Platform) {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_millis()
             as u64;
     let of = |since: u64, until: u64| {
-        format!("/api/v1/enterprises/acme/service-level?since_ms={since}&until_ms={until}&by=day")
+        format!("/api/v1/enterprises/acme/service-level?since_ms={since}&until_ms={until}&each=day")
     };
     let answer = supervisor.ask("GET", &of(now_ms - day_ms, now_ms + day_ms), None);
     assert_eq!(answer.status, 200, "{}", answer.body);

@@ -29,6 +29,7 @@ pub mod satisfaction;
 pub mod service;
 pub mod settlement;
 pub mod speech;
+pub mod staffing;
 pub mod tenant;
 pub mod trunk;
 

@@ -152,6 +152,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(agents::events))
         .routes(routes!(agents::queues))
         .routes(routes!(service::read))
+        .routes(routes!(service::forecast))
         .routes(routes!(phones::borrow))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::ticket))

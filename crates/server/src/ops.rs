@@ -35,6 +35,7 @@ pub mod explain;
 pub mod exports;
 pub mod fill;
 pub mod flows;
+pub mod forecast;
 pub mod live;
 pub mod messages;
 pub mod money;
@@ -180,6 +181,7 @@ pub enum Request {
     Results(results::Filter),
     ResultSums(results::Filter),
     QueueReport(service::Asked),
+    QueueForecast(forecast::Asked),
     Callbacks(callbacks::List),
     CallbackEnd(callbacks::End),
     CallbackStop(callbacks::Stop),
@@ -306,6 +308,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::Results(asked) => told(results::list(desk, &asked).await),
         Request::ResultSums(asked) => told(results::sums(desk, &asked).await),
         Request::QueueReport(asked) => told(service::report(desk, &asked).await),
+        Request::QueueForecast(asked) => told(forecast::forecast(desk, &asked).await),
         Request::Callbacks(asked) => told(callbacks::list(desk, &asked).await),
         Request::CallbackEnd(asked) => told(callbacks::end(desk, &asked).await),
         Request::CallbackStop(asked) => told(callbacks::stop(desk, &asked).await),

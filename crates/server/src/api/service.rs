@@ -1,11 +1,14 @@
-//! Service levels of queues (row Q12).
+//! Service levels of queues, and forecasts of the agents they need (rows Q12, Q26).
 
 use axum::extract::Path;
 use hotline::Wall;
+use hotline::calendar::NotADate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Asked, Problem, Refused, Words};
+use crate::ops::Refusal;
+use crate::ops::forecast::{self, Forecast};
 use crate::ops::service::{self, Each, Service};
 
 /// Which span of time.
@@ -20,7 +23,7 @@ pub struct Span {
     until_ms: i64,
     /// Each `day` or `hour` by itself, in Beijing.
     #[param(inline)]
-    by: Option<Each>,
+    each: Option<Each>,
 }
 
 /// 服务水平 / what became of the calls of queues, with the service level and its formula (row Q12).
@@ -38,9 +41,46 @@ pub async fn read(
     Path(enterprise): Path<String>,
     Words(span): Words<Span>,
 ) -> Result<axum::Json<Vec<Service>>, Refused> {
-    let Span { queue, since_ms, until_ms, by } = span;
+    let Span { queue, since_ms, until_ms, each } = span;
     let (since, until) = (Wall(since_ms), Wall(until_ms));
     asked.tell(
-        service::report(&asked.desk, &service::Asked { tenant: enterprise, queue, since, until, by }).await,
+        service::report(&asked.desk, &service::Asked { tenant: enterprise, queue, since, until, each }).await,
     )
+}
+
+/// Which day.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Day {
+    /// The day in Beijing, such as `2026-10-12`.
+    date: String,
+    /// The same weekday of so many weeks before, 1 to 12; 4 unless said.
+    weeks: Option<u8>,
+    /// How long a call keeps an agent, seconds; as measured unless said.
+    handling_s: Option<u32>,
+}
+
+/// 来电预测 / expected calls of a queue on a day and the agents needed by Erlang C, each quarter of an hour with its inputs (row Q26).
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/queues/{queue}/forecast", tag = "agents",
+    params(("enterprise" = String, Path), ("queue" = String, Path), Day), security(("session" = ["watch_live"])),
+    responses(
+        (status = 200, description = "the day", body = Forecast),
+        (status = 404, description = "`not_found`: there is no such queue", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn forecast(
+    asked: Asked,
+    Path((tenant, queue)): Path<(String, String)>,
+    Words(day): Words<Day>,
+) -> Result<axum::Json<Forecast>, Refused> {
+    let Day { date, weeks, handling_s } = day;
+    let date = date.parse().map_err(|error: NotADate| {
+        let zh = format!("{} 不是日期；请写 2026-10-12", error.0);
+        asked.refuse(Refusal::invalid(zh, error.to_string()))
+    })?;
+    let weeks = weeks.unwrap_or(forecast::WEEKS);
+    let question = forecast::Asked { tenant, queue, date, weeks, handling_s };
+    asked.tell(forecast::forecast(&asked.desk, &question).await)
 }

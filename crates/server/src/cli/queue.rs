@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use hotline::TenantId;
+use hotline::calendar::Date;
 use hotline::queue::QueueView;
 
 use super::sheet::{Cell, workbook};
 use super::show::{length, print};
 use super::{Context, Need, Ran, say};
 use crate::ops::agents::Of;
+use crate::ops::forecast::{self, Forecast, HandlingBy};
 use crate::ops::service::{Asked, Each, Service, percent};
 use crate::ops::{Outcome, Refusal, Request};
 
@@ -25,9 +27,28 @@ pub enum Queue {
     },
     /// 服务水平：接听、放弃、转出、等待时长和算式 / service level: answered, abandoned, sent on, waits, and the formula
     #[command(
-        after_help = "例 / examples:\n  sibai queue report huaxin --from 2026-10-01 --to 2026-11-01\n  sibai queue report huaxin 售前 --from 2026-10-10 --to 2026-10-11 --by hour --xlsx report.xlsx"
+        after_help = "例 / examples:\n  sibai queue report huaxin --from 2026-10-01 --to 2026-11-01\n  sibai queue report huaxin 售前 --from 2026-10-10 --to 2026-10-11 --each hour --xlsx report.xlsx"
     )]
     Report(Report),
+    /// 预计来电和所需坐席（Erlang C），每一刻钟 / expected calls and the agents needed (Erlang C), each quarter of an hour
+    #[command(
+        after_help = "例 / examples:\n  sibai queue forecast huaxin 售前 --date 2026-10-12\n  sibai queue forecast huaxin 售前 --date 2026-10-12 --weeks 8 --handling-seconds 210"
+    )]
+    Forecast {
+        /// 企业 / the enterprise
+        tenant: String,
+        /// 队列 / the queue
+        queue: String,
+        /// 哪一天 / the day
+        #[arg(long)]
+        date: Date,
+        /// 回看几周的同一天 / the same weekday of so many weeks before
+        #[arg(long, default_value_t = forecast::WEEKS)]
+        weeks: u8,
+        /// 每个来电的处理秒数，不写则按实际通话 / how long a call keeps an agent; as measured unless said
+        #[arg(long, value_name = "SECONDS")]
+        handling_seconds: Option<u32>,
+    },
 }
 
 /// Which service levels.
@@ -45,7 +66,7 @@ pub struct Report {
     to: String,
     /// 按天或按小时分开 / each day or hour by itself
     #[arg(long, value_enum)]
-    by: Option<Each>,
+    each: Option<Each>,
     /// 写成工作簿 / write it as a workbook
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     xlsx: Option<PathBuf>,
@@ -59,13 +80,20 @@ pub fn run(context: &Context, words: &Queue) -> Ran {
             let queues: Vec<QueueView> = context.ask(Need::Data, &request)?;
             context.show(&queues, |queues| queues.iter().for_each(|view| queue_lines(context, view)))?;
         }
+        Queue::Forecast { tenant, queue, date, weeks, handling_seconds } => {
+            let (tenant, queue) = (tenant.clone(), queue.clone());
+            let asked =
+                forecast::Asked { tenant, queue, date: *date, weeks: *weeks, handling_s: *handling_seconds };
+            let told: Forecast = context.ask(Need::Data, &Request::QueueForecast(asked))?;
+            context.show(&told, |told| forecast_lines(context, told))?;
+        }
         Queue::Report(which) => {
             let asked = Asked {
                 tenant: which.tenant.clone(),
                 queue: which.queue.clone(),
                 since: context.instant(&which.from)?,
                 until: context.instant(&which.to)?,
-                by: which.by,
+                each: which.each,
             };
             let told: Vec<Service> = context.ask(Need::Data, &Request::QueueReport(asked))?;
             match &which.xlsx {
@@ -90,6 +118,57 @@ fn queue_lines(context: &Context, view: &QueueView) {
     for (call, ms) in &view.waiting {
         context.say(format!("  {call}  {} 秒", ms / 1_000), format!("  {call}  {} s", ms / 1_000));
     }
+}
+
+/// Quarters without calls are left out.
+fn forecast_lines(context: &Context, told: &Forecast) {
+    let days: Vec<String> = told.days.iter().map(|day| format!("{} {}", day.date, day.calls)).collect();
+    let days = if days.is_empty() { context.pick("没有", "none").to_owned() } else { days.join(", ") };
+    let handling = &told.handling;
+    let (by_zh, by_en) = match handling.by {
+        HandlingBy::Asked => ("指定", "as asked"),
+        HandlingBy::Measured => ("实际通话加话后整理", "talks as measured, with after-work"),
+        HandlingBy::Document => ("文档的 talk_seconds", "the document's talk_seconds"),
+    };
+    let (s, talk_s) = (handling.handling_ms / 1_000, handling.talk_ms / 1_000);
+    let (after_s, answered) = (handling.after_work_ms / 1_000, handling.answered);
+    let (percent, seconds) = (told.goal_percent, told.goal_seconds);
+    context.say(
+        format!("{} {}；所依据的日期和来电：{days}", told.queue, told.date),
+        format!("{} {}; by the days and calls: {days}", told.queue, told.date),
+    );
+    context.say(
+        format!("处理时长 {s} 秒（{by_zh}）：接听 {answered} 个，平均通话 {talk_s} 秒，话后整理 {after_s} 秒；目标 {percent}% 在 {seconds} 秒内"),
+        format!("a call takes {s} s ({by_en}): {answered} answered, {talk_s} s of talk in the mean, {after_s} s of after-work; goal {percent}% within {seconds} s"),
+    );
+    let tenths = |value: u64| format!("{}.{}%", value / 10, value % 10);
+    let e2 = |value: u64| format!("{}.{:02}", value / 100, value % 100);
+    let row = |one: &forecast::Quarter| {
+        vec![
+            one.from.clone(),
+            e2(one.calls_e2),
+            e2(one.calls_per_hour_e2),
+            e2(one.erlangs_e2),
+            one.agents.map_or_else(|| "–".to_owned(), |agents| agents.to_string()),
+            tenths(one.occupancy_e1),
+            tenths(one.waits_e1),
+            tenths(one.in_time_e1),
+            format!("{}.{} s", one.wait_ms / 1_000, one.wait_ms / 100 % 10),
+        ]
+    };
+    let head = [
+        ("时刻", "from"),
+        ("来电", "calls"),
+        ("每小时", "per hour"),
+        ("话务量", "erlangs"),
+        ("坐席", "agents"),
+        ("占用率", "occupancy"),
+        ("需等待", "wait"),
+        ("按时", "in time"),
+        ("平均等待", "mean wait"),
+    ];
+    let busy = told.quarters.iter().filter(|one| one.calls_e2 > 0);
+    context.table(&head, &busy.map(row).collect::<Vec<_>>());
 }
 
 /// The counts of a service level with their names, in the order shown.

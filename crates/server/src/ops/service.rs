@@ -26,7 +26,7 @@ pub struct Asked {
     pub until: Wall,
     /// Each part of it by itself.
     #[serde(default)]
-    pub by: Option<Each>,
+    pub each: Option<Each>,
 }
 
 /// Parts of a span of time, in Beijing.
@@ -193,7 +193,7 @@ fn check_span(asked: &Asked) -> Outcome<()> {
     check_instant("since", asked.since)?;
     check_instant("until", asked.until)?;
     let ms = asked.until.0 - asked.since.0;
-    let days_max = if asked.by == Some(Each::Hour) { DAYS_BY_HOUR_MAX } else { DAYS_MAX };
+    let days_max = if asked.each == Some(Each::Hour) { DAYS_BY_HOUR_MAX } else { DAYS_MAX };
     if (1..=days_max * DAY_MS).contains(&ms) {
         return Ok(());
     }
@@ -205,12 +205,12 @@ fn check_span(asked: &Asked) -> Outcome<()> {
 
 /// The part that an instant lies in, counted from 1970 in Beijing; one for all where parts are not asked for.
 fn part_of(asked: &Asked, at: Wall) -> i64 {
-    asked.by.map_or(0, |by| (at.0 + BEIJING_MS).div_euclid(length_ms(by)))
+    asked.each.map_or(0, |by| (at.0 + BEIJING_MS).div_euclid(length_ms(by)))
 }
 
 /// From when to when a part lasts, as far as it was asked about.
 fn span_of(asked: &Asked, part: i64) -> (Wall, Wall) {
-    let Some(by) = asked.by else { return (asked.since, asked.until) };
+    let Some(by) = asked.each else { return (asked.since, asked.until) };
     let begin = part * length_ms(by) - BEIJING_MS;
     (Wall(begin).max(asked.since), Wall(begin + length_ms(by)).min(asked.until))
 }
@@ -365,15 +365,15 @@ mod tests {
     fn q12_days_and_hours_are_beijings_and_end_where_the_question_does() {
         let noon = hotline::Beijing::parse("2026-10-10T12:00").expect("a time").wall();
         let mut asked =
-            Asked { since: noon, until: Wall(noon.0 + DAY_MS), by: Some(Each::Day), ..Asked::default() };
+            Asked { since: noon, until: Wall(noon.0 + DAY_MS), each: Some(Each::Day), ..Asked::default() };
         let parts: Vec<_> = (0..24).map(|hour| part_of(&asked, Wall(noon.0 + hour * HOUR_MS))).collect();
         assert_eq!(parts.iter().filter(|part| **part == parts[0]).count(), 12);
         let (from, to) = span_of(&asked, parts[0]);
         assert_eq!((time(from).as_str(), time(to).as_str()), ("2026-10-10 12:00:00", "2026-10-11 00:00:00"));
         check_span(&asked).expect("it is one");
-        (asked.by, asked.until) = (Some(Each::Hour), Wall(noon.0 + 32 * DAY_MS));
+        (asked.each, asked.until) = (Some(Each::Hour), Wall(noon.0 + 32 * DAY_MS));
         assert!(check_span(&asked).is_err());
-        (asked.by, asked.until) = (None, noon);
+        (asked.each, asked.until) = (None, noon);
         assert!(check_span(&asked).is_err());
     }
 }

@@ -161,3 +161,34 @@ fn the_demo_serves_this_machine_alone_for_its_phones_passwords_are_public() {
     }
     assert!(!dir.0.join("data").exists(), "nothing was made");
 }
+
+#[test]
+fn q12_q26_reports_and_forecasts_of_queues_say_what_they_go_by_or_why_not() {
+    let dir = Dir::new();
+    assert_eq!(dir.json(&["import", &example("center"), "--apply"])["outcome"], "applied");
+    let document = std::fs::read_to_string(example("center")).expect("the sample");
+    let queues = document.split_once("queues:").expect("it has some").1;
+    let queue = word_after(queues, "name: ");
+    let told = dir.json(&["queue", "forecast", "yunxi", queue, "--date", "2026-10-12"]);
+    assert_eq!((&told["days"], &told["handling"]["by"]), (&json!([]), &json!("document")), "nobody called");
+    assert_eq!(told["quarters"].as_array().map(Vec::len), Some(96));
+    assert_eq!(
+        (&told["quarters"][36]["from"], &told["quarters"][36]["agents"]),
+        (&json!("09:00"), &json!(0))
+    );
+    let refused = |words: &[&str]| dir.refusal(&[&["queue"], words].concat());
+    let day = ["--date", "2026-10-12"];
+    assert_eq!(refused(&[&["forecast", "yunxi", "none"], &day[..]].concat()), (4, "not_found".into()));
+    let weeks = [&["forecast", "yunxi", queue, "--weeks", "0"], &day[..]].concat();
+    assert_eq!(refused(&weeks), (2, "invalid_value".into()));
+    let span = ["report", "yunxi", "--from", "2026-10-12", "--to", "2026-10-11"];
+    assert_eq!(refused(&span), (2, "invalid_value".into()));
+    let report = ["queue", "report", "yunxi", queue, "--from", "2026-10-11", "--to", "2026-10-12"];
+    assert_eq!(dir.json(&report), json!([]));
+    let file = dir.path("report.xlsx");
+    assert_eq!(
+        dir.run(&[&report[..], &["--xlsx", &file]].concat()).status.code(),
+        Some(4),
+        "nothing to write"
+    );
+}
