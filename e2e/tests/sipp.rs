@@ -147,7 +147,8 @@ fn with_menus() -> Enterprise {
         let keys = vec![(key.into(), to.into())];
         FlowStepKind::Ask(Box::new(FlowAsk { keys, ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") }))
     };
-    let dial = FlowStepKind::Dial { target: "all".into(), busy: None, no_answer: None, after: None };
+    let dial =
+        FlowStepKind::Dial { target: "all".into(), busy: None, no_answer: None, after: None, ringback: None };
     let steps = [
         ("menu", menu("2", "again")),
         ("again", menu("1", "phone")),

@@ -47,6 +47,7 @@ mod throttle;
 mod voicemails;
 
 pub use problem::Problem;
+pub(crate) use prompts::sweep_uploads;
 use throttle::Throttle;
 
 /// What the routes work with; cheap to clone.
@@ -433,6 +434,24 @@ impl<T: serde::de::DeserializeOwned + Send> axum::extract::FromRequestParts<Api>
         let language = language(&parts.headers);
         match axum::extract::Query::<T>::from_request_parts(parts, api).await {
             Ok(axum::extract::Query(value)) => Ok(Words(value)),
+            Err(error) => Err(Refused(Refusal::bad_request(error.body_text()), language)),
+        }
+    }
+}
+
+/// The places of a route, of a known shape.
+pub(crate) struct Path<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned + Send> axum::extract::FromRequestParts<Api> for Path<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        api: &Api,
+    ) -> Result<Path<T>, Refused> {
+        let language = language(&parts.headers);
+        match axum::extract::Path::<T>::from_request_parts(parts, api).await {
+            Ok(axum::extract::Path(value)) => Ok(Path(value)),
             Err(error) => Err(Refused(Refusal::bad_request(error.body_text()), language)),
         }
     }

@@ -252,6 +252,7 @@ impl Process {
     fn start(config: Config) -> Result<Process, ServeError> {
         let began = std::time::Instant::now();
         let lock = DataLock::take(&config.data_dir)?;
+        crate::api::sweep_uploads(&config.data_dir)?;
         let inbox = Arc::new(Inbox::new()?);
         let meters = Arc::new(Meters::default());
         // An address that cannot be had is said before anything is waited for; INVITEs do not pile up meanwhile.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use hotline::TenantId;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::live::Watch;
-use super::{Api, Asked, Body, Problem, Refused};
+use super::{Api, Asked, Body, Path, Problem, Refused};
 use crate::ops::agents::{self, Of, Seen, Steer, Wish};
 use crate::ops::live::LiveCall;
 use crate::ops::talks::{self, Talk, Targets};

@@ -1,6 +1,5 @@
 //! Calls of an enterprise: a page of them, one whole, and one that is only tried.
 
-use axum::extract::Path;
 use hotline::{CallId, TenantId, Wall};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::paging::Paging;
-use super::{Asked, Body, Problem, Refused, Words};
+use super::{Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::calls::{self, List, One, Range, Row};
 use crate::ops::explain::{self, Explain};
 use crate::ops::{Outcome, Refusal};

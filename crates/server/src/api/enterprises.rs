@@ -1,11 +1,10 @@
 //! Enterprises, their documents and their audit.
 
-use axum::extract::Path;
 use hotline::TenantId;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Asked, Body, Problem, Refused, Words};
+use super::{Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::enterprises::{self, Export, Exported, Import, Imported, Listed};
 use crate::ops::money::{self, Audit, Audited};
 use crate::ops::{Code, Refusal};

@@ -4,14 +4,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use hotline::TenantId;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Api, Asked, Problem, Refused};
+use super::{Api, Asked, Path, Problem, Refused};
 use crate::ops::accounts::{self, Person};
 use crate::ops::live::{self, LiveCall};
 use crate::ops::{Code, Desk, Outcome, Refusal};

@@ -1,13 +1,12 @@
 //! Messages that went to people, or wait to: what became of each (rows V06, V08).
 
-use axum::extract::Path;
 use hotline::TenantId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::calls::value;
 use super::paging::Paging;
-use super::{Asked, Problem, Refused, Words};
+use super::{Asked, Path, Problem, Refused, Words};
 use crate::ops::Outcome;
 use crate::ops::messages::{self, List, Listed};
 

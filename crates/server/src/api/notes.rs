@@ -1,11 +1,10 @@
 //! What an agent writes about a call, while it is up and afterwards (row Q04).
 
-use axum::extract::Path;
 use hotline::TenantId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Asked, Body, Problem, Refused};
+use super::{Asked, Body, Path, Problem, Refused};
 use crate::ops::notes::{self, Note, Of};
 use crate::ops::{Outcome, Refusal};
 

@@ -1,11 +1,10 @@
 //! People of an enterprise who sign in.
 
-use axum::extract::Path;
 use hotline::TenantId;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Asked, Body, Problem, Refused, Words, forbidden};
+use super::{Asked, Body, Path, Problem, Refused, Words, forbidden};
 use crate::access::Role;
 use crate::ops::Refusal;
 use crate::ops::accounts::{self, Add, Deed, FirstPassword, List, Mend, Mended, Row};

@@ -1,9 +1,8 @@
 //! An agent's phone in a page.
 
-use axum::extract::Path;
 use hotline::TenantId;
 
-use super::{Asked, Problem, Refused};
+use super::{Asked, Path, Problem, Refused};
 use crate::ops::phones::{self, Borrow, LentPhone};
 
 /// 网页话机 / what a page registers an agent's phone with, for an hour.

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use axum::body::Body as Content;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Api, Asked, Body, Problem, Refused, Words};
+use super::{Api, Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::prompts::{self, Add, List, Listed, Made, One, Review, Say, Submit};
 use crate::ops::{Code, Desk, Outcome, Refusal};
 use crate::prompts::FileId;
@@ -100,9 +100,20 @@ impl Drop for Passing {
     }
 }
 
+/// Where bodies lie while they are taken in.
+const UPLOADS: &str = "uploads";
+
+/// Removes what a process that died was taking in; nobody else may be at the data directory.
+pub(crate) fn sweep_uploads(data: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(data.join(UPLOADS)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a body into a file of the data directory, no more than a prompt's file may have.
 async fn received(desk: &Desk, body: Content) -> Outcome<Passing> {
-    let dir = desk.data.join("uploads");
+    let dir = desk.data.join(UPLOADS);
     let failed = |error: std::io::Error| Refusal::file(&dir, error);
     tokio::fs::create_dir_all(&dir).await.map_err(failed)?;
     let name = FileId::new().map_err(failed)?;

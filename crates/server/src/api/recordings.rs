@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body as Content;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hotline::{RecordingId, TenantId, Wall};
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::calls::value;
 use super::paging::Paging;
-use super::{Api, Asked, Body, Problem, Refused, Words};
+use super::{Api, Asked, Body, Path, Problem, Refused, Words};
 use crate::archive::Sound;
 use crate::ops::accounts::random_word;
 use crate::ops::exports::{self, Ask, Exported};

@@ -1,11 +1,10 @@
 //! What an agent says came of its call (row Q09): what may be said, and its word.
 
-use axum::extract::Path;
 use hotline::TenantId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Asked, Body, Problem, Refused};
+use super::{Asked, Body, Path, Problem, Refused};
 use crate::ops::results::{self, Of};
 use crate::ops::{Outcome, Refusal};
 

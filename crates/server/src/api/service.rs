@@ -1,12 +1,11 @@
 //! Service levels of queues, and forecasts of the agents they need (rows Q12, Q26).
 
-use axum::extract::Path;
 use hotline::Wall;
 use hotline::calendar::NotADate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Asked, Problem, Refused, Words};
+use super::{Asked, Path, Problem, Refused, Words};
 use crate::ops::Refusal;
 use crate::ops::forecast::{self, Forecast};
 use crate::ops::service::{self, Each, Service};

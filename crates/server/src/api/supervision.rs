@@ -1,13 +1,12 @@
 //! Supervisors in a talk (row Q13): listen, whisper, barge in, take over, leave. Each order leaves an audit row, and so does the
 //! end of each use, once the call is over.
 
-use axum::extract::Path;
 use hotline::call::{TalkOrder, WatchMode};
 use hotline::{CallId, TenantId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Asked, Body, Problem, Refused};
+use super::{Asked, Body, Path, Problem, Refused};
 use crate::ops::live::LiveCall;
 use crate::ops::talks::{self, Talk};
 use crate::ops::{Outcome, Refusal};

@@ -1,6 +1,6 @@
 //! Messages that callers left (rows V06, V07): listed, heard by a ticket, and seen to by name.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hotline::{TenantId, Wall};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::calls::value;
 use super::paging::Paging;
 use super::recordings::{NotHeard, Ticket, Wanted, id_of, write_ticket};
-use super::{Api, Asked, Body, Problem, Refused, Words};
+use super::{Api, Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::voicemails::{self, Done, List, Listed};
 use crate::ops::{Outcome, Refusal};
 
