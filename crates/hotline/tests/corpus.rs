@@ -37,5 +37,6 @@ fn fault_n1_mutated_documents_are_refused_or_read_back() {
 #[test]
 fn the_corpus_has_documents_that_are_good() {
     let good = |bytes: &Vec<u8>| fuzzed::is_good(bytes);
-    assert!(mutate::corpus("enterprise").iter().any(good), "a fuzzer learns little from refusals alone");
+    let good = mutate::corpus("enterprise").iter().filter(|bytes| good(bytes)).count();
+    assert!(good >= 2, "a fuzzer learns little from refusals alone: {good}");
 }
