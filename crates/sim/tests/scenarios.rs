@@ -73,6 +73,7 @@ scenarios! {
     fault_b4_an_account_older_than_a_commit
     fault_f1_a_bye_that_got_lost
     fault_f1_k24_the_node_dies_in_a_call_for_help
+    fault_f1_q12_the_node_dies_and_stays_end_with_it
     fault_f1_q15_the_node_dies_in_a_callback
     fault_f1_q15_the_node_dies_in_the_last_try
     fault_f1_r29_the_node_dies_while_somebody_is_asked
