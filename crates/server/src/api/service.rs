@@ -16,10 +16,10 @@ use crate::ops::service::{self, Each, Service};
 pub struct Span {
     /// Of this queue; all unless said.
     queue: Option<String>,
-    /// Joined at or after: milliseconds since 1970-01-01 UTC.
-    since_ms: i64,
-    /// Joined before.
-    until_ms: i64,
+    /// Joined at or after: milliseconds since 1970-01-01 UTC; from the midnight in Beijing that began today unless said.
+    since_ms: Option<i64>,
+    /// Joined before; until now unless said.
+    until_ms: Option<i64>,
     /// Each `day` or `hour` by itself, in Beijing.
     #[param(inline)]
     each: Option<Each>,
@@ -41,7 +41,7 @@ pub async fn read(
     Words(span): Words<Span>,
 ) -> Result<axum::Json<Vec<Service>>, Refused> {
     let Span { queue, since_ms, until_ms, each } = span;
-    let (since, until) = (Wall(since_ms), Wall(until_ms));
+    let (since, until) = (since_ms.map(Wall), until_ms.map(Wall));
     asked.tell(
         service::report(&asked.desk, &service::Asked { tenant: enterprise, queue, since, until, each }).await,
     )

@@ -27,7 +27,7 @@ pub enum Queue {
     },
     /// 服务水平：接听、放弃、转出、等待时长和算式 / service level: answered, abandoned, sent on, waits, and the formula
     #[command(
-        after_help = "例 / examples:\n  sibai queue report huaxin --from 2026-10-01 --to 2026-11-01\n  sibai queue report huaxin 售前 --from 2026-10-10 --to 2026-10-11 --each hour --xlsx report.xlsx"
+        after_help = "例 / examples:\n  sibai queue report huaxin\n  sibai queue report huaxin --from 2026-10-01 --to 2026-11-01\n  sibai queue report huaxin 售前 --from 2026-10-10 --to 2026-10-11 --each hour --xlsx report.xlsx"
     )]
     Report(Report),
     /// 预计来电和所需坐席（Erlang C），每一刻钟 / expected calls and the agents needed (Erlang C), each quarter of an hour
@@ -58,12 +58,12 @@ pub struct Report {
     tenant: String,
     /// 队列；不写则全部 / the queue; all unless said
     queue: Option<String>,
-    /// 从何时起 / joined at or after
+    /// 从何时起，不写则从今天零点 / joined at or after; from today's midnight unless said
     #[arg(long, value_name = "TIME")]
-    from: String,
-    /// 到何时止 / joined before
+    from: Option<String>,
+    /// 到何时止，不写则到现在 / joined before; until now unless said
     #[arg(long, value_name = "TIME")]
-    to: String,
+    to: Option<String>,
     /// 按天或按小时分开 / each day or hour by itself
     #[arg(long, value_enum)]
     each: Option<Each>,
@@ -91,8 +91,8 @@ pub fn run(context: &Context, words: &Queue) -> Ran {
             let asked = Asked {
                 tenant: which.tenant.clone(),
                 queue: which.queue.clone(),
-                since: context.instant(&which.from)?,
-                until: context.instant(&which.to)?,
+                since: which.from.as_deref().map(|text| context.instant(text)).transpose()?,
+                until: which.to.as_deref().map(|text| context.instant(text)).transpose()?,
                 each: which.each,
             };
             let told: Vec<Service> = context.ask(Need::Data, &Request::QueueReport(asked))?;

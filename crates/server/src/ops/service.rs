@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use hotline::calendar::Date;
 use hotline::service::{Abandons, Counts, Level, ServiceLevel, ShortAbandons, Waits};
 use hotline::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -20,10 +21,12 @@ pub struct Asked {
     /// Of this queue.
     #[serde(default)]
     pub queue: Option<String>,
-    /// Joined at or after.
-    pub since: Wall,
-    /// Joined before.
-    pub until: Wall,
+    /// Joined at or after; from the midnight in Beijing that began today unless said.
+    #[serde(default)]
+    pub since: Option<Wall>,
+    /// Joined before; until now unless said.
+    #[serde(default)]
+    pub until: Option<Wall>,
     /// Each part of it by itself.
     #[serde(default)]
     pub each: Option<Each>,
@@ -154,15 +157,15 @@ const STAYS: u32 = 5_000;
 /// # Errors
 /// There is no such enterprise or queue, or the span is none.
 pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Service>> {
-    check_span(asked)?;
+    let span = Span::of(asked, crate::clock::wall())?;
     let tenant = TenantId::new(&asked.tenant);
     let document = desk.enterprise(&tenant).await?.enterprise;
     let set = |queue: &str| document.queues.iter().find(|one| one.name == queue)?.service_level;
     let mut found: BTreeMap<(String, i64), Counts> = BTreeMap::new();
     let mut filter = StayFilter {
         queue: asked.queue.clone(),
-        since: Some(asked.since),
-        until: Some(asked.until),
+        since: Some(span.since),
+        until: Some(span.until),
         behind: None,
     };
     loop {
@@ -171,7 +174,7 @@ pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Service>> {
         filter.behind = Some((last.stay.joined_at, last.call, last.place));
         for one in page {
             let goal = set(&one.stay.queue).unwrap_or_default();
-            let part = part_of(asked, one.stay.joined_at);
+            let part = span.part_of(one.stay.joined_at);
             let counts = found.entry((one.stay.queue.clone(), part)).or_default();
             goal.count(counts, &one.stay);
         }
@@ -183,40 +186,52 @@ pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Service>> {
     }
     let told = |((queue, part), counts): ((String, i64), Counts)| {
         let goal = set(&queue);
-        let (from, to) = span_of(asked, part);
+        let (from, to) = span.of_part(part);
         service(queue, goal, (from, to), counts)
     };
     Ok(found.into_iter().map(told).collect())
 }
 
-fn check_span(asked: &Asked) -> Outcome<()> {
-    check_instant("since", asked.since)?;
-    check_instant("until", asked.until)?;
-    let ms = asked.until.0 - asked.since.0;
-    let days_max = if asked.each == Some(Each::Hour) { DAYS_BY_HOUR_MAX } else { DAYS_MAX };
-    if (1..=days_max * DAY_MS).contains(&ms) {
-        return Ok(());
+/// The span of time that is asked about.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    since: Wall,
+    until: Wall,
+    each: Option<Each>,
+}
+
+impl Span {
+    fn of(asked: &Asked, now: Wall) -> Outcome<Span> {
+        let until = asked.until.unwrap_or(now);
+        let today = || Date::of(now.beijing()).midnight().wall();
+        let since = asked.since.unwrap_or_else(today);
+        check_instant("since", since)?;
+        check_instant("until", until)?;
+        let days_max = if asked.each == Some(Each::Hour) { DAYS_BY_HOUR_MAX } else { DAYS_MAX };
+        if (1..=days_max * DAY_MS).contains(&(until.0 - since.0)) {
+            return Ok(Span { since, until, each: asked.each });
+        }
+        Err(Refusal::invalid(
+            format!("起止时间应先后有序，且不超过 {days_max} 天"),
+            format!("a span ends after it begins and has {days_max} days at most"),
+        ))
     }
-    Err(Refusal::invalid(
-        format!("起止时间应先后有序，且不超过 {days_max} 天"),
-        format!("a span ends after it begins and has {days_max} days at most"),
-    ))
+
+    /// The part that an instant lies in, counted from 1970 in Beijing; one for all where parts are not asked for.
+    fn part_of(&self, at: Wall) -> i64 {
+        self.each.map_or(0, |each| (at.0 + BEIJING_MS).div_euclid(length_ms(each)))
+    }
+
+    /// From when to when a part lasts, as far as it was asked about.
+    fn of_part(&self, part: i64) -> (Wall, Wall) {
+        let Some(each) = self.each else { return (self.since, self.until) };
+        let begin = part * length_ms(each) - BEIJING_MS;
+        (Wall(begin).max(self.since), Wall(begin + length_ms(each)).min(self.until))
+    }
 }
 
-/// The part that an instant lies in, counted from 1970 in Beijing; one for all where parts are not asked for.
-fn part_of(asked: &Asked, at: Wall) -> i64 {
-    asked.each.map_or(0, |by| (at.0 + BEIJING_MS).div_euclid(length_ms(by)))
-}
-
-/// From when to when a part lasts, as far as it was asked about.
-fn span_of(asked: &Asked, part: i64) -> (Wall, Wall) {
-    let Some(by) = asked.each else { return (asked.since, asked.until) };
-    let begin = part * length_ms(by) - BEIJING_MS;
-    (Wall(begin).max(asked.since), Wall(begin + length_ms(by)).min(asked.until))
-}
-
-fn length_ms(by: Each) -> i64 {
-    match by {
+fn length_ms(each: Each) -> i64 {
+    match each {
         Each::Day => DAY_MS,
         Each::Hour => HOUR_MS,
     }
@@ -364,16 +379,20 @@ mod tests {
     #[test]
     fn q12_days_and_hours_are_beijings_and_end_where_the_question_does() {
         let noon = hotline::Beijing::parse("2026-10-10T12:00").expect("a time").wall();
-        let mut asked =
-            Asked { since: noon, until: Wall(noon.0 + DAY_MS), each: Some(Each::Day), ..Asked::default() };
-        let parts: Vec<_> = (0..24).map(|hour| part_of(&asked, Wall(noon.0 + hour * HOUR_MS))).collect();
+        let of = |since: Option<Wall>, until: Option<Wall>, each| {
+            Span::of(&Asked { since, until, each, ..Asked::default() }, noon)
+        };
+        let span = of(Some(noon), Some(Wall(noon.0 + DAY_MS)), Some(Each::Day)).expect("a span");
+        let parts: Vec<_> = (0..24).map(|hour| span.part_of(Wall(noon.0 + hour * HOUR_MS))).collect();
         assert_eq!(parts.iter().filter(|part| **part == parts[0]).count(), 12);
-        let (from, to) = span_of(&asked, parts[0]);
-        assert_eq!((time(from).as_str(), time(to).as_str()), ("2026-10-10 12:00:00", "2026-10-11 00:00:00"));
-        check_span(&asked).expect("it is one");
-        (asked.each, asked.until) = (Some(Each::Hour), Wall(noon.0 + 32 * DAY_MS));
-        assert!(check_span(&asked).is_err());
-        (asked.each, asked.until) = (None, noon);
-        assert!(check_span(&asked).is_err());
+        let told = |(from, to)| (time(from), time(to));
+        let wanted = ("2026-10-10 12:00:00".to_owned(), "2026-10-11 00:00:00".to_owned());
+        assert_eq!(told(span.of_part(parts[0])), wanted);
+        let today = of(None, None, None).expect("a span");
+        let wanted = ("2026-10-10 00:00:00".to_owned(), "2026-10-10 12:00:00".to_owned());
+        assert_eq!(told(today.of_part(0)), wanted, "today so far");
+        assert!(of(Some(noon), Some(Wall(noon.0 + 32 * DAY_MS)), Some(Each::Hour)).is_err());
+        assert!(of(Some(noon), Some(noon), None).is_err());
+        assert!(of(Some(Wall(-1)), None, None).is_err());
     }
 }
