@@ -1,15 +1,19 @@
-//! What a flow does with a caller, heard: out of a queue by a key and back into it (row I16).
+//! What a flow does with a caller, heard: out of a queue by a key and back into it (row I16); and what came of its shares (row
+//! I10).
 
 use std::thread;
 use std::time::Duration;
 
 use e2e::{
-    Account, Platform, Setup, Softphone, acme_walking, block_on, carrier, eventually, extension, number, step,
+    Account, Platform, Setup, Softphone, acme_walking, block_on, carrier, eventually, extension, number,
+    signed_in, step,
 };
 use farend::Says;
 use farend::call::{Press, place};
 use hotline::agent::State;
-use hotline::enterprise::{Agent, AskKind, Enterprise, FlowAsk, FlowQueue, FlowStepKind, Queue};
+use hotline::enterprise::{
+    Agent, AskKind, Enterprise, FlowAsk, FlowQueue, FlowShare, FlowStepKind, Queue, ShareMode, Sticky,
+};
 use media::measure::tone;
 use media::wav::Wav;
 
@@ -92,5 +96,56 @@ fn i16_a_key_leads_out_of_the_queue_and_whoever_comes_back_has_waited_all_along(
     assert!((5_500..12_000).contains(&record.wait_ms), "{} ms in the queue", record.wait_ms);
     let recording = platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(recording.channels.len(), 2);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn i10_shares_of_callers_are_compared_by_command_and_over_the_api() {
+    let share = |name: &str| FlowShare { name: name.into(), percent: 50, exit: name.into() };
+    let shares = vec![share("a"), share("b")];
+    let says = |prompt: &str| FlowStepKind::Play { prompt: prompt.into(), answer: true, next: "bye".into() };
+    let (world, _told) = carrier(&[]);
+    let acme = acme_walking(vec![
+        step("deal", FlowStepKind::Percentage { mode: ShareMode::Exact, sticky: Sticky::Caller, shares }),
+        step("a", says("digit_1")),
+        step("b", says("digit_2")),
+        step("bye", FlowStepKind::HangUp { prompt: None }),
+    ]);
+    let platform = Platform::start(Setup::new("flows-arms", world.local(), vec![acme]));
+    // The first two are of one share, the third is of the other; whoever calls again is dealt no other.
+    let callers = ["13800138002", "13800138003", "13800138000", "13800138002"];
+    for caller in callers {
+        let call = platform.call(number(), caller);
+        assert_eq!(block_on(place(call, Default::default(), |_| ())).expect("a call").status, 200);
+    }
+    platform.await_calls(callers.len());
+    let (code, compared) = platform.run(&["flow", "compare", "acme", "main", "deal"]);
+    assert_eq!(code, Some(0), "{compared}");
+    let of = |place: usize, field: &str| compared["arms"][place][field].as_u64();
+    assert_eq!((of(0, "calls"), of(0, "callers"), of(1, "calls")), (Some(3), Some(2), Some(1)), "{compared}");
+    let served = &compared["arms"][0]["outcomes"][1];
+    assert_eq!(
+        (&served["outcome"], &served["calls"], &served["per_mille"]),
+        (&"self_service".into(), &3.into(), &1_000.into())
+    );
+    assert_eq!(compared["differences"][0]["significant"], false, "{compared}");
+    let (code, none) = platform.run(&[
+        "flow",
+        "compare",
+        "acme",
+        "main",
+        "deal",
+        "--since",
+        "2000-01-01",
+        "--until",
+        "2000-01-02",
+    ]);
+    assert_eq!((code, none["arms"].as_array().map(Vec::len)), (Some(0), Some(0)), "{none}");
+    let supervisor = signed_in(&platform, "acme", "wang", "supervisor");
+    let path = "/api/v1/enterprises/acme/flows/main/steps/deal/arms";
+    let answer = supervisor.ask("GET", path, None);
+    assert_eq!((answer.status, &answer.body), (200, &compared));
+    assert_eq!(supervisor.ask("GET", &format!("{path}?since_ms=x"), None).status, 400);
+    assert_eq!(signed_in(&platform, "acme", "li", "agent").ask("GET", path, None).status, 403);
     assert_eq!(platform.findings(), []);
 }

@@ -96,6 +96,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         rating: None,
         results: Vec::new(),
         spills: Vec::new(),
+        arms: Vec::new(),
         callback: None,
         calls_back: None,
         recording_cut: false,

@@ -20,7 +20,7 @@ use crate::{CallId, HotlineNumber, Money, Mono, Now, RecordingId, Wall};
 pub use asking::Key;
 pub use case::{Looked, Mismatch, flow_path};
 pub use explain::{Answers, HttpAnswer, explain};
-pub use fact::{Arrived, CALLER, ConfirmedBy, Dated, Dialled, Fact, LegNo, Tone};
+pub use fact::{Arm, Arrived, CALLER, ConfirmedBy, Dated, Dialled, Fact, LegNo, Tone};
 pub use fetching::answers_of;
 pub use holding::{HOLD_MUSIC, HeldBy};
 pub use ordering::{NotObeyed, Ordered, TalkOrder, Target};
@@ -644,7 +644,11 @@ impl Call {
             let dealt = is_exact.then(|| desk.tenant.deals.state(hotline.number, step.step)).flatten();
             let place = step.step;
             let wanted = self.message_wanted(&step);
+            let arm = arm(&hotline, &step);
             self.note(Fact::Walked(step), now);
+            if let Some(arm) = arm {
+                self.note(Fact::ArmTaken(Box::new(arm)), now);
+            }
             if let Some(wanted) = wanted {
                 self.note(wanted, now);
             }
@@ -850,6 +854,18 @@ impl Call {
     fn note(&mut self, fact: Fact, now: Mono) {
         self.log.push(Dated { at: now, fact });
     }
+}
+
+/// The share that a percentage step of a flow dealt.
+fn arm(hotline: &Hotline, walked: &flow::Walked) -> Option<Arm> {
+    let dealt = match &walked.why {
+        flow::StepWhy::Percentage { dealt, .. } | flow::StepWhy::Kept { dealt, .. } => *dealt,
+        _ => return None,
+    };
+    let split = hotline.split(walked.step)?;
+    let word = |span| hotline.words.word(span);
+    let name = word(*split.arms.get(usize::from(dealt))?);
+    Some(Arm { flow: word(split.flow), version: split.version, step: word(split.step), name })
 }
 
 /// The kind of attempt a reason leads to.

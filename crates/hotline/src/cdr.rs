@@ -9,9 +9,11 @@ use crate::region::Region;
 use crate::satisfaction::AskedBy;
 use crate::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
 
+pub use arm::{ArmOutcome, ArmRecord};
 pub use fold::{Folded, fold};
 pub use stays::{QueueStay, StayEnd, stays};
 
+mod arm;
 mod fold;
 mod stays;
 
@@ -509,6 +511,9 @@ pub struct CallRecord {
     /// Queues that sent it on since a limit was passed (row R33).
     #[serde(default)]
     pub spills: Vec<SpillRecord>,
+    /// The shares of its flows' percentage steps that it had (row I10).
+    #[serde(default)]
+    pub arms: Vec<ArmRecord>,
     /// Its request for a callback (row Q15).
     #[serde(default)]
     pub callback: Option<CallbackRecord>,

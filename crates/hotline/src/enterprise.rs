@@ -22,7 +22,7 @@ pub use compile::{CRISIS, FINALLY, OTHERWISE, compile, compile_number};
 pub use extension::{Extension, Phone, REALM, Refer, Secret, phone_user, phones};
 pub use flow::{
     AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowDocument, FlowQueue, FlowShare,
-    FlowStep, FlowStepKind, FlowTest, NoticeOf, Operand, RETURN,
+    FlowStep, FlowStepKind, FlowTest, NoticeOf, Operand, RETURN, Sticky,
 };
 pub use http::{FlowHttp, Json};
 pub use read::{

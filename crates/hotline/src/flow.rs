@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::barring::{CallerPatterns, Standing};
 use crate::calendar::{HolidayYears, Schedule};
-use crate::enterprise::{AskKind, NoticeOf, ShareMode};
+use crate::enterprise::{AskKind, NoticeOf, ShareMode, Sticky};
 use crate::message::Address;
 use crate::region::{Region, RegionSet};
 use crate::satisfaction::Survey;
@@ -91,7 +91,7 @@ pub enum StepKind {
     /// Is the caller on the list?
     Caller { name: Span, list: CallerPatterns, listed: StepNo, other: StepNo },
     /// Deal the call by percents.
-    Percentage { mode: ShareMode, shares: Short<(u8, StepNo), 8> },
+    Percentage { mode: ShareMode, sticky: Sticky, shares: Short<(u8, StepNo), 8> },
     /// Play a prompt.
     Play { prompt: Span, answer: bool, next: StepNo },
     /// Ask `routing` for a group (its place), then the number's forwards.
@@ -209,6 +209,8 @@ pub enum StepWhy {
     Http,
     /// The caller may ask to be called back.
     Callback,
+    /// Which share the caller keeps (row I10); closed ones were left out.
+    Kept { dealt: u8, percents: Vec<u8>, closed: Vec<u8> },
 }
 
 /// One step as walked.
@@ -344,7 +346,7 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
             let next = if matched.is_some() { *listed } else { *other };
             (StepWhy::Caller { list: word(name), matched }, Turn::Next(next))
         }
-        StepKind::Percentage { mode, shares } => deal(place, *mode, shares, inputs, deals),
+        StepKind::Percentage { mode, sticky, shares } => deal(place, (*mode, *sticky), shares, inputs, deals),
         StepKind::Play { prompt, answer, next } => (
             StepWhy::Play { prompt: word(prompt), answer: *answer },
             Turn::Stop(Stop::Play { prompt: word(prompt), answer: *answer, next: *next }),
@@ -418,7 +420,7 @@ fn take(step: &Step, place: StepNo, inputs: &mut Inputs<'_>, deals: &mut Deals) 
 /// their proportion; with all closed the deal ignores it, so that the call ends for the right reason.
 fn deal(
     place: StepNo,
-    mode: ShareMode,
+    (mode, sticky): (ShareMode, Sticky),
     shares: &[(u8, StepNo)],
     inputs: &mut Inputs<'_>,
     deals: &mut Deals,
@@ -435,13 +437,54 @@ fn deal(
     if closed.len() == shares.len() {
         weights.iter_mut().zip(shares).for_each(|(weight, (percent, _))| *weight = i32::from(*percent));
     }
+    let percents: Vec<u8> = shares.iter().map(|(percent, _)| *percent).collect();
+    let next = |dealt: usize| shares.get(dealt).map_or(StepNo::MAX, |(_, next)| *next);
+    if sticky == Sticky::Caller && !inputs.caller.is_empty() {
+        let dealt = kept_share(place, &percents, weights, inputs);
+        return (StepWhy::Kept { dealt: dealt as u8, percents, closed }, Turn::Next(next(dealt)));
+    }
     let dealt = match mode {
         ShareMode::Exact => deals.next(inputs.hotline.number, place, weights),
         ShareMode::Random => by_chance(weights, inputs.chance),
     };
-    let percents = shares.iter().map(|(percent, _)| *percent).collect();
-    let next = shares.get(dealt).map_or(StepNo::MAX, |(_, next)| *next);
-    (StepWhy::Percentage { mode, dealt: dealt as u8, percents, closed }, Turn::Next(next))
+    (StepWhy::Percentage { mode, dealt: dealt as u8, percents, closed }, Turn::Next(next(dealt)))
+}
+
+/// The share that a caller keeps: drawn by a generator whose seed is a hash of flow, step, shares and caller, so that it is the
+/// same after a restart and on another node, and nobody else's changes with it. Where it is closed the next draw is among the
+/// others: only its own callers go elsewhere, and come back.
+fn kept_share(place: StepNo, percents: &[u8], weights: &[i32], inputs: &Inputs<'_>) -> usize {
+    let hotline = inputs.hotline;
+    let mut hash = Fnv::new();
+    match hotline.split(place) {
+        Some(split) => {
+            let names = [split.flow, split.step].into_iter().chain(split.arms.iter().copied());
+            names.for_each(|name| hash.take(hotline.words.text(name).as_bytes()));
+        }
+        None => hash.take(&place.to_le_bytes()),
+    }
+    hash.take(percents);
+    hash.take(inputs.caller.as_bytes());
+    let mut draw = Chance::new(hash.0);
+    let all: Vec<i32> = percents.iter().map(|percent| i32::from(*percent)).collect();
+    let own = by_chance(&all, &mut draw);
+    if weights.get(own).is_some_and(|weight| *weight > 0) { own } else { by_chance(weights, &mut draw) }
+}
+
+/// The hash FNV-1a in 64 bits, which is the same on every machine and in every version; parts end with an octet that no
+/// text has.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn take(&mut self, part: &[u8]) {
+        for octet in part.iter().chain(&[0xff]) {
+            self.0 = (self.0 ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
 }
 
 fn by_chance(weights: &[i32], chance: &mut Chance) -> usize {

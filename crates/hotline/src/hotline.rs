@@ -85,6 +85,23 @@ pub struct Hotline {
     pub staff: Option<Arc<Staff>>,
     /// Who is told of its calls by message; `None` if nobody is.
     pub tells: Option<Box<Tells>>,
+    /// What the shares of its flows' percentage steps are called.
+    pub splits: Box<[Split]>,
+}
+
+/// A percentage step of a flow, by the names that its record goes by (row I10); they lie in [`Hotline::words`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// The step.
+    pub place: StepNo,
+    /// The flow that has it, which another one may call.
+    pub flow: Span,
+    /// The version of that flow.
+    pub version: u32,
+    /// The step's id.
+    pub step: Span,
+    /// The names of its shares in their order.
+    pub arms: Box<[Span]>,
 }
 
 /// Which flow a number's steps come from (row I08).
@@ -178,6 +195,11 @@ impl Hotline {
         let destination = self.destination(place);
         let duty = destination.duty.and_then(|duty| self.duties.get(usize::from(duty)));
         destination.enabled && duty.is_none_or(|schedule| schedule.at(at.beijing(), years).open)
+    }
+
+    /// The names of the percentage step at a place, if it is one of a flow.
+    pub fn split(&self, place: StepNo) -> Option<&Split> {
+        self.splits.iter().find(|split| split.place == place)
     }
 
     /// The name of the group at a place; places come from this very value, so they are always inside.

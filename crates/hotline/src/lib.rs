@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod call;
 pub mod callback;
 pub mod cdr;
+pub mod compare;
 pub mod content;
 pub mod display;
 pub mod enterprise;

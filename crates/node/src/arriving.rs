@@ -472,5 +472,6 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         flow_of: None,
         staff: None,
         tells: None,
+        splits: Default::default(),
     }
 }

@@ -30,6 +30,7 @@ use crate::running::Running;
 mod agents;
 mod calls;
 mod enterprises;
+mod flows;
 mod live;
 mod messages;
 mod notes;
@@ -172,6 +173,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(prompts::submit))
         .routes(routes!(prompts::review))
         .routes(routes!(prompts::audio))
+        .routes(routes!(flows::compare))
         .routes(routes!(live::live))
         .routes(routes!(live::events))
         .routes(routes!(supervision::order))

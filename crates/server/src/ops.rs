@@ -20,6 +20,7 @@ pub mod accounts;
 pub mod agents;
 pub mod alarms;
 pub mod alerts;
+pub mod arms;
 pub mod backup;
 pub mod barring;
 pub mod calendar;
@@ -172,6 +173,7 @@ pub enum Request {
     FlowList(flows::List),
     FlowShow(flows::Of),
     FlowDiff(flows::Diff),
+    FlowCompare(arms::Compare),
     Messages(messages::List),
     Voicemails(voicemails::List),
     VoicemailHear(voicemails::Hear),
@@ -299,6 +301,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::FlowList(asked) => told(flows::list(desk, &asked).await),
         Request::FlowShow(asked) => told(flows::show(desk, &asked).await),
         Request::FlowDiff(asked) => told(flows::diff(desk, &asked).await),
+        Request::FlowCompare(asked) => told(arms::compare(desk, &asked).await),
         Request::Messages(asked) => told(messages::list(desk, &asked).await),
         Request::Voicemails(asked) => told(voicemails::list(desk, &asked).await),
         Request::VoicemailHear(asked) => told(voicemails::hear(desk, &asked).await),

@@ -83,6 +83,9 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     if barred.chance(400) {
         bars::stand(&mut enterprise, &mut barred);
     }
+    if Dice::new(own.draw()).chance(500) {
+        flows::keep_shares(&mut enterprise);
+    }
     let mut ringing = Dice::new(own.draw());
     if ringing.chance(400) {
         tones::give(&mut enterprise, &mut ringing);

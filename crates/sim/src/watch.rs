@@ -16,8 +16,10 @@ use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId, Wall};
 
 use crate::store::Store;
 use crate::world::SLEEP_MS_MAX;
+use arms::Arms;
 use crowd::Crowd;
 
+mod arms;
 mod crowd;
 mod fetches;
 mod menus;
@@ -56,6 +58,7 @@ pub struct Watch {
     /// Tenants whose account could not be had: what they owe is not known to the node.
     pub provisional: BTreeSet<TenantId>,
     crowd: Crowd,
+    arms: Arms,
     /// When callers were asked for ratings, by enterprise.
     asked: BTreeMap<(TenantId, String), Vec<Wall>>,
     /// How calls ended, for the summary.
@@ -133,6 +136,7 @@ impl Watch {
             return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
         }
         self.crowd.note(record, &hotline, log);
+        self.arms.check(record, log)?;
         check_recording(record, &hotline, log)?;
         check_messages(record, log)?;
         check_pauses(record, log)?;

@@ -110,6 +110,8 @@ scenarios! {
     i07_the_notice_on_every_path
     i07_a_notice_of_the_flow_is_told_once
     i08_a_call_finishes_on_its_version
+    i10_a_caller_keeps_its_share
+    i10_what_came_of_a_share_is_recorded
     i11_never_silence
     i12_a_server_outside_says_where_a_call_goes
     i14_keys_of_menus_and_no_secret

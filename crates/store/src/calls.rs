@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use crate::arms::arms_of;
 use crate::charges::charges_of;
 use crate::database::{Error, Result, Store};
 use crate::ledger::entries_of;
@@ -323,9 +324,10 @@ impl Store {
         let tenant = TenantId::new(&row.text("tenant_id")?);
         let legs = legs_of(&mut snapshot, &tenant, call).await?;
         let results = results_of(&mut snapshot, &tenant, call).await?;
+        let arms = arms_of(&mut snapshot, &tenant, call).await?;
         let packed = row.text("log")?;
         Ok(Some(StoredCall {
-            record: CallRecord { results, ..read_record(&row, tenant.clone(), call, legs)? },
+            record: CallRecord { results, arms, ..read_record(&row, tenant.clone(), call, legs)? },
             charges: charges_of(&mut snapshot, &tenant, call).await?,
             entries: entries_of(&mut snapshot, &tenant, call).await?,
             log: unpack(&packed).ok_or_else(|| unreadable("log", &packed))?,
@@ -400,6 +402,7 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         callback: read_one(row, "callback")?,
         calls_back: read_one(row, "calls_back")?,
         spills: read_list(row, "spills")?,
+        arms: Vec::new(),
         results: Vec::new(),
         recording: row.parsed_or_none("recording_id")?,
         recording_cut: row.flag("recording_cut")?,

@@ -8,6 +8,7 @@
 mod accounts;
 mod alarms;
 mod alerts;
+mod arms;
 mod audit;
 mod backup;
 mod callbacks;
@@ -42,6 +43,7 @@ mod voicemails;
 pub use accounts::{Account, Session};
 pub use alarms::HourCost;
 pub use alerts::Alert;
+pub use arms::{ArmFilter, ArmSum};
 pub use audit::{Audited, Change};
 pub use backup::Backup;
 pub use callbacks::{Callback, CallbackState};

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 34] = [
+pub const MIGRATIONS: [(i64, &str, &str); 35] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -41,6 +41,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 34] = [
     (32, "rollup_callbacks", include_str!("../../../migrations/0032_rollup_callbacks.sql")),
     (33, "queue_stay", include_str!("../../../migrations/0033_queue_stay.sql")),
     (34, "audit_last", include_str!("../../../migrations/0034_audit_last.sql")),
+    (35, "call_arm", include_str!("../../../migrations/0035_call_arm.sql")),
 ];
 
 impl Store {

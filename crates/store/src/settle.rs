@@ -11,6 +11,7 @@ use hotline::settlement::Settlement;
 use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::AnyConnection;
 
+use crate::arms::insert_arms;
 use crate::audit::{Change, write_audit};
 use crate::callbacks::{change_callbacks, insert_callbacks};
 use crate::calls::insert_records;
@@ -102,6 +103,7 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
     }
     insert_ratings(connection, new.iter().map(|one| &one.record)).await?;
     insert_results(connection, new.iter().map(|one| &one.record)).await?;
+    insert_arms(connection, new.iter().map(|one| &one.record)).await?;
     insert_callbacks(connection, new.iter().map(|one| &one.record)).await?;
     change_callbacks(connection, &new).await?;
     insert_stays(connection, &new).await?;

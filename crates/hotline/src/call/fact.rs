@@ -270,6 +270,8 @@ pub enum Fact {
     Confirming { leg: LegNo, how: Confirm },
     /// Somebody did; the leg's answer follows.
     Confirmed { leg: LegNo, by: ConfirmedBy },
+    /// A percentage step of a flow dealt the call this share (row I10).
+    ArmTaken(Box<Arm>),
 }
 
 /// By what it is known that somebody answered (row R29).
@@ -282,6 +284,19 @@ pub enum ConfirmedBy {
     Voice,
     /// No tone was known in its time.
     Time,
+}
+
+/// A share of a flow's percentage step, by names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arm {
+    /// The flow that has the step.
+    pub flow: Word,
+    /// Its version.
+    pub version: u32,
+    /// The step.
+    pub step: Word,
+    /// The share.
+    pub name: Word,
 }
 
 /// An attempt to reach a bound number.

@@ -34,7 +34,10 @@ pub fn fold(call: CallId, log: &[Dated]) -> Option<Folded> {
     for dated in &log[1..] {
         folding.take(dated);
     }
-    Some(folding.end())
+    let mut folded = folding.end();
+    let wall = |dated: &Dated| Wall::of(dated.at, arrived.wall_offset_ms);
+    folded.record.arms = super::arm::arms(log, &folded.record, wall);
+    Some(folded)
 }
 
 struct Folding<'a> {
@@ -100,6 +103,7 @@ impl<'a> Folding<'a> {
             rating: None,
             results: Vec::new(),
             spills: Vec::new(),
+            arms: Vec::new(),
             callback: None,
             calls_back: None,
             recording: None,
@@ -273,7 +277,8 @@ impl<'a> Folding<'a> {
             | Fact::Fetched { .. }
             | Fact::RecordingEnded
             | Fact::Confirmed { .. }
-            | Fact::AgentTook { .. } => {}
+            | Fact::AgentTook { .. }
+            | Fact::ArmTaken(_) => {}
         }
     }
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 pub(super) use flow::FLOWS_DEEP_MAX;
 
 use super::{
-    Condition, Confirm, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Ringback, Rule, Then,
-    phone_user, staff,
+    Condition, Confirm, Crisis, CrisisThen, DestinationKind, Enterprise, Number, Ringback, Rule, Sticky,
+    Then, phone_user, staff,
 };
 use crate::barring::{Bars, CallerPatterns};
 use crate::calendar::Schedule;
 use crate::flow::{Flow, QueueExits, Step, StepKind, StepNo, Voicemail};
-use crate::hotline::{CrisisGate, Destination, Group};
+use crate::hotline::{CrisisGate, Destination, Group, Split};
 use crate::priority::Priorities;
 use crate::region::RegionSet;
 use crate::ringback::Ringbacks;
@@ -98,6 +98,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         flow_of,
         staff: queues.then(|| Arc::new(staff(enterprise, version))),
         tells: super::tell::tells(enterprise, number),
+        splits: layout.splits.into(),
     }
 }
 
@@ -219,6 +220,8 @@ struct Layout<'a> {
     words: WordList,
     /// What is heard while a step dials, where that is its own.
     tones: Vec<(StepNo, Ringback)>,
+    /// The percentage steps of flows.
+    splits: Vec<Split>,
     /// Variables of flows by their places.
     variables: Vec<String>,
 }
@@ -234,8 +237,8 @@ impl<'a> Layout<'a> {
             confirm: written.confirm,
         };
         let groups = number.groups.iter().map(group).collect();
-        let (steps, tones, variables) = (Vec::new(), Vec::new(), Vec::new());
-        Self { enterprise, number, steps, groups, words, tones, variables }
+        let (steps, tones, splits) = (Vec::new(), Vec::new(), Vec::new());
+        Self { enterprise, number, steps, groups, words, tones, splits, variables: Vec::new() }
     }
 
     fn here(&self) -> StepNo {
@@ -350,7 +353,7 @@ impl<'a> Layout<'a> {
             Then::Percentage { mode, shares } => {
                 let first = self.here() + 1;
                 let places = shares.iter().zip(first..).map(|(share, step)| (share.percent, step)).collect();
-                self.lay(rule, StepKind::Percentage { mode: *mode, shares: places });
+                self.lay(rule, StepKind::Percentage { mode: *mode, sticky: Sticky::Nobody, shares: places });
                 for share in shares {
                     self.lay_dial(rule, &share.dial);
                 }

@@ -68,7 +68,12 @@ pub enum FlowStepKind {
     /// Is the caller on the named list?
     Callers { callers: String, listed: Exit, other: Exit },
     /// Deal calls by whole percents that sum to 100; each share leads where it says.
-    Percentage { mode: ShareMode, shares: Vec<FlowShare> },
+    Percentage {
+        mode: ShareMode,
+        #[serde(default)]
+        sticky: Sticky,
+        shares: Vec<FlowShare>,
+    },
     /// Dial a group or bound number; without exits the number's final treatment follows when nobody was found.
     /// `after` is where the flow goes on once who answered hung up, `ringback` what is heard meanwhile if that is the
     /// step's own (row I04).
@@ -206,6 +211,18 @@ impl FlowQueue {
         let keys = self.keys.iter().map(|(_, exit)| (exit.as_str(), true));
         quiet.map(|exit| (exit.as_str(), false)).chain(keys).collect()
     }
+}
+
+/// Who keeps the share that was dealt once (row I10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sticky {
+    /// Nobody: each call is dealt anew.
+    #[default]
+    Nobody,
+    /// The caller, as long as the step and its shares are the same; nothing is stored for it. Who withholds the number is dealt
+    /// by the mode.
+    Caller,
 }
 
 /// One share of a deal.

@@ -30,7 +30,7 @@ pub(super) use barring::{REGION_MODES, UNKNOWNS, usual_password};
 pub(super) use confirm::CONFIRM_S;
 pub(super) use destination::infer_kind;
 pub(super) use extensions::{REFER, SRTP};
-pub(super) use flow::NOTICES;
+pub(super) use flow::{NOTICES, STICKY};
 pub(super) use hours::DAYS;
 pub(super) use http::{METHODS, WAITS};
 pub(super) use numbers::{

@@ -112,6 +112,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         rating: None,
         results: Vec::new(),
         spills: Vec::new(),
+        arms: Vec::new(),
         callback: None,
         calls_back: None,
         recording_cut: false,

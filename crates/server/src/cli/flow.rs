@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use hotline::TenantId;
+use hotline::cdr::ArmOutcome;
 
 use super::pure::read_number;
 use super::show::print_raw;
 use super::{Context, Need, Ran};
 use crate::ops::Request;
+use crate::ops::arms::{self, Compared};
 use crate::ops::enterprises::Difference;
 use crate::ops::flows::{self, Checked, Listed, Published, Shown};
 
@@ -32,6 +34,8 @@ pub enum Flow {
     Show(Of),
     /// 两个版本的差别 / what differs between two versions
     Diff(Diff),
+    /// 按比例分流的各份效果对比 / what came of the calls of each share of a percentage step
+    Compare(Compare),
 }
 
 /// The words of `flow put`.
@@ -103,6 +107,29 @@ pub struct Diff {
     to: Option<u32>,
 }
 
+/// The words of `flow compare`.
+#[derive(Args)]
+#[command(
+    after_help = "例 / examples:\n  sibai flow compare huaxin 主菜单 试验 --since 2026-10-01\n  sibai flow compare huaxin 主菜单 试验 --version 4"
+)]
+pub struct Compare {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    flow: String,
+    /// 步骤 / its percentage step
+    step: String,
+    /// 只看该版本 / of this version of the flow alone
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
+    /// 从何时起 / dealt at or after
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// 到何时止 / dealt before
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
 /// `sibai flow`
 pub fn run(context: &Context, words: &Flow) -> Ran {
     let by = || context.by.clone();
@@ -128,6 +155,7 @@ pub fn run(context: &Context, words: &Flow) -> Ran {
             Ok(0)
         }
         Flow::Diff(words) => diff(context, words),
+        Flow::Compare(words) => compare(context, words),
     }
 }
 
@@ -242,4 +270,59 @@ fn diff(context: &Context, words: &Diff) -> Ran {
     let found: Vec<Difference> = context.ask(Need::Data, &request)?;
     context.show(&found, |found| super::enterprise::show_differences(context, found))?;
     Ok(0)
+}
+
+fn compare(context: &Context, words: &Compare) -> Ran {
+    let instant = |text: &Option<String>| text.as_deref().map(|text| context.instant(text)).transpose();
+    let (tenant, flow, step) = (words.tenant.clone(), words.flow.clone(), words.step.clone());
+    let (since, until) = (instant(&words.since)?, instant(&words.until)?);
+    let asked = arms::Compare { tenant, flow, step, version: words.version, since, until };
+    let compared: Compared = context.ask(Need::Data, &Request::FlowCompare(asked))?;
+    context.show(&compared, |compared| show_arms(context, compared))?;
+    Ok(0)
+}
+
+fn show_arms(context: &Context, compared: &Compared) {
+    if compared.arms.is_empty() {
+        return context.say("没有来电经过此步骤", "no call was dealt a share by this step");
+    }
+    let row = |arm: &arms::Arm| {
+        let share = |one: &arms::OutcomeShare| {
+            format!("{} ({}.{}%)", one.calls, one.per_mille / 10, one.per_mille % 10)
+        };
+        let counts = [arm.arm.clone(), arm.calls.to_string(), arm.callers.to_string()];
+        counts.into_iter().chain(arm.outcomes.iter().map(share)).collect::<Vec<_>>()
+    };
+    let head = [("份", "share"), ("通话", "calls"), ("主叫", "callers")];
+    let head: Vec<_> = head.into_iter().chain(ArmOutcome::ALL.map(came_to)).collect();
+    context.table(&head, &compared.arms.iter().map(row).collect::<Vec<_>>());
+    for one in &compared.differences {
+        let (zh, en) = came_to(one.outcome);
+        let points = |e4: i64| format!("{:+.2}", e4 as f64 / 100.0);
+        let [gap, low, high] = [one.difference_e4, one.low_e4, one.high_e4].map(points);
+        let (so_zh, so_en) = match one.significant {
+            true => ("差异显著", "more than chance"),
+            false => ("可能只是偶然", "chance may be all of it"),
+        };
+        context.say(
+            format!("{zh}：{} 比 {} {gap} 个百分点，95% 区间 {low} 至 {high}，{so_zh}", one.arm, one.against),
+            format!(
+                "{en}: {} {gap} points against {}, 95% between {low} and {high}: {so_en}",
+                one.arm, one.against
+            ),
+        );
+    }
+}
+
+/// What calls came to, in both languages.
+fn came_to(outcome: ArmOutcome) -> (&'static str, &'static str) {
+    match outcome {
+        ArmOutcome::Reached => ("接通人工", "reached a person"),
+        ArmOutcome::SelfService => ("自助完成", "self-service"),
+        ArmOutcome::HungUp => ("流程中挂机", "hung up in the flow"),
+        ArmOutcome::Abandoned => ("排队放弃", "abandoned in a queue"),
+        ArmOutcome::GaveUp => ("振铃放弃", "gave up while it rang"),
+        ArmOutcome::LeftWord => ("留言或预约回呼", "left word"),
+        ArmOutcome::Other => ("其他", "other"),
+    }
 }

@@ -474,6 +474,14 @@ impl Teller<'_> {
                     format!("by {percents} ({}) dealt to share {}{left}", code(mode), dealt + 1),
                 )
             }
+            StepWhy::Kept { dealt, percents, closed } => {
+                let percents = percents.iter().map(u8::to_string).collect::<Vec<_>>().join(":");
+                let left = if closed.is_empty() { String::new() } else { format!(" {closed:?}") };
+                self.pick(
+                    format!("按比例 {percents}，该主叫固定为第 {} 份{left}", dealt + 1),
+                    format!("by {percents} this caller keeps share {}{left}", dealt + 1),
+                )
+            }
             StepWhy::Play { prompt, answer } => {
                 let (zh, en) = if *answer { ("先应答再", "answer, then ") } else { ("", "") };
                 self.pick(format!("{zh}播放 {prompt}"), format!("{en}play {prompt}"))

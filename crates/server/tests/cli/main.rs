@@ -375,6 +375,10 @@ fn i08_i09_r26_a_flow_is_put_tested_published_and_rolled_back() {
     assert_eq!(walked("1")["record"]["flow_version"], 1);
     assert_eq!(dir.refusal(&["flow", "rollback", "lantian", "主菜单"]), (4, "not_found".into()));
     assert_eq!(dir.json(&["flow", "rollback", "lantian", "主菜单", "--to", "2"])["version"], 2);
+    let compare = ["flow", "compare", "lantian", "主菜单", "菜单"];
+    assert_eq!(dir.json(&compare), json!({"arms": [], "differences": []}), "no call was dealt a share");
+    assert_eq!(dir.refusal(&["flow", "compare", "lantian", "无", "菜单"]), (4, "not_found".into()));
+    assert_eq!(dir.refusal(&["flow", "compare", "nobody", "主菜单", "菜单"]).0, 4);
     let listed = dir.json(&["flow", "list", "lantian"]);
     assert_eq!(listed[0]["versions"].as_array().map(Vec::len), Some(2), "{listed}");
     assert_eq!((&listed[0]["version"], &listed[0]["numbers"][0]), (&json!(2), &json!("4008123888")));

@@ -2,7 +2,7 @@
 
 use hotline::enterprise::{
     AskKind, Enterprise, Exit, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowShare, FlowStep,
-    FlowStepKind, Json, NoticeOf, Operand, Queue, RETURN, ShareMode,
+    FlowStepKind, Json, NoticeOf, Operand, Queue, RETURN, ShareMode, Sticky,
 };
 use hotline::flow::Method;
 
@@ -91,7 +91,7 @@ fn main(dice: &mut Dice) -> Vec<FlowStep> {
                 dice,
             ),
         ),
-        step("deal", FlowStepKind::Percentage { mode: ShareMode::Exact, shares }),
+        step("deal", FlowStepKind::Percentage { mode: ShareMode::Exact, sticky: Sticky::Nobody, shares }),
         step(
             "menu2",
             ask(AskKind::Menu, "second_menu", &[("1", "all"), ("2", "menu"), ("3", "last")], "last", dice),
@@ -100,6 +100,15 @@ fn main(dice: &mut Dice) -> Vec<FlowStep> {
         step("all", dial("all", None)),
         step("last", dial("last", None)),
     ]
+}
+
+/// Lets callers keep the shares that flows deal (row I10).
+pub fn keep_shares(enterprise: &mut Enterprise) {
+    for step in enterprise.flows.iter_mut().flat_map(|flow| &mut flow.steps) {
+        if let FlowStepKind::Percentage { sticky, .. } = &mut step.kind {
+            *sticky = Sticky::Caller;
+        }
+    }
 }
 
 /// Lets the flow of an enterprise lead into a queue of its own, out of which keys lead, and tell the recording notice on one

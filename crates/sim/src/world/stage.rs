@@ -781,6 +781,10 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             });
             told.collect::<Vec<_>>().join(",")
         }
+        "arms" => {
+            let told = record.arms.iter().map(|arm| format!("{}:{}:{:?}", arm.step, arm.arm, arm.outcome));
+            told.collect::<Vec<_>>().join(",")
+        }
         "results" => {
             let told = record.results.iter().map(|result| {
                 let by = if result.by.is_empty() { "default" } else { &result.by };

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod alarms;
+mod arms;
 mod callbacks;
 mod case;
 mod enterprises;

@@ -87,6 +87,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         rating: None,
         results: Vec::new(),
         spills: Vec::new(),
+        arms: Vec::new(),
         callback: None,
         calls_back: None,
         priority: (n % 10) as u8,

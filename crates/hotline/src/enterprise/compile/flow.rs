@@ -2,9 +2,9 @@
 //! each place it returns to.
 
 use super::Layout;
-use crate::enterprise::{Exit, FlowAsk, FlowDocument, FlowQueue, FlowStepKind, Operand, RETURN};
+use crate::enterprise::{Exit, FlowAsk, FlowDocument, FlowQueue, FlowShare, FlowStepKind, Operand, RETURN};
 use crate::flow::{Ask, Match, QueueExits, RequestStep, Source, StepKind, StepNo};
-use crate::hotline::FlowOf;
+use crate::hotline::{FlowOf, Split};
 use crate::{Short, Span};
 
 /// Flows within each other; a document with more of them is refused.
@@ -88,6 +88,9 @@ impl<'a> Layout<'a> {
             if let FlowStepKind::Flow { flow, next } = &step.kind {
                 called.push((self.here(), flow, place.step_of(next.as_ref())));
             }
+            if let FlowStepKind::Percentage { shares, .. } = &step.kind {
+                self.split(document, &step.id, shares);
+            }
             let kind = self.flow_kind(&step.kind, &place);
             self.lay(id, kind);
         }
@@ -105,6 +108,18 @@ impl<'a> Layout<'a> {
             self.lead(entry, first);
         }
         place.step(&document.start)
+    }
+
+    /// Keeps what the percentage step and its shares are called that is laid next.
+    fn split(&mut self, document: &FlowDocument, id: &str, shares: &[FlowShare]) {
+        let split = Split {
+            place: self.here(),
+            flow: self.words.place(&document.name),
+            version: document.version,
+            step: self.words.place(id),
+            arms: shares.iter().map(|share| self.words.place(&share.name)).collect(),
+        };
+        self.splits.push(split);
     }
 
     fn flow_kind(&mut self, kind: &FlowStepKind, place: &Place<'_>) -> StepKind {
@@ -147,10 +162,10 @@ impl<'a> Layout<'a> {
                 listed: place.step(listed),
                 other: place.step(other),
             },
-            FlowStepKind::Percentage { mode, shares } => {
+            FlowStepKind::Percentage { mode, sticky, shares } => {
                 let shares: Short<_, 8> =
                     shares.iter().map(|share| (share.percent, place.step(&share.exit))).collect();
-                StepKind::Percentage { mode: *mode, shares }
+                StepKind::Percentage { mode: *mode, sticky: *sticky, shares }
             }
             FlowStepKind::Dial { target, busy, no_answer, after, ringback } => {
                 self.tone(ringback.as_ref());

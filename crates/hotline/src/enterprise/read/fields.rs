@@ -544,7 +544,7 @@ pub(super) const STEP_CALLERS: Shape = Shape {
 
 pub(super) const STEP_PERCENTAGE: Shape = Shape {
     name: "percentage",
-    fields: &[must("id"), must("kind"), must("shares"), may("mode"), must("exits")],
+    fields: &[must("id"), must("kind"), must("shares"), may("mode"), may("sticky"), must("exits")],
     later: &[],
 };
 

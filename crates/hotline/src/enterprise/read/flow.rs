@@ -20,6 +20,7 @@ use crate::cdr::Cause;
 use crate::enterprise::{
     AskKind, CallerFact, Exit, Expectation, FLOW_STEPS_MAX, FlowAsk, FlowCallback, FlowDocument, FlowQueue,
     FlowShare, FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, Ringback, ShareMode,
+    Sticky,
 };
 
 /// Flows of one enterprise.
@@ -60,6 +61,10 @@ const KINDS: [(&str, Kind); 22] = [
     ("callback", Kind::Callback),
 ];
 const LATER_KINDS: [&str; 2] = ["transfer", "say"];
+
+/// Who keeps the share of a deal.
+pub(in crate::enterprise) const STICKY: [(&str, Sticky); 2] =
+    [("nobody", Sticky::Nobody), ("caller", Sticky::Caller)];
 
 pub(in crate::enterprise) const NOTICES: [(&str, NoticeOf); 2] =
     [("recording", NoticeOf::Recording), ("crisis", NoticeOf::Crisis)];
@@ -592,7 +597,8 @@ impl Reader<'_> {
         if shares.len() == fields.len() && sum != 100 {
             self.wrong(&at, Fault::PercentSum { sum });
         }
-        Some(FlowStepKind::Percentage { mode, shares })
+        let sticky = self.choice_or(object.field("sticky"), &STICKY, Sticky::Nobody);
+        Some(FlowStepKind::Percentage { mode, sticky, shares })
     }
 
     /// A prompt of a step.

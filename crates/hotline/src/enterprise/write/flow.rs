@@ -2,10 +2,12 @@
 
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::enterprise::http::LIMIT_MS;
-use crate::enterprise::read::{FORM, GREETING, MESSAGE_S, MESSAGE_SILENCE_S, METHODS, MODES, NOTICES, WAITS};
+use crate::enterprise::read::{
+    FORM, GREETING, MESSAGE_S, MESSAGE_SILENCE_S, METHODS, MODES, NOTICES, STICKY, WAITS,
+};
 use crate::enterprise::{
     AskKind, Exit, Expectation, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowStep,
-    FlowStepKind, FlowTest, Json, Key, NamedCode, NoticeOf, Operand, ShareMode, Tree, Value,
+    FlowStepKind, FlowTest, Json, Key, NamedCode, NoticeOf, Operand, ShareMode, Sticky, Tree, Value,
 };
 
 /// A flow's document as a tree, all on line 0. Its version is not in it.
@@ -44,13 +46,14 @@ fn step(written: &FlowStep) -> Tree {
         FlowStepKind::Callers { callers, listed, other } => {
             fields.with("callers", text(callers)).exits(&[("listed", Some(listed)), ("other", Some(other))])
         }
-        FlowStepKind::Percentage { mode, shares } => {
+        FlowStepKind::Percentage { mode, sticky, shares } => {
             let percents =
                 shares.iter().fold(Fields::new(), |map, share| map.with(&share.name, number(share.percent)));
             let exits: Vec<_> = shares.iter().map(|share| (share.name.as_str(), Some(&share.exit))).collect();
             fields
                 .with("shares", percents.map())
                 .unless(*mode == ShareMode::Exact, "mode", || word(&MODES, *mode))
+                .unless(*sticky == Sticky::Nobody, "sticky", || word(&STICKY, *sticky))
                 .exits(&exits)
         }
         FlowStepKind::Dial { target, busy, no_answer, after, ringback } => fields

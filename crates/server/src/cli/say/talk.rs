@@ -1,6 +1,6 @@
 //! What happened to a talk once somebody had answered, in words.
 
-use hotline::call::{CALLER, Fact, HeldBy, Moved, NotObeyed, PauseEnd, PauseWhy, Target, WatchMode};
+use hotline::call::{Arm, CALLER, Fact, HeldBy, Moved, NotObeyed, PauseEnd, PauseWhy, Target, WatchMode};
 
 use crate::cli::Context;
 
@@ -112,6 +112,13 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
             format!("坐席 {agent} 接听（第 {leg} 路）"),
             format!("the agent {agent} answers, on leg {leg}"),
         ),
+        Fact::ArmTaken(arm) => {
+            let Arm { flow, version, step, name } = &**arm;
+            pick(
+                format!("流程“{flow}”第 {version} 版的步骤 {step} 分到 {name}"),
+                format!("the step {step} of the flow {flow:?}, version {version}, dealt {name}"),
+            )
+        }
         _ => String::new(),
     }
 }

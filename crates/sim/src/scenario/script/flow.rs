@@ -2,7 +2,7 @@
 
 use hotline::enterprise::{
     AskKind, CallerFact, Enterprise, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowShare,
-    FlowStep, FlowStepKind, Json, NamedCode, NoticeOf, Operand, ShareMode,
+    FlowStep, FlowStepKind, Json, NamedCode, NoticeOf, Operand, ShareMode, Sticky,
 };
 use hotline::flow::Method;
 
@@ -72,7 +72,8 @@ fn step(kind: &str, words: &[&str]) -> Option<FlowStepKind> {
                 Some(FlowShare { name: exit.clone(), percent: percent.parse().ok()?, exit: exit.clone() })
             };
             let shares = pairs.iter().map(share).collect::<Option<_>>()?;
-            FlowStepKind::Percentage { mode: ShareMode::Exact, shares }
+            let sticky = if words.contains(&"sticky") { Sticky::Caller } else { Sticky::Nobody };
+            FlowStepKind::Percentage { mode: ShareMode::Exact, sticky, shares }
         }
         "dial" => FlowStepKind::Dial {
             target: first()?,

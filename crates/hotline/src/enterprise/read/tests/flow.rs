@@ -21,7 +21,7 @@ const FLOW: &str = r#"{
      "exits": {"1": "open", "2": "card", "3": "partner", "8": "hours", "9": "vip", "default": "bye"}},
     {"id": "open", "kind": "hours", "schedule": "office", "exits": {"open": "where", "closed": "bye"}},
     {"id": "where", "kind": "region", "regions": "north", "exits": {"inside": "deal", "outside": "sales"}},
-    {"id": "deal", "kind": "percentage", "shares": {"a": 60, "b": 40}, "exits": {"a": "sales", "b": "desk"}},
+    {"id": "deal", "kind": "percentage", "shares": {"a": 60, "b": 40}, "sticky": "caller", "exits": {"a": "sales", "b": "desk"}},
     {"id": "sales", "kind": "dial", "target": "sales", "exits": {"busy": "menu2"}},
     {"id": "menu2", "kind": "menu", "prompt": "welcome", "exits": {"0": "desk", "timeout": "bye", "wrong_key": "bye"}},
     {"id": "desk", "kind": "dial", "target": "desk", "ringback": "welcome"},
