@@ -41,7 +41,8 @@ insert into callback_month (tenant_id, number, month, answered)
         ) years
     ) months;
 update month_spend set calls = month_spend.calls - back.calls, answered = month_spend.answered - back.answered,
-    counted = month_spend.counted - back.answered
+    counted = case when month_spend.counted - back.answered > month_spend.calls - back.calls
+        then month_spend.calls - back.calls else month_spend.counted - back.answered end
 from (
     select tenant_id, number, month, count(*) as calls, cast(sum(answered) as bigint) as answered
     from callback_month group by tenant_id, number, month

@@ -102,7 +102,8 @@ impl Node {
 
     fn line_up_callbacks_of(&mut self, tenant: &TenantId) {
         let now = self.now;
-        let (hotlines, paused) = (self.hotlines_of_requests(tenant), self.calls_nobody_back());
+        let (paused, (hotlines, gone)) = (self.calls_nobody_back(), self.hotlines_of_requests(tenant));
+        gone.into_iter().for_each(|request| self.end_callback(tenant, request));
         let Some(known) = self.books.tenant(tenant).filter(|known| !known.requests().is_empty()) else {
             self.callbacks.tenants.remove(tenant);
             return;
@@ -115,6 +116,7 @@ impl Node {
         let (by_call, chance) = (&self.by_call, &mut self.chance);
         let mut lines = Lines {
             met: &met,
+            knows_queues: hotlines.iter().any(|hotline| hotline.staff.is_some()),
             years: &self.holidays,
             paused,
             is_up: &|call| by_call.contains_key(&call),
@@ -147,22 +149,23 @@ impl Node {
         lines.into_iter().for_each(|(call, tenant)| self.leave_line(&tenant, call));
     }
 
-    /// The rules of the numbers that requests came by; those that are cold are asked for.
-    fn hotlines_of_requests(&mut self, tenant: &TenantId) -> Vec<Arc<Hotline>> {
-        let Some(known) = self.books.peek(tenant) else { return Vec::new() };
-        let numbers: BTreeSet<HotlineNumber> =
-            known.requests().iter().map(|(request, _)| request.hotline).collect();
-        let mut warm = Vec::new();
-        for number in numbers {
+    /// The rules of the numbers that requests came by; those that are cold are asked for. Beside them the requests by numbers that
+    /// the enterprise holds no more: the store has handed them to people with the change.
+    fn hotlines_of_requests(&mut self, tenant: &TenantId) -> (Vec<Arc<Hotline>>, Vec<CallId>) {
+        let mut by_number: BTreeMap<HotlineNumber, Vec<CallId>> = BTreeMap::new();
+        let requests = self.books.peek(tenant).into_iter().flat_map(|known| known.requests().iter());
+        requests.for_each(|(request, _)| by_number.entry(request.hotline).or_default().push(request.id));
+        let (mut warm, mut gone) = (Vec::new(), Vec::new());
+        for (number, requests) in by_number {
             match self.directory.find(number) {
                 Found::Warm(hotline) if hotline.tenant == *tenant => warm.push(hotline),
                 Found::Cold(entry) if entry.tenant == *tenant => {
                     self.callbacks.awaited.entry(number).or_default();
                 }
-                Found::Warm(_) | Found::Cold(_) | Found::Unassigned => {}
+                Found::Warm(_) | Found::Cold(_) | Found::Unassigned => gone.extend(requests),
             }
         }
-        warm
+        (warm, gone)
     }
 
     /// What a floor tells a place in a line that has no call yet.

@@ -32,7 +32,7 @@ pub struct Audited {
     pub became: Option<String>,
 }
 
-/// Appends one row.
+/// Appends one row. It is the last thing a transaction does to its tenant: whoever changes the same tenant waits from here on.
 pub(crate) async fn write_audit(
     connection: &mut AnyConnection,
     tenant: &TenantId,
@@ -42,14 +42,14 @@ pub(crate) async fn write_audit(
     was: Option<&str>,
     became: Option<&str>,
 ) -> Result<()> {
-    let next = "insert into audit_last (tenant_id, audit_no) values ($1, 1) \
-                on conflict (tenant_id) do update set audit_no = audit_last.audit_no + 1 returning audit_no";
-    let next =
-        sqlx::query(next).bind(tenant.to_string()).fetch_one(&mut *connection).await?.int("audit_no")?;
+    let turn = "insert into audit_turn (tenant_id) values ($1) \
+                on conflict (tenant_id) do update set tenant_id = excluded.tenant_id";
+    sqlx::query(turn).bind(tenant.to_string()).execute(&mut *connection).await?;
+    // A statement of its own: it sees what was committed while the turn was waited for.
     let sql = "insert into audit (tenant_id, audit_no, changed_at, changed_by, action, subject, was, became) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let query =
-        sqlx::query(sql).bind(tenant.to_string()).bind(next).bind(change.at.0).bind(change.by.clone());
+               values ($1, (select coalesce(max(audit_no), 0) + 1 from audit where tenant_id = $1), \
+               $2, $3, $4, $5, $6, $7)";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(change.at.0).bind(change.by.clone());
     let query = query.bind(action.to_owned()).bind(subject.to_owned());
     query.bind(was.map(str::to_owned)).bind(became.map(str::to_owned)).execute(connection).await?;
     Ok(())

@@ -150,6 +150,20 @@ async fn is_stopped(connection: &mut AnyConnection, tenant: &TenantId, number: &
     Ok(query.fetch_optional(connection).await?.is_some())
 }
 
+/// Requests by numbers that the enterprise holds no more are for people: the platform calls nobody for them.
+pub(crate) async fn give_up_orphans(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    change: &Change,
+) -> Result<()> {
+    let sql = "update callback set state = 'given_up', changed_at = $2, changed_by = $3 \
+               where tenant_id = $1 and state = 'waiting' and next_at is not null \
+               and hotline not in (select number from number where tenant_id = 'provider' and holder_id = $1)";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(change.at.0).bind(change.by.clone());
+    query.execute(connection).await?;
+    Ok(())
+}
+
 impl Store {
     /// Requests of an enterprise in a state or in any: whoever has waited longest first, at most `limit` behind the first
     /// `from`.

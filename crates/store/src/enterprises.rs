@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 
 use crate::alarms::{note_bindings, write_alarms};
 use crate::audit::{Change, write_audit};
+use crate::callbacks::give_up_orphans;
 use crate::database::{Result, Store};
 use crate::flows::write_flows;
 use crate::rollups::column_of;
@@ -118,6 +119,7 @@ impl Store {
         }
         write_caps(&mut transaction, enterprise).await?;
         write_flows(&mut transaction, enterprise, change).await?;
+        give_up_orphans(&mut transaction, &enterprise.id, change).await?;
         let became = format!("version {version}, {} numbers", enterprise.numbers.len());
         let was = (current > 0).then(|| format!("version {current}"));
         let subject = enterprise.id.as_str();

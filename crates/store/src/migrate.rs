@@ -40,7 +40,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 35] = [
     (31, "message_page", include_str!("../../../migrations/0031_message_page.sql")),
     (32, "rollup_callbacks", include_str!("../../../migrations/0032_rollup_callbacks.sql")),
     (33, "queue_stay", include_str!("../../../migrations/0033_queue_stay.sql")),
-    (34, "audit_last", include_str!("../../../migrations/0034_audit_last.sql")),
+    (34, "audit_turn", include_str!("../../../migrations/0034_audit_turn.sql")),
     (35, "call_arm", include_str!("../../../migrations/0035_call_arm.sql")),
 ];
 

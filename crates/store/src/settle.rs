@@ -93,14 +93,6 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
         .flat_map(|one| one.messages.iter().map(|told| (&one.record.tenant, told, one.record.ended_at)));
     insert_messages(connection, told).await?;
     insert_voicemails(connection, new.iter().map(|one| &one.record)).await?;
-    for one in &new {
-        let (tenant, call) = (&one.record.tenant, one.record.call.to_string());
-        for deed in &one.deeds {
-            let change = Change { by: deed.by.clone(), at: deed.at };
-            write_audit(connection, tenant, &change, deed.kind.code(), &call, None, Some(&deed.detail))
-                .await?;
-        }
-    }
     insert_ratings(connection, new.iter().map(|one| &one.record)).await?;
     insert_results(connection, new.iter().map(|one| &one.record)).await?;
     insert_arms(connection, new.iter().map(|one| &one.record)).await?;
@@ -128,10 +120,26 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
     let ended_at = new.iter().map(|one| one.record.ended_at).max().unwrap_or(Wall(0));
     let caps_passed = add_sums(connection, sums, ended_at).await?;
     write_states(connection, batch).await?;
+    write_deeds(connection, &new).await?;
     if let Some(position) = batch.iter().map(|one| one.position).max() {
         write_mark(connection, position, node).await?;
     }
     Ok(Settled { new_calls: new.len(), caps_passed })
+}
+
+/// What people did in calls, tenant by tenant in one order for all who settle.
+async fn write_deeds(connection: &mut AnyConnection, new: &[&Settlement]) -> Result<()> {
+    let mut new: Vec<&Settlement> = new.iter().copied().filter(|one| !one.deeds.is_empty()).collect();
+    new.sort_by(|a, b| a.record.tenant.as_str().cmp(b.record.tenant.as_str()));
+    for one in new {
+        let (tenant, call) = (&one.record.tenant, one.record.call.to_string());
+        for deed in &one.deeds {
+            let change = Change { by: deed.by.clone(), at: deed.at };
+            write_audit(connection, tenant, &change, deed.kind.code(), &call, None, Some(&deed.detail))
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 static STATE: LazyLock<Rows> = LazyLock::new(|| {

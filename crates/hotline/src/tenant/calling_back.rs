@@ -23,6 +23,8 @@ pub struct Lines<'a> {
     pub paused: bool,
     /// The numbers whose rules were met just now: of others nobody knows who calls back.
     pub met: &'a BTreeSet<HotlineNumber>,
+    /// Whether one of them tells of queues: else a queue that is not known may be there all the same.
+    pub knows_queues: bool,
     /// Whether a call is up.
     pub is_up: &'a dyn Fn(CallId) -> bool,
     /// The id and the seed of a new call.
@@ -63,8 +65,9 @@ impl Tenant {
     /// Whether a request is never to be dialled again, however that came: its queue calls nobody back any more, it was tried as
     /// often as that allows now, which a crash in its last try leaves behind, it is too old, or its number may not be dialled any
     /// more (FAULTS N7).
-    fn is_over(&self, request: &Request, now: Now) -> bool {
-        let most = self.dials_back(&request.queue).map_or(0, |dial| dial.tries);
+    fn is_over(&self, request: &Request, knows_queues: bool, now: Now) -> bool {
+        let unknown = if knows_queues { 0 } else { u8::MAX };
+        let most = self.dials_back(&request.queue).map_or(unknown, |dial| dial.tries);
         let is_old = now.wall.0 - request.since.0 > AGE_MS_MAX;
         request.tries >= most || is_old || may_be_dialled(kind_of(&request.number), &request.number).is_err()
     }
@@ -88,7 +91,7 @@ impl Tenant {
             // Who asked may still be on the line, and reach somebody yet.
             let asks = (lines.is_up)(request.id) || self.calls_up_of(&request.number) > 0;
             let met = lines.met.contains(&request.hotline);
-            let over = !lines.paused && met && !asks && self.is_over(&request, now);
+            let over = !lines.paused && met && !asks && self.is_over(&request, lines.knows_queues, now);
             if over && lined_up.over.len() < GIVEN_UP_MAX {
                 lined_up.over.push(request.id);
             }

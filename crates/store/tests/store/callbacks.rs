@@ -3,16 +3,17 @@
 use hotline::callback::{CallbackEnd, Request};
 use hotline::cdr::{CallbackRecord, CalledBack, Cause};
 use hotline::settlement::{CallbackChange, Settlement, TenantState};
-use hotline::{CallId, Wall};
+use hotline::{CallId, HotlineNumber, Wall};
 use store::{CallbackState, Change, RollupFilter};
 
 use crate::case::Case;
-use crate::sample::{morning, settlement, tenant};
+use crate::sample::{change, morning, number, settlement, tenant};
 
 crate::on_both_engines!(
     q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once,
     q15_tries_are_counted_and_what_people_decided_stands,
     k07_a_stop_and_a_request_that_cross_overlook_nothing,
+    q15_requests_of_a_number_that_is_given_back_are_for_people,
 );
 
 async fn q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once(case: Case) {
@@ -193,4 +194,21 @@ async fn k07_a_stop_and_a_request_that_cross_overlook_nothing(case: Case) {
     let waiting = store.callbacks(&tenant(1), Some(CallbackState::Waiting), (0, 20)).await.unwrap();
     let numbers: Vec<_> = waiting.iter().map(|one| one.request.number.as_str()).collect();
     assert_eq!(numbers, [""; 0], "numbers on the stop list wait for nobody");
+}
+
+async fn q15_requests_of_a_number_that_is_given_back_are_for_people(case: Case) {
+    let store = &case.store;
+    let asked = asks(1, "13800138000");
+    let whose = asked.record.tenant.clone();
+    let holds = |numbers: &[HotlineNumber]| crate::enterprises::enterprise(whose.as_str(), numbers);
+    let (first, other) = (asked.record.number, number(2));
+    store.put_enterprise(&holds(&[first, other]), 0, &change(morning())).await.unwrap();
+    store.settle(std::slice::from_ref(&asked), "node-1").await.unwrap();
+    let state = async || store.callbacks(&whose, None, (0, 10)).await.unwrap()[0].state;
+    assert_eq!(state().await, CallbackState::Waiting);
+    store.put_enterprise(&holds(&[first]), 1, &change(morning())).await.unwrap();
+    assert_eq!(state().await, CallbackState::Waiting, "its number is held");
+    store.put_enterprise(&holds(&[other]), 2, &change(morning())).await.unwrap();
+    assert_eq!(state().await, CallbackState::GivenUp);
+    assert_eq!(store.numbers_with_callbacks().await.unwrap(), []);
 }
