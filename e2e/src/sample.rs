@@ -81,7 +81,14 @@ pub fn acme_with_agents(agents: &[(&str, &str)], password: &str) -> Enterprise {
     for (number, phone) in agents {
         acme.extensions.push(extension(phone, password).1);
         let (number, extension, skills) = ((*number).to_owned(), (*phone).to_owned(), Default::default());
-        acme.agents.push(Agent { name: format!("agent {number}"), number, extension, skills });
+        acme.agents.push(Agent {
+            name: format!("agent {number}"),
+            number,
+            extension,
+            skills,
+            mobile: None,
+            confirm: None,
+        });
     }
     acme.queues.push(Queue::new("sales", &[agents[0].0]));
     let queue = Then::Queue { queue: "sales".into(), full: None, empty: None, timeout: None };

@@ -34,7 +34,14 @@ fn started(name: &'static str) -> (World, Platform) {
     let (_, phone) = extension("801", "a long word of no meaning");
     acme.extensions.push(phone);
     let skills = Default::default();
-    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
+    acme.agents.push(Agent {
+        number: "8001".into(),
+        name: "Wang".into(),
+        extension: "801".into(),
+        skills,
+        mobile: None,
+        confirm: None,
+    });
     let number = "4006010115".parse().expect("a number");
     let mut other = Enterprise { id: TenantId::new("other"), ..acme.clone() };
     (other.extensions, other.agents) = (Vec::new(), Vec::new());

@@ -50,7 +50,14 @@ fn center() -> Enterprise {
     for (agent, phone) in [("8001", "801"), ("8002", "802")] {
         acme.extensions.push(extension(phone, "a long word of no meaning").1);
         let (number, extension, skills) = (agent.to_owned(), phone.to_owned(), Default::default());
-        acme.agents.push(Agent { name: format!("agent {number}"), number, extension, skills });
+        acme.agents.push(Agent {
+            name: format!("agent {number}"),
+            number,
+            extension,
+            skills,
+            mobile: None,
+            confirm: None,
+        });
     }
     acme.extensions.push(extension("803", "a long word of no meaning").1);
     let wrap_up = WrapUp::Optional { ms_max: Some(60_000) };

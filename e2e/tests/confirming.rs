@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use e2e::{Platform, Setup, acme, answers, carrier, number};
+use e2e::{Platform, Setup, acme, acme_with_agents, answers, carrier, number};
 use farend::Says;
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, LegOutcome};
@@ -14,6 +14,7 @@ use media::{ToneId, tone as tones};
 
 const FIRST: &str = "01062345601";
 const SECOND: &str = "01062345602";
+const MOBILE: &str = "13911112222";
 
 /// Two phones, one behind the other, whose answers are confirmed.
 fn confirmed(how: Confirm) -> Enterprise {
@@ -81,5 +82,38 @@ fn r29_the_busy_tone_behind_an_answer_is_nobody_and_a_voice_is_somebody() {
     let second = &record.legs[1];
     let waited_ms = record.answered_at.expect("answered").0 - second.answered_at.expect("answered").0;
     assert!(waited_ms < 2_400, "{waited_ms}");
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn r29_an_agent_without_a_phone_answers_on_a_mobile_and_presses_the_key() {
+    let person = Behaviour::Presses { key: '1', after_ms: 2_000, says: Says::Tone { hz: 880 } };
+    let (world, _told) = carrier(&[(MOBILE, person)]);
+    let mut acme = acme_with_agents(&[("8001", "801")], "correct horse battery");
+    // The phone is registered nowhere.
+    acme.agents[0].mobile = Some(MOBILE.into());
+    let platform = Platform::start(Setup::new("agent-mobile", world.local(), vec![acme]));
+    let (code, view) = platform.run(&["agent", "login", "acme", "8001"]);
+    assert_eq!(
+        (code, view["state"].as_str(), view["device"].as_str()),
+        (Some(0), Some("free"), Some("phone"))
+    );
+    let mut call = platform.call(number(), "13800138000");
+    call.says = Says::Tone { hz: 440 };
+    call.hold_for = Duration::from_secs(8);
+    assert_eq!(platform.place(call).status, 200);
+    let record = platform.await_calls(1).remove(0).record;
+    let outcomes: Vec<LegOutcome> = record.legs.iter().map(|leg| leg.outcome).collect();
+    assert_eq!(outcomes, [LegOutcome::NoAnswer, LegOutcome::Answered], "{record:?}");
+    assert_eq!((record.agent.as_str(), record.offers, &*record.legs[1].dialled), ("8001", 1, MOBILE));
+    assert!(!record.legs[1].trunk.is_empty() && record.wait_ms >= 1_900, "{record:?}");
+    // By the agent's own word the phone is not even tried.
+    let (code, view) = platform.run(&["agent", "device", "acme", "8001", "mobile"]);
+    assert_eq!((code, view["device"].as_str()), (Some(0), Some("mobile")));
+    let mut call = platform.call(number(), "13800138000");
+    call.hold_for = Duration::from_secs(6);
+    assert_eq!(platform.place(call).status, 200);
+    let record = platform.await_calls(2).remove(1).record;
+    assert_eq!(record.legs.iter().map(|leg| &*leg.dialled).collect::<Vec<_>>(), [MOBILE], "{record:?}");
     assert_eq!(platform.findings(), []);
 }

@@ -43,7 +43,14 @@ fn with_a_way_out() -> Enterprise {
     ]);
     acme.extensions.push(extension("801", PASSWORD).1);
     let skills = Default::default();
-    acme.agents.push(Agent { number: "8001".into(), name: "Wang".into(), extension: "801".into(), skills });
+    acme.agents.push(Agent {
+        number: "8001".into(),
+        name: "Wang".into(),
+        extension: "801".into(),
+        skills,
+        mobile: None,
+        confirm: None,
+    });
     acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
     acme
 }

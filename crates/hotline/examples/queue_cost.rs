@@ -151,6 +151,7 @@ fn staff(strategy: Strategy) -> Staff {
         number: number_of(number),
         name: "".into(),
         phone: format!("bench-{number}").into(),
+        mobile: None,
         skills: [("粤语".into(), 3 + (number % 3) as u8)].into(),
     };
     let need = |level| Step { needs: [Need { skill: "粤语".into(), level }].into(), ms: 30_000 };

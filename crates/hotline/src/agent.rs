@@ -26,6 +26,8 @@ pub enum Duty {
 
 /// The reason of [`Duty::Lost`] as stored and shown.
 pub const CONNECTION_LOST: &str = "connection_lost";
+/// Behind a duty that is kept: the agent's mobile rings.
+const BY_MOBILE: &str = "+mobile";
 const NO_ANSWER: &str = "no_answer";
 const UNREACHABLE: &str = "unreachable";
 /// Reasons that only the platform gives: nobody rests for them in words of their own.
@@ -252,6 +254,27 @@ pub enum NotNow {
     InCall,
 }
 
+/// What rings for an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// The SIP phone; the mobile where that is registered nowhere.
+    #[default]
+    Phone,
+    /// The mobile alone.
+    Mobile,
+}
+
+impl Device {
+    /// The device as stored and shown.
+    pub fn code(self) -> &'static str {
+        match self {
+            Device::Phone => "phone",
+            Device::Mobile => "mobile",
+        }
+    }
+}
+
 /// One agent's living state. It is in at most one call and has at most one offer: there is one place for either.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Agent {
@@ -267,9 +290,20 @@ pub struct Agent {
     free_since: Mono,
     misses_in_a_row: u8,
     tally: Tally,
+    device: Device,
 }
 
 impl Agent {
+    /// What the agent wants rung.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// From the next offer on this rings.
+    pub fn use_device(&mut self, device: Device) {
+        self.device = device;
+    }
+
     /// What the agent is seen to be doing.
     pub fn state(&self) -> State {
         match (&self.busy, &self.duty) {
@@ -533,9 +567,13 @@ impl Agent {
             Duty::Rest(_) => "rest",
             Duty::Lost => "lost",
         };
+        let by = match self.device {
+            Device::Phone => "",
+            Device::Mobile => BY_MOBILE,
+        };
         let reason = self.duty.reason();
         format!(
-            "{},{day},{answered},{missed},{rejected},{talk_ms},{free},{ringing},{talking},{after_work},{rest},{duty},{reason}",
+            "{},{day},{answered},{missed},{rejected},{talk_ms},{free},{ringing},{talking},{after_work},{rest},{duty}{by},{reason}",
             now.wall.0
         )
     }
@@ -559,7 +597,12 @@ impl Agent {
             after_work: whole()?,
             rest: whole()?,
         };
-        let duty = match (parts.next()?, parts.next()?) {
+        let duty = parts.next()?;
+        let (duty, device) = match duty.strip_suffix(BY_MOBILE) {
+            Some(duty) => (duty, Device::Mobile),
+            None => (duty, Device::Phone),
+        };
+        let duty = match (duty, parts.next()?) {
             ("off", _) => Duty::Off,
             ("ready", _) => Duty::Ready,
             ("rest", reason) => Duty::Rest(Rest::read(reason)),
@@ -572,7 +615,7 @@ impl Agent {
         // On a clock that began later than that only what fits before its zero can be told.
         let times = if since.0 < times.sum() { Times::default() } else { times };
         let logged_in = logged_in.map(|at| if times.sum() == 0 { since } else { at });
-        Some(Agent { duty, since, logged_in, times, tally, free_since: since, ..Agent::default() })
+        Some(Agent { duty, since, logged_in, times, tally, free_since: since, device, ..Agent::default() })
     }
 
     /// Whether the times of the states are the time logged in; the simulator asks after each step.
@@ -616,6 +659,20 @@ mod tests {
 
     fn call() -> CallId {
         CallId::at(MORNING, 1)
+    }
+
+    #[test]
+    fn r29_which_device_rings_is_kept_and_what_was_kept_before_there_was_a_choice_is_the_phone() {
+        for device in [Device::Phone, Device::Mobile] {
+            let mut agent = Agent::default();
+            agent.log_in(at(0).mono);
+            agent.rest(Rest::Own("tea, and cake".into()), at(1).mono).expect("logged in");
+            agent.use_device(device);
+            let kept = Agent::read(&agent.write(at(2)), at(2)).expect("it reads back");
+            assert_eq!((kept.device(), kept.duty()), (device, agent.duty()));
+        }
+        let before = "1792000000000,20740,0,0,0,0,0,0,0,0,0,ready,";
+        assert_eq!(Agent::read(before, at(2)).map(|agent| agent.device()), Some(Device::Phone));
     }
 
     /// Logged in for 1 s, in a call that rang for 2 s and lasted 60 s.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Agent, NotNow, Refusal, Rest, State};
+use crate::agent::{Agent, Device, NotNow, Refusal, Rest, State};
 use crate::cdr::Cause;
 use crate::enterprise::Strategy;
 use crate::priority::Turn;
@@ -16,11 +16,12 @@ use crate::{CallId, Mono, Now};
 pub use expect::Place;
 pub use requests::LineUp;
 pub use rules::{
-    AgentRules, CallbackDial, CallbackTold, Member, Need, QueueRules, STEPS_MAX, Staff, States, Step,
+    AgentRules, CallbackDial, CallbackTold, Member, Mobile, Need, QueueRules, STEPS_MAX, Staff, States, Step,
     WaitTold,
 };
 
 mod choose;
+mod device;
 mod direct;
 mod expect;
 mod kept;
@@ -234,6 +235,8 @@ pub enum Order {
         /// Who says it.
         by: Arc<str>,
     },
+    /// Have this rung from the next offer on.
+    Device(Device),
 }
 
 impl Order {
@@ -241,7 +244,9 @@ impl Order {
     pub fn said_by(&self) -> Option<Arc<str>> {
         match self {
             Order::Result { by, .. } => Some(by.clone()),
-            Order::LogIn | Order::LogOut | Order::Ready | Order::Rest(_) | Order::Lost => None,
+            Order::LogIn | Order::LogOut | Order::Ready | Order::Rest(_) | Order::Lost | Order::Device(_) => {
+                None
+            }
         }
     }
 }
@@ -258,6 +263,9 @@ pub enum NotObeyed {
     /// The queue has no such result.
     #[error("the queue has no such result")]
     NoSuchResult,
+    /// The agent has no such device.
+    #[error("the agent has no such device")]
+    NoSuchDevice,
     /// The agent's state does not allow it.
     #[error(transparent)]
     NotNow(#[from] NotNow),
@@ -378,6 +386,7 @@ impl Floor {
             Order::Ready => agent.ready(now.mono)?,
             Order::Rest(rest) => agent.rest(rest.clone(), now.mono)?,
             Order::Lost => agent.lose(now.mono)?,
+            Order::Device(device) => self.use_device(place, *device)?,
             Order::Result { call, code, .. } => return self.give_result(place, *call, code, now).map(Some),
         }
         self.agent_changed(place, now);
@@ -585,7 +594,7 @@ impl Floor {
     /// Whether an agent may be offered a call: it is free, and its phone is there as far as that is known.
     fn is_ready(&self, agent: AgentNo, now: Mono) -> bool {
         let post = &self.posts[usize::from(agent)];
-        post.agent.is_ready(now) && !self.gone.contains(&*post.rules.phone)
+        post.agent.is_ready(now) && (self.rings_mobile(agent) || !self.gone.contains(&*post.rules.phone))
     }
 
     /// Who is next among all callers that an agent may take: by (priority, wait) over all its queues.

@@ -479,7 +479,14 @@ fn q24_a_page_whose_connection_alone_was_lost_goes_on_by_the_next_one() {
 fn with_an_agent() -> Enterprise {
     let mut acme = enterprise();
     let (number, extension) = ("8001".to_owned(), "8001".to_owned());
-    acme.agents.push(Agent { number, name: "Wang".into(), extension, skills: Default::default() });
+    acme.agents.push(Agent {
+        number,
+        name: "Wang".into(),
+        extension,
+        skills: Default::default(),
+        mobile: None,
+        confirm: None,
+    });
     let mut queue = Queue::new("sales", &["8001"]);
     (queue.join_empty, queue.leave_empty) = (Vec::new(), Vec::new());
     acme.queues.push(queue);

@@ -123,6 +123,8 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
             number: format!("{}", 8_001 + at),
             name: number.clone(),
             extension: number.clone(),
+            mobile: None,
+            confirm: None,
             skills,
         };
         enterprise.extensions.push(Extension::new(&number, &number, secret));
@@ -176,6 +178,14 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
     }
     if let Some(queue) = enterprise.queues.last_mut().filter(|_| own.chance(600)) {
         queue.results = Some(results(&mut own));
+    }
+    if own.chance(400) {
+        for (at, agent) in enterprise.agents.iter_mut().enumerate() {
+            agent.mobile = own.chance(500).then(|| format!("13{:09}", 600_000_000 + at));
+            if agent.mobile.is_some() && own.chance(300) {
+                agent.extension.clear();
+            }
+        }
     }
     if let Some(like) = enterprise.queues.last().cloned() {
         flows::wait_in(&mut enterprise, &like);

@@ -161,6 +161,7 @@ scenarios! {
     q17_q25_missed_is_not_rejected
     q18_who_waits_leaves_with_the_last_agent
     q18_a_flow_goes_on_where_nobody_is_left
+    q24_r29_the_device_is_kept
     q24_the_node_dies_and_nobody_is_stuck
     q21_position_and_wait_are_told
     q21_what_was_not_said_bounds_nothing
@@ -206,6 +207,7 @@ scenarios! {
     r28_needs_are_relaxed
     r29_a_busy_tone_behind_the_answer
     r29_a_mailbox_is_no_answer
+    r29_an_agent_answers_on_a_mobile
     r29_another_key_twice_is_no
     r29_the_caller_leaves_while_somebody_is_asked
     r29_the_first_of_all_who_presses

@@ -260,10 +260,10 @@ impl Call {
     fn find_agent(&self, number: &str, tenant: &Tenant) -> Result<Found, NotObeyed> {
         let floor = tenant.floor().ok_or(NotObeyed::Unknown)?;
         let (place, rules, state) = floor.agent_numbered(number).ok_or(NotObeyed::Unknown)?;
-        if state != agent::State::Free || tenant.lines_in_use(&rules.phone) > 0 {
+        let destination = floor.devices(place, TRANSFER_RING_MS).pop_front().ok_or(NotObeyed::Unknown)?;
+        if state != agent::State::Free || tenant.lines_in_use(&destination.number) > 0 {
             return Err(NotObeyed::Busy);
         }
-        let destination = phone(rules.name.clone(), rules.phone.clone());
         Ok(Found::Phone { destination, agent: Some((place, rules.number.clone())) })
     }
 

@@ -1,6 +1,7 @@
 //! A call that waits in a queue: music, its place told, offers to agents' phones, and the ways out (rows Q02, Q11, Q16 to
 //! Q18, Q21, Q25, R28). Who is offered what is decided on the tenant's floor; here it is done, and noted.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,12 @@ struct Offer {
     leg: LegNo,
     agent: AgentNo,
     number: Arc<str>,
+    /// What rings.
+    device: Destination,
+    /// Trunks still to be tried for it.
+    ways: VecDeque<Option<Arc<str>>>,
+    /// What is rung where that is reached nowhere.
+    others: VecDeque<Destination>,
 }
 
 impl Queued {
@@ -271,7 +278,10 @@ impl Call {
                 let rang = self.leg(leg).state == LegState::Ringing;
                 self.disarm(Timer::Ring(leg));
                 self.leg_lost(leg, outcome, status, q850, desk, now);
-                self.offer_over(leg, refusal(outcome, q850, rang), desk, now);
+                let how = refusal(outcome, q850, rang);
+                if !self.ring_elsewhere(leg, outcome, how, desk, now) {
+                    self.offer_over(leg, how, desk, now);
+                }
             }
             Event::LegHungUp { leg } if self.offers(leg) => {
                 self.disarm(Timer::Ring(leg));
@@ -307,22 +317,69 @@ impl Call {
         let queue = self.waits().map(|waits| waits.queue.clone()).unwrap_or_else(|| "".into());
         let ring_ms = floor.queue_rules(&queue).map_or(0, |rules| rules.ring_ms);
         let Some((rules, _)) = floor.agent(agent) else { return };
-        let (number, phone, name) = (rules.number.clone(), rules.phone.clone(), rules.name.clone());
+        let number = rules.number.clone();
+        let mut devices = floor.devices(agent, ring_ms);
         if self.legs.len() >= OFFERS_MAX {
             floor.refused(self.id, agent, Refusal::Failed, both);
             return self.patience_over(desk, now);
         }
-        if desk.tenant.lines_in_use(&phone) > 0 {
+        let Some(device) = devices.pop_front() else { return };
+        if desk.tenant.lines_in_use(&device.number) > 0 {
             // A rule of the enterprise rings the same phone.
             desk.tenant.floor_mut().refused(self.id, agent, Refusal::Busy, both);
             return;
         }
-        let rings = Rings::phone(Destination { ring_ms, ..super::ordering::phone(name, phone) });
-        let leg = self.begin_leg(rings, None, AttemptKind::Target, RING_GRACE_MS, desk, now);
-        self.note(Fact::Offered { leg, agent: number.clone() }, now);
-        if let Some(waits) = self.waits() {
-            waits.offers.push(Offer { leg, agent, number });
+        let ways = self.ways_of(&device, desk, now);
+        let mut offer = Offer { leg: CALLER, agent, number, device, ways, others: devices };
+        match self.ring_device(&mut offer, desk, now) {
+            true => {
+                if let Some(waits) = self.waits() {
+                    waits.offers.push(offer);
+                }
+            }
+            // No trunk of a mobile may carry it now.
+            false => _ = desk.tenant.floor_mut().refused(self.id, agent, Refusal::Failed, both),
         }
+    }
+
+    /// Rings what an offer names by its next way; `false` without one.
+    fn ring_device(&mut self, offer: &mut Offer, desk: &mut Desk<'_>, now: Mono) -> bool {
+        let Some(way) = self.take_way(&offer.device, &mut offer.ways, desk, now) else { return false };
+        let rings = Rings::phone(offer.device.clone());
+        offer.leg = self.begin_leg(rings, way, AttemptKind::Target, RING_GRACE_MS, desk, now);
+        self.note(Fact::Offered { leg: offer.leg, agent: offer.number.clone() }, now);
+        true
+    }
+
+    /// What an offer rang is reached nowhere, or its trunk failed: the next way, or the agent's mobile.
+    fn ring_elsewhere(
+        &mut self,
+        leg: LegNo,
+        outcome: LegOutcome,
+        how: Refusal,
+        desk: &mut Desk<'_>,
+        now: Mono,
+    ) -> bool {
+        let Some(place) = self.waits().and_then(|waits| waits.offers.iter().position(|one| one.leg == leg))
+        else {
+            return false;
+        };
+        let Some(waits) = self.waits() else { return false };
+        let mut offer = waits.offers.swap_remove(place);
+        if how == Refusal::Unreachable
+            && let Some(device) = offer.others.pop_front()
+            && desk.tenant.lines_in_use(&device.number) == 0
+        {
+            offer.ways = self.ways_of(&device, desk, now);
+            offer.device = device;
+        } else if outcome != LegOutcome::TrunkFailed {
+            offer.ways.clear();
+        }
+        let rings = self.legs.len() < OFFERS_MAX && self.ring_device(&mut offer, desk, now);
+        if let Some(waits) = self.waits() {
+            waits.offers.push(offer);
+        }
+        rings
     }
 
     /// An offer rang for its time.

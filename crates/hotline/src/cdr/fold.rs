@@ -58,6 +58,8 @@ struct Folding<'a> {
     held: Option<Mono>,
     /// The agent that each leg rings, of those that ring one.
     agents: Vec<(LegNo, &'a str)>,
+    /// Agents whom an offer waits for.
+    offered: Vec<&'a str>,
     /// A message that is being left: its recording and step, since when.
     message: Option<(RecordingId, &'a str, Mono)>,
 }
@@ -126,6 +128,7 @@ impl<'a> Folding<'a> {
             waits: None,
             held: None,
             agents: Vec::new(),
+            offered: Vec::new(),
             message: None,
         }
     }
@@ -177,10 +180,14 @@ impl<'a> Folding<'a> {
                 self.record.queue = queue.to_string();
             }
             Fact::Offered { leg, agent } => {
-                self.record.offers += 1;
+                // What rings for an agent who is offered a call may be one device behind the other.
+                self.record.offers += u16::from(!self.offered.contains(&&**agent));
+                self.offered.push(agent);
                 self.agents.push((*leg, agent));
             }
+            Fact::OfferOver { agent, .. } => self.offered.retain(|offered| **offered != **agent),
             Fact::Unqueued { waited_ms, .. } => {
+                self.offered.clear();
                 self.waits = None;
                 self.record.wait_ms += waited_ms;
             }
@@ -253,7 +260,6 @@ impl<'a> Folding<'a> {
             | Fact::SuspectKept { .. }
             | Fact::KeyAwaited { .. }
             | Fact::NotQueued { .. }
-            | Fact::OfferOver { .. }
             | Fact::Relaxed { .. }
             | Fact::PlaceTold { .. }
             | Fact::AgentKept { .. }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Enterprise, NamedSchedule, Satisfaction, Strategy, phone_user};
+use super::{Confirm, Enterprise, NamedSchedule, Satisfaction, Strategy, phone_user};
 use crate::agent::{State, WrapUp};
 use crate::queue::{
-    AgentRules, CallbackDial, CallbackTold, Member, Need, QueueRules, Spill, Staff, States, Step, WaitTold,
+    AgentRules, CallbackDial, CallbackTold, Member, Mobile, Need, QueueRules, Spill, Staff, States, Step,
+    WaitTold,
 };
 use crate::results::Results;
 use crate::service::ServiceLevel;
@@ -20,8 +21,14 @@ pub struct Agent {
     pub number: String,
     /// The agent's name.
     pub name: String,
-    /// The number of the SIP phone that rings, one of `extensions`.
+    /// The number of the SIP phone that rings, one of `extensions`; empty where a mobile is all there is.
     pub extension: String,
+    /// A mobile that rings where the phone is registered nowhere, or where the agent says so.
+    #[serde(default)]
+    pub mobile: Option<String>,
+    /// How an answer of the mobile is confirmed (row R29); by the key unless said.
+    #[serde(default)]
+    pub confirm: Option<Confirm>,
     /// Levels of skills by name, 1 to 10.
     #[serde(default)]
     pub skills: BTreeMap<String, u8>,
@@ -227,7 +234,14 @@ pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
     let agent = |written: &Agent| AgentRules {
         number: written.number.as_str().into(),
         name: written.name.as_str().into(),
-        phone: phone_user(&enterprise.id, &written.extension).into(),
+        phone: match written.extension.as_str() {
+            "" => "".into(),
+            extension => phone_user(&enterprise.id, extension).into(),
+        },
+        mobile: written.mobile.as_deref().map(|number| Mobile {
+            number: number.into(),
+            confirm: written.confirm.unwrap_or(Confirm::Key { s: super::read::CONFIRM_S }),
+        }),
         skills: written.skills.iter().map(|(skill, level)| (skill.as_str().into(), *level)).collect(),
     };
     Staff {

@@ -56,7 +56,9 @@ impl Floor {
 
     fn with_phone(&self, phone: &str) -> Vec<AgentNo> {
         let has = |(_, post): &(usize, &super::Post)| *post.rules.phone == *phone;
-        self.posts.iter().enumerate().filter(has).map(|(place, _)| place as AgentNo).collect()
+        let of_phone = self.posts.iter().enumerate().filter(has).map(|(place, _)| place as AgentNo);
+        // Whose mobile rings is there without the page.
+        of_phone.filter(|agent| !self.rings_mobile(*agent)).collect()
     }
 
     /// The phone of an agent who is in no call and has no offer rings for a call.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{State, WrapUp};
 use crate::calendar::Schedule;
-use crate::enterprise::{SayAgent, Strategy};
+use crate::enterprise::{Confirm, SayAgent, Strategy};
 use crate::results::Results;
 use crate::satisfaction::Survey;
 
@@ -30,17 +30,29 @@ pub struct AgentRules {
     pub number: Arc<str>,
     /// The agent's name.
     pub name: Arc<str>,
-    /// The phone that rings: the name it logs in by.
+    /// The phone that rings: the name it logs in by; empty where there is none.
     pub phone: Arc<str>,
+    /// The mobile, if there is one.
+    pub mobile: Option<Mobile>,
     /// Skills with levels, 1 to 10.
     pub skills: Box<[(Arc<str>, u8)]>,
+}
+
+/// An agent's mobile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mobile {
+    /// Its number in national form.
+    pub number: Arc<str>,
+    /// How its answers are confirmed (row R29).
+    pub confirm: Confirm,
 }
 
 impl AgentRules {
     /// An agent of whom nothing but the number is known yet.
     pub(super) fn unknown(number: &str) -> Self {
         let nothing: Arc<str> = "".into();
-        Self { number: number.into(), name: nothing.clone(), phone: nothing, skills: Box::default() }
+        let (phone, mobile, skills) = (nothing.clone(), None, Box::default());
+        Self { number: number.into(), name: nothing, phone, mobile, skills }
     }
 }
 

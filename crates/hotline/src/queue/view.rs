@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Floor;
-use crate::agent::{State, Tally, Times};
+use crate::agent::{Device, State, Tally, Times};
 use crate::{CallId, Now};
 
 /// An agent at one instant.
@@ -33,6 +33,8 @@ pub struct AgentView {
     pub tally: Tally,
     /// The queues the agent serves.
     pub queues: Vec<Arc<str>>,
+    /// What rings for the agent.
+    pub device: Device,
 }
 
 /// An agent's after-work time at one instant.
@@ -91,6 +93,7 @@ impl Floor {
             times: agent.times(now.mono),
             tally: agent.tally(now.wall),
             queues: post.queues.iter().map(name).collect(),
+            device: self.device(place),
         }
     }
 

@@ -122,6 +122,7 @@ pub fn agent(number: usize, skills: &[(&str, u8)]) -> AgentRules {
         number: format!("{}", 8_001 + number).into(),
         name: format!("agent {number}").into(),
         phone: format!("acme-{}", 8_001 + number).into(),
+        mobile: None,
         skills: skills.iter().map(|(skill, level)| ((*skill).into(), *level)).collect(),
     }
 }

@@ -7,7 +7,7 @@ use hotline::queue::AgentView;
 use super::show::print;
 use super::{Context, Need, Ran, say};
 use crate::ops::Request;
-use crate::ops::agents::{Of, Steer, Wish};
+use crate::ops::agents::{Device, Of, Steer, Wish};
 
 /// The words of `agent`.
 #[derive(Subcommand)]
@@ -30,6 +30,14 @@ pub enum Agent {
     /// 恢复接听，结束可以提前结束的话后整理 / takes calls again; ends after-work that may be ended
     #[command(after_help = "例 / example: sibai agent ready huaxin 8001")]
     Ready(Who),
+    /// 用话机或手机接听，从下一个来电起 / has the SIP phone rung, or the mobile, from the next call on
+    #[command(after_help = "例 / example: sibai agent device huaxin 8001 mobile")]
+    Device {
+        #[command(flatten)]
+        who: Who,
+        /// 终端 / the device
+        device: Device,
+    },
     /// 全部坐席：状态、时长、今日接听 / all agents: state, since when, today's calls
     #[command(after_help = "例 / example: sibai agent list huaxin")]
     List {
@@ -54,6 +62,7 @@ pub fn agent(context: &Context, words: &Agent) -> Ran {
         Agent::Logout(who) => steer(context, who, Wish::LogOut),
         Agent::Ready(who) => steer(context, who, Wish::Ready),
         Agent::Rest { who, reason } => steer(context, who, Wish::Rest(reason.clone())),
+        Agent::Device { who, device } => steer(context, who, Wish::Device(*device)),
         Agent::List { tenant } => {
             let request = Request::Agents(Of { tenant: TenantId::new(tenant) });
             let agents: Vec<AgentView> = context.ask(Need::Data, &request)?;
@@ -76,12 +85,16 @@ fn line(context: &Context, view: &AgentView) -> String {
     let reason = if view.reason.is_empty() { String::new() } else { format!(" ({})", view.reason) };
     let (since_s, logged_in_s) = (view.since_ms / 1_000, view.logged_in_ms / 1_000);
     let (number, name, tally) = (&view.number, &view.name, view.tally);
+    let (by_zh, by_en) = match view.device {
+        hotline::agent::Device::Phone => ("", ""),
+        hotline::agent::Device::Mobile => ("，用手机接听", ", by mobile"),
+    };
     let zh = format!(
-        "{number} {name}  {state}{reason} {since_s} 秒，签入 {logged_in_s} 秒，今日接听 {}，未接 {}，拒接 {}",
+        "{number} {name}  {state}{reason} {since_s} 秒，签入 {logged_in_s} 秒，今日接听 {}，未接 {}，拒接 {}{by_zh}",
         tally.answered, tally.missed, tally.rejected
     );
     let en = format!(
-        "{number} {name}  {state}{reason} for {since_s} s, logged in for {logged_in_s} s; today {} answered, {} missed, {} rejected",
+        "{number} {name}  {state}{reason} for {since_s} s, logged in for {logged_in_s} s; today {} answered, {} missed, {} rejected{by_en}",
         tally.answered, tally.missed, tally.rejected
     );
     context.pick(&zh, &en).to_owned()

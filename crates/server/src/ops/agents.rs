@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hotline::agent::{CONNECTION_LOST, RESERVED_REASONS, Rest, State};
+use hotline::agent::{self, CONNECTION_LOST, RESERVED_REASONS, Rest, State};
 use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, NotObeyed, Order, QueueView, Staff};
 use hotline::settlement::TenantState;
@@ -41,6 +41,18 @@ pub enum Wish {
     Ready,
     /// Take no calls from now on, or from the end of the call, for this reason.
     Rest(String),
+    /// Have the SIP phone rung, or the mobile, from the next offer on.
+    Device(Device),
+}
+
+/// What rings for an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// The SIP phone; the mobile where that is registered nowhere.
+    Phone,
+    /// The mobile alone.
+    Mobile,
 }
 
 impl Wish {
@@ -50,6 +62,8 @@ impl Wish {
             Wish::LogOut => Order::LogOut,
             Wish::Ready => Order::Ready,
             Wish::Rest(reason) => Order::Rest(Rest::Own(reason.as_str().into())),
+            Wish::Device(Device::Phone) => Order::Device(agent::Device::Phone),
+            Wish::Device(Device::Mobile) => Order::Device(agent::Device::Mobile),
         }
     }
 }
@@ -349,6 +363,10 @@ pub(super) fn refused(agent: &str, why: NotObeyed) -> Refusal {
         NotObeyed::NoResultAwaited => Refusal::not_found(
             format!("坐席 {agent} 没有待选处理结果的这个通话"),
             format!("no result of such a call is awaited of the agent {agent}"),
+        ),
+        NotObeyed::NoSuchDevice => Refusal::invalid(
+            format!("坐席 {agent} 没有这种终端"),
+            format!("the agent {agent} has no such device"),
         ),
         NotObeyed::NoSuchResult => {
             Refusal::invalid("队列没有这个处理结果".to_owned(), "the queue has no such result".to_owned())

@@ -2,7 +2,7 @@
 
 mod flow;
 
-use hotline::agent::{Rest, State, WrapUp};
+use hotline::agent::{Device, Rest, State, WrapUp};
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
 use hotline::enterprise::{
@@ -569,11 +569,14 @@ fn group(rest: &str) -> Option<Group> {
     })
 }
 
-/// `NUMBER EXTENSION [SKILL=LEVEL]…`.
+/// `NUMBER EXTENSION|- [mobile=DIGITS] [SKILL=LEVEL]…`.
 fn agent(enterprise: &Enterprise, rest: &str) -> Option<Agent> {
     let mut words = rest.split_whitespace();
     let (number, name) = (words.next()?, words.next()?);
-    let extension = enterprise.extensions.iter().find(|extension| extension.name == name)?;
+    let extension = match name {
+        "-" => String::new(),
+        name => enterprise.extensions.iter().find(|extension| extension.name == name)?.number.clone(),
+    };
     let skill = |word: &str| {
         let (skill, level) = word.split_once('=')?;
         Some((skill.to_owned(), level.parse().ok()?))
@@ -581,8 +584,10 @@ fn agent(enterprise: &Enterprise, rest: &str) -> Option<Agent> {
     Some(Agent {
         number: number.to_owned(),
         name: name.to_owned(),
-        extension: extension.number.clone(),
-        skills: words.map(skill).collect::<Option<_>>()?,
+        extension,
+        mobile: rest.split_whitespace().find_map(|word| word.strip_prefix("mobile=")).map(str::to_owned),
+        confirm: None,
+        skills: words.filter(|word| !word.starts_with("mobile=")).map(skill).collect::<Option<_>>()?,
     })
 }
 
@@ -734,6 +739,8 @@ fn order(deed: &str) -> Option<Order> {
         "logs in" => Order::LogIn,
         "logs out" => Order::LogOut,
         "is ready" => Order::Ready,
+        "takes calls by mobile" => Order::Device(Device::Mobile),
+        "takes calls by phone" => Order::Device(Device::Phone),
         rest => Order::Rest(Rest::Own(rest.strip_prefix("rests")?.trim().into())),
     })
 }

@@ -45,6 +45,8 @@ impl Confirming {
             MediaEvent::Digit { leg, digit: b'1' } => {
                 self.asked.entry(*leg).and_modify(|pressed| *pressed = true);
             }
+            // It is somebody by then, whatever is heard behind it.
+            MediaEvent::Voice { leg } => _ = self.judged.remove(leg),
             MediaEvent::Tone { leg, .. } => {
                 self.judged.entry(*leg).and_modify(|(since, toned)| *toned |= clock < *since + JUDGED_MS);
             }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::agent::Rest;
+use hotline::agent::{Device, Rest};
 use hotline::call::{TalkOrder, Target, WatchMode};
 use hotline::enterprise::{Enterprise, compile};
 use hotline::queue::Order;
@@ -385,8 +385,15 @@ impl World {
             1 => Order::Ready,
             _ => Order::Rest(Rest::Own("tea".into())),
         };
-        let number = self.enterprises[place].0.agents[at].number.clone();
+        let agent = &self.enterprises[place].0.agents[at];
+        let (number, has_both) =
+            (agent.number.clone(), agent.mobile.is_some() && !agent.extension.is_empty());
         self.agent_orders(place, &number, &order)?;
+        if has_both {
+            // By dice of their own, so that all else lives as it did.
+            let device = *self.dice.clone().pick(&[Device::Phone, Device::Mobile]);
+            self.agent_orders(place, &number, &Order::Device(device))?;
+        }
         self.agents_file(place)?;
         self.turn()
     }

@@ -892,8 +892,13 @@ fn phones(enterprise: &Enterprise) -> BTreeMap<String, String> {
     let rung = |number: &String| enterprise.agents.iter().any(|agent| agent.extension == *number);
     let extensions = enterprise.extensions.iter().filter(|phone| rung(&phone.number));
     let extensions = extensions.map(|phone| (phone.number.clone(), phone.name.clone()));
+    let mobiles = enterprise.agents.iter().filter_map(|agent| {
+        let number = agent.mobile.clone()?;
+        Some((number, format!("mobile{}", agent.number)))
+    });
     destinations
         .map(|phone| (user(&phone.number), phone.name.clone()))
+        .chain(mobiles)
         .chain(crisis)
         .chain(extensions)
         .collect()

@@ -534,6 +534,7 @@ impl World {
     /// What answered is told to be something, if somebody judges it.
     pub(super) fn sound(&mut self, leg: usize, of: impl Fn(MediaLeg) -> MediaEvent) {
         let Some(leg) = self.media.listening_leg(self.far.legs[leg].rtp()) else { return };
+        self.confirming.told(&of(leg), self.clock);
         self.hear(Input::Media(of(leg)));
     }
 

@@ -187,8 +187,16 @@ pub(super) const EXTENSION: Shape = Shape {
 
 pub(super) const AGENT: Shape = Shape {
     name: "agent",
-    fields: &[must("number"), must("name"), must("extension"), may("skills")],
-    later: &["mobile", "capacity", "shifts", "roles"],
+    fields: &[
+        must("number"),
+        must("name"),
+        may("extension"),
+        may("mobile"),
+        may("confirm"),
+        may("confirm_seconds"),
+        may("skills"),
+    ],
+    later: &["capacity", "shifts", "roles"],
 };
 
 pub(super) const QUEUE: Shape = Shape {

@@ -13,7 +13,7 @@ use crate::enterprise::staff::{
     JOIN_EMPTY, LEAVE_EMPTY, MISSES_MAX, OFFER_RING_S, PATIENCE_S, SIZE_MAX, TALK_S,
 };
 use crate::enterprise::{
-    Agent, Announce, CallbackOffer, DestinationKind, DialBack, Needs, Queue, Satisfaction, SayAgent,
+    Agent, Announce, CallbackOffer, Confirm, DestinationKind, DialBack, Needs, Queue, Satisfaction, SayAgent,
     SpillWhen, Strategy,
 };
 use crate::number::DestinationPolicy;
@@ -83,8 +83,41 @@ impl Reader<'_> {
         });
         let is_known = |number: &str| extensions.contains_key(number);
         let extension = object.field("extension").and_then(|at| self.known(&at, Named::Extension, is_known));
+        let mobile = self.agents_mobile(&object);
         let skills = object.field("skills").map_or(Some(BTreeMap::new()), |at| self.levels(&at));
-        Some(Agent { number: number?, name: name?, extension: extension?, skills: skills? })
+        if object.field("extension").is_none() && object.field("mobile").is_none() {
+            self.wrong(at, Fault::Missing { field: "extension" });
+        }
+        let extension = match object.field("extension") {
+            Some(_) => extension?,
+            None => String::new(),
+        };
+        let (mobile, confirm) = mobile?;
+        Some(Agent { number: number?, name: name?, extension, mobile, confirm, skills: skills? })
+    }
+
+    /// The mobile of an agent, which may be called as a bound number may, and how its answers are confirmed.
+    fn agents_mobile(&mut self, object: &Object<'_>) -> Option<(Option<String>, Option<Confirm>)> {
+        let confirm = self.confirm(object);
+        let Some(at) = object.field("mobile") else {
+            for field in ["confirm", "confirm_seconds"] {
+                if let Some(at) = object.field(field) {
+                    self.wrong(&at, Fault::Conflict { field, with: "extension" });
+                }
+            }
+            return Some((None, None));
+        };
+        let written = self.text(&at)?;
+        match self.destination_number(DestinationKind::Mobile, written) {
+            Ok((number, warnings)) => {
+                warnings.into_iter().for_each(|warning| self.warn(&at, warning));
+                Some((Some(number), confirm))
+            }
+            Err(fault) => {
+                self.wrong(&at, fault);
+                None
+            }
+        }
     }
 
     /// `{粤语: 4}`: levels by skill.

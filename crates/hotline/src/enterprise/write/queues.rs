@@ -16,7 +16,9 @@ pub(super) fn agent(written: &Agent) -> Tree {
     Fields::new()
         .with("number", text(&written.number))
         .with("name", text(&written.name))
-        .with("extension", text(&written.extension))
+        .unless(written.extension.is_empty(), "extension", || text(&written.extension))
+        .maybe("mobile", written.mobile.as_deref().map(text))
+        .confirm(written.confirm)
         .unless(written.skills.is_empty(), "skills", || numbers(&written.skills))
         .map()
 }

@@ -62,7 +62,14 @@ fn enterprise() -> Enterprise {
     let secret = Secret::of(&phone_user(&enterprise.id, &number), "correct horse");
     enterprise.extensions.push(Extension::new("phone", &number, secret));
     let (number, extension) = ("8001".into(), "801".into());
-    enterprise.agents.push(Agent { number, name: "Wang".into(), extension, skills: Default::default() });
+    enterprise.agents.push(Agent {
+        number,
+        name: "Wang".into(),
+        extension,
+        skills: Default::default(),
+        mobile: None,
+        confirm: None,
+    });
     enterprise.queues.push(Queue::new("sales line", &["8001"]));
     let inner = read_flow(&yaml(INNER), &enterprise, &PROMPTS, &[]).expect("it is right");
     enterprise.flows.push(inner);

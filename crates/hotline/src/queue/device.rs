@@ -1,0 +1,67 @@
+//! What rings for an agent: the SIP phone, or the mobile, by the agent's word or since there is nothing else (rows R29, Q01).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{AgentNo, AgentRules, Floor, NotObeyed};
+use crate::agent::Device;
+use crate::enterprise::{Confirm, DestinationKind};
+use crate::hotline::Destination;
+
+impl Floor {
+    /// Has another device of an agent rung.
+    pub(super) fn use_device(&mut self, agent: AgentNo, device: Device) -> Result<(), NotObeyed> {
+        let post = &mut self.posts[usize::from(agent)];
+        let has = match device {
+            Device::Phone => !post.rules.phone.is_empty(),
+            Device::Mobile => post.rules.mobile.is_some(),
+        };
+        if !has {
+            return Err(NotObeyed::NoSuchDevice);
+        }
+        post.agent.use_device(device);
+        Ok(())
+    }
+
+    /// Which device of an agent is rung first. What the document names no more is nobody's choice.
+    pub fn device(&self, agent: AgentNo) -> Device {
+        let Some(post) = self.posts.get(usize::from(agent)) else { return Device::Phone };
+        match (post.rules.phone.is_empty(), &post.rules.mobile, post.agent.device()) {
+            (true, Some(_), _) | (false, Some(_), Device::Mobile) => Device::Mobile,
+            (_, None, _) | (false, Some(_), Device::Phone) => Device::Phone,
+        }
+    }
+
+    pub(super) fn rings_mobile(&self, agent: AgentNo) -> bool {
+        self.device(agent) == Device::Mobile
+    }
+
+    /// What is rung for an agent, one after the other as far as each is reached nowhere.
+    pub fn devices(&self, agent: AgentNo, ring_ms: u64) -> VecDeque<Destination> {
+        let Some(post) = self.posts.get(usize::from(agent)) else { return VecDeque::new() };
+        let rules = &post.rules;
+        let mobile = mobile(rules, ring_ms);
+        let phone = (self.device(agent) == Device::Phone).then(|| phone(rules, ring_ms));
+        phone.into_iter().chain(mobile).collect()
+    }
+}
+
+fn phone(rules: &AgentRules, ring_ms: u64) -> Destination {
+    device(rules, DestinationKind::Extension, rules.phone.clone(), Confirm::Off, ring_ms)
+}
+
+fn mobile(rules: &AgentRules, ring_ms: u64) -> Option<Destination> {
+    let mobile = rules.mobile.as_ref()?;
+    Some(device(rules, DestinationKind::Mobile, mobile.number.clone(), mobile.confirm, ring_ms))
+}
+
+fn device(
+    rules: &AgentRules,
+    kind: DestinationKind,
+    number: Arc<str>,
+    confirm: Confirm,
+    ring_ms: u64,
+) -> Destination {
+    let (name, area_code) = (rules.name.clone(), "".into());
+    Destination { name, kind, number, area_code, enabled: true, lines: 1, ring_ms, duty: None, confirm }
+}
