@@ -153,6 +153,6 @@ fn i10_shares_of_callers_are_compared_by_command_and_over_the_api() {
     let answer = supervisor.ask("GET", path, None);
     assert_eq!((answer.status, &answer.body), (200, &compared));
     assert_eq!(supervisor.ask("GET", &format!("{path}?since_ms=x"), None).status, 400);
-    assert_eq!(signed_in(&platform, "acme", "li", "agent").ask("GET", path, None).status, 403);
+    assert_eq!(signed_in(&platform, "provider", "li", "intake").ask("GET", path, None).status, 403);
     assert_eq!(platform.findings(), []);
 }
