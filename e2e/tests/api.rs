@@ -140,6 +140,7 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
         ("watch_live", &["owner", "admin", "supervisor", "system"]),
         ("read_setup", &["owner", "admin", "supervisor", "auditor", "intake", "reviewer", "system"]),
         ("change_setup", &["owner", "admin", "intake"]),
+        ("record_prompts", &["intake"]),
         ("review_content", &["reviewer"]),
         ("manage_accounts", &["owner", "admin", "intake"]),
         ("read_audit", &["owner", "auditor", "system"]),

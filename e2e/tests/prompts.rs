@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use e2e::{Platform, Setup, acme, carrier, number};
+use e2e::{Platform, Setup, acme, carrier, number, signed_in};
 use farend::Sound;
 use hotline::enterprise::{Then, to_yaml};
 use media::measure::sine;
 use media::wav::{Coding, Wav};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A file of 48 kHz with a tone of so many Hz for two seconds.
 fn tone_file(dir: &Path, hz: f32) -> String {
@@ -86,4 +86,41 @@ fn i02_k09_nothing_unreviewed_is_heard_and_what_is_approved_is_heard_by_the_next
     let rows: Vec<_> =
         all.as_array().expect("a list").iter().map(|one| (&one["state"], &one["heard"])).collect();
     assert_eq!(rows, [(&"rejected".into(), &false.into()), (&"approved".into(), &true.into())]);
+}
+
+#[test]
+fn i02_an_enterprise_orders_a_recording_over_the_api_and_the_staff_make_it() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("orders", world.local(), vec![acme(&[])]));
+    let file = tone_file(&platform.data_dir(), 1_000.0);
+    let owner = signed_in(&platform, "acme", "li", "owner");
+    let intake = signed_in(&platform, "provider", "wang", "intake");
+    let orders = "/api/v1/enterprises/acme/prompt-orders";
+    let wanted = json!({"name": "greeting", "words": "您好", "voice": "male"});
+    let placed = owner.ask("POST", orders, Some(&wanted));
+    assert_eq!(
+        (placed.status, &placed.body["order"], &placed.body["state"]),
+        (200, &json!(1), &json!("ordered"))
+    );
+    assert_eq!(owner.ask("POST", orders, Some(&json!({"name": "greeting", "words": " "}))).status, 422);
+    let step = |whose: &e2e::Visitor, step: &str, body: Value| {
+        whose.ask("POST", &format!("{orders}/1/{step}"), Some(&body))
+    };
+    assert_eq!(step(&owner, "take", json!({})).status, 403, "the staff take orders up");
+    assert_eq!(step(&intake, "take", json!({})).body["state"], "in_work");
+    let open = intake.ask("GET", "/api/v1/prompt-orders?open=true", None);
+    assert_eq!((open.status, &open.body[0]["tenant"]), (200, &json!("acme")));
+    assert_eq!(
+        owner.ask("GET", "/api/v1/prompt-orders", None).status,
+        403,
+        "others' orders are not its business"
+    );
+    let (exit, delivered) = platform.run(&["prompt", "deliver", "acme", "1", &file]);
+    assert_eq!((exit, &delivered["state"]), (Some(0), &json!("delivered")), "{delivered}");
+    assert_eq!(step(&owner, "return", json!({})).status, 422, "it needs a reason");
+    assert_eq!(step(&owner, "accept", json!({})).body["state"], "accepted");
+    assert_eq!(step(&owner, "cancel", json!({})).status, 409);
+    let page = owner.ask("GET", &format!("{orders}?behind=1"), None);
+    assert_eq!((page.status, page.body), (200, json!([])));
+    assert_eq!(owner.ask("GET", &format!("{orders}?behind=x"), None).status, 422);
 }

@@ -56,6 +56,8 @@ pub enum Permission {
     ReadSetup,
     /// Changes of the document.
     ChangeSetup,
+    /// Recordings that enterprises order: taken up and delivered.
+    RecordPrompts,
     /// What may be heard of an enterprise's prompts.
     ReviewContent,
     /// People who sign in.
@@ -70,7 +72,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Permission; 15] = [
+    pub const ALL: [Permission; 16] = [
         Permission::Own,
         Permission::ReadCalls,
         Permission::TakeCalls,
@@ -81,6 +83,7 @@ impl Permission {
         Permission::WatchLive,
         Permission::ReadSetup,
         Permission::ChangeSetup,
+        Permission::RecordPrompts,
         Permission::ReviewContent,
         Permission::ManageAccounts,
         Permission::ReadAudit,
@@ -101,6 +104,7 @@ impl Permission {
             Permission::WatchLive => "watch_live",
             Permission::ReadSetup => "read_setup",
             Permission::ChangeSetup => "change_setup",
+            Permission::RecordPrompts => "record_prompts",
             Permission::ReviewContent => "review_content",
             Permission::ManageAccounts => "manage_accounts",
             Permission::ReadAudit => "read_audit",
@@ -165,7 +169,8 @@ impl Role {
     pub fn may(self, permission: Permission) -> bool {
         use Permission::{
             ChangeSetup, HearRecordings, HoldRecordings, ListEnterprises, ManageAccounts, Own, ReadAudit,
-            ReadCalls, ReadMoney, ReadSetup, ReviewContent, SeeToMessages, Supervise, TakeCalls, WatchLive,
+            ReadCalls, ReadMoney, ReadSetup, RecordPrompts, ReviewContent, SeeToMessages, Supervise,
+            TakeCalls, WatchLive,
         };
         let has: &[Permission] = match self {
             Role::Owner => &[
@@ -200,7 +205,7 @@ impl Role {
             Role::Agent => &[TakeCalls],
             Role::Finance => &[ReadCalls, ReadMoney],
             Role::Auditor => &[ReadCalls, HearRecordings, HoldRecordings, ReadSetup, ReadAudit],
-            Role::Intake => &[ListEnterprises, ReadSetup, ChangeSetup, ManageAccounts],
+            Role::Intake => &[ListEnterprises, ReadSetup, ChangeSetup, RecordPrompts, ManageAccounts],
             Role::Reviewer => &[ListEnterprises, ReadSetup, ReviewContent],
             Role::Billing => &[ListEnterprises, ReadCalls, ReadMoney],
             Role::System => &[ListEnterprises, WatchLive, ReadSetup, ReadAudit],

@@ -34,6 +34,7 @@ mod flows;
 mod live;
 mod messages;
 mod notes;
+mod orders;
 mod paging;
 mod people;
 mod phones;
@@ -173,6 +174,11 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(prompts::submit))
         .routes(routes!(prompts::review))
         .routes(routes!(prompts::audio))
+        .routes(routes!(orders::list, orders::place))
+        .routes(routes!(orders::all))
+        .routes(routes!(orders::take))
+        .routes(routes!(orders::step))
+        .routes(routes!(orders::deliver))
         .routes(routes!(flows::compare))
         .routes(routes!(live::live))
         .routes(routes!(live::events))

@@ -107,6 +107,65 @@ fn i02_k09_a_file_becomes_a_version_that_is_reviewed_and_kept() {
 }
 
 #[test]
+fn i02_a_recording_is_ordered_delivered_sent_back_and_accepted() {
+    let dir = Dir::new("orders");
+    dir.done(&["prompt", "add", "huaxin", "greeting", &fixture("tone.mp3"), "--submit"]);
+    dir.done(&["prompt", "review", "huaxin", "greeting", "--approve"]);
+    let order =
+        ["prompt", "order", "huaxin", "greeting", "全国第一的华信", "--voice", "female", "--note", "慢一点"];
+    let ordered = dir.done(&order);
+    assert_eq!(
+        (&ordered["order"], &ordered["state"], &ordered["voice"]),
+        (&1.into(), &"ordered".into(), &"female".into())
+    );
+    assert_eq!(
+        ordered["banned"].as_array().map(Vec::len),
+        Some(1),
+        "it is told before it is recorded: {ordered}"
+    );
+    let of = |step: &str| dir.done(&["prompt", step, "huaxin", "1"])["state"].clone();
+    assert_eq!(dir.refused(&["prompt", "accept", "huaxin", "1"]).1, "prompt_state", "nothing was delivered");
+    assert_eq!(of("take"), "in_work");
+    let deliver = ["prompt", "deliver", "huaxin", "1", &fixture("tone.ogg")];
+    let delivered = dir.done(&deliver);
+    assert_eq!((&delivered["state"], &delivered["version"]), (&"delivered".into(), &2.into()));
+    assert_eq!(dir.refused(&deliver).1, "prompt_state", "the customer has to say what it thinks of it");
+    assert_eq!(dir.run(&["prompt", "return", "huaxin", "1", "--reason", " "]).0, 2, "it needs a reason");
+    let back = dir.done(&["prompt", "return", "huaxin", "1", "--reason", "太快"]);
+    assert_eq!((&back["state"], &back["reason"]), (&"returned".into(), &"太快".into()));
+    assert_eq!(dir.done(&deliver)["version"], 3);
+    assert_eq!(of("accept"), "accepted");
+    let all = dir.done(&["prompt", "list", "huaxin"]);
+    let told: Vec<_> = all
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (one["state"].as_str(), one["heard"].as_bool()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some("submitted"), Some(false)), (Some("draft"), Some(false)), (Some("approved"), Some(true))],
+        "until it is reviewed calls hear the version before, and what was sent back is kept"
+    );
+    assert_eq!(all[0]["words"], "全国第一的华信");
+    assert_eq!(dir.refused(&["prompt", "review", "huaxin", "greeting", "--approve"]).1, "banned_word");
+    dir.done(&["prompt", "review", "huaxin", "greeting", "--approve", "--reason", "有证书"]);
+    assert_eq!(dir.done(&["prompt", "list", "huaxin"])[0]["heard"], true);
+    assert_eq!(dir.done(&order)["order"], 2);
+    assert_eq!(dir.done(&["prompt", "orders", "--open"]).as_array().map(Vec::len), Some(1));
+    dir.done(&["prompt", "cancel", "huaxin", "2"]);
+    assert_eq!(dir.refused(&["prompt", "take", "huaxin", "2"]).1, "prompt_state");
+    let all = dir.done(&["prompt", "orders", "huaxin"]);
+    assert_eq!((&all[0]["state"], &all[1]["state"]), (&"accepted".into(), &"cancelled".into()), "{all}");
+    assert_eq!(dir.refused(&["prompt", "take", "huaxin", "3"]).0, 4);
+    assert_eq!(dir.refused(&["prompt", "order", "huaxin", "a b", "您好"]).1, "invalid_value");
+    assert_eq!(dir.refused(&["prompt", "order", "huaxin", "greeting", " "]).1, "invalid_value");
+    assert_eq!(dir.refused(&["prompt", "order", "nobody", "greeting", "您好"]).0, 4);
+    let audit = dir.done(&["audit", "huaxin"]).to_string();
+    assert!(audit.contains("order_prompt") && audit.contains("returned 太快"), "{audit}");
+}
+
+#[test]
 fn k09_banned_words_are_heard_only_with_a_reason() {
     let dir = Dir::new("banned");
     let words = [

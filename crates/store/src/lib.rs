@@ -25,6 +25,7 @@ mod limits;
 mod messages;
 mod migrate;
 mod notes;
+mod orders;
 mod pack;
 mod prompts;
 mod provider;
@@ -60,6 +61,9 @@ pub use limits::{LimitKind, LimitRequest};
 pub use messages::{MessageState, StoredMessage};
 pub use migrate::MIGRATIONS;
 pub use notes::Note;
+pub use orders::{
+    NewOrder, OrderFilter, OrderLanguage, OrderState, OrderStep, OrderStepped, OrderVoice, PromptOrder,
+};
 pub use prompts::{HeardPrompt, NewPrompt, Prompt, PromptState, PromptStep};
 pub use provider::{PutTariff, Segment, TrunkRow};
 pub use ratings::{Rating, RatingFilter, RatingSum};

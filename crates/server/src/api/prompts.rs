@@ -75,11 +75,7 @@ pub async fn upload(
     request: axum::extract::Request,
 ) -> Result<axum::Json<Made>, Refused> {
     let Ok(_place) = api.0.uploads.try_acquire() else {
-        return Err(asked.refuse(Refusal::new(
-            Code::TooManyTries,
-            "正在处理的上传太多，请稍后再试",
-            "too many files are being taken in; try again later",
-        )));
+        return Err(asked.refuse(too_many()));
     };
     let file = match received(&asked.desk, request.into_body()).await {
         Ok(file) => file,
@@ -90,8 +86,24 @@ pub async fn upload(
     asked.tell(prompts::add(&asked.desk, &add).await)
 }
 
+/// No place to take in another file.
+pub(super) fn too_many() -> Refusal {
+    Refusal::new(
+        Code::TooManyTries,
+        "正在处理的上传太多，请稍后再试",
+        "too many files are being taken in; try again later",
+    )
+}
+
 /// A file that is gone when this is dropped.
-struct Passing(PathBuf);
+pub(super) struct Passing(PathBuf);
+
+impl Passing {
+    /// Where it lies.
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+}
 
 impl Drop for Passing {
     fn drop(&mut self) {
@@ -112,7 +124,7 @@ pub(crate) fn sweep_uploads(data: &std::path::Path) -> std::io::Result<()> {
 }
 
 /// Writes a body into a file of the data directory, no more than a prompt's file may have.
-async fn received(desk: &Desk, body: Content) -> Outcome<Passing> {
+pub(super) async fn received(desk: &Desk, body: Content) -> Outcome<Passing> {
     let dir = desk.data.join(UPLOADS);
     let failed = |error: std::io::Error| Refusal::file(&dir, error);
     tokio::fs::create_dir_all(&dir).await.map_err(failed)?;

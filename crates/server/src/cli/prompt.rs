@@ -1,5 +1,7 @@
 //! `sibai prompt`: what an enterprise is heard with, from the file to the ear (rows I02, I13, K09).
 
+mod orders;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -7,6 +9,7 @@ use hotline::TenantId;
 use hotline::enterprise::Language;
 
 use super::{Context, Need, Ran};
+use crate::ops::prompts::orders::StepKind;
 use crate::ops::prompts::{self, Listed, Made, Played};
 use crate::ops::{Outcome, Refusal, Request};
 
@@ -29,6 +32,20 @@ pub enum Prompt {
     PlayToFile(PlayToFile),
     /// 数字、日期、金额怎样读 / how a text's numbers, dates and amounts are said
     Spoken(Spoken),
+    /// 订录音：由服务商录制 / orders a recording, which the provider makes
+    Order(orders::Order),
+    /// 列出录音订单 / lists orders of recordings
+    Orders(orders::Orders),
+    /// 受理录音订单 / takes an order up
+    Take(orders::Of),
+    /// 交付录音 / delivers what was ordered
+    Deliver(orders::Delivery),
+    /// 客户确认录音，提交审核 / the customer takes what was delivered; it is handed in
+    Accept(orders::Of),
+    /// 客户退回录音 / the customer sends it back
+    Return(orders::Back),
+    /// 取消录音订单 / nobody wants the order any more
+    Cancel(orders::Of),
 }
 
 /// The words of `prompt add`.
@@ -171,6 +188,13 @@ pub fn run(context: &Context, words: &Prompt) -> Ran {
             context.show(&said, |said| super::show::print(said))?;
             Ok(0)
         }
+        Prompt::Order(words) => orders::order(context, words),
+        Prompt::Orders(words) => orders::orders(context, words),
+        Prompt::Take(of) => orders::step(context, of, StepKind::Take, None),
+        Prompt::Deliver(words) => orders::deliver(context, words),
+        Prompt::Accept(of) => orders::step(context, of, StepKind::Accept, None),
+        Prompt::Return(words) => orders::give_back(context, words),
+        Prompt::Cancel(of) => orders::step(context, of, StepKind::Cancel, None),
     }
 }
 
@@ -202,15 +226,20 @@ fn told(context: &Context, made: &Made) -> Ran {
             format!("{name} 版本 {version}（{length}）：{zh}"),
             format!("{name} version {version} ({length}): {en}"),
         );
-        for word in &made.banned {
-            let reason = word.text(context.language);
-            context.say(
-                format!("提醒 违禁词“{}”：{reason}", word.word),
-                format!("warning: banned word \"{}\": {reason}", word.word),
-            );
-        }
+        warn(context, &made.banned);
     })?;
     Ok(0)
+}
+
+/// What of a text a person has to judge.
+fn warn(context: &Context, banned: &[prompts::BannedWord]) {
+    for word in banned {
+        let reason = word.text(context.language);
+        context.say(
+            format!("提醒 违禁词“{}”：{reason}", word.word),
+            format!("warning: banned word \"{}\": {reason}", word.word),
+        );
+    }
 }
 
 fn state(state: store::PromptState) -> (&'static str, &'static str) {

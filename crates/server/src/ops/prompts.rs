@@ -19,6 +19,7 @@ use crate::prompts::{self as shelf, FileId};
 use crate::speech::SpeakError;
 
 pub mod decoding;
+pub mod orders;
 
 /// Characters of a name.
 const NAME_MAX: usize = 48;

@@ -9,6 +9,7 @@ mod enterprises;
 mod exports;
 mod helps;
 mod ledger;
+mod orders;
 mod postgres;
 mod prompts;
 mod provider;
