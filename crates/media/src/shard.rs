@@ -631,12 +631,16 @@ fn tone_heard(
         leg.judged = None;
         return Some(Event::Tone { leg: leg.id, tone });
     }
+    // A leg that is not judged is listened to for its cadence alone.
     let nature = listener.nature();
-    let told = leg.judged.replace(nature).filter(|told| *told != nature);
-    match (told, nature) {
-        (None, _) | (_, Nature::Unknown) => None,
-        (_, Nature::Tone) => Some(Event::ToneBegan { leg: leg.id }),
-        (_, Nature::Voice) => {
+    leg.judged.filter(|told| *told != nature)?;
+    match nature {
+        Nature::Unknown => None,
+        Nature::Tone => {
+            leg.judged = Some(nature);
+            Some(Event::ToneBegan { leg: leg.id })
+        }
+        Nature::Voice => {
             leg.judged = None;
             Some(Event::Voice { leg: leg.id })
         }

@@ -407,6 +407,27 @@ fn r12_a_busy_tone_is_heard_in_every_codec() {
 }
 
 #[test]
+fn r29_only_what_is_judged_is_told_to_be_a_voice() {
+    let voices = |judge: bool| {
+        let mut rig = Rig::start(config());
+        let (mut a, mut b) = pair(&mut rig, agreed(Codec::Pcma), agreed(Codec::Pcma));
+        rig.send(Command::ListenTones { leg: a.leg, for_ms: 60_000, judge });
+        rig.settle(a.leg);
+        // No tone of the network has these frequencies, each for as long as a syllable.
+        for _ in 0..20 {
+            for hz in [180.0, 700.0, 1_300.0] {
+                a.say(hz, 5);
+                b.hear();
+            }
+        }
+        rig.settle(a.leg);
+        let told = |event: &Event| matches!(event, Event::Voice { .. } | Event::ToneBegan { .. });
+        rig.count(told)
+    };
+    assert_eq!((voices(true), voices(false)), (1, 0));
+}
+
+#[test]
 fn r12_nothing_is_heard_of_a_leg_that_is_not_listened_to() {
     assert_eq!(busy_tones(Codec::Pcma, 0), 0);
 }

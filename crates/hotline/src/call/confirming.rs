@@ -26,6 +26,8 @@ impl Call {
                 self.begin_confirming(leg, now);
                 None
             }
+            // Said again it confirms nothing.
+            Event::LegAnswered { leg } if self.is_confirming(leg) => None,
             Event::LegHungUp { leg } if self.is_confirming(leg) => {
                 self.disarm(Timer::Confirm(leg));
                 self.actions.push_back(Action::CloseLeg { leg });
@@ -38,20 +40,18 @@ impl Call {
             Event::Digit { leg, digit } if self.is_confirming(leg) => {
                 self.answerer_pressed(leg, digit, desk, now)
             }
-            Event::VoiceHeard { leg } if self.is_confirming(leg) => {
+            Event::VoiceHeard { leg } if self.is_judged(leg) => {
                 Some(self.confirmed(leg, ConfirmedBy::Voice, now))
             }
-            Event::ToneBegan { leg } if self.is_confirming(leg) => {
+            Event::ToneBegan { leg } if self.is_judged(leg) => {
                 self.arm(Timer::Confirm(leg), now + CADENCE_MS);
                 None
             }
+            // A mailbox's voice is nobody's word: where a key is asked for, it is the key.
+            Event::VoiceHeard { .. } | Event::ToneBegan { .. } => None,
             Event::ToneHeard { leg, tone } if self.is_confirming(leg) => {
                 self.note(Fact::ToneHeard { leg, tone }, now);
-                let outcome = match tone {
-                    Tone::Busy => LegOutcome::BusyTone,
-                    Tone::Ringback => LegOutcome::RingbackTone,
-                };
-                self.give_up_attempt(leg, outcome, desk, now);
+                self.answerer_plays(leg, tone, desk, now);
                 None
             }
             other => Some(other),
@@ -60,6 +60,22 @@ impl Call {
 
     fn is_confirming(&self, leg: LegNo) -> bool {
         leg != CALLER && self.leg(leg).state == LegState::Confirming
+    }
+
+    /// Whether it is listened to, and not asked for a key.
+    fn is_judged(&self, leg: LegNo) -> bool {
+        self.is_confirming(leg) && self.leg(leg).confirm == Confirm::Tone
+    }
+
+    /// A busy tone is nobody. What rings on may still reach somebody, who presses the key.
+    fn answerer_plays(&mut self, leg: LegNo, tone: Tone, desk: &mut Desk<'_>, now: Mono) {
+        match tone {
+            Tone::Busy => self.give_up_attempt(leg, LegOutcome::BusyTone, desk, now),
+            Tone::Ringback if self.is_judged(leg) => {
+                self.give_up_attempt(leg, LegOutcome::RingbackTone, desk, now);
+            }
+            Tone::Ringback => {}
+        }
     }
 
     fn is_to_be_confirmed(&self, leg: LegNo) -> bool {
@@ -74,10 +90,10 @@ impl Call {
     /// The 200 of a leg: who answered is asked, or listened to. The caller goes on hearing what it hears.
     fn begin_confirming(&mut self, leg: LegNo, now: Mono) {
         self.disarm(Timer::Ring(leg));
-        let how = self.leg(leg).confirm;
+        let (how, was) = (self.leg(leg).confirm, self.leg(leg).state);
         self.leg_mut(leg).state = LegState::Confirming;
         self.note(Fact::Confirming { leg, how }, now);
-        if !self.rang(leg) {
+        if was == LegState::Trying {
             self.ring_unrung(leg, now);
         }
         let ms = match how {
@@ -92,10 +108,6 @@ impl Call {
             Confirm::Off => 0,
         };
         self.arm(Timer::Confirm(leg), now + ms);
-    }
-
-    fn rang(&self, leg: LegNo) -> bool {
-        self.log.iter().any(|dated| matches!(dated.fact, Fact::Rang { leg: rang } if rang == leg))
     }
 
     /// One other key may be a slip; with a second one who answered does not want the call.
@@ -121,6 +133,9 @@ impl Call {
 
     /// The time is over: without the key nobody answered, without a tone somebody may have.
     pub(super) fn confirm_over(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
+        if !self.is_confirming(leg) {
+            return;
+        }
         match self.leg(leg).confirm {
             Confirm::Key { .. } => self.give_up_attempt(leg, LegOutcome::NoKey, desk, now),
             Confirm::Tone | Confirm::Off => {

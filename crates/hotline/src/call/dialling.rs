@@ -381,7 +381,8 @@ impl Call {
         now: Mono,
     ) {
         let Some(mut attempt) = dialling.take(leg) else { return self.try_next(dialling, desk, now) };
-        if outcome == LegOutcome::Rejected || (outcome == LegOutcome::Busy && rang) {
+        let declined = matches!(outcome, LegOutcome::Rejected | LegOutcome::OtherKey);
+        if declined || (outcome == LegOutcome::Busy && rang) {
             self.rejected.push(attempt.place);
         }
         let another = outcome == LegOutcome::TrunkFailed && self.legs.len() < LEGS_MAX;
@@ -559,6 +560,7 @@ impl Call {
     }
 
     fn release_leg(&mut self, leg: LegNo, desk: &mut Desk<'_>) {
+        self.disarm(Timer::Confirm(leg));
         self.free_line(leg, desk);
         // Until its last word a trunk counts the attempt: a late 200 is a call there.
         if let Some(trunk) = self.leg_mut(leg).trunk.take() {

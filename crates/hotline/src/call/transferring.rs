@@ -146,7 +146,8 @@ impl Call {
                 return self.walk(step, desk, now);
             }
         };
-        let home = Destination { ring_ms: TRANSFER_RING_MS, ..self.destination_of(from).clone() };
+        let confirm = self.leg(from).confirm;
+        let home = Destination { ring_ms: TRANSFER_RING_MS, confirm, ..self.destination_of(from).clone() };
         let home_agent = self.agent_on(from);
         let kind = if attended { AttemptKind::Consult } else { AttemptKind::Transfer };
         self.keep_waiting(from, now);

@@ -335,7 +335,7 @@ impl<'a> Folding<'a> {
             leg.status = status;
         }
         // Whoever it was that answered, the carrier charges for it.
-        leg.cost_ms = answered.map_or(0, |answered| at.since_ms(answered));
+        leg.cost_ms = answered.map_or(0, |answered| at.since_ms(answered).max(1));
         if outcome == LegOutcome::LateAnswer {
             // A carrier charges its first unit for the instant between its 200 and our BYE.
             leg.answered_at = Some(wall);

@@ -68,6 +68,9 @@ impl World {
                     let pressed = keys(&mut own.dice);
                     let digit = |(ms, digit)| (ms, MediaEvent::Digit { leg: *leg, digit });
                     self.media.later.extend(pressed.into_iter().map(digit));
+                    // Whatever a mailbox says is no key.
+                    let says = own.dice.within(0, 3) == 0;
+                    self.media.later.extend(says.then_some((150, MediaEvent::Voice { leg: *leg })));
                 }
             }
             Command::ListenTones { leg, judge: true, .. } => {
