@@ -17,6 +17,7 @@ use crate::routing::Trunks;
 use crate::tenant::{Ask, Tenant};
 use crate::{CallId, HotlineNumber, Money, Mono, Now, RecordingId, Wall};
 
+pub(crate) use again::Stands;
 pub use asking::Key;
 pub use case::{Looked, Mismatch, flow_path};
 pub use explain::{Answers, HttpAnswer, explain};
@@ -31,6 +32,7 @@ pub use voicemail::MessageEnd;
 pub use waiting::Unqueued;
 pub use watching::WatchMode;
 
+mod again;
 mod asking;
 mod calling_back;
 mod case;

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod backtest;
 pub mod barring;
 pub mod calendar;
 pub mod call;

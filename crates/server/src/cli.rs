@@ -13,6 +13,7 @@ use crate::ops::prompts::decoding;
 mod account;
 mod agents;
 mod alerts;
+mod backtest;
 mod barring;
 mod calendar;
 mod callback;
@@ -88,6 +89,8 @@ enum Command {
     Phone(phone::Phone),
     /// 不打电话，说明一个来电会怎样处理 / says what would happen to a call, and why
     Explain(explain::Words),
+    /// 用一段时间的真实来电试走流程草稿，说明会有什么不同 / tries a flow on the calls of a period and says what would change
+    Backtest(backtest::Words),
     /// 按资费计算费用，列出算式 / prices a call and shows the sum
     Rate(pure::Rate),
     /// 号码的等级和号段 / class and segment of a 400 number
@@ -227,6 +230,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Load(words) => far::load(context, &words),
         Command::Phone(words) => phone::run(context, &words),
         Command::Explain(words) => explain::run(context, &words),
+        Command::Backtest(words) => backtest::run(context, &words),
         Command::Rate(words) => pure::rate(context, &words),
         Command::Number(words) => pure::number(context, &words),
         Command::Region(words) => pure::region(context, &words),

@@ -21,6 +21,7 @@ pub mod agents;
 pub mod alarms;
 pub mod alerts;
 pub mod arms;
+pub mod backtest;
 pub mod backup;
 pub mod barring;
 pub mod calendar;
@@ -178,6 +179,8 @@ pub enum Request {
     PromptOrders(prompts::orders::List),
     PromptDeliver(prompts::orders::Deliver),
     PromptOrderStep(prompts::orders::Step),
+    Backtest(backtest::Backtest),
+    BacktestPlan(backtest::Backtest),
     Messages(messages::List),
     Voicemails(voicemails::List),
     VoicemailHear(voicemails::Hear),
@@ -310,6 +313,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::PromptOrders(asked) => told(prompts::orders::list(desk, &asked).await),
         Request::PromptDeliver(asked) => told(prompts::orders::deliver(desk, &asked).await),
         Request::PromptOrderStep(asked) => told(prompts::orders::step(desk, &asked).await),
+        Request::Backtest(asked) => told(backtest::backtest(desk, &asked).await),
+        Request::BacktestPlan(asked) => told(backtest::plan(desk, &asked).await),
         Request::Messages(asked) => told(messages::list(desk, &asked).await),
         Request::Voicemails(asked) => told(voicemails::list(desk, &asked).await),
         Request::VoicemailHear(asked) => told(voicemails::hear(desk, &asked).await),

@@ -12,4 +12,4 @@ pub mod watch;
 pub mod wire;
 pub mod world;
 
-pub use world::{Failure, Options, Summary, run};
+pub use world::{Failure, Kept, Options, Summary, live, run};

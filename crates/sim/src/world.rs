@@ -15,12 +15,12 @@ use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::call::Tone;
+use hotline::call::{Dated, Tone};
 use hotline::enterprise::Enterprise;
 use hotline::flow::Fetched;
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
-use hotline::{CallId, Money, Now, TenantId, Wall};
+use hotline::{CallId, Hotline, Money, Now, TenantId, Wall, settlement};
 use node::media::Event as MediaEvent;
 use node::{Loaded, Node, TrunkConfig};
 
@@ -237,6 +237,35 @@ pub fn run(seed: u64, options: Options) -> Result<Summary, Failure> {
         },
         Err(broken) => Err(world.failure(broken)),
     }
+}
+
+/// A call of a world as the store keeps it, and the rules that it went by.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The call.
+    pub id: CallId,
+    /// Its log.
+    pub log: Vec<Dated>,
+    /// The rules, at the version that the log names.
+    pub hotline: Arc<Hotline>,
+}
+
+/// Lives a seed through; the calls that its store keeps, as they came.
+///
+/// # Errors
+/// The first thing that must always hold and did not.
+pub fn live(seed: u64, options: Options) -> Result<Vec<Kept>, Failure> {
+    let mut world = World::new(seed, options);
+    if let Err(broken) = world.live() {
+        return Err(world.failure(broken));
+    }
+    let kept = world.store.records.iter().filter_map(|(id, settlement)| {
+        let log = settlement::read_log(&settlement.log)?;
+        let record = &settlement.record;
+        let hotline = world.watch.hotlines.get(&(record.number, record.version))?.clone();
+        Some(Kept { id: *id, log, hotline })
+    });
+    Ok(kept.collect())
 }
 
 impl World {

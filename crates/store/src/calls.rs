@@ -288,15 +288,42 @@ impl Store {
     /// A page of calls, the latest first; give the last one as `older_than` for the next page.
     pub async fn calls(&self, filter: &CallFilter, limit: u32) -> Result<Vec<CallRow>> {
         let (conditions, mut values) = filter.conditions();
-        let mut sql = String::from(LIST);
-        for (place, condition) in conditions.iter().enumerate() {
-            sql += if place == 0 { " where " } else { " and " };
-            sql += &format!("{condition} ${}", place + 1);
-        }
+        let mut sql = LIST.to_owned() + &only(&conditions);
         values.push(limit.into());
         sql += &format!(" order by call_id desc limit ${}", values.len());
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(values)).fetch_all(self.readers()).await?;
         rows.iter().map(read_list_row).collect()
+    }
+
+    /// How many calls there are.
+    pub async fn calls_count(&self, filter: &CallFilter) -> Result<u64> {
+        let (conditions, values) = filter.conditions();
+        let sql = "select count(*) as calls from call".to_owned() + &only(&conditions);
+        let row = sqlx::query_with(AssertSqlSafe(sql), arguments(values)).fetch_one(self.readers()).await?;
+        row.count("calls")
+    }
+
+    /// A page of the logs of calls, the earliest first, each as it was given; give the last one as `behind` for the next page.
+    pub async fn call_logs(
+        &self,
+        filter: &CallFilter,
+        behind: Option<CallId>,
+        limit: u32,
+    ) -> Result<Vec<(CallId, Vec<u8>)>> {
+        let (mut conditions, mut values) = filter.conditions();
+        if let Some(behind) = behind {
+            conditions.push("call_id >");
+            values.push(behind.to_string().into());
+        }
+        let mut sql = "select call_id, log from call".to_owned() + &only(&conditions);
+        values.push(limit.into());
+        sql += &format!(" order by call_id limit ${}", values.len());
+        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(values)).fetch_all(self.readers()).await?;
+        let read = |row: &AnyRow| {
+            let packed = row.text("log")?;
+            Ok((row.parsed("call_id")?, unpack(&packed).ok_or_else(|| unreadable("log", &packed))?))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Who was blocked at an enterprise's numbers, and how often: number, caller, calls. It reads the enterprise's
@@ -335,6 +362,15 @@ impl Store {
             position: row.count("position")?,
         }))
     }
+}
+
+/// The conditions of a statement, each with the place of its value.
+fn only(conditions: &[&str]) -> String {
+    let written = conditions.iter().enumerate().map(|(place, condition)| {
+        let word = if place == 0 { "where" } else { "and" };
+        format!(" {word} {condition} ${}", place + 1)
+    });
+    written.collect()
 }
 
 /// Province and city as one word, 北京 and not 北京北京.

@@ -50,6 +50,10 @@ impl Asking {
         self.step().is_some()
     }
 
+    pub(super) fn question(&self) -> Question {
+        self.question
+    }
+
     /// The step of the flow that asks.
     pub(super) fn step(&self) -> Option<StepNo> {
         match self.question {
@@ -144,7 +148,7 @@ impl Call {
     }
 
     /// How long the next key may take.
-    fn patience_ms(&self, asking: &Asking) -> u64 {
+    pub(super) fn patience_ms(&self, asking: &Asking) -> u64 {
         match (asking.question, self.password()) {
             (Question::Password, Some(password)) if asking.keys.is_empty() => {
                 u64::from(password.first_key_s) * 1_000

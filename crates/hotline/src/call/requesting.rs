@@ -29,6 +29,11 @@ impl Requesting {
     pub(super) fn is_asked(&self) -> bool {
         self.stage.is_asked()
     }
+
+    /// The number that the question says, where it says one.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
 }
 
 impl Call {
@@ -156,6 +161,11 @@ impl Call {
         }
         self.arm(Timer::Key, now + self.request_key_ms(own.step, false));
         self.state = State::Requesting(own);
+    }
+
+    /// How long the first key of a number may take.
+    pub(super) fn first_key_of_request_ms(&self, own: &Requesting) -> u64 {
+        self.request_key_ms(own.step, true)
     }
 
     fn request_key_ms(&self, step: StepNo, is_first: bool) -> u64 {

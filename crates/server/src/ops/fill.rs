@@ -204,6 +204,9 @@ impl Maker {
         } else if turn % NO_ANSWER_EVERY == 9 {
             answers.no_answer.push(self.target.clone());
         }
+        // Where a menu asks, one caller in three presses nothing.
+        answers.keys =
+            ["1", "2", ""][(turn % 3) as usize..].iter().take(1).map(|key| (*key).to_owned()).collect();
         let mut desk = CallDesk {
             tenant: &mut self.tenant,
             trunks: &mut self.trunks,

@@ -223,6 +223,19 @@ pub async fn validate(desk: &Desk, asked: &Of) -> Outcome<Checked> {
     check(desk, &stored.enterprise, &parsed(&shown.text)?, asked.name.clone()).await
 }
 
+/// A draft or a version as it would be walked now, or everything that is wrong with it.
+///
+/// # Errors
+/// There is no such flow, or its text is no document.
+pub(super) async fn wanted(
+    desk: &Desk,
+    enterprise: &Enterprise,
+    asked: &Of,
+) -> Outcome<Result<FlowDocument, Vec<hotline::enterprise::Problem>>> {
+    let shown = show(desk, asked).await?;
+    read(desk, enterprise, &parsed(&shown.text)?).await
+}
+
 /// The flow, or everything that is wrong with it.
 async fn read(
     desk: &Desk,
@@ -283,7 +296,7 @@ pub async fn publish(desk: &Desk, asked: &Publish) -> Outcome<Published> {
     adopt(desk, &asked.name, next, &stored, &asked.by).await
 }
 
-fn put_in(enterprise: &mut Enterprise, flow: FlowDocument) {
+pub(super) fn put_in(enterprise: &mut Enterprise, flow: FlowDocument) {
     match enterprise.flows.iter_mut().find(|known| known.name == flow.name) {
         Some(known) if known.says_the_same(&flow) => {}
         Some(known) => *known = flow,
@@ -466,7 +479,7 @@ pub async fn diff(desk: &Desk, asked: &Diff) -> Outcome<Vec<Difference>> {
     Ok(differences(from.as_ref(), &to))
 }
 
-fn not_its_number(tenant: &TenantId, number: HotlineNumber) -> Refusal {
+pub(super) fn not_its_number(tenant: &TenantId, number: HotlineNumber) -> Refusal {
     Refusal::not_found(
         format!("{} 不是 {tenant} 的号码", number.grouped()),
         format!("{} is no number of {tenant}", number.grouped()),

@@ -1,5 +1,6 @@
 //! The command line as people use it: the real binary, a data directory of its own, answers by `--json`, exit codes.
 
+mod backtest;
 mod center;
 
 use std::io::{BufRead, BufReader};

@@ -11,6 +11,7 @@ crate::on_both_engines!(
     a_call_reads_back_as_it_was_settled,
     d01_the_nine_fields_of_a_call,
     pages_join_to_the_whole_list,
+    logs_come_in_the_order_of_their_calls,
     every_filter_leaves_what_it_says,
     d04_rollups_are_the_recount_and_its_identities_hold,
     recordings_are_listed_by_page,
@@ -66,6 +67,29 @@ async fn pages_join_to_the_whole_list(case: Case) {
         joined.extend(page);
     }
     assert_eq!(joined, whole);
+}
+
+async fn logs_come_in_the_order_of_their_calls(case: Case) {
+    let journal = settlements(60);
+    case.store.settle(&journal, "node-1").await.unwrap();
+    let filter = CallFilter { tenant: Some(tenant(1)), ..CallFilter::default() };
+    let rows = case.store.calls(&filter, 1000).await.unwrap();
+    assert_eq!(case.store.calls_count(&filter).await.unwrap(), rows.len() as u64);
+    let (mut joined, mut behind) = (Vec::new(), None);
+    loop {
+        let page = case.store.call_logs(&filter, behind, 7).await.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        behind = Some(*last);
+        joined.extend(page);
+    }
+    let whole: Vec<_> = journal
+        .iter()
+        .filter(|one| one.record.tenant == tenant(1))
+        .map(|one| (one.record.call, one.log.clone()))
+        .collect();
+    assert!(!whole.is_empty() && joined.is_sorted_by_key(|(call, _)| *call));
+    assert_eq!(joined.len(), whole.len());
+    assert!(whole.iter().all(|one| joined.contains(one)));
 }
 
 async fn every_filter_leaves_what_it_says(case: Case) {
