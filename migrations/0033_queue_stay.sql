@@ -18,3 +18,4 @@ create table queue_stay (
     primary key (tenant_id, call_id, stay)
 );
 create index queue_stay_by_time on queue_stay (tenant_id, joined_at, call_id, stay);
+create index queue_stay_by_queue on queue_stay (tenant_id, queue, joined_at, call_id, stay);

@@ -83,7 +83,9 @@ impl StayFilter {
             }
         };
         add("queue =", self.queue.as_deref().map(Value::from));
-        add("joined_at >=", self.since.map(|at| at.0.into()));
+        // What a page begins behind is later than any beginning, and a plan that seeks by both reads all pages again.
+        let since = self.since.filter(|_| self.behind.is_none());
+        add("joined_at >=", since.map(|at| at.0.into()));
         add("joined_at <", self.until.map(|at| at.0.into()));
         if let Some((at, call, place)) = &self.behind {
             let first = values.len() + 1;

@@ -109,13 +109,17 @@ struct Folding<'l> {
     offers: Vec<(LegNo, &'l Arc<str>)>,
     /// The stay that an agent's answer ended just now: whose it was is said by the next fact.
     answered: Option<usize>,
+    /// Whether the platform calls somebody back who has not answered yet.
     is_callback: bool,
+    /// The first stay behind the last talk.
+    behind_talk: usize,
     /// Who ended the call, and when.
     ended: Option<(Party, Mono)>,
 }
 
 struct Stay<'l> {
     queue: &'l Arc<str>,
+    is_callback: bool,
     joined: Mono,
     left: Mono,
     why: StayEnd,
@@ -133,10 +137,9 @@ pub fn stays(log: &[Dated], wall_offset_ms: i64) -> Vec<QueueStay> {
     log.iter().for_each(|dated| folding.take(&dated.fact, dated.at));
     folding.end(log.last().map_or(Mono(0), |last| last.at));
     let wall = |at| Wall::of(at, wall_offset_ms);
-    let is_callback = folding.is_callback;
     let whole = |stay: Stay<'_>| QueueStay {
         queue: stay.queue.to_string(),
-        is_callback,
+        is_callback: stay.is_callback,
         joined_at: wall(stay.joined),
         left_at: wall(stay.left),
         why: stay.why,
@@ -152,13 +155,16 @@ impl<'l> Folding<'l> {
     fn take(&mut self, fact: &'l Fact, at: Mono) {
         match fact {
             Fact::CallsBack { .. } => self.is_callback = true,
+            // Who was called back is a caller like any from here on.
+            Fact::Answered => self.is_callback = false,
+            Fact::Joined { .. } => self.behind_talk = self.stays.len(),
             Fact::Queued { queue, .. } => self.joined(queue, at),
             Fact::NotQueued { queue, why } => {
                 let why = match why {
                     NoPlace::Full => StayEnd::Full,
                     NoPlace::Empty => StayEnd::Empty,
                 };
-                self.stays.push(Stay { why, ..Stay::begun(queue, at) });
+                self.stays.push(Stay { why, is_callback: self.is_callback, ..Stay::begun(queue, at) });
             }
             Fact::Offered { leg, agent } => self.offers.push((*leg, agent)),
             Fact::LegAnswered { leg } => self.answers(*leg),
@@ -176,12 +182,11 @@ impl<'l> Folding<'l> {
     }
 
     fn joined(&mut self, queue: &'l Arc<str>, at: Mono) {
-        let talked = self.stays.iter().rposition(|stay| stay.why == StayEnd::Answered);
         let last = self.stays.iter().rposition(|stay| stay.queue == queue);
-        let goes_on = |place: &usize| self.stays[*place].why == StayEnd::ByKey && Some(*place) > talked;
+        let goes_on = |place: &usize| self.stays[*place].why == StayEnd::ByKey && *place >= self.behind_talk;
         let back = last.filter(goes_on);
         let place = back.unwrap_or_else(|| {
-            self.stays.push(Stay::begun(queue, at));
+            self.stays.push(Stay { is_callback: self.is_callback, ..Stay::begun(queue, at) });
             self.stays.len() - 1
         });
         self.stays[place].returns += u32::from(back.is_some());
@@ -230,6 +235,7 @@ impl<'l> Stay<'l> {
     fn begun(queue: &'l Arc<str>, at: Mono) -> Self {
         Stay {
             queue,
+            is_callback: false,
             joined: at,
             left: at,
             why: StayEnd::CutOff,
@@ -239,5 +245,64 @@ impl<'l> Stay<'l> {
             leg: None,
             talk_ms: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(facts: Vec<Fact>) -> Vec<(StayEnd, bool, u32)> {
+        let dated = |(place, fact)| Dated { at: Mono(1_000 * place as u64), fact };
+        let log: Vec<Dated> = facts.into_iter().enumerate().map(dated).collect();
+        stays(&log, 0).into_iter().map(|stay| (stay.why, stay.is_callback, stay.returns)).collect()
+    }
+
+    fn queued() -> Fact {
+        Fact::Queued { queue: "sales".into(), position: 1, credited_ms: 0 }
+    }
+
+    fn left(why: Unqueued) -> Fact {
+        Fact::Unqueued { queue: "sales".into(), why, waited_ms: 1_000 }
+    }
+
+    #[test]
+    fn q12_each_end_of_a_stay_is_told_as_what_it_was() {
+        for (why, end) in [
+            (Unqueued::TimedOut, StayEnd::TimedOut),
+            (Unqueued::Empty, StayEnd::LeftEmpty),
+            (Unqueued::ByKey, StayEnd::ByKey),
+            (Unqueued::Spilled, StayEnd::Spilled),
+            (Unqueued::Answered, StayEnd::Answered),
+        ] {
+            assert_eq!(told(vec![queued(), left(why)]), [(end, false, 0)]);
+        }
+        for (why, end) in [(NoPlace::Full, StayEnd::Full), (NoPlace::Empty, StayEnd::Empty)] {
+            assert_eq!(told(vec![Fact::NotQueued { queue: "sales".into(), why }]), [(end, false, 0)]);
+        }
+    }
+
+    #[test]
+    fn q12_i16_who_comes_back_goes_on_unless_somebody_talked_with_it_meanwhile() {
+        let back = vec![queued(), left(Unqueued::ByKey), queued(), left(Unqueued::TimedOut)];
+        assert_eq!(told(back), [(StayEnd::TimedOut, false, 1)]);
+        let joined = Fact::Joined { leg: 1 };
+        let behind = vec![queued(), left(Unqueued::ByKey), joined, queued(), left(Unqueued::TimedOut)];
+        assert_eq!(told(behind), [(StayEnd::ByKey, false, 0), (StayEnd::TimedOut, false, 0)]);
+    }
+
+    #[test]
+    fn q12_q15_who_was_called_back_and_waits_again_is_a_caller() {
+        let back = Fact::CallsBack { request: crate::CallId(1), number: "13800138000".into(), tries: 0 };
+        let log = vec![
+            back,
+            queued(),
+            left(Unqueued::Answered),
+            Fact::Answered,
+            Fact::Joined { leg: 1 },
+            queued(),
+            left(Unqueued::TimedOut),
+        ];
+        assert_eq!(told(log), [(StayEnd::Answered, true, 0), (StayEnd::TimedOut, false, 0)]);
     }
 }

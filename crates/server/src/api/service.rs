@@ -62,7 +62,7 @@ pub struct Day {
 /// 来电预测 / expected calls of a queue on a day and the agents needed by Erlang C, each quarter of an hour with its inputs (row Q26).
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/queues/{queue}/forecast", tag = "agents",
-    params(("enterprise" = String, Path), ("queue" = String, Path), Day), security(("session" = ["watch_live"])),
+    params(("enterprise" = String, Path), ("queue" = String, Path), Day), security(("session" = ["read_calls"])),
     responses(
         (status = 200, description = "the day", body = Forecast),
         (status = 404, description = "`not_found`: there is no such queue", body = Problem, content_type = "application/problem+json"),

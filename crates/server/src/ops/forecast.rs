@@ -1,11 +1,12 @@
 //! How many agents a queue may need on a day (row Q26): calls as on the same weekday of weeks before, their length as measured, and
 //! Erlang C, each quarter of an hour with what it goes by.
 
+use std::collections::BTreeSet;
+
 use hotline::agent::WrapUp;
 use hotline::calendar::Date;
 use hotline::cdr::StayEnd;
 use hotline::enterprise::Queue;
-use hotline::service::ServiceLevel;
 use hotline::staffing::{Load, Staffing};
 use hotline::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,8 @@ pub struct Forecast {
 pub struct PastDay {
     /// The day.
     pub date: String,
-    /// Callers who joined the queue or found no place in it; those it sent on at once count, those to be called back do not.
+    /// Callers who joined the queue or found no place in it, each once a call until an agent answered; those it sent on at once
+    /// count, those to be called back do not.
     pub calls: u64,
 }
 
@@ -110,7 +112,7 @@ pub struct Quarter {
     pub calls_per_hour_e2: u64,
     /// The load in erlangs, × 100.
     pub erlangs_e2: u64,
-    /// The agents who meet the goal; none where no number of them would.
+    /// The agents who meet the goal; none where no number of them would, and where there is no day to go by.
     pub agents: Option<u32>,
     /// The share of their time that these are at calls, percent × 10.
     pub occupancy_e1: u64,
@@ -135,8 +137,9 @@ pub async fn forecast(desk: &Desk, asked: &Asked) -> Outcome<Forecast> {
         Refusal::not_found(format!("没有队列 {queue}"), format!("there is no queue {queue}"))
     })?;
     let mut past = Past::default();
-    for week in 1..=i32::from(asked.weeks) {
-        look_back(desk, &tenant, &asked.queue, asked.date.plus_days(-7 * week), &mut past).await?;
+    let today = Date::of(crate::clock::wall().beijing());
+    for date in days_before(asked.date, today, asked.weeks) {
+        look_back(desk, &tenant, &asked.queue, date, &mut past).await?;
     }
     Ok(reckon(asked, queue, past))
 }
@@ -155,6 +158,12 @@ fn check(asked: &Asked) -> Outcome<()> {
         ));
     }
     Ok(())
+}
+
+/// The same weekday of so many weeks, the latest first: days before the one asked for that are over.
+fn days_before(date: Date, today: Date, weeks: u8) -> impl Iterator<Item = Date> {
+    let over = (1..).map(move |week| date.plus_days(-7 * week)).skip_while(move |day| *day >= today);
+    over.take(weeks.into())
 }
 
 /// What was on the days looked at.
@@ -176,16 +185,20 @@ async fn look_back(desk: &Desk, tenant: &TenantId, queue: &str, date: Date, past
         behind: None,
     };
     past.calls.resize(QUARTERS, 0);
-    let mut calls = 0;
+    let (mut calls, mut waited) = (0, BTreeSet::new());
     loop {
         let page = desk.store.stays(tenant, &filter, STAYS).await?;
         let Some(last) = page.last() else { break };
         filter.behind = Some((last.stay.joined_at, last.call, last.place));
-        for stay in page.into_iter().map(|one| one.stay).filter(|stay| !stay.is_callback) {
-            let quarter = ((stay.joined_at.0 - begin.0) / QUARTER_MS) as usize;
-            past.calls[quarter.min(QUARTERS - 1)] += 1;
-            calls += 1;
+        for store::Stay { call, stay, .. } in page.into_iter().filter(|one| !one.stay.is_callback) {
+            // Who tries again behind a prompt is the same caller.
+            if waited.insert(call) {
+                let quarter = ((stay.joined_at.0 - begin.0) / QUARTER_MS) as usize;
+                past.calls[quarter.min(QUARTERS - 1)] += 1;
+                calls += 1;
+            }
             if stay.why == StayEnd::Answered {
+                waited.remove(&call);
                 past.answered += 1;
                 past.talk_ms += stay.talk_ms;
             }
@@ -200,13 +213,15 @@ async fn look_back(desk: &Desk, tenant: &TenantId, queue: &str, date: Date, past
 fn reckon(asked: &Asked, queue: &Queue, past: Past) -> Forecast {
     let goal = queue.service_level.unwrap_or_default();
     let handling = handling(asked, queue, &past);
+    let is_known = !past.days.is_empty();
     // A day without a call is no day of the queue: it was not there yet, or closed.
     let days = past.days.len().max(1) as f64;
     let quarter = |(place, calls): (usize, &u64)| {
         let minutes = place * 15;
         let calls = *calls as f64 / days;
         let load = Load { calls_per_hour: calls * 4.0, handling_s: handling.handling_ms as f64 / 1_000.0 };
-        told(format!("{:02}:{:02}", minutes / 60, minutes % 60), calls, load, &goal)
+        let staffing = if is_known { load.suggest(&goal) } else { None };
+        told(format!("{:02}:{:02}", minutes / 60, minutes % 60), calls, load, staffing)
     };
     Forecast {
         queue: queue.name.clone(),
@@ -234,9 +249,8 @@ fn handling(asked: &Asked, queue: &Queue, past: &Past) -> Handling {
     Handling { by, answered: past.answered, talk_ms, after_work_ms, handling_ms }
 }
 
-fn told(from: String, calls: f64, load: Load, goal: &ServiceLevel) -> Quarter {
+fn told(from: String, calls: f64, load: Load, staffing: Option<Staffing>) -> Quarter {
     let scaled = |value: f64, by: f64| (value * by).round() as u64;
-    let staffing = load.suggest(goal);
     let of =
         |figure: fn(&Staffing) -> f64, by| staffing.as_ref().map_or(0, |found| scaled(figure(found), by));
     Quarter {
@@ -284,6 +298,21 @@ mod tests {
         assert_eq!(nine.wait_ms, 7_836);
         let night = &told.quarters[0];
         assert_eq!((night.calls_e2, night.agents, night.in_time_e1), (0, Some(0), 1_000));
+    }
+
+    #[test]
+    fn q26_days_that_are_over_are_gone_by_and_none_is_no_figure() {
+        let days = |date: &str, today: &str| -> Vec<String> {
+            let date: Date = date.parse().expect("a date");
+            days_before(date, today.parse().expect("a date"), 2).map(|day| day.to_string()).collect()
+        };
+        assert_eq!(days("2026-10-19", "2026-10-16"), ["2026-10-12", "2026-10-05"]);
+        assert_eq!(days("2026-10-19", "2026-10-12"), ["2026-10-05", "2026-09-28"], "today is not over");
+        assert_eq!(days("2026-12-14", "2026-10-16"), ["2026-10-12", "2026-10-05"], "far ahead");
+        assert_eq!(days("2026-09-28", "2026-10-16"), ["2026-09-21", "2026-09-14"], "a day that was");
+        let none = Past { calls: vec![0; QUARTERS], ..Past::default() };
+        let told = reckon(&asked(), &Queue::new("sales", &["8001"]), none);
+        assert!(told.quarters.iter().all(|quarter| quarter.agents.is_none()));
     }
 
     #[test]
