@@ -1,11 +1,10 @@
 //! What came of a flow's shares (row I10).
 
-use axum::extract::Path;
 use hotline::Wall;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Asked, Problem, Refused, Words};
+use super::{Asked, Path, Problem, Refused, Words};
 use crate::ops::arms::{self, Compare, Compared};
 
 /// Which deals.

@@ -1,14 +1,14 @@
 //! Recordings that enterprises order (row I02): the customer orders, and takes what was delivered or sends it back; the provider's
 //! staff take up and deliver.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hotline::TenantId;
 use serde::Deserialize;
 use store::{OrderLanguage, OrderVoice};
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::value;
-use super::{Api, Asked, Body, Problem, Refused, Words};
+use super::{Api, Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::prompts::orders::{self, Deliver, List, Ordered, Place, Step, StepKind, Which};
 use crate::ops::{Outcome, Refusal};
 
