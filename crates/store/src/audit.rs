@@ -32,6 +32,14 @@ pub struct Audited {
     pub became: Option<String>,
 }
 
+/// From here on to its end the transaction is the only one that numbers something of the tenant.
+pub(crate) async fn take_turn(connection: &mut AnyConnection, tenant: &TenantId) -> Result<()> {
+    let sql = "insert into audit_turn (tenant_id) values ($1) \
+               on conflict (tenant_id) do update set tenant_id = excluded.tenant_id";
+    sqlx::query(sql).bind(tenant.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 /// Appends one row. It is the last thing a transaction does to its tenant: whoever changes the same tenant waits from here on.
 pub(crate) async fn write_audit(
     connection: &mut AnyConnection,
@@ -42,9 +50,7 @@ pub(crate) async fn write_audit(
     was: Option<&str>,
     became: Option<&str>,
 ) -> Result<()> {
-    let turn = "insert into audit_turn (tenant_id) values ($1) \
-                on conflict (tenant_id) do update set tenant_id = excluded.tenant_id";
-    sqlx::query(turn).bind(tenant.to_string()).execute(&mut *connection).await?;
+    take_turn(connection, tenant).await?;
     // A statement of its own: it sees what was committed while the turn was waited for.
     let sql = "insert into audit (tenant_id, audit_no, changed_at, changed_by, action, subject, was, became) \
                values ($1, (select coalesce(max(audit_no), 0) + 1 from audit where tenant_id = $1), \

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::audit::{Change, write_audit};
+use crate::audit::{Change, take_turn, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::{Read, code};
 
@@ -163,6 +163,7 @@ impl Store {
     /// Those of the database.
     pub async fn order_prompt(&self, new: &NewOrder, change: &Change) -> Result<u32> {
         let mut transaction = self.begin().await?;
+        take_turn(&mut transaction, &new.tenant).await?;
         let sql = "insert into prompt_order (tenant_id, order_no, name, words, voice, language, note, state, ordered_at, \
                    ordered_by, changed_at, changed_by) values ($1, \
                    (select coalesce(max(order_no), 0) + 1 from prompt_order where tenant_id = $1), \
@@ -204,14 +205,17 @@ impl Store {
         let query = query.bind(change.by.clone()).bind(code(&was.state));
         if query.execute(&mut *transaction).await?.rows_affected() == 0 {
             // Somebody was quicker; what it is by now says why.
-            return Ok(OrderStepped::Not(to));
+            let now = one(&mut transaction, tenant, order).await?;
+            return Ok(now.map_or(OrderStepped::Missing, |now| OrderStepped::Not(now.state)));
         }
         if let (OrderStep::Accept, Some(version)) = (step, was.version) {
             let sql = "update prompt set state = 'submitted', submitted_at = $4, submitted_by = $5 \
                        where tenant_id = $1 and name = $2 and version = $3 and state = 'draft'";
             let query = sqlx::query(sql).bind(tenant.to_string()).bind(was.ordered.name.clone());
             let query = query.bind(i64::from(version)).bind(change.at.0).bind(change.by.clone());
-            query.execute(&mut *transaction).await?;
+            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Ok(OrderStepped::Not(was.state));
+            }
         }
         let (subject, before) = (subject(&was.ordered.name, order), code(&was.state));
         let said = match step {

@@ -88,6 +88,8 @@ pub enum PromptStep {
     Missing,
     /// It is in a state that this step does not lead from.
     Not(PromptState),
+    /// It was delivered for an order, whose acceptance hands it in.
+    Delivered,
 }
 
 const COLUMNS: &str = "tenant_id, name, version, state, file_id, format, voice, words, duration_ms, bytes, checksum, \
@@ -128,9 +130,13 @@ impl Store {
             None => return Ok(PromptStep::Missing),
         };
         let sql = "update prompt set state = 'submitted', submitted_at = $4, submitted_by = $5 \
-                   where tenant_id = $1 and name = $2 and version = $3";
+                   where tenant_id = $1 and name = $2 and version = $3 and not exists (select 1 from prompt_order \
+                   where tenant_id = $1 and name = $2 and version = $3 and state <> 'accepted')";
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned()).bind(i64::from(version));
-        query.bind(change.at.0).bind(change.by.clone()).execute(&mut *transaction).await?;
+        let query = query.bind(change.at.0).bind(change.by.clone());
+        if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Ok(PromptStep::Delivered);
+        }
         let (subject, was) = (subject(name, version), code(&was));
         let became = Some("submitted");
         write_audit(&mut transaction, tenant, change, "submit_prompt", &subject, Some(&was), became).await?;

@@ -443,6 +443,11 @@ fn taken(step: PromptStep, name: &str) -> Outcome<()> {
     match step {
         PromptStep::Done => Ok(()),
         PromptStep::Missing => Err(missing(name)),
+        PromptStep::Delivered => Err(Refusal::new(
+            Code::PromptState,
+            format!("{name} 是录音订单交付的版本，接受订单时自动提交审核"),
+            format!("{name} was delivered for an order, whose acceptance hands it in"),
+        )),
         PromptStep::Not(state) => {
             let (zh, en) = match state {
                 PromptState::Draft => ("还是草稿，没有提交审核", "is a draft that nobody handed in"),

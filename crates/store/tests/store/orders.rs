@@ -3,7 +3,7 @@
 use hotline::Wall;
 use store::{
     NewOrder, NewPrompt, OrderFilter, OrderLanguage, OrderState, OrderStep, OrderStepped, OrderVoice,
-    PromptState,
+    PromptState, PromptStep,
 };
 
 use crate::case::Case;
@@ -11,7 +11,8 @@ use crate::sample::{change, morning, tenant};
 
 crate::on_both_engines!(
     i02_an_order_goes_from_the_words_to_a_version_in_review,
-    i02_orders_are_listed_by_page_and_state
+    i02_orders_are_listed_by_page_and_state,
+    i02_what_was_delivered_is_handed_in_by_its_acceptance_alone
 );
 
 fn order(n: u64, name: &str) -> NewOrder {
@@ -85,6 +86,30 @@ async fn i02_an_order_goes_from_the_words_to_a_version_in_review(case: Case) {
         .filter_map(|row| row.became.as_deref())
         .collect();
     assert!(said.len() == 5 && said.contains(&"returned 太快") && said.contains(&"delivered 2"), "{said:?}");
+}
+
+async fn i02_what_was_delivered_is_handed_in_by_its_acceptance_alone(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    let at = change(morning());
+    let place = async || store.order_prompt(&order(0, "greeting"), &at).await.unwrap();
+    let (one, two, three) = tokio::join!(place(), place(), place());
+    let mut numbers = [one, two, three];
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3], "orders at once have a number each");
+    let step = async |step: OrderStep| store.step_prompt_order(&huaxin, 1, &step, &at).await.unwrap();
+    step(OrderStep::Take).await;
+    store.add_prompt(&version(0, "greeting", "f1"), &at).await.unwrap();
+    step(OrderStep::Deliver(1)).await;
+    let handed_in = store.submit_prompt(&huaxin, "greeting", 1, &at).await.unwrap();
+    assert_eq!(handed_in, PromptStep::Delivered, "the customer has not accepted it");
+    let (accepted, returned) = tokio::join!(step(OrderStep::Accept), step(OrderStep::Return("太快".into())));
+    let told = match (accepted, returned) {
+        (OrderStepped::Done, told @ OrderStepped::Not(OrderState::Accepted)) => told,
+        (told @ OrderStepped::Not(OrderState::Returned), OrderStepped::Done) => told,
+        other => panic!("{other:?}"),
+    };
+    let kept = store.prompt_order(&huaxin, 1).await.unwrap().expect("it is there");
+    assert_eq!(told, OrderStepped::Not(kept.state), "who was slower is told what it is by now");
 }
 
 async fn i02_orders_are_listed_by_page_and_state(case: Case) {
