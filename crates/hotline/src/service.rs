@@ -86,7 +86,7 @@ pub struct Counts {
     pub full: u64,
     /// Could not join: nobody there.
     pub empty: u64,
-    /// Requests for callbacks that an agent took or that came to nothing; their callers were not on the line.
+    /// Calls of the platform to who asked for one, each try of its own; nobody was on the line for them.
     pub callbacks: u64,
     /// What answered callers waited, milliseconds.
     pub waits: Vec<u64>,

@@ -69,7 +69,7 @@ impl Load {
     fn with(self, agents: u32, blocked: f64, within_s: f64) -> Option<Staffing> {
         let (erlangs, n) = (self.erlangs(), f64::from(agents));
         let free = n - erlangs;
-        if free <= 0.0 {
+        if free.is_nan() || free <= 0.0 {
             return None;
         }
         let waits = n * blocked / (n - erlangs * (1.0 - blocked));
@@ -180,6 +180,7 @@ mod tests {
             );
         }
         assert_eq!(load(0.0).suggest(&ServiceLevel::default()).map(|none| none.agents), Some(0));
+        assert_eq!(load(f64::NAN).staffed(3, 20.0), None);
         for wrong in [f64::NAN, f64::INFINITY, -1.0, 1e9] {
             assert_eq!(load(wrong).suggest(&ServiceLevel::default()), None);
         }

@@ -80,7 +80,7 @@ pub struct Service {
     pub full: u64,
     /// Could not join, since nobody was there; not among the offered.
     pub empty: u64,
-    /// Requests for callbacks that were offered to agents; not among the offered.
+    /// Calls of the platform to who asked for one, each try of its own, that stood in the queue; not among the offered.
     pub callbacks: u64,
     /// What callers waited until an agent answered.
     pub wait: Option<Waited>,
