@@ -15,13 +15,15 @@ use hotline::enterprise::{Agent, Enterprise};
 use serde_json::{Value, json};
 
 const PHONE: &str = "01062345601";
-const ROLES: [&str; 10] = [
+const ROLES: [&str; 12] = [
     "owner",
     "admin",
     "supervisor",
     "agent",
     "finance",
     "auditor",
+    "quality_reviewer",
+    "machine",
     "intake",
     "reviewer",
     "billing",
@@ -121,6 +123,10 @@ fn filled(path: &str, enterprise: &str) -> String {
         .replace("{export}", "00000000000000000000000000000000")
         .replace("{prompt}", "greeting")
         .replace("{version}", "1")
+        .replace("{form}", "service")
+        .replace("{evaluation}", "1")
+        .replace("{calibration}", "1")
+        .replace("{rule}", "weekly")
         .replace("{action}", "disable")
 }
 
@@ -131,8 +137,11 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
     let (_world, platform) = started("api-roles");
     let permitted: BTreeMap<&str, &[&str]> = [
         ("own", &ROLES[..]),
-        ("read_calls", &["owner", "admin", "supervisor", "finance", "auditor", "billing"]),
-        ("hear_recordings", &["owner", "admin", "supervisor", "auditor"]),
+        (
+            "read_calls",
+            &["owner", "admin", "supervisor", "finance", "auditor", "quality_reviewer", "billing"],
+        ),
+        ("hear_recordings", &["owner", "admin", "supervisor", "auditor", "quality_reviewer", "machine"]),
         ("supervise", &["owner", "admin", "supervisor"]),
         ("see_to_messages", &["owner", "admin", "supervisor"]),
         ("hold_recordings", &["owner", "admin", "auditor"]),
@@ -146,6 +155,10 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
         ("read_audit", &["owner", "auditor", "system"]),
         ("read_money", &["owner", "finance", "billing"]),
         ("list_enterprises", &STAFF),
+        ("read_forms", &["owner", "admin", "supervisor", "quality_reviewer", "machine"]),
+        ("quality", &["owner", "admin", "supervisor", "quality_reviewer"]),
+        ("lead_quality", &["owner", "admin", "supervisor"]),
+        ("prescore", &["machine"]),
     ]
     .into();
     let description: Value = serde_json::from_str(&platform.get("/api/openapi.json").1).expect("JSON");

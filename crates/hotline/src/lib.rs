@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod message;
 pub mod number;
 pub mod priority;
+pub mod quality;
 pub mod queue;
 pub mod rating;
 pub mod region;

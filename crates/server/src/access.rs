@@ -22,6 +22,10 @@ pub enum Role {
     Finance,
     /// 企业：审计员
     Auditor,
+    /// 企业：质检员
+    QualityReviewer,
+    /// 企业：机器账号，只作机器预评分
+    Machine,
     /// 服务商：受理
     Intake,
     /// 服务商：审核
@@ -68,11 +72,19 @@ pub enum Permission {
     ReadMoney,
     /// Enterprises of the provider.
     ListEnterprises,
+    /// Forms of quality scoring, to be read.
+    ReadForms,
+    /// Evaluations of agents' calls, read and written.
+    Quality,
+    /// Forms, rules, calibrations and appeals of quality scoring.
+    LeadQuality,
+    /// What a machine says of a call.
+    Prescore,
 }
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Permission; 16] = [
+    pub const ALL: [Permission; 20] = [
         Permission::Own,
         Permission::ReadCalls,
         Permission::TakeCalls,
@@ -89,6 +101,10 @@ impl Permission {
         Permission::ReadAudit,
         Permission::ReadMoney,
         Permission::ListEnterprises,
+        Permission::ReadForms,
+        Permission::Quality,
+        Permission::LeadQuality,
+        Permission::Prescore,
     ];
 
     /// The stable code.
@@ -110,6 +126,10 @@ impl Permission {
             Permission::ReadAudit => "read_audit",
             Permission::ReadMoney => "read_money",
             Permission::ListEnterprises => "list_enterprises",
+            Permission::ReadForms => "read_forms",
+            Permission::Quality => "quality",
+            Permission::LeadQuality => "lead_quality",
+            Permission::Prescore => "prescore",
         }
     }
 
@@ -121,13 +141,15 @@ impl Permission {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 10] = [
+    pub const ALL: [Role; 12] = [
         Role::Owner,
         Role::Admin,
         Role::Supervisor,
         Role::Agent,
         Role::Finance,
         Role::Auditor,
+        Role::QualityReviewer,
+        Role::Machine,
         Role::Intake,
         Role::Reviewer,
         Role::Billing,
@@ -143,6 +165,8 @@ impl Role {
             Role::Agent => "agent",
             Role::Finance => "finance",
             Role::Auditor => "auditor",
+            Role::QualityReviewer => "quality_reviewer",
+            Role::Machine => "machine",
             Role::Intake => "intake",
             Role::Reviewer => "reviewer",
             Role::Billing => "billing",
@@ -159,18 +183,23 @@ impl Role {
     pub fn is_staff(self) -> bool {
         match self {
             Role::Intake | Role::Reviewer | Role::Billing | Role::System => true,
-            Role::Owner | Role::Admin | Role::Supervisor | Role::Agent | Role::Finance | Role::Auditor => {
-                false
-            }
+            Role::Owner
+            | Role::Admin
+            | Role::Supervisor
+            | Role::Agent
+            | Role::Finance
+            | Role::Auditor
+            | Role::QualityReviewer
+            | Role::Machine => false,
         }
     }
 
     /// Whether the role has a permission.
     pub fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ChangeSetup, HearRecordings, HoldRecordings, ListEnterprises, ManageAccounts, Own, ReadAudit,
-            ReadCalls, ReadMoney, ReadSetup, RecordPrompts, ReviewContent, SeeToMessages, Supervise,
-            TakeCalls, WatchLive,
+            ChangeSetup, HearRecordings, HoldRecordings, LeadQuality, ListEnterprises, ManageAccounts, Own,
+            Prescore, Quality, ReadAudit, ReadCalls, ReadForms, ReadMoney, ReadSetup, RecordPrompts,
+            ReviewContent, SeeToMessages, Supervise, TakeCalls, WatchLive,
         };
         let has: &[Permission] = match self {
             Role::Owner => &[
@@ -186,6 +215,9 @@ impl Role {
                 ManageAccounts,
                 ReadAudit,
                 ReadMoney,
+                ReadForms,
+                Quality,
+                LeadQuality,
             ],
             Role::Admin => &[
                 ReadCalls,
@@ -198,13 +230,28 @@ impl Role {
                 ReadSetup,
                 ChangeSetup,
                 ManageAccounts,
+                ReadForms,
+                Quality,
+                LeadQuality,
             ],
-            Role::Supervisor => {
-                &[ReadCalls, TakeCalls, HearRecordings, Supervise, SeeToMessages, WatchLive, ReadSetup]
-            }
+            Role::Supervisor => &[
+                ReadCalls,
+                TakeCalls,
+                HearRecordings,
+                Supervise,
+                SeeToMessages,
+                WatchLive,
+                ReadSetup,
+                ReadForms,
+                Quality,
+                LeadQuality,
+            ],
             Role::Agent => &[TakeCalls],
             Role::Finance => &[ReadCalls, ReadMoney],
             Role::Auditor => &[ReadCalls, HearRecordings, HoldRecordings, ReadSetup, ReadAudit],
+            Role::QualityReviewer => &[ReadCalls, HearRecordings, ReadForms, Quality],
+            // What it reads is what it has to hear, and by which questions.
+            Role::Machine => &[HearRecordings, ReadForms, Prescore],
             Role::Intake => &[ListEnterprises, ReadSetup, ChangeSetup, RecordPrompts, ManageAccounts],
             Role::Reviewer => &[ListEnterprises, ReadSetup, ReviewContent],
             Role::Billing => &[ListEnterprises, ReadCalls, ReadMoney],
@@ -220,6 +267,8 @@ impl Role {
             Role::Agent
             | Role::Finance
             | Role::Auditor
+            | Role::QualityReviewer
+            | Role::Machine
             | Role::Intake
             | Role::Reviewer
             | Role::Billing
@@ -231,11 +280,16 @@ impl Role {
     pub fn may_appoint(self, other: Role) -> bool {
         match self {
             Role::Owner | Role::Intake => !other.is_staff(),
-            Role::Admin => matches!(other, Role::Supervisor | Role::Agent | Role::Finance),
+            Role::Admin => matches!(
+                other,
+                Role::Supervisor | Role::Agent | Role::Finance | Role::QualityReviewer | Role::Machine
+            ),
             Role::Supervisor
             | Role::Agent
             | Role::Finance
             | Role::Auditor
+            | Role::QualityReviewer
+            | Role::Machine
             | Role::Reviewer
             | Role::Billing
             | Role::System => false,

@@ -40,6 +40,7 @@ mod people;
 mod phones;
 mod problem;
 mod prompts;
+mod quality;
 mod recordings;
 mod results;
 mod service;
@@ -180,6 +181,9 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(orders::step))
         .routes(routes!(orders::deliver))
         .routes(routes!(flows::compare))
+        .routes(routes!(quality::forms, quality::put_form))
+        .routes(routes!(quality::form))
+        .routes(routes!(quality::publish))
         .routes(routes!(live::live))
         .routes(routes!(live::events))
         .routes(routes!(supervision::order))

@@ -34,6 +34,7 @@ mod place;
 mod prompt;
 mod provider;
 mod pure;
+mod quality;
 mod queue;
 mod rating;
 mod recording;
@@ -167,6 +168,9 @@ enum Command {
     /// 处理结果：每个通话，各队列各结果的通话数 / results of handling: each call, and calls by queue and result
     #[command(subcommand)]
     Result(result::Outcomes),
+    /// 质检：质检表、抽样、评分、申诉、校准、报表 / quality scoring: forms, samples, evaluations, appeals, calibration, reports
+    #[command(subcommand)]
+    Quality(quality::Quality),
     /// 回电请求：列出、已回电、取消，禁拨名单 / requests for a callback: list, done, cancel; the stop list
     #[command(subcommand)]
     Callback(callback::Callback),
@@ -259,6 +263,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Voicemail(words) => voicemail::run(context, &words),
         Command::Rating(words) => rating::run(context, &words),
         Command::Result(words) => result::run(context, &words),
+        Command::Quality(words) => quality::run(context, &words),
         Command::Callback(words) => callback::run(context, &words),
         Command::Forget(words) => provider::forget(context, &words),
         Command::ReRate(words) => provider::re_rate(context, &words),

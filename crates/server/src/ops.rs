@@ -45,6 +45,7 @@ pub mod notes;
 pub mod phones;
 pub mod prompts;
 pub mod provider;
+pub mod quality;
 pub mod ratings;
 pub mod re_rate;
 pub mod recordings;
@@ -179,6 +180,10 @@ pub enum Request {
     PromptOrders(prompts::orders::List),
     PromptDeliver(prompts::orders::Deliver),
     PromptOrderStep(prompts::orders::Step),
+    QualityFormPut(quality::PutForm),
+    QualityFormPublish(quality::PublishForm),
+    QualityForms(quality::ListForms),
+    QualityFormShow(quality::OfForm),
     Backtest(backtest::Backtest),
     BacktestPlan(backtest::Backtest),
     Messages(messages::List),
@@ -313,6 +318,10 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::PromptOrders(asked) => told(prompts::orders::list(desk, &asked).await),
         Request::PromptDeliver(asked) => told(prompts::orders::deliver(desk, &asked).await),
         Request::PromptOrderStep(asked) => told(prompts::orders::step(desk, &asked).await),
+        Request::QualityFormPut(asked) => told(quality::put_form(desk, &asked).await),
+        Request::QualityFormPublish(asked) => told(quality::publish_form(desk, &asked).await),
+        Request::QualityForms(asked) => told(quality::forms(desk, &asked).await),
+        Request::QualityFormShow(asked) => told(quality::form(desk, &asked).await),
         Request::Backtest(asked) => told(backtest::backtest(desk, &asked).await),
         Request::BacktestPlan(asked) => told(backtest::plan(desk, &asked).await),
         Request::Messages(asked) => told(messages::list(desk, &asked).await),

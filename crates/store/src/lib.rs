@@ -29,6 +29,7 @@ mod orders;
 mod pack;
 mod prompts;
 mod provider;
+mod quality;
 mod ratings;
 mod recordings;
 mod results;
@@ -66,6 +67,10 @@ pub use orders::{
 };
 pub use prompts::{HeardPrompt, NewPrompt, Prompt, PromptState, PromptStep};
 pub use provider::{PutTariff, Segment, TrunkRow};
+pub use quality::{
+    Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep, EvaluationStepped,
+    FormPublished, FormVersion, NewEvaluation, Opened, Revision, Score,
+};
 pub use ratings::{Rating, RatingFilter, RatingSum};
 pub use recordings::{Recording, RecordingFilter, RecordingRow, SealedBy};
 pub use results::{CallResult, ResultFilter, ResultSum};

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod center;
+mod quality;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ mod orders;
 mod postgres;
 mod prompts;
 mod provider;
+mod quality;
 mod ratings;
 mod reading;
 mod results;

@@ -1,0 +1,96 @@
+//! Quality scoring (row Q19): forms here, evaluations in parts.
+
+use hotline::TenantId;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Asked, Body, Path, Problem, Refused, Words};
+use crate::ops::quality::{
+    self, Checked, ListForms, OfForm, PublishForm, Published, PutForm, Shown, Version,
+};
+
+/// 质检表列表 / forms with their versions, by name, the latest version first, the draft (version 0) last.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/quality/forms", tag = "quality",
+    params(("enterprise" = String, Path)), security(("session" = ["read_forms"])),
+    responses((status = 200, description = "all of them", body = Vec<Version>))
+)]
+pub async fn forms(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+) -> Result<axum::Json<Vec<Version>>, Refused> {
+    asked.tell(quality::forms(&asked.desk, &ListForms { tenant: TenantId::new(&enterprise) }).await)
+}
+
+/// A form to be checked or kept.
+#[derive(Deserialize, ToSchema)]
+pub struct NewQualityForm {
+    /// The form, as YAML or JSON.
+    text: String,
+    /// Whether it is kept as the draft of its name; else it is only checked.
+    apply: bool,
+}
+
+/// 检查或保存质检表草稿 / checks a form or keeps it as a draft; audited.
+#[utoipa::path(
+    put, path = "/api/v1/enterprises/{enterprise}/quality/forms", tag = "quality",
+    params(("enterprise" = String, Path)), request_body = NewQualityForm,
+    security(("session" = ["lead_quality"])),
+    responses(
+        (status = 200, description = "checked or kept", body = Checked),
+        (status = 422, description = "`invalid_document`, with every problem", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn put_form(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Body(NewQualityForm { text, apply }): Body<NewQualityForm>,
+) -> Result<axum::Json<Checked>, Refused> {
+    let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
+    asked.tell(quality::put_form(&asked.desk, &PutForm { tenant, text, apply, by }).await)
+}
+
+/// Which version.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FormVersion {
+    /// 0 for the draft; the last published one unless said.
+    version: Option<u32>,
+}
+
+/// 质检表 / a form whole.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/quality/forms/{form}", tag = "quality",
+    params(("enterprise" = String, Path), ("form" = String, Path), FormVersion),
+    security(("session" = ["read_forms"])),
+    responses(
+        (status = 200, description = "the form", body = Shown),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn form(
+    asked: Asked,
+    Path((enterprise, name)): Path<(String, String)>,
+    Words(FormVersion { version }): Words<FormVersion>,
+) -> Result<axum::Json<Shown>, Refused> {
+    let tenant = TenantId::new(&enterprise);
+    asked.tell(quality::form(&asked.desk, &OfForm { tenant, name, version }).await)
+}
+
+/// 发布质检表 / makes the draft of a form a version that never changes; audited.
+#[utoipa::path(
+    post, path = "/api/v1/enterprises/{enterprise}/quality/forms/{form}/publish", tag = "quality",
+    params(("enterprise" = String, Path), ("form" = String, Path)),
+    security(("session" = ["lead_quality"])),
+    responses(
+        (status = 200, description = "published, or the last version already", body = Published),
+        (status = 404, description = "`not_found`: it has no draft", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn publish(
+    asked: Asked,
+    Path((enterprise, name)): Path<(String, String)>,
+) -> Result<axum::Json<Published>, Refused> {
+    let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
+    asked.tell(quality::publish_form(&asked.desk, &PublishForm { tenant, name, by }).await)
+}

@@ -1,0 +1,259 @@
+//! Quality scoring (row Q19): forms, evaluations and their steps.
+
+use hotline::quality::{Answer, Form, Kind, Question, Section, Sheet, Week};
+use hotline::{CallId, Wall};
+use store::{
+    EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep, EvaluationStepped, FormPublished,
+    NewEvaluation, Opened, Score,
+};
+
+use crate::case::Case;
+use crate::sample::{change, morning, tenant};
+
+crate::on_both_engines!(
+    q19_a_published_form_never_changes,
+    q19_an_evaluation_goes_from_its_draft_to_the_decision_of_an_appeal,
+    q19_steps_at_once_are_taken_once,
+    q19_a_persons_word_outdoes_a_machines_whichever_came_first,
+    q19_evaluations_are_listed_by_page_and_filter,
+);
+
+fn form(title: &str) -> Form {
+    let question = |code: &str| Question {
+        code: code.into(),
+        title: "问候".into(),
+        kind: Kind::Scale { min: 1, max: 5 },
+        weight: 10,
+        not_applicable: true,
+        fails: Vec::new(),
+    };
+    let section = Section { code: "a".into(), title: "开场".into(), questions: vec![question("greeting")] };
+    Form { name: "service".into(), title: title.into(), pass_percent: 80, sections: vec![section] }
+}
+
+fn sheet(points: i16) -> Sheet {
+    let answers = [("greeting".to_owned(), Answer::Scale(points))].into();
+    Sheet { answers, remark: "语速太快".into(), ..Sheet::default() }
+}
+
+fn score(percent: u32) -> Score {
+    Score { percent_e2: percent * 100, passed: percent >= 80, failed: false }
+}
+
+/// An evaluation of the n-th call.
+pub fn new(kind: EvaluationKind, n: u64, reviewer: &str) -> NewEvaluation {
+    let at = Wall(morning().0 + n as i64 * 60_000);
+    NewEvaluation {
+        tenant: tenant(0),
+        kind,
+        call: CallId::at(at.0, u128::from(n)),
+        agent: format!("800{}", n % 2),
+        queue: "sales".into(),
+        number: "4006010114".into(),
+        week: Week::of(at),
+        form: "service".into(),
+        form_version: 1,
+        rule: String::new(),
+        calibration: None,
+        reviewer: reviewer.into(),
+        appeal_days: 7,
+    }
+}
+
+fn by(who: &str, s: i64) -> store::Change {
+    store::Change { by: who.into(), at: Wall(morning().0 + s * 1_000) }
+}
+
+async fn q19_a_published_form_never_changes(case: Case) {
+    let (store, huaxin, at) = (&case.store, tenant(0), change(morning()));
+    assert_eq!(store.publish_form(&huaxin, "service", &at).await.unwrap(), FormPublished::NoDraft);
+    store.put_form(&huaxin, &form("一"), &at).await.unwrap();
+    assert_eq!(store.form(&huaxin, "service", None).await.unwrap(), None, "a draft is no version");
+    assert_eq!(store.publish_form(&huaxin, "service", &at).await.unwrap(), FormPublished::Done(1));
+    assert_eq!(store.publish_form(&huaxin, "service", &at).await.unwrap(), FormPublished::Same(1));
+    store.put_form(&huaxin, &form("二"), &at).await.unwrap();
+    let (one, two) = tokio::join!(
+        store.publish_form(&huaxin, "service", &at),
+        store.publish_form(&huaxin, "service", &at)
+    );
+    let mut both = [one.unwrap(), two.unwrap()];
+    both.sort_by_key(|one| *one == FormPublished::Same(2));
+    assert_eq!(both, [FormPublished::Done(2), FormPublished::Same(2)], "two at once make one version");
+    let title = async |version: Option<u32>| {
+        let found = store.form(&huaxin, "service", version).await.unwrap();
+        found.map(|kept| (kept.version, kept.form.title))
+    };
+    assert_eq!(title(Some(1)).await, Some((1, "一".into())));
+    assert_eq!(title(None).await, Some((2, "二".into())));
+    assert_eq!(title(Some(0)).await, Some((0, "二".into())));
+    assert_eq!(title(Some(3)).await, None);
+    assert_eq!(store.form(&tenant(1), "service", None).await.unwrap(), None);
+    let all: Vec<u32> = store.forms(&huaxin).await.unwrap().iter().map(|one| one.version).collect();
+    assert_eq!(all, [2, 1, 0]);
+}
+
+async fn q19_an_evaluation_goes_from_its_draft_to_the_decision_of_an_appeal(case: Case) {
+    use EvaluationState::{Acknowledged, Appealed, Changed, Open, Submitted};
+    let (store, huaxin) = (&case.store, tenant(0));
+    let opened = store.open_evaluation(&new(EvaluationKind::Human, 0, ""), &by("chen", 0)).await.unwrap();
+    assert_eq!(opened, Opened::Done(1));
+    let again = store.open_evaluation(&new(EvaluationKind::Human, 0, "wu"), &by("wu", 1)).await.unwrap();
+    assert_eq!(again, Opened::There(1), "a call has one evaluation by people");
+    let step = async |step: EvaluationStep, who: &str, s: i64| {
+        store.step_evaluation(&huaxin, 1, &step, &by(who, s)).await.unwrap()
+    };
+    assert_eq!(step(EvaluationStep::Acknowledge, "8000", 2).await, EvaluationStepped::Not(Open));
+    assert_eq!(step(EvaluationStep::Draft(sheet(3)), "chen", 3).await, EvaluationStepped::Done);
+    assert_eq!(step(EvaluationStep::Draft(sheet(1)), "wu", 4).await, EvaluationStepped::Others);
+    let kept = store.evaluation(&huaxin, 1).await.unwrap().expect("it is there");
+    assert_eq!((kept.state, kept.of.reviewer.as_str(), kept.score), (Open, "chen", None));
+    assert_eq!((kept.sheet, kept.revision), (sheet(3), 0));
+    let submit = EvaluationStep::Submit(sheet(2), score(25));
+    assert_eq!(step(submit.clone(), "wu", 5).await, EvaluationStepped::Others);
+    assert_eq!(step(submit.clone(), "chen", 5).await, EvaluationStepped::Done);
+    assert_eq!(
+        step(submit, "chen", 6).await,
+        EvaluationStepped::Not(Submitted),
+        "nothing is submitted twice"
+    );
+    assert_eq!(step(EvaluationStep::Draft(sheet(5)), "chen", 6).await, EvaluationStepped::Not(Submitted));
+    let week = 7 * 86_400;
+    let appeal = EvaluationStep::Appeal("客户挂断太快".into());
+    assert_eq!(step(appeal.clone(), "8000", 5 + week).await, EvaluationStepped::TooLate);
+    assert_eq!(step(appeal.clone(), "8000", 4 + week).await, EvaluationStepped::Done);
+    assert_eq!(step(appeal, "8000", 4 + week).await, EvaluationStepped::Not(Appealed), "once");
+    assert_eq!(step(EvaluationStep::Acknowledge, "8000", 8).await, EvaluationStepped::Not(Appealed));
+    let change = EvaluationStep::Change(sheet(5), score(100), "第 12 秒有问候".into());
+    assert_eq!(step(change, "li", 9).await, EvaluationStepped::Done);
+    assert_eq!(step(EvaluationStep::Uphold("是".into()), "li", 10).await, EvaluationStepped::Not(Changed));
+    let kept = store.evaluation(&huaxin, 1).await.unwrap().expect("it is there");
+    assert_eq!((kept.state, kept.score, kept.revision), (Changed, Some(score(100)), 2));
+    assert_eq!(
+        (kept.appeal.as_deref(), kept.decision.as_deref()),
+        (Some("客户挂断太快"), Some("第 12 秒有问候"))
+    );
+    let revisions = store.revisions(&huaxin, 1).await.unwrap();
+    let told: Vec<_> = revisions
+        .iter()
+        .map(|one| (one.revision, one.score, one.made.by.as_str(), one.why.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(1, score(25), "chen", ""), (2, score(100), "li", "第 12 秒有问候")],
+        "the old one is kept"
+    );
+    assert_eq!(revisions[0].sheet, sheet(2));
+    let audited = store.audit(&huaxin, None, 20).await.unwrap();
+    let said: Vec<_> = audited.iter().filter_map(|row| row.became.as_deref()).collect();
+    let wanted = ["changed 100.00 第 12 秒有问候", "appealed 客户挂断太快", "submitted 25.00"];
+    assert_eq!(said[..3], wanted, "drafts are no word yet");
+    store.open_evaluation(&new(EvaluationKind::Human, 2, "wu"), &by("wu", 20)).await.unwrap();
+    let submit = EvaluationStep::Submit(sheet(5), score(100));
+    assert_eq!(
+        store.step_evaluation(&huaxin, 2, &submit, &by("wu", 21)).await.unwrap(),
+        EvaluationStepped::Done
+    );
+    let known =
+        store.step_evaluation(&huaxin, 2, &EvaluationStep::Acknowledge, &by("8000", 22)).await.unwrap();
+    assert_eq!(known, EvaluationStepped::Done);
+    let appeal = EvaluationStep::Appeal("晚了".into());
+    let after = store.step_evaluation(&huaxin, 2, &appeal, &by("8000", 23)).await.unwrap();
+    assert_eq!(after, EvaluationStepped::Not(Acknowledged));
+    let nobody =
+        store.step_evaluation(&huaxin, 9, &EvaluationStep::Acknowledge, &by("8000", 1)).await.unwrap();
+    assert_eq!(nobody, EvaluationStepped::Missing);
+}
+
+async fn q19_steps_at_once_are_taken_once(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    let open = async |reviewer: &'static str| {
+        store.open_evaluation(&new(EvaluationKind::Human, 0, reviewer), &by(reviewer, 0)).await.unwrap()
+    };
+    let (one, two) = tokio::join!(open("chen"), open("wu"));
+    assert!(matches!((one, two), (Opened::Done(1), Opened::There(1)) | (Opened::There(1), Opened::Done(1))));
+    let reviewer = store.evaluation(&huaxin, 1).await.unwrap().expect("it is there").of.reviewer;
+    let step = async |step: EvaluationStep, who: &str| {
+        store.step_evaluation(&huaxin, 1, &step, &by(who, 5)).await.unwrap()
+    };
+    let submit = EvaluationStep::Submit(sheet(2), score(25));
+    let (one, two) = tokio::join!(step(submit.clone(), &reviewer), step(submit.clone(), &reviewer));
+    let not = EvaluationStepped::Not(EvaluationState::Submitted);
+    assert!([one, two].contains(&EvaluationStepped::Done) && [one, two].contains(&not), "{one:?} {two:?}");
+    let (known, appealed) = tokio::join!(
+        step(EvaluationStep::Acknowledge, "8000"),
+        step(EvaluationStep::Appeal("不同意".into()), "8000")
+    );
+    let now = store.evaluation(&huaxin, 1).await.unwrap().expect("it is there");
+    let told = EvaluationStepped::Not(now.state);
+    assert!(
+        [known, appealed].contains(&EvaluationStepped::Done) && [known, appealed].contains(&told),
+        "who was slower is told what it is by now: {known:?} {appealed:?}"
+    );
+    assert_eq!(store.revisions(&huaxin, 1).await.unwrap().len(), 1);
+}
+
+async fn q19_a_persons_word_outdoes_a_machines_whichever_came_first(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    let prescore = async |n: u64, machine: &str| {
+        let new = new(EvaluationKind::Machine, n, machine);
+        store.prescore(&new, &sheet(5), score(100), &by(machine, 0)).await.unwrap()
+    };
+    let human = async |n: u64, number: u32| {
+        let new = new(EvaluationKind::Human, n, "chen");
+        assert_eq!(store.open_evaluation(&new, &by("chen", 1)).await.unwrap(), Opened::Done(number));
+        let submit = EvaluationStep::Submit(sheet(2), score(25));
+        store.step_evaluation(&huaxin, number, &submit, &by("chen", 2)).await.unwrap()
+    };
+    assert_eq!(prescore(0, "robot").await, Opened::Done(1));
+    assert_eq!(prescore(0, "robot").await, Opened::There(1), "a machine says it once");
+    assert_eq!(prescore(0, "other").await, Opened::Done(2));
+    assert!(!store.evaluation(&huaxin, 1).await.unwrap().expect("it is there").outdone);
+    assert_eq!(human(0, 3).await, EvaluationStepped::Done);
+    assert_eq!(human(1, 4).await, EvaluationStepped::Done);
+    assert_eq!(prescore(1, "robot").await, Opened::Done(5));
+    for number in [1, 2, 5] {
+        let kept = store.evaluation(&huaxin, number).await.unwrap().expect("it is there");
+        assert!(kept.outdone && kept.state == EvaluationState::Submitted, "{number}");
+        assert_eq!((kept.of.kind, kept.score), (EvaluationKind::Machine, Some(score(100))));
+    }
+    let acknowledge = store.step_evaluation(&huaxin, 1, &EvaluationStep::Acknowledge, &by("8000", 3)).await;
+    assert_eq!(
+        acknowledge.unwrap(),
+        EvaluationStepped::Not(EvaluationState::Submitted),
+        "the agent has no part in what a machine says"
+    );
+    assert_eq!(store.revisions(&huaxin, 5).await.unwrap().len(), 1);
+}
+
+async fn q19_evaluations_are_listed_by_page_and_filter(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    for n in 0..6 {
+        let reviewer = ["chen", "wu"][n as usize % 2];
+        store.open_evaluation(&new(EvaluationKind::Human, n, reviewer), &by("li", 0)).await.unwrap();
+    }
+    let submit = EvaluationStep::Submit(sheet(2), score(25));
+    store.step_evaluation(&huaxin, 2, &submit, &by("wu", 2)).await.unwrap();
+    let all = async |mut filter: EvaluationFilter| {
+        let mut found: Vec<u32> = Vec::new();
+        loop {
+            let page = store.evaluations(&huaxin, &filter, 2).await.unwrap();
+            let Some(last) = page.last() else { return found };
+            filter.older_than = Some(last.number);
+            found.extend(page.into_iter().map(|one| one.number));
+        }
+    };
+    let none = EvaluationFilter::default;
+    assert_eq!(all(none()).await, [6, 5, 4, 3, 2, 1]);
+    assert_eq!(all(EvaluationFilter { agent: Some("8001".into()), ..none() }).await, [6, 4, 2]);
+    assert_eq!(all(EvaluationFilter { reviewer: Some("chen".into()), ..none() }).await, [5, 3, 1]);
+    assert_eq!(all(EvaluationFilter { submitted: true, ..none() }).await, [2]);
+    let open = EvaluationFilter { state: Some(EvaluationState::Open), queue: Some("sales".into()), ..none() };
+    assert_eq!(all(open).await, [6, 5, 4, 3, 1]);
+    let week = Week::of(morning());
+    assert_eq!(all(EvaluationFilter { since: Some(week), until: Some(week), ..none() }).await.len(), 6);
+    assert!(all(EvaluationFilter { until: Some(week.before()), ..none() }).await.is_empty());
+    let call = new(EvaluationKind::Human, 3, "").call;
+    assert_eq!(all(EvaluationFilter { call: Some(call), ..none() }).await, [4]);
+    let machine = EvaluationFilter { kind: Some(EvaluationKind::Machine), form: Some("x".into()), ..none() };
+    assert!(all(machine).await.is_empty());
+}
