@@ -89,6 +89,8 @@ fn status(code: Code) -> StatusCode {
         | Code::PromptState
         | Code::Held
         | Code::NoRating
+        | Code::EvaluationState
+        | Code::AppealOver
         | Code::TalkState
         | Code::ResultOwed
         | Code::CalendarVersion => StatusCode::CONFLICT,

@@ -1,6 +1,6 @@
 //! Quality scoring (row Q19): forms here, evaluations in parts.
 
-use hotline::TenantId;
+use hotline::{CallId, TenantId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -8,6 +8,15 @@ use super::{Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::quality::{
     self, Checked, ListForms, OfForm, PublishForm, Published, PutForm, Shown, Version,
 };
+use crate::ops::{Outcome, Refusal};
+
+pub mod evaluations;
+
+/// A call as it is named.
+fn call(text: &str) -> Outcome<CallId> {
+    text.parse()
+        .map_err(|_| Refusal::not_found(format!("没有通话 {text}"), format!("there is no call {text}")))
+}
 
 /// 质检表列表 / forms with their versions, by name, the latest version first, the draft (version 0) last.
 #[utoipa::path(

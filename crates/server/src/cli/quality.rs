@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use hotline::TenantId;
 
+use evaluations::{ListWords, PrescoreWords, ShowWords};
+
 use super::show::print_raw;
 use super::{Context, Need, Ran};
 use crate::ops::quality::{Checked, ListForms, OfForm, PublishForm, Published, PutForm, Shown, Version};
 use crate::ops::{Refusal, Request};
+
+mod evaluations;
 
 /// The words of `quality`.
 #[derive(Subcommand)]
@@ -17,6 +21,12 @@ pub enum Quality {
     /// 质检表：检查、保存草稿、发布、列出、显示 / forms: check, keep a draft, publish, list, show
     #[command(subcommand)]
     Form(FormWords),
+    /// 评分列表，最近的在前 / evaluations, the latest first
+    List(ListWords),
+    /// 一份评分的全部 / one evaluation whole
+    Show(ShowWords),
+    /// 导入机器预评分 / takes what a machine says of calls
+    Prescore(PrescoreWords),
 }
 
 /// The words of `quality form`.
@@ -66,6 +76,9 @@ pub struct Put {
 pub fn run(context: &Context, words: &Quality) -> Ran {
     match words {
         Quality::Form(words) => form(context, words),
+        Quality::List(words) => evaluations::list(context, words),
+        Quality::Show(words) => evaluations::show(context, words),
+        Quality::Prescore(words) => evaluations::prescore(context, words),
     }
 }
 

@@ -12,6 +12,8 @@ use super::money::time;
 use super::refusal::Problem;
 use super::{Code, Desk, Outcome, Refusal, document};
 
+pub mod evaluations;
+
 /// Keep a draft, or only look at it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutForm {

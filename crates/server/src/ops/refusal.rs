@@ -87,6 +87,10 @@ pub enum Code {
     ResultOwed,
     /// The caller is asked for no rating: its queue asks for none, or not now (row Q07).
     NoRating,
+    /// An evaluation that is not where the step begins (row Q19).
+    EvaluationState,
+    /// The days for an appeal are over.
+    AppealOver,
 }
 
 impl Code {
@@ -130,6 +134,8 @@ impl Code {
             | Code::TalkState
             | Code::ResultOwed
             | Code::NoRating
+            | Code::EvaluationState
+            | Code::AppealOver
             | Code::Locked => 5,
         }
     }

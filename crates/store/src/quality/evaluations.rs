@@ -113,6 +113,8 @@ pub struct Evaluation {
     pub changed: Change,
     /// Whether a person has submitted an evaluation of the same call: a machine's counts no more then.
     pub outdone: bool,
+    /// Whether it is of a calibration that others have not handed in.
+    pub blind: bool,
 }
 
 /// What a sheet is worth.
@@ -251,9 +253,11 @@ const COLUMNS: &str = "tenant_id, evaluation_no, kind, call_id, agent, queue, nu
     opened_at, opened_by, submitted_at, changed_at, changed_by, \
     cast(case when exists (select 1 from evaluation as better where better.tenant_id = evaluation.tenant_id \
     and better.call_id = evaluation.call_id and better.agent = evaluation.agent and better.kind = 'human' \
-    and better.state <> 'open') then 1 else 0 end as bigint) as outdone";
+    and better.state <> 'open') then 1 else 0 end as bigint) as outdone, \
+    cast(case when evaluation.calibration_no is not null and exists (select 1 from evaluation as peer \
+    where peer.tenant_id = evaluation.tenant_id and peer.calibration_no = evaluation.calibration_no \
+    and peer.state = 'open') then 1 else 0 end as bigint) as blind";
 
-/// An appeal may be made for so many days.
 const DAY_MS: i64 = 86_400_000;
 
 impl Store {
@@ -521,7 +525,7 @@ async fn write(
             set("sheet", json_text(sheet).into());
         }
         EvaluationStep::Submit(sheet, score) => {
-            set("reviewer", change.by.as_str().into());
+            set("reviewer", if reviewer.is_empty() { &change.by } else { reviewer }.into());
             set("submitted_at", change.at.0.into());
             set_score(&mut set, sheet, *score);
         }
@@ -642,5 +646,6 @@ fn read(row: &AnyRow) -> Result<Evaluation> {
         submitted_at: row.int_or_none("submitted_at")?.map(Wall),
         changed: change("changed_at", "changed_by")?,
         outdone: row.flag("outdone")?,
+        blind: row.flag("blind")?,
     })
 }
