@@ -68,8 +68,9 @@ pub use orders::{
 pub use prompts::{HeardPrompt, NewPrompt, Prompt, PromptState, PromptStep};
 pub use provider::{PutTariff, Segment, TrunkRow};
 pub use quality::{
-    Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep, EvaluationStepped,
-    FormPublished, FormVersion, NewEvaluation, Opened, Revision, Score,
+    DrawOutcome, Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep,
+    EvaluationStepped, FormPublished, FormVersion, KeptRule, NewEvaluation, Opened, Revision, SampleDraw,
+    Score,
 };
 pub use ratings::{Rating, RatingFilter, RatingSum};
 pub use recordings::{Recording, RecordingFilter, RecordingRow, SealedBy};

@@ -14,7 +14,10 @@ pub use evaluations::{
     NewEvaluation, Opened, Revision, Score,
 };
 
+pub use samples::{DrawOutcome, KeptRule, SampleDraw};
+
 mod evaluations;
+mod samples;
 
 /// A draft or a version of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]

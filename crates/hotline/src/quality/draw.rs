@@ -87,12 +87,15 @@ pub fn draw(
 }
 
 /// Gives calls to reviewers, each to whoever has fewest so far and is not the agent; of equals to the first after whoever had the last.
+/// Calls that not everybody may have go first, so that the others can make up for them.
 /// `reviewers` are accounts, with the agent that each is, if any.
 pub fn deal(calls: Vec<(String, CallId)>, reviewers: &[(String, Option<String>)]) -> Vec<Drawn> {
     let mut have: BTreeMap<usize, usize> = (0..reviewers.len()).map(|place| (place, 0)).collect();
     let mut next = 0;
     let mut dealt = Vec::with_capacity(calls.len());
-    for (agent, call) in calls {
+    let is_reviewer = |agent: &String| reviewers.iter().any(|(_, own)| own.as_ref() == Some(agent));
+    let (first, rest): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(agent, _)| is_reviewer(agent));
+    for (agent, call) in first.into_iter().chain(rest) {
         let may = (0..reviewers.len()).filter(|place| reviewers[*place].1.as_ref() != Some(&agent));
         let turn = |place: usize| (place + reviewers.len() - next) % reviewers.len();
         let chosen = may.min_by_key(|place| (have[place], turn(*place)));
@@ -184,6 +187,11 @@ mod tests {
             "{counts:?}"
         );
         assert!(dealt.iter().all(|one| one.agent != "8001" || one.reviewer.as_deref() != Some("wu")));
+        let last = calls(12).into_iter().enumerate();
+        let last = last.map(|(n, call)| (["8000", "8000", "8001"][n / 4].to_owned(), call)).collect();
+        let dealt = deal(last, &three[..2]);
+        let chen = dealt.iter().filter(|one| one.reviewer.as_deref() == Some("chen")).count();
+        assert_eq!(chen, 6, "those that one of them may not have come last, and are made up for");
         let alone = deal(vec![("8001".into(), calls(1)[0])], &[reviewer("wu", Some("8001"))]);
         assert_eq!(alone[0].reviewer, None, "somebody else is to take it");
     }

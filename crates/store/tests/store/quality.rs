@@ -1,14 +1,16 @@
 //! Quality scoring (row Q19): forms, evaluations and their steps.
 
-use hotline::quality::{Answer, Form, Kind, Question, Section, Sheet, Week};
-use hotline::{CallId, Wall};
+use std::collections::BTreeMap;
+
+use hotline::quality::{Answer, Form, Kind, Question, SampleRule, Section, Sheet, Week};
+use hotline::{CallId, RecordingId, Wall};
 use store::{
-    EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep, EvaluationStepped, FormPublished,
-    NewEvaluation, Opened, Score,
+    DrawOutcome, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep, EvaluationStepped,
+    FormPublished, NewEvaluation, Opened, Recording, Score,
 };
 
 use crate::case::Case;
-use crate::sample::{change, morning, tenant};
+use crate::sample::{answered_at, change, morning, tenant};
 
 crate::on_both_engines!(
     q19_a_published_form_never_changes,
@@ -16,6 +18,7 @@ crate::on_both_engines!(
     q19_steps_at_once_are_taken_once,
     q19_a_persons_word_outdoes_a_machines_whichever_came_first,
     q19_evaluations_are_listed_by_page_and_filter,
+    q19_a_weeks_calls_are_drawn_once_and_none_twice,
 );
 
 fn form(title: &str) -> Form {
@@ -256,4 +259,111 @@ async fn q19_evaluations_are_listed_by_page_and_filter(case: Case) {
     assert_eq!(all(EvaluationFilter { call: Some(call), ..none() }).await, [4]);
     let machine = EvaluationFilter { kind: Some(EvaluationKind::Machine), form: Some("x".into()), ..none() };
     assert!(all(machine).await.is_empty());
+}
+
+fn rule(calls: u16) -> SampleRule {
+    SampleRule {
+        name: "weekly".into(),
+        form: "service".into(),
+        calls,
+        queue: Some("sales".into()),
+        number: None,
+        talk_s_min: 30,
+        reviewers: vec!["chen".into(), "wu".into()],
+        appeal_days: 3,
+        enabled: true,
+    }
+}
+
+/// Settles calls of the week that the agents 8000 to 8002 answered, each with a recording but every seventh, whose file is gone.
+async fn settle_week(case: &Case, count: u64) -> Vec<CallId> {
+    let mut calls = Vec::new();
+    for n in 0..count {
+        let mut one = answered_at(n * 3, Wall(morning().0 + n as i64 * 60_000));
+        one.record.tenant = tenant(0);
+        one.record.agent = format!("800{}", n % 3);
+        let recording = RecordingId::at(one.record.started_at.0, u128::from(n));
+        one.record.recording = Some(recording);
+        let (call, path) = (one.record.call, format!("{recording}.wav"));
+        let retention_until = Wall(if n % 7 == 6 { 1 } else { i64::MAX / 2 });
+        let row = Recording {
+            tenant: tenant(0),
+            recording,
+            call,
+            path,
+            bytes: 1,
+            duration_ms: 61_000,
+            checksum: "crc32c:00000000".into(),
+            interrupted: false,
+            retention_until,
+            kept_by: String::new(),
+            sealed: None,
+        };
+        case.store.put_recordings(std::slice::from_ref(&row), &[]).await.unwrap();
+        case.store.settle(&[one], "n1").await.unwrap();
+        if n % 7 == 6 {
+            case.store.expire_recording(&row, &change(morning()), || Ok(())).await.unwrap();
+        }
+        calls.push(call);
+    }
+    calls
+}
+
+async fn q19_a_weeks_calls_are_drawn_once_and_none_twice(case: Case) {
+    let (store, huaxin, week) = (&case.store, tenant(0), Week::of(morning()));
+    let calls = settle_week(&case, 42).await;
+    let own = NewEvaluation { call: calls[0], agent: "8000".into(), ..new(EvaluationKind::Human, 0, "chen") };
+    assert_eq!(store.open_evaluation(&own, &by("chen", 0)).await.unwrap(), Opened::Done(1));
+    let reviewers = [("chen".to_owned(), None), ("wu".to_owned(), Some("8002".to_owned()))];
+    let draw = async |rule: SampleRule, week: Week| {
+        store.draw_sample(&huaxin, (&rule, 1), week, &reviewers, &by("sample", 9)).await.unwrap()
+    };
+    let (one, two) = tokio::join!(draw(rule(4), week), draw(rule(4), week));
+    let done = match (one, two) {
+        (DrawOutcome::Done(done), DrawOutcome::Before(before))
+        | (DrawOutcome::Before(before), DrawOutcome::Done(done)) => {
+            assert_eq!(done, before);
+            done
+        }
+        other => panic!("one of two draws: {other:?}"),
+    };
+    assert_eq!((done.calls, done.drawn), (35, 12), "36 have a recording, one is evaluated");
+    let listed = store.evaluations(&huaxin, &EvaluationFilter::default(), 100).await.unwrap();
+    let drawn: Vec<_> = listed.iter().filter(|one| one.of.rule == "weekly").collect();
+    let mut of_agents: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in &drawn {
+        *of_agents.entry(&one.of.agent).or_default() += 1;
+        let n = calls.iter().position(|call| *call == one.of.call).expect("one of the week");
+        assert!(n != 0 && n % 7 != 6, "with a recording, and not evaluated before");
+        assert_eq!(one.of.agent, format!("800{}", n % 3));
+        assert!(one.of.agent != "8002" || one.of.reviewer == "chen", "nobody evaluates its own");
+        assert_eq!((one.of.week, one.of.appeal_days, one.state), (week, 3, EvaluationState::Open));
+    }
+    assert_eq!(of_agents, [("8000", 4), ("8001", 4), ("8002", 4)].into());
+    let of = |reviewer: &str| drawn.iter().filter(|one| one.of.reviewer == reviewer).count();
+    assert_eq!((of("chen"), of("wu")), (6, 6), "as many each");
+    // Another rule takes what is left, fewer than it asks for; and again nothing.
+    let rest = SampleRule { name: "more".into(), ..rule(100) };
+    let DrawOutcome::Done(more) = draw(rest.clone(), week).await else { panic!("its first") };
+    assert_eq!((more.calls, more.drawn), (23, 23));
+    let none = SampleRule { name: "last".into(), ..rule(100) };
+    let DrawOutcome::Done(last) = draw(none, week).await else { panic!("its first") };
+    assert_eq!((last.calls, last.drawn), (0, 0));
+    assert!(matches!(draw(rest, week).await, DrawOutcome::Before(_)));
+    let DrawOutcome::Done(other) = draw(rule(4), week.before()).await else { panic!("another week") };
+    assert_eq!(other.calls, 0);
+    let long = SampleRule { name: "long".into(), talk_s_min: 62, ..rule(4) };
+    assert!(matches!(draw(long, week).await, DrawOutcome::Done(done) if done.calls == 0));
+    assert_eq!(store.draws(&huaxin, 10).await.unwrap().len(), 5);
+    let audited = store.audit(&huaxin, None, 100).await.unwrap();
+    assert_eq!(audited.iter().filter(|row| row.action == "draw_sample").count(), 5, "as many as were made");
+    store.put_rule(&huaxin, &rule(4), &by("li", 0)).await.unwrap();
+    store.put_rule(&huaxin, &rule(5), &by("li", 8 * 86_400)).await.unwrap();
+    let kept = store.rules(Some(&huaxin)).await.unwrap();
+    assert_eq!(
+        (kept.len(), kept[0].rule.clone(), kept[0].since),
+        (1, rule(5), week),
+        "from its first week on"
+    );
+    assert_eq!(store.rules(Some(&tenant(1))).await.unwrap(), []);
 }
