@@ -5,6 +5,7 @@
 mod differ;
 mod history;
 mod outcome;
+pub mod queueing;
 mod recorded;
 mod replay;
 mod state;

@@ -12,4 +12,4 @@ pub mod watch;
 pub mod wire;
 pub mod world;
 
-pub use world::{Failure, Kept, Options, Summary, live, run};
+pub use world::{Failure, Kept, Options, Rush, Summary, live, run, rush};

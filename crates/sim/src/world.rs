@@ -7,6 +7,7 @@ mod deeds;
 pub(crate) use deeds::SLEEP_MS_MAX;
 mod floor;
 mod life;
+mod rush;
 mod stage;
 mod turn;
 
@@ -33,6 +34,7 @@ use crate::watch::Watch;
 
 pub use deeds::Weather;
 use life::{Crash, Life};
+pub use rush::{Rush, rush};
 pub use stage::Stage;
 
 /// Where the node listens.
@@ -219,6 +221,8 @@ pub struct World {
     outside: Dice,
     /// Answers that are confirmed.
     confirming: confirming::Confirming,
+    /// A rush of callers, if this is one.
+    rush: Option<rush::Plan>,
 }
 
 /// Lives a seed through.
@@ -259,13 +263,7 @@ pub fn live(seed: u64, options: Options) -> Result<Vec<Kept>, Failure> {
     if let Err(broken) = world.live() {
         return Err(world.failure(broken));
     }
-    let kept = world.store.records.iter().filter_map(|(id, settlement)| {
-        let log = settlement::read_log(&settlement.log)?;
-        let record = &settlement.record;
-        let hotline = world.watch.hotlines.get(&(record.number, record.version))?.clone();
-        Some(Kept { id: *id, log, hotline })
-    });
-    Ok(kept.collect())
+    Ok(world.kept())
 }
 
 impl World {
@@ -329,8 +327,20 @@ impl World {
             fetches: VecDeque::new(),
             outside: Dice::new(seed ^ 0x0068_7474_7000_0000),
             confirming: confirming::Confirming::new(seed),
+            rush: None,
             dice,
         }
+    }
+
+    /// The calls that the store keeps, as they came.
+    fn kept(&self) -> Vec<Kept> {
+        let kept = self.store.records.iter().filter_map(|(id, settlement)| {
+            let log = settlement::read_log(&settlement.log)?;
+            let record = &settlement.record;
+            let hotline = self.watch.hotlines.get(&(record.number, record.version))?.clone();
+            Some(Kept { id: *id, log, hotline })
+        });
+        kept.collect()
     }
 
     fn live(&mut self) -> Result<(), String> {

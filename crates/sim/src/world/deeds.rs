@@ -171,6 +171,8 @@ pub enum Deed {
     Callback,
     /// Nobody is to be called back any more.
     EndRequests,
+    /// What is at this place of a rush's plan.
+    Rush(usize),
 }
 
 /// The provider's trunks: two that are sound, one that is flaky, one for calls in only. Each shows another number
@@ -339,6 +341,7 @@ impl World {
             Deed::Order => self.somebody_orders(),
             Deed::Callback => self.somebody_sees_to_callbacks(),
             Deed::EndRequests => self.end_requests(),
+            Deed::Rush(place) => self.rushes(place),
             Deed::Sleep => {
                 self.asleep_until = self.clock + self.dice.around(SLEEP_MS);
                 Ok(())
@@ -520,6 +523,9 @@ impl World {
         if self.words.is_some() {
             return obedient(mood);
         }
+        if let Some(rush) = &mut self.rush {
+            return rush.callee(to);
+        }
         let flaky = trunk == Some(0);
         let dice = &mut self.dice;
         let ring = dice.chance(880).then(|| (dice.within(20, 2_500), *dice.pick(&[180, 180, 180, 183])));
@@ -544,7 +550,7 @@ impl World {
 
     /// What one side does tempts another to do something at the same moment (FAULTS F9).
     pub(super) fn nudge(&mut self, note: Note) -> Result<(), String> {
-        if self.words.is_some() {
+        if self.words.is_some() || self.rush.is_some() {
             return Ok(());
         }
         let (of, per_mille) = match note {
