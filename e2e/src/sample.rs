@@ -86,6 +86,7 @@ pub fn acme_with_agents(agents: &[(&str, &str)], password: &str) -> Enterprise {
             number,
             extension,
             skills,
+            capacity: None,
             mobile: None,
             confirm: None,
         });

@@ -41,6 +41,7 @@ fn started(name: &'static str) -> (World, Platform) {
         name: "Wang".into(),
         extension: "801".into(),
         skills,
+        capacity: None,
         mobile: None,
         confirm: None,
     });

@@ -20,7 +20,7 @@ const CALLER_HZ: u16 = 1_000;
 /// nobody needs to know.
 fn with_a_queue() -> Enterprise {
     let mut acme = acme_with_agents(&[("8001", "801")], "a long word of no meaning");
-    acme.queues[0].join_empty = vec![State::Off];
+    acme.queues[0].join_empty = vec![State::Off.into()];
     acme
 }
 

@@ -53,7 +53,7 @@ fn with_callbacks() -> Enterprise {
     acme.schedules.push(NamedSchedule { name: "always".into(), schedule: Schedule::always() });
     let dial = Some(DialBack::within("always"));
     acme.queues[0].callback = Some(CallbackOffer { after_s: 60, prompt: "callback_offer".into(), dial });
-    acme.queues[0].join_empty = vec![State::Off];
+    acme.queues[0].join_empty = vec![State::Off.into()];
     acme
 }
 

@@ -55,6 +55,7 @@ fn center() -> Enterprise {
             number,
             extension,
             skills,
+            capacity: None,
             mobile: None,
             confirm: None,
         });

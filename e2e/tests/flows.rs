@@ -48,10 +48,11 @@ fn with_a_way_out() -> Enterprise {
         name: "Wang".into(),
         extension: "801".into(),
         skills,
+        capacity: None,
         mobile: None,
         confirm: None,
     });
-    acme.queues.push(Queue { join_empty: vec![State::Off], ..Queue::new("sales", &["8001"]) });
+    acme.queues.push(Queue { join_empty: vec![State::Off.into()], ..Queue::new("sales", &["8001"]) });
     acme
 }
 

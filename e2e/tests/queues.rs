@@ -24,7 +24,7 @@ const CALLER_HZ: u16 = 1_000;
 /// One agent, 8001, whose phone is the extension 801, and a queue that waits for whoever rests.
 fn with_a_queue() -> Enterprise {
     let mut acme = acme_with_agents(&[("8001", "801")], PASSWORD);
-    acme.queues[0].join_empty = vec![State::Off];
+    acme.queues[0].join_empty = vec![State::Off.into()];
     acme
 }
 

@@ -153,6 +153,7 @@ fn staff(strategy: Strategy) -> Staff {
         phone: format!("bench-{number}").into(),
         mobile: None,
         skills: [("粤语".into(), 3 + (number % 3) as u8)].into(),
+        capacity: 100,
     };
     let need = |level| Step { needs: [Need { skill: "粤语".into(), level }].into(), ms: 30_000 };
     let queue = |number: u16| QueueRules {
@@ -170,6 +171,7 @@ fn staff(strategy: Strategy) -> Staff {
         expected_talk_ms: 180_000,
         wait_told: None,
         results: None,
+        call_weight: 100,
         music: None,
         answer: true,
         say_agent: Default::default(),
@@ -177,5 +179,6 @@ fn staff(strategy: Strategy) -> Staff {
         spill: None,
         callback: None,
     };
-    Staff { version: 1, agents: (0..AGENTS).map(agent).collect(), queues: (0..QUEUES).map(queue).collect() }
+    let (agents, queues) = ((0..AGENTS).map(agent).collect(), (0..QUEUES).map(queue).collect());
+    Staff { version: 1, capacity: Default::default(), agents, queues }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Schedule;
+use crate::capacity::Capacity;
 use crate::cdr::ChargingFrom;
 use crate::{HotlineNumber, Money, PlanId, TenantId, Wall};
 
@@ -92,6 +93,9 @@ pub struct Enterprise {
     /// Flows that numbers name, each as last published (row I08).
     #[serde(default)]
     pub flows: Vec<FlowDocument>,
+    /// What agents carry at once (row Q20).
+    #[serde(default)]
+    pub capacity: Capacity,
     /// Who takes calls.
     #[serde(default)]
     pub agents: Vec<Agent>,
@@ -124,6 +128,7 @@ impl Enterprise {
             tell: Tell::default(),
             extensions: Vec::new(),
             flows: Vec::new(),
+            capacity: Capacity::default(),
             agents: Vec::new(),
             queues: Vec::new(),
             numbers: Vec::new(),

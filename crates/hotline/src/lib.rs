@@ -8,6 +8,7 @@ pub mod barring;
 pub mod calendar;
 pub mod call;
 pub mod callback;
+pub mod capacity;
 pub mod cdr;
 pub mod compare;
 pub mod content;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, Device, NotNow, Refusal, Rest, State};
+use crate::capacity::Capacity;
 use crate::cdr::Cause;
 use crate::enterprise::Strategy;
 use crate::priority::Turn;
@@ -16,8 +17,8 @@ use crate::{CallId, Mono, Now};
 pub use expect::Place;
 pub use requests::LineUp;
 pub use rules::{
-    AgentRules, CallbackDial, CallbackTold, Member, Mobile, Need, QueueRules, STEPS_MAX, Staff, States, Step,
-    WaitTold,
+    Absence, AgentRules, CallbackDial, CallbackTold, Member, Mobile, Need, QueueRules, STEPS_MAX, Staff,
+    States, Step, WaitTold,
 };
 
 mod choose;
@@ -27,6 +28,7 @@ mod expect;
 mod kept;
 mod requests;
 mod results;
+mod room;
 mod rules;
 mod spill;
 mod view;
@@ -49,6 +51,7 @@ pub type QueueNo = u16;
 #[derive(Clone, Debug, Default)]
 pub struct Floor {
     version: u32,
+    capacity: Capacity,
     posts: Vec<Post>,
     by_number: BTreeMap<Arc<str>, AgentNo>,
     queues: Vec<Queue>,
@@ -76,6 +79,8 @@ struct Post {
     queues: Vec<QueueNo>,
     /// The call that it writes up, as far as one is, with the queue whose talk it was.
     wrote_up: Option<(CallId, QueueNo)>,
+    /// What the call costs that rings, is talked in or was written up last, in units.
+    call_weight: u16,
 }
 
 /// A queue with who waits in it.
@@ -279,7 +284,7 @@ impl Floor {
         if staff.version <= self.version {
             return;
         }
-        self.version = staff.version;
+        (self.version, self.capacity) = (staff.version, staff.capacity);
         self.posts.iter_mut().for_each(|post| post.queues.clear());
         for queue in &mut self.queues {
             (queue.is_gone, queue.members) = (true, Vec::new());
@@ -320,6 +325,7 @@ impl Floor {
                     agent: Agent::default(),
                     queues: Vec::new(),
                     wrote_up: None,
+                    call_weight: 0,
                 });
                 self.by_number.insert(rules.number.clone(), place);
                 place
@@ -601,6 +607,7 @@ impl Floor {
     fn best_caller(&self, agent: AgentNo) -> Option<CallId> {
         let queues =
             self.posts[usize::from(agent)].queues.iter().map(|queue| &self.queues[usize::from(*queue)]);
+        let queues = queues.filter(|queue| self.room(agent, queue.rules.call_weight).is_ok());
         let may = |turn: &&Turn| {
             let caller = self.callers.get(&turn.call());
             caller.is_some_and(|caller| !caller.rejected.contains(&agent) && !caller.offered.contains(&agent))
@@ -644,16 +651,21 @@ impl Floor {
         for agent in agents {
             caller.offered.push(*agent);
             queue.last = Some(*agent);
-            self.posts[usize::from(*agent)].agent.offer(call, now.mono);
+            let post = &mut self.posts[usize::from(*agent)];
+            post.agent.offer(call, now.mono);
+            post.call_weight = queue.rules.call_weight;
             self.told.push_back((call, Told::Offer { agent: *agent }));
         }
     }
 
-    /// Whether nobody who counts is there: every member is in one of the states that the rule lists (row Q18). A rule
-    /// that lists none lets everybody wait.
+    /// Whether nobody who counts is there: every member is in one of the states that the rule lists, or has no room where it
+    /// lists that (row Q18). A rule that lists none lets everybody wait.
     fn is_empty(&self, queue: &Queue, reasons: impl Fn(&QueueRules) -> rules::States) -> bool {
         let reasons = reasons(&queue.rules);
-        let counts = |seat: &Seat| !reasons.has(self.posts[usize::from(seat.agent)].agent.state());
+        let lacks_room =
+            |seat: &Seat| reasons.has(Absence::NoCapacity) && self.never_holds(queue, seat.agent);
+        let is_absent = |seat: &Seat| reasons.has(self.posts[usize::from(seat.agent)].agent.state());
+        let counts = |seat: &Seat| !is_absent(seat) && !lacks_room(seat);
         queue.is_gone || (reasons != rules::States::default() && !queue.members.iter().any(counts))
     }
 

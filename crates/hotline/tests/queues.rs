@@ -3,11 +3,12 @@
 
 mod floor;
 
-use floor::{Manners, QUEUE, World, agent, rules};
+use floor::{CALL_WEIGHT, Manners, QUEUE, WRAP_UP_MS, World, agent, rules};
 use hotline::agent::{Refusal, State, WrapUp};
 use hotline::enterprise::Strategy;
 use hotline::queue::{
-    Floor, Join, Joined, Left, Need, NoPlace, Order, Place, QueueRules, Staff, States, Step, Told, WaitTold,
+    Absence, AgentRules, Floor, Join, Joined, Left, Need, NoPlace, Order, Place, QueueRules, Staff, States,
+    Step, Told, WaitTold,
 };
 use hotline::{Beijing, CallId, Mono, Now, Wall};
 
@@ -151,7 +152,8 @@ impl Hall {
         let agents: Vec<_> = (0..agents).map(|number| agent(number, &[])).collect();
         let mut hall = Self { floor: Floor::default(), now_ms: 10_000_000, calls: 0 };
         let numbers: Vec<_> = agents.iter().map(|agent| agent.number.clone()).collect();
-        let staff = Staff { version: 1, agents: agents.into(), queues: [queue].into() };
+        let staff =
+            Staff { version: 1, capacity: Default::default(), agents: agents.into(), queues: [queue].into() };
         hall.floor.take_staff(&staff, hall.now());
         for number in numbers {
             hall.floor.obey(&number, &Order::LogIn, hall.now()).expect("an agent");
@@ -230,6 +232,99 @@ fn q16_who_was_cut_off_waits_on_from_there_once_and_only_for_10_minutes() {
     assert_eq!(hall.join("13510001000", 0).1.map(|joined| joined.credited_ms), Ok(0), "nobody cut it off");
 }
 
+/// Ten agents of whom every third has no room for a call, by all strategies: nobody is offered what it has no room for, and no
+/// caller waits while one with room is free.
+#[test]
+fn q20_who_has_no_room_is_offered_nothing_by_any_strategy() {
+    let strategies = [
+        Strategy::RingAll,
+        Strategy::LongestIdle,
+        Strategy::RoundRobin,
+        Strategy::Sequential,
+        Strategy::FewestCalls,
+        Strategy::LeastTalk,
+        Strategy::Weighted,
+        Strategy::Random,
+    ];
+    for (seed, strategy) in (20..).zip(strategies) {
+        let units = [100, CALL_WEIGHT - 1, CALL_WEIGHT];
+        let agents = (0..10).map(|number| AgentRules { capacity: units[number % 3], ..agent(number, &[]) });
+        let queue = rules(strategy, &[5, 3, 1, 1, 2, 7, 1, 1, 4, 5]);
+        let mut world = World::new(queue, agents.collect(), BUSY, seed);
+        world.run(2_000);
+        let offered: std::collections::BTreeSet<u16> = world.offers.iter().map(|(_, agent)| *agent).collect();
+        assert_eq!(offered.into_iter().collect::<Vec<_>>(), [0, 2, 3, 5, 6, 8, 9], "{strategy:?}");
+    }
+}
+
+#[test]
+fn q20_a_queue_may_weigh_its_calls_otherwise_and_load_is_what_a_call_weighs() {
+    let capacity = hotline::capacity::Capacity { voice: 80, ..Default::default() };
+    let small = AgentRules { capacity: 50, ..agent(0, &[]) };
+    let queue = |name: &str, call_weight| QueueRules {
+        name: name.into(),
+        call_weight,
+        join_empty: States::of(&[Absence::NoCapacity]),
+        ..rules(Strategy::Sequential, &[1])
+    };
+    let queues = [queue("hard", 80), queue("easy", 40)];
+    let staff = Staff { version: 1, capacity, agents: [small].into(), queues: queues.into() };
+    let mut hall = Hall::new(0, |_| {});
+    hall.floor = Floor::default();
+    hall.floor.take_staff(&staff, hall.now());
+    hall.floor.obey("8001", &Order::LogIn, hall.now()).expect("one of ours");
+    let call = CallId::at(hall.now().wall.0, 77);
+    let join = Join { call, caller: "13510001000", priority: 0, since: None, seed: 1 };
+    assert_eq!(hall.floor.join("hard", &join, hall.now()), Some(Err(NoPlace::Empty)));
+    let passed = hall.floor.without_room("hard");
+    assert_eq!(
+        passed.iter().map(|(agent, why)| (&**agent, why.code())).collect::<Vec<_>>(),
+        [("8001", "no_capacity")]
+    );
+    assert!(hall.floor.without_room("easy").is_empty());
+    assert!(!hall.floor.holds_call(0), "whoever sends it a call past all queues counts what calls cost");
+    let load = |hall: &Hall| hall.floor.agent_view("8001", hall.now()).map(|view| (view.load, view.capacity));
+    assert_eq!(load(&hall), Some((0, 50)));
+    assert!(hall.floor.join("easy", &join, hall.now()).expect("the queue").is_ok());
+    assert_eq!(hall.told(), [(call, Told::Offer { agent: 0 })]);
+    assert_eq!(load(&hall), Some((40, 50)));
+    hall.floor.answered(call, 0, hall.now());
+    assert_eq!(load(&hall), Some((40, 50)));
+    // What is written up is carried still.
+    hall.floor.over(call, hall.now());
+    assert_eq!(load(&hall), Some((40, 50)));
+    hall.wait(WRAP_UP_MS);
+    hall.floor.handle_timeout(hall.now());
+    assert_eq!(load(&hall), Some((0, 50)));
+}
+
+#[test]
+fn q18_q20_who_has_no_room_is_not_there_where_that_is_a_reason() {
+    for (listed, waits) in [(vec![Absence::Off], true), (vec![Absence::Off, Absence::NoCapacity], false)] {
+        let mut hall = Hall::new(2, |_| {});
+        let queue = QueueRules {
+            join_empty: States::of(&listed),
+            leave_empty: States::of(&listed),
+            ..rules(Strategy::Sequential, &[1, 1])
+        };
+        let small = AgentRules { capacity: CALL_WEIGHT - 1, ..agent(1, &[]) };
+        let capacity = Default::default();
+        let staff =
+            Staff { version: 2, capacity, agents: [agent(0, &[]), small].into(), queues: [queue].into() };
+        hall.floor.take_staff(&staff, hall.now());
+        let (first, _) = hall.join("13510001000", 0);
+        assert!(hall.join("13510001001", 0).1.is_ok(), "somebody has room");
+        hall.told();
+        // The one with room goes home: once its phone rings no more, both wait for nobody.
+        hall.floor.obey("8001", &Order::LogOut, hall.now()).expect("one of ours");
+        let sent_on = |told: &[(CallId, Told)]| told.iter().filter(|(_, told)| *told == Told::Empty).count();
+        hall.floor.refused(first, 0, Refusal::Failed, hall.now());
+        let told = hall.told();
+        assert_eq!(sent_on(&told), if waits { 0 } else { 2 }, "{listed:?}");
+        assert_eq!(hall.join("13510001002", 0).1.is_ok(), waits, "{listed:?}");
+    }
+}
+
 #[test]
 fn q18_reasons_to_join_and_to_leave_are_chosen_one_by_one() {
     for (state, made) in
@@ -243,7 +338,12 @@ fn q18_reasons_to_join_and_to_leave_are_chosen_one_by_one() {
                 wrap_up: WrapUp::Optional { ms_max: None },
                 ..rules(Strategy::Sequential, &[1])
             };
-            let staff = Staff { version: 2, agents: [agent(0, &[])].into(), queues: [queue].into() };
+            let staff = Staff {
+                version: 2,
+                capacity: Default::default(),
+                agents: [agent(0, &[])].into(),
+                queues: [queue].into(),
+            };
             hall.floor.take_staff(&staff, hall.now());
             if listed == State::Free {
                 assert_eq!(hall.join("13510001000", 0).1, Err(NoPlace::Empty));

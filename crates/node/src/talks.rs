@@ -83,7 +83,11 @@ impl Node {
             NotObeyed::Unknown => 404,
             NotObeyed::Busy => 486,
             NotObeyed::NotAllowed => 603,
-            NotObeyed::NotNow | NotObeyed::NoWay | NotObeyed::NoSurvey | NotObeyed::Unrated(_) => 480,
+            NotObeyed::NoCapacity
+            | NotObeyed::NotNow
+            | NotObeyed::NoWay
+            | NotObeyed::NoSurvey
+            | NotObeyed::Unrated(_) => 480,
         })
     }
 

@@ -484,6 +484,7 @@ fn with_an_agent() -> Enterprise {
         name: "Wang".into(),
         extension,
         skills: Default::default(),
+        capacity: None,
         mobile: None,
         confirm: None,
     });

@@ -17,6 +17,7 @@ use hotline::enterprise::{
     NamedCallers, NamedRegions, NamedSchedule, Needs, Number, Queue, Recording, Ringback, Rule, Satisfaction,
     Secret, Share, ShareMode, SpillWhen, Strategy, Then, phone_user,
 };
+use hotline::queue::Absence;
 use hotline::results::{ResultCode, Results};
 use hotline::{HotlineNumber, Money, PlanId, TenantId};
 
@@ -112,6 +113,22 @@ fn confirm_answers(enterprise: &mut Enterprise, dice: &mut Dice) {
     }
 }
 
+/// Some agents carry less than a call of the queue costs, so that they are never rung (row Q20).
+fn mix_capacities(enterprise: &mut Enterprise, dice: &mut Dice) {
+    let (dice, Some(queue)) = (&mut dice.clone(), enterprise.queues.last_mut()) else { return };
+    if !dice.chance(300) {
+        return;
+    }
+    queue.call_weight = dice.chance(500).then(|| dice.within(20, 120) as u16);
+    if dice.chance(500) {
+        queue.join_empty.push(Absence::NoCapacity);
+        queue.leave_empty.push(Absence::NoCapacity);
+    }
+    for agent in &mut enterprise.agents {
+        agent.capacity = dice.chance(500).then(|| dice.within(10, 150) as u16);
+    }
+}
+
 /// The same with agents and a queue, to which some of its numbers lead.
 fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
     let count = dice.within(1, 6);
@@ -126,6 +143,7 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
             mobile: None,
             confirm: None,
             skills,
+            capacity: None,
         };
         enterprise.extensions.push(Extension::new(&number, &number, secret));
         enterprise.agents.push(agent);
@@ -135,7 +153,7 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
     let states = |dice: &mut Dice| {
         let lists: [&[State]; 4] =
             [&[], &[State::Off], &[State::Off, State::Rest], &[State::Off, State::AfterWork]];
-        dice.pick(&lists).to_vec()
+        dice.pick(&lists).iter().map(|state| Absence::from(*state)).collect::<Vec<_>>()
     };
     enterprise.queues.push(Queue {
         strategy: *dice.pick(&STRATEGIES),
@@ -159,6 +177,7 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
     });
     // By dice of their own, so that worlds in which nobody is asked live as they always did.
     let mut own = dice.clone();
+    mix_capacities(&mut enterprise, &mut own.clone());
     let asks = Satisfaction { talk_s_min: 5, pause_hours: PAUSE_HOURS, ..Satisfaction::default() };
     if let Some(queue) = enterprise.queues.last_mut().filter(|_| own.chance(500)) {
         let sms = own.chance(500).then(|| "please rate ${number}".to_owned());

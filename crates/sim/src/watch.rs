@@ -147,6 +147,7 @@ impl Watch {
         fetches::check_fetches(&hotline, log)?;
         check_one_answers(record)?;
         check_results(record, &hotline, log)?;
+        check_room(&hotline, log)?;
         stays::check_stays(&settled.settlement, log)?;
         self.check_route(record, &hotline, log)
     }
@@ -429,6 +430,30 @@ fn check_results(record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Resul
         let terms = of_queue(Some(&result.queue.as_str().into()));
         if result.code.is_empty() && terms.is_some_and(|terms| terms.mandatory) {
             return Err(format!("the agent {} owes a result for ever (Q09)", result.agent));
+        }
+    }
+    Ok(())
+}
+
+/// Row Q20: no call is offered to an agent who has no room for it.
+fn check_room(hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
+    let Some(staff) = hotline.staff.as_deref() else { return Ok(()) };
+    let mut weight = 0;
+    for dated in log {
+        match &dated.fact {
+            Fact::Queued { queue, .. } => {
+                let rules = staff.queues.iter().find(|rules| rules.name == *queue);
+                weight = rules.map_or(0, |rules| rules.call_weight);
+            }
+            Fact::Offered { agent, .. } => {
+                let rules = staff.agents.iter().find(|rules| rules.number == *agent);
+                if rules.is_some_and(|rules| rules.capacity < weight) {
+                    return Err(format!(
+                        "a call of {weight} units is offered to {agent}, who has no room (Q20)"
+                    ));
+                }
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -160,6 +160,9 @@ scenarios! {
     q16_a_caller_cut_off_keeps_the_place
     q17_q25_missed_is_not_rejected
     q18_who_waits_leaves_with_the_last_agent
+    q20_a_queue_of_light_calls
+    q20_nobody_is_sent_a_call_there_is_no_room_for
+    q20_who_has_no_room_for_a_call_is_never_rung
     q18_a_flow_goes_on_where_nobody_is_left
     q24_r29_the_device_is_kept
     q24_the_node_dies_and_nobody_is_stuck

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::callback::{CallbackEnd, NotWanted};
+use crate::capacity::NoRoom;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
 use crate::enterprise::{AccountKind, Confirm, MemoryScope};
 use crate::flow::{Fetched, StepNo, Walked};
@@ -272,6 +273,9 @@ pub enum Fact {
     Confirmed { leg: LegNo, by: ConfirmedBy },
     /// A percentage step of a flow dealt the call this share (row I10).
     ArmTaken(Box<Arm>),
+    /// Agents of the queue that the call joins who are logged in and never offered it, the first twenty of them, each with its
+    /// reason (row Q20).
+    AgentsPassed { queue: Arc<str>, passed: Vec<(Arc<str>, NoRoom)> },
 }
 
 /// By what it is known that somebody answered (row R29).

@@ -111,6 +111,8 @@ pub enum NotObeyed {
     NoSurvey,
     /// The caller may not be asked for a rating now, and why.
     Unrated(Unrated),
+    /// The agent has no room for a call, whatever it does (row Q20).
+    NoCapacity,
 }
 
 impl NotObeyed {
@@ -124,6 +126,7 @@ impl NotObeyed {
             NotObeyed::NoWay => "no_way",
             NotObeyed::NoSurvey => "no_survey",
             NotObeyed::Unrated(_) => "unrated",
+            NotObeyed::NoCapacity => "no_capacity",
         }
     }
 }
@@ -261,6 +264,9 @@ impl Call {
         let floor = tenant.floor().ok_or(NotObeyed::Unknown)?;
         let (place, rules, state) = floor.agent_numbered(number).ok_or(NotObeyed::Unknown)?;
         let destination = floor.devices(place, TRANSFER_RING_MS).pop_front().ok_or(NotObeyed::Unknown)?;
+        if !floor.holds_call(place) {
+            return Err(NotObeyed::NoCapacity);
+        }
         if state != agent::State::Free || tenant.lines_in_use(&destination.number) > 0 {
             return Err(NotObeyed::Busy);
         }

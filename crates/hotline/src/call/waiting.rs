@@ -149,7 +149,7 @@ impl Call {
             Some(Err(why)) => return self.not_queued(queue, why, exits, desk, now),
             None => return self.not_queued(queue, NoPlace::Empty, exits, desk, now),
         };
-        let rules = floor.queue_rules(&queue).cloned();
+        let (rules, passed) = (floor.queue_rules(&queue).cloned(), floor.without_room(&queue));
         joined.credited_ms += request_since.map_or(0, |since| now.since_ms(since));
         if before.is_none() {
             // What an earlier call left to it stays its own when it comes back (rows Q16, I16).
@@ -164,7 +164,10 @@ impl Call {
         queued.music = rules.as_ref().and_then(|rules| rules.music.clone());
         self.state = State::Waiting;
         let (position, credited_ms) = (joined.position, joined.credited_ms);
-        self.note(Fact::Queued { queue, position, credited_ms }, now);
+        self.note(Fact::Queued { queue: queue.clone(), position, credited_ms }, now);
+        if !passed.is_empty() {
+            self.note(Fact::AgentsPassed { queue, passed }, now);
+        }
         if let Some(rules) = rules {
             self.begin_wait(&rules, has_keys, desk, now);
         }
@@ -246,6 +249,10 @@ impl Call {
         desk: &mut Desk<'_>,
         now: Mono,
     ) {
+        let passed = desk.tenant.floor_mut().without_room(&queue);
+        if why == NoPlace::Empty && !passed.is_empty() {
+            self.note(Fact::AgentsPassed { queue: queue.clone(), passed }, now);
+        }
         self.note(Fact::NotQueued { queue, why }, now);
         let exit = match why {
             NoPlace::Full => exits.full,

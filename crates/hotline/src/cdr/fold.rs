@@ -260,6 +260,7 @@ impl<'a> Folding<'a> {
             | Fact::SuspectKept { .. }
             | Fact::KeyAwaited { .. }
             | Fact::NotQueued { .. }
+            | Fact::AgentsPassed { .. }
             | Fact::Relaxed { .. }
             | Fact::PlaceTold { .. }
             | Fact::AgentKept { .. }

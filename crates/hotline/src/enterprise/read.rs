@@ -3,6 +3,7 @@
 
 mod alarm;
 mod barring;
+mod capacity;
 mod check;
 mod confirm;
 mod destination;
@@ -27,6 +28,7 @@ pub use problem::{Counted, Fault, Language, Named, Problem, Wanted};
 pub use tree::{Key, Tree, Value};
 
 pub(super) use barring::{REGION_MODES, UNKNOWNS, usual_password};
+pub(super) use capacity::DURING_CALL;
 pub(super) use confirm::CONFIRM_S;
 pub(super) use destination::infer_kind;
 pub(super) use extensions::{REFER, SRTP};
@@ -44,6 +46,7 @@ pub(super) use service::{ABANDONS, SHORT_ABANDONS};
 use std::collections::BTreeMap;
 
 use super::{AccountKind, BalanceEnd, CarrierProfile, Crisis, CrisisThen, Enterprise, FlowDocument, Number};
+use crate::capacity::Capacity;
 use crate::cdr::ChargingFrom;
 use crate::number::DestinationPolicy;
 use crate::{Beijing, HotlineNumber, PlanId, TenantId, Wall};
@@ -190,8 +193,11 @@ impl Reader<'_> {
         let limits = self.limits(object.field("limits"));
         let (extensions, extension_numbers) = self.extensions(&object, named.as_ref().map(|(id, _)| id));
         let mut lists = self.lists(&object);
+        let capacity = object.field("capacity").map_or(Some(Capacity::default()), |at| self.capacity(&at));
         let agents = self.agents(&object, &extension_numbers);
-        let queues = agents.as_ref().and_then(|(_, numbers)| self.queues(&object, numbers, &lists.schedules));
+        let known = agents.as_ref().zip(capacity);
+        let queues =
+            known.and_then(|(agents, capacity)| self.queues(&object, agents, capacity, &lists.schedules));
         lists.extensions = extension_numbers;
         let schedules = self.items(object.field("schedules"), Counted::Entries, LISTS_MAX);
         let schedules: Vec<_> = schedules.iter().map(|at| self.schedule(at)).collect();
@@ -227,6 +233,7 @@ impl Reader<'_> {
             tell,
             extensions: extensions.into_iter().collect::<Option<_>>()?,
             flows: Vec::new(),
+            capacity: capacity?,
             agents: agents?.0,
             queues: queues?,
             numbers: numbers?,

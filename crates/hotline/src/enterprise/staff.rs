@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Confirm, Enterprise, NamedSchedule, Satisfaction, Strategy, phone_user};
-use crate::agent::{State, WrapUp};
+use crate::agent::WrapUp;
+use crate::capacity::Capacity;
 use crate::queue::{
-    AgentRules, CallbackDial, CallbackTold, Member, Mobile, Need, QueueRules, Spill, Staff, States, Step,
-    WaitTold,
+    Absence, AgentRules, CallbackDial, CallbackTold, Member, Mobile, Need, QueueRules, Spill, Staff, States,
+    Step, WaitTold,
 };
 use crate::results::Results;
 use crate::service::ServiceLevel;
@@ -32,6 +33,9 @@ pub struct Agent {
     /// Levels of skills by name, 1 to 10.
     #[serde(default)]
     pub skills: BTreeMap<String, u8>,
+    /// What it carries at once, in units; as the enterprise says unless it is said here (row Q20).
+    #[serde(default)]
+    pub capacity: Option<u16>,
 }
 
 /// Where callers wait for agents.
@@ -55,10 +59,10 @@ pub struct Queue {
     pub wrap_up: WrapUp,
     /// After so many misses in a row an agent rests; 0 never (row Q17).
     pub misses_max: u8,
-    /// Nobody joins while all agents are in these states (row Q18).
-    pub join_empty: Vec<State>,
-    /// Who waits is sent on once all agents are in these states (row Q18).
-    pub leave_empty: Vec<State>,
+    /// Nobody joins while all agents count as not there for one of these (row Q18).
+    pub join_empty: Vec<Absence>,
+    /// Who waits is sent on once all agents count as not there for one of these (row Q18).
+    pub leave_empty: Vec<Absence>,
     /// What is asked of agents while a call waits; behind the last one nothing (row R28).
     pub needs: Vec<Needs>,
     /// How long a talk and its after-work take until calls have shown it, seconds.
@@ -87,6 +91,9 @@ pub struct Queue {
     /// How soon its callers are to be answered, and how that is counted (row Q12).
     #[serde(default)]
     pub service_level: Option<ServiceLevel>,
+    /// What each of its calls costs an agent, in units; as the enterprise says unless it is said here (row Q20).
+    #[serde(default)]
+    pub call_weight: Option<u16>,
 }
 
 /// When callers who wait are told of callbacks.
@@ -201,6 +208,7 @@ impl Queue {
             callback: None,
             results: None,
             service_level: None,
+            call_weight: None,
         }
     }
 }
@@ -215,13 +223,14 @@ pub(super) const OFFER_RING_S: u16 = 20;
 pub(super) const MISSES_MAX: u8 = 3;
 /// A talk with its after-work until calls have shown it, seconds.
 pub(super) const TALK_S: u16 = 180;
-/// States in which agents count as absent unless said.
-pub(super) const JOIN_EMPTY: [State; 2] = [State::Off, State::Rest];
+/// What agents count as absent for unless said.
+pub(super) const JOIN_EMPTY: [Absence; 3] = [Absence::Off, Absence::Rest, Absence::NoCapacity];
 /// The same for those who wait already.
-pub(super) const LEAVE_EMPTY: [State; 1] = [State::Off];
+pub(super) const LEAVE_EMPTY: [Absence; 2] = [Absence::Off, Absence::NoCapacity];
 
 /// The agents and queues of a document, compiled at one version. A name that nothing carries stands for nothing.
 pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
+    let capacity = enterprise.capacity;
     let place = |number: &String| enterprise.agents.iter().position(|agent| agent.number == *number);
     let queue = |written: &Queue| {
         let member = |number: &String| {
@@ -229,7 +238,8 @@ pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
             Some(Member { agent, weight: written.weights.get(number).copied().unwrap_or(1) })
         };
         let members = written.members.iter().filter_map(member).collect();
-        QueueRules { members, ..rules(written, &enterprise.schedules) }
+        let rules = rules(written, &enterprise.schedules);
+        QueueRules { members, call_weight: written.call_weight.unwrap_or(capacity.voice), ..rules }
     };
     let agent = |written: &Agent| AgentRules {
         number: written.number.as_str().into(),
@@ -243,15 +253,17 @@ pub fn staff(enterprise: &Enterprise, version: u32) -> Staff {
             confirm: written.confirm.unwrap_or(Confirm::Key { s: super::read::CONFIRM_S }),
         }),
         skills: written.skills.iter().map(|(skill, level)| (skill.as_str().into(), *level)).collect(),
+        capacity: written.capacity.unwrap_or(capacity.agent),
     };
     Staff {
         version,
+        capacity,
         agents: enterprise.agents.iter().map(agent).collect(),
         queues: enterprise.queues.iter().map(queue).collect(),
     }
 }
 
-/// A queue without its members.
+/// A queue without its members and the weight of its calls.
 fn rules(written: &Queue, schedules: &[NamedSchedule]) -> QueueRules {
     let seconds = |s: u16| u64::from(s) * 1_000;
     let told = |announce: Announce| WaitTold {
@@ -287,6 +299,7 @@ fn rules(written: &Queue, schedules: &[NamedSchedule]) -> QueueRules {
             level: spill.level.map(|(percent, s)| (percent, seconds(s))),
         }),
         results: written.results.clone().map(Box::new),
+        call_weight: Capacity::default().voice,
         survey: written.satisfaction.as_ref().map(|survey| Box::new(survey.compile())),
     }
 }

@@ -20,6 +20,7 @@ use super::{
     Tell, TellOfCalls, Then, Tree, Value,
 };
 use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
+use crate::capacity::Capacity;
 use crate::cdr::ChargingFrom;
 use crate::message::Address;
 use crate::trunk::Srtp;
@@ -63,6 +64,9 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .maybe("frozen", enterprise.frozen.map(|since| text(&since.beijing().to_string())))
         .items("extensions", &enterprise.extensions, extension)
         .items("flows", &enterprise.flows, write_flow)
+        .unless(enterprise.capacity == Capacity::default(), "capacity", || {
+            queues::capacity(&enterprise.capacity)
+        })
         .items("agents", &enterprise.agents, queues::agent)
         .items("queues", &enterprise.queues, queues::queue)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))

@@ -17,6 +17,7 @@ impl Floor {
         let may = |seat: &&Seat| {
             seat.fits & bit != 0
                 && self.is_ready(seat.agent, now.mono)
+                && self.room(seat.agent, queue.rules.call_weight).is_ok()
                 && !caller.rejected.contains(&seat.agent)
         };
         let ready = queue.members.iter().filter(may);

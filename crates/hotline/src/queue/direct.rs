@@ -66,6 +66,7 @@ impl Floor {
         self.catch_up(now);
         let Some(post) = self.posts.get_mut(usize::from(agent)) else { return };
         post.agent.offer(call, now.mono);
+        post.call_weight = self.capacity.voice;
         self.rung.insert(agent, call);
         self.absent(agent, now);
     }

@@ -1,7 +1,7 @@
 //! What a caller is told of the wait: the position, and how long it may take (row Q21). Neither rises unless somebody went
 //! before by priority, or agents left.
 
-use super::{Floor, Queue};
+use super::{Floor, Queue, Seat};
 use crate::agent::{State, WrapUp};
 use crate::{CallId, Now};
 
@@ -76,10 +76,11 @@ impl Floor {
         Some(place)
     }
 
-    /// Agents of a queue who work: neither off nor at rest.
+    /// Agents of a queue who work for it: neither off nor at rest, and with room for its calls.
     pub(super) fn staffed(&self, queue: &Queue) -> u32 {
         let works = |state: State| !matches!(state, State::Off | State::Rest);
         let members = queue.members.iter();
-        members.filter(|seat| works(self.posts[usize::from(seat.agent)].agent.state())).count() as u32
+        let works = |seat: &&Seat| works(self.posts[usize::from(seat.agent)].agent.state());
+        members.filter(works).filter(|seat| !self.never_holds(queue, seat.agent)).count() as u32
     }
 }

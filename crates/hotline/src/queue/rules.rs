@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{State, WrapUp};
 use crate::calendar::Schedule;
+use crate::capacity::Capacity;
 use crate::enterprise::{Confirm, SayAgent, Strategy};
 use crate::results::Results;
 use crate::satisfaction::Survey;
@@ -17,6 +18,8 @@ use super::Spill;
 pub struct Staff {
     /// The version of the document.
     pub version: u32,
+    /// What agents carry at once (row Q20).
+    pub capacity: Capacity,
     /// The agents; queues name them by place.
     pub agents: Box<[AgentRules]>,
     /// The queues.
@@ -36,6 +39,8 @@ pub struct AgentRules {
     pub mobile: Option<Mobile>,
     /// Skills with levels, 1 to 10.
     pub skills: Box<[(Arc<str>, u8)]>,
+    /// What it carries at once, in units (row Q20).
+    pub capacity: u16,
 }
 
 /// An agent's mobile.
@@ -52,7 +57,8 @@ impl AgentRules {
     pub(super) fn unknown(number: &str) -> Self {
         let nothing: Arc<str> = "".into();
         let (phone, mobile, skills) = (nothing.clone(), None, Box::default());
-        Self { number: number.into(), name: nothing, phone, mobile, skills }
+        let capacity = Capacity::default().agent;
+        Self { number: number.into(), name: nothing, phone, mobile, skills, capacity }
     }
 }
 
@@ -99,6 +105,8 @@ pub struct QueueRules {
     pub callback: Option<CallbackTold>,
     /// What its agents say of each call (row Q09).
     pub results: Option<Box<Results>>,
+    /// What each of its calls costs an agent, in units (row Q20).
+    pub call_weight: u16,
 }
 
 /// When callers who wait are told of callbacks.
@@ -163,19 +171,47 @@ pub struct WaitTold {
     pub minutes_max: u32,
 }
 
-/// A set of agents' states, by one bit each.
+/// What an agent counts as not there for (row Q18): a state, or that it could not have the call in any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the states' names")]
+pub enum Absence {
+    Off,
+    Free,
+    Ringing,
+    Talking,
+    AfterWork,
+    Rest,
+    /// It has no room for a call of the queue, whatever it does (row Q20).
+    NoCapacity,
+}
+
+impl From<State> for Absence {
+    fn from(state: State) -> Self {
+        match state {
+            State::Off => Absence::Off,
+            State::Free => Absence::Free,
+            State::Ringing => Absence::Ringing,
+            State::Talking => Absence::Talking,
+            State::AfterWork => Absence::AfterWork,
+            State::Rest => Absence::Rest,
+        }
+    }
+}
+
+/// A set of what agents count as not there for, by one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct States(u8);
 
 impl States {
-    /// The states of a list.
-    pub fn of(states: &[State]) -> Self {
-        Self(states.iter().fold(0, |bits, state| bits | 1 << *state as u8))
+    /// Those of a list.
+    pub fn of<A: Copy + Into<Absence>>(absences: &[A]) -> Self {
+        Self(absences.iter().fold(0, |bits, absence| bits | 1 << (*absence).into() as u8))
     }
 
-    /// Whether a state is among them.
-    pub fn has(self, state: State) -> bool {
-        self.0 & 1 << state as u8 != 0
+    /// Whether it is among them.
+    pub fn has(self, absence: impl Into<Absence>) -> bool {
+        self.0 & 1 << absence.into() as u8 != 0
     }
 }
 

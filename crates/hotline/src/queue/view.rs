@@ -35,6 +35,10 @@ pub struct AgentView {
     pub queues: Vec<Arc<str>>,
     /// What rings for the agent.
     pub device: Device,
+    /// What the agent carries at once, in units (row Q20).
+    pub capacity: u16,
+    /// What of it is taken: by the call that rings, is talked in or is written up.
+    pub load: u32,
 }
 
 /// An agent's after-work time at one instant.
@@ -94,6 +98,8 @@ impl Floor {
             tally: agent.tally(now.wall),
             queues: post.queues.iter().map(name).collect(),
             device: self.device(place),
+            capacity: rules.capacity,
+            load: self.load(place).units(),
         }
     }
 

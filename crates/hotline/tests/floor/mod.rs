@@ -15,6 +15,8 @@ use hotline::{Beijing, CallId, Mono, Now, Wall};
 pub const QUEUE: &str = "sales";
 pub const PATIENCE_MS: u64 = 180_000;
 pub const WRAP_UP_MS: u64 = 10_000;
+/// What a call costs its agent.
+pub const CALL_WEIGHT: u16 = 60;
 const RING_MS: u64 = 15_000;
 const PAUSE_MS: u64 = 10_000;
 
@@ -43,6 +45,7 @@ pub struct Known {
     pub day: String,
     pub answered: u64,
     pub talk_ms: u64,
+    pub capacity: u16,
     offer: Option<CallId>,
     talk: Option<(CallId, u64)>,
 }
@@ -114,6 +117,7 @@ pub fn rules(strategy: Strategy, weights: &[u8]) -> QueueRules {
         spill: None,
         callback: None,
         results: None,
+        call_weight: CALL_WEIGHT,
     }
 }
 
@@ -124,6 +128,7 @@ pub fn agent(number: usize, skills: &[(&str, u8)]) -> AgentRules {
         phone: format!("acme-{}", 8_001 + number).into(),
         mobile: None,
         skills: skills.iter().map(|(skill, level)| ((*skill).into(), *level)).collect(),
+        capacity: 100,
     }
 }
 
@@ -131,13 +136,16 @@ impl World {
     pub fn new(rules: QueueRules, agents: Vec<AgentRules>, manners: Manners, seed: u64) -> Self {
         let count = agents.len();
         let (strategy, skilled) = (rules.strategy, !rules.steps.is_empty());
-        let staff = Staff { version: 1, agents: agents.into(), queues: [rules].into() };
+        let known =
+            agents.iter().map(|rules| Known { capacity: rules.capacity, ..Known::default() }).collect();
+        let capacity = Default::default();
+        let staff = Staff { version: 1, capacity, agents: agents.into(), queues: [rules].into() };
         let mut world = Self {
             floor: Floor::default(),
             strategy,
             now_ms: 1_000_000,
             chance: Chance::new(seed),
-            agents: vec![Known::default(); count],
+            agents: known,
             offers: Vec::new(),
             waits_ms: Vec::new(),
             gave_up: 0,
@@ -235,7 +243,8 @@ impl World {
         let is_ready = |agent: &AgentNo| {
             let (known, seen) =
                 (&self.agents[usize::from(*agent)], self.floor.agent(*agent).expect("one of ours").1);
-            seen.state() == State::Free && known.paused_until <= self.now_ms
+            let has_room = known.capacity >= CALL_WEIGHT;
+            seen.state() == State::Free && known.paused_until <= self.now_ms && has_room
         };
         (0..self.agents.len() as AgentNo).filter(is_ready).collect()
     }
@@ -327,6 +336,7 @@ impl World {
     fn offered(&mut self, call: CallId, agent: AgentNo) {
         let known = &mut self.agents[usize::from(agent)];
         assert_eq!((known.offer, known.talk), (None, None), "agent {agent} has something");
+        assert!(known.capacity >= CALL_WEIGHT, "agent {agent} has no room");
         known.offer = Some(call);
         let waits = self.waiting.get_mut(&call).expect("it waits");
         assert!(!waits.rejected_by.contains(&agent), "agent {agent} said no before");

@@ -44,6 +44,10 @@ pub struct AgentNow {
     after_work: Option<AfterWork>,
     /// The queues the agent serves.
     queues: Vec<String>,
+    /// What the agent carries at once, in units (row Q20).
+    capacity: u16,
+    /// What of it is taken.
+    load: u32,
     /// What the agent did today.
     today: Today,
 }
@@ -103,6 +107,8 @@ impl From<Seen> for AgentNow {
                 owes_result: work.owes_result,
             }),
             queues: view.queues.iter().map(ToString::to_string).collect(),
+            capacity: view.capacity,
+            load: view.load,
             today: Today {
                 answered: view.tally.answered,
                 missed: view.tally.missed,
@@ -282,7 +288,7 @@ pub async fn targets(
     responses(
         (status = 200, description = "the agent as it is then", body = AgentNow),
         (status = 404, description = "`not_found`: no such agent, or nothing by the target's name", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`talk_state`: no call keeps the agent, or the call or the target is not ready for it; `no_rating`: its queue asks for none, or not now", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`talk_state`: no call keeps the agent, or the call or the target is not ready for it; `no_rating`: its queue asks for none, or not now; `no_capacity`: the agent that is meant has no room for a call", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn order(

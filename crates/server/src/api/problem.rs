@@ -91,6 +91,7 @@ fn status(code: Code) -> StatusCode {
         | Code::NoRating
         | Code::EvaluationState
         | Code::AppealOver
+        | Code::NoCapacity
         | Code::TalkState
         | Code::ResultOwed
         | Code::CalendarVersion => StatusCode::CONFLICT,

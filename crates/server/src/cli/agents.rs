@@ -90,12 +90,12 @@ fn line(context: &Context, view: &AgentView) -> String {
         hotline::agent::Device::Mobile => ("，用手机接听", ", by mobile"),
     };
     let zh = format!(
-        "{number} {name}  {state}{reason} {since_s} 秒，签入 {logged_in_s} 秒，今日接听 {}，未接 {}，拒接 {}{by_zh}",
-        tally.answered, tally.missed, tally.rejected
+        "{number} {name}  {state}{reason} {since_s} 秒，签入 {logged_in_s} 秒，今日接听 {}，未接 {}，拒接 {}，容量 {}/{}{by_zh}",
+        tally.answered, tally.missed, tally.rejected, view.load, view.capacity
     );
     let en = format!(
-        "{number} {name}  {state}{reason} for {since_s} s, logged in for {logged_in_s} s; today {} answered, {} missed, {} rejected{by_en}",
-        tally.answered, tally.missed, tally.rejected
+        "{number} {name}  {state}{reason} for {since_s} s, logged in for {logged_in_s} s; today {} answered, {} missed, {} rejected; {} of {} units taken{by_en}",
+        tally.answered, tally.missed, tally.rejected, view.load, view.capacity
     );
     context.pick(&zh, &en).to_owned()
 }

@@ -91,6 +91,8 @@ pub enum Code {
     EvaluationState,
     /// The days for an appeal are over.
     AppealOver,
+    /// An agent has no room for what it is to be given.
+    NoCapacity,
 }
 
 impl Code {
@@ -136,6 +138,7 @@ impl Code {
             | Code::NoRating
             | Code::EvaluationState
             | Code::AppealOver
+            | Code::NoCapacity
             | Code::Locked => 5,
         }
     }

@@ -257,6 +257,11 @@ fn refused(order: &TalkOrder, why: NotObeyed) -> Refusal {
             format!("没有中继可以呼叫 {name}"),
             format!("no trunk leads to {name} now"),
         ),
+        NotObeyed::NoCapacity => Refusal::new(
+            Code::NoCapacity,
+            format!("坐席 {name} 的容量不够接来电"),
+            format!("the agent {name} has no room for a call"),
+        ),
         NotObeyed::NoSurvey => Refusal::new(
             Code::NoRating,
             "这通来电的队列没有设置满意度评价",

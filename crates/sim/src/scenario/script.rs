@@ -13,7 +13,7 @@ use hotline::enterprise::{
     ShareMode, SpillWhen, Strategy, Then, UnknownRegion, phone_user,
 };
 use hotline::message::Address;
-use hotline::queue::Order;
+use hotline::queue::{Absence, Order};
 use hotline::trunk::{AccessNumber, CauseRow, EarlyMedia, Means, NumberForm, Profile, Shown};
 use hotline::{Beijing, Money, PlanId, TenantId, Wall};
 
@@ -569,7 +569,7 @@ fn group(rest: &str) -> Option<Group> {
     })
 }
 
-/// `NUMBER EXTENSION|- [mobile=DIGITS] [SKILL=LEVEL]…`.
+/// `NUMBER EXTENSION|- [mobile=DIGITS] [capacity=UNITS] [SKILL=LEVEL]…`.
 fn agent(enterprise: &Enterprise, rest: &str) -> Option<Agent> {
     let mut words = rest.split_whitespace();
     let (number, name) = (words.next()?, words.next()?);
@@ -581,18 +581,24 @@ fn agent(enterprise: &Enterprise, rest: &str) -> Option<Agent> {
         let (skill, level) = word.split_once('=')?;
         Some((skill.to_owned(), level.parse().ok()?))
     };
+    let said = |key: &str| rest.split_whitespace().find_map(|word| word.strip_prefix(key));
+    let is_own = |word: &&str| ["mobile=", "capacity="].iter().any(|key| word.starts_with(key));
     Some(Agent {
         number: number.to_owned(),
         name: name.to_owned(),
         extension,
-        mobile: rest.split_whitespace().find_map(|word| word.strip_prefix("mobile=")).map(str::to_owned),
+        mobile: said("mobile=").map(str::to_owned),
         confirm: None,
-        skills: words.filter(|word| !word.starts_with("mobile=")).map(skill).collect::<Option<_>>()?,
+        skills: words.filter(|word| !is_own(word)).map(skill).collect::<Option<_>>()?,
+        capacity: match said("capacity=") {
+            Some(units) => Some(units.parse().ok()?),
+            None => None,
+        },
     })
 }
 
 /// `NAME AGENT[:WEIGHT]… [STRATEGY] [patience=60s] [size=2] [ring=20s] [wrap_up=none|optional[:30s]|forced:30s] [misses=3]
-/// [join_empty=off+rest] [leave_empty=off] [needs=SKILL:LEVEL:30s+…] [talk=60s] [announce=30s] [music=PROMPT] [early]`.
+/// [join_empty=off+rest] [leave_empty=off+no_capacity] [call_weight=60] [needs=SKILL:LEVEL:30s+…] [talk=60s] [announce=30s] [music=PROMPT] [early]`.
 fn queue(rest: &str) -> Option<Queue> {
     let mut words = rest.split_whitespace();
     let mut queue = Queue::new(words.next()?, &[]);
@@ -617,8 +623,9 @@ fn queue(rest: &str) -> Option<Queue> {
             "talk" => queue.talk_s = seconds_of(value)?,
             "misses" => queue.misses_max = value.parse().ok()?,
             "wrap_up" => queue.wrap_up = wrap_up(value)?,
-            "join_empty" => queue.join_empty = value.split('+').map(state).collect::<Option<_>>()?,
-            "leave_empty" => queue.leave_empty = value.split('+').map(state).collect::<Option<_>>()?,
+            "join_empty" => queue.join_empty = value.split('+').map(absence).collect::<Option<_>>()?,
+            "leave_empty" => queue.leave_empty = value.split('+').map(absence).collect::<Option<_>>()?,
+            "call_weight" => queue.call_weight = Some(value.parse().ok()?),
             "needs" => queue.needs = value.split('+').map(needs).collect::<Option<_>>()?,
             "music" => queue.music = Some(value.to_owned()),
             "callback" => {
@@ -712,6 +719,13 @@ fn wrap_up(text: &str) -> Option<WrapUp> {
         ("optional", ms_max) => Some(WrapUp::Optional { ms_max }),
         ("forced", Some(ms)) => Some(WrapUp::Forced { ms }),
         _ => None,
+    }
+}
+
+fn absence(word: &str) -> Option<Absence> {
+    match word {
+        "no_capacity" => Some(Absence::NoCapacity),
+        word => state(word).map(Absence::from),
     }
 }
 

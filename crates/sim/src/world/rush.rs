@@ -143,6 +143,7 @@ fn enterprise(rush: &Rush) -> Enterprise {
             mobile: None,
             confirm: None,
             skills: [("mandarin".to_owned(), 1 + (at % 4) as u8)].into(),
+            capacity: None,
         });
     }
     let members: Vec<String> = enterprise.agents.iter().map(|agent| agent.number.clone()).collect();

@@ -196,6 +196,7 @@ mod tests {
             mobile: None,
             confirm: None,
             skills: Default::default(),
+            capacity: None,
         });
         document.queues.push(crate::enterprise::Queue::new("sales", &["8001"]));
         Roster::of(&seen, &crate::enterprise::staff(&document, 1))

@@ -49,6 +49,7 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("tell"),
         may("extensions"),
         may("flows"),
+        may("capacity"),
         may("agents"),
         may("queues"),
         must("numbers"),
@@ -195,8 +196,15 @@ pub(super) const AGENT: Shape = Shape {
         may("confirm"),
         may("confirm_seconds"),
         may("skills"),
+        may("capacity"),
     ],
-    later: &["capacity", "shifts", "roles"],
+    later: &["shifts", "roles"],
+};
+
+pub(super) const CAPACITY: Shape = Shape {
+    name: "capacity",
+    fields: &[may("agent"), may("voice"), may("text"), may("during_call")],
+    later: &["email", "video"],
 };
 
 pub(super) const QUEUE: Shape = Shape {
@@ -224,6 +232,7 @@ pub(super) const QUEUE: Shape = Shape {
         may("callback"),
         may("results"),
         may("service_level"),
+        may("call_weight"),
     ],
     later: &["hours"],
 };
@@ -684,7 +693,7 @@ pub const FLOW_SHAPES: [&Shape; 26] = [
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 38] = [
+pub const SHAPES: [&Shape; 39] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -698,6 +707,7 @@ pub const SHAPES: [&Shape; 38] = [
     &NUMBER,
     &EXTENSION,
     &AGENT,
+    &CAPACITY,
     &QUEUE,
     &WRAP_UP,
     &NEEDS,

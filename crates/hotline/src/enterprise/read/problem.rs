@@ -411,6 +411,13 @@ pub enum Fault {
         /// The rule that always holds.
         behind: String,
     },
+    /// Warning: no agent of a queue has room for its calls (rows Q20, I09).
+    QueueWithoutRoom {
+        /// The queue.
+        name: String,
+        /// What each of its calls costs.
+        weight: u16,
+    },
     /// Warning: a group or destination that nothing dials.
     NeverDialled {
         /// Its name.
@@ -502,6 +509,7 @@ impl Fault {
             Fault::PhsRetired => "phs_retired",
             Fault::VirtualNumberBound => "virtual_number_bound",
             Fault::NeverReached { .. } => "never_reached",
+            Fault::QueueWithoutRoom { .. } => "queue_without_room",
             Fault::NeverDialled { .. } => "never_dialled",
         }
     }
@@ -642,6 +650,11 @@ impl Fault {
             Fault::NeverReached { behind } => {
                 format!("never reached: the rule {behind:?} before it always holds")
             }
+            Fault::QueueWithoutRoom { name, weight } => {
+                format!(
+                    "no agent of the queue {name:?} has room for its calls, which cost {weight} units each"
+                )
+            }
             Fault::NeverDialled { name } => format!("nothing dials {name:?}"),
         }
     }
@@ -746,6 +759,9 @@ impl Fault {
             Fault::PhsRetired => "小灵通已退网：号码保留，但无人能接听".into(),
             Fault::VirtualNumberBound => "虚拟运营商号码，经服务商同意绑定".into(),
             Fault::NeverReached { behind } => format!("永远不会执行：前面的规则“{behind}”总是成立"),
+            Fault::QueueWithoutRoom { name, weight } => {
+                format!("队列“{name}”没有一个坐席的容量够接它的来电：每个来电占 {weight}")
+            }
             Fault::NeverDialled { name } => format!("“{name}”没有被任何规则使用"),
         }
     }

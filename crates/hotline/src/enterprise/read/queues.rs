@@ -7,7 +7,8 @@ use super::numbers::{RING_ALL_MAX, STRATEGIES};
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader, is_name};
 use super::tree::Value;
-use crate::agent::{State, WrapUp};
+use crate::agent::WrapUp;
+use crate::capacity::Capacity;
 use crate::enterprise::staff::CALLBACK_OFFER as CALLBACK_OFFER_PROMPT;
 use crate::enterprise::staff::{
     JOIN_EMPTY, LEAVE_EMPTY, MISSES_MAX, OFFER_RING_S, PATIENCE_S, SIZE_MAX, TALK_S,
@@ -17,6 +18,7 @@ use crate::enterprise::{
     SpillWhen, Strategy,
 };
 use crate::number::DestinationPolicy;
+use crate::queue::Absence;
 
 /// Agents of one enterprise; queues name them by two bytes.
 const AGENTS_MAX: usize = 10_000;
@@ -33,12 +35,13 @@ const PATIENCE_S_MAX: u64 = 14_400;
 const POSITION_MAX: u16 = 50;
 const MINUTES_MAX: u16 = 30;
 
-pub(in crate::enterprise) const STATES: [(&str, State); 5] = [
-    ("off", State::Off),
-    ("rest", State::Rest),
-    ("ringing", State::Ringing),
-    ("talking", State::Talking),
-    ("after_work", State::AfterWork),
+pub(in crate::enterprise) const STATES: [(&str, Absence); 6] = [
+    ("off", Absence::Off),
+    ("rest", Absence::Rest),
+    ("ringing", Absence::Ringing),
+    ("talking", Absence::Talking),
+    ("after_work", Absence::AfterWork),
+    ("no_capacity", Absence::NoCapacity),
 ];
 
 pub(in crate::enterprise) const SAY_AGENT: [(&str, SayAgent); 3] =
@@ -85,6 +88,7 @@ impl Reader<'_> {
         let extension = object.field("extension").and_then(|at| self.known(&at, Named::Extension, is_known));
         let mobile = self.agents_mobile(&object);
         let skills = object.field("skills").map_or(Some(BTreeMap::new()), |at| self.levels(&at));
+        let capacity = object.field("capacity").map(|at| self.units(&at));
         if object.field("extension").is_none() && object.field("mobile").is_none() {
             self.wrong(at, Fault::Missing { field: "extension" });
         }
@@ -93,7 +97,8 @@ impl Reader<'_> {
             None => String::new(),
         };
         let (mobile, confirm) = mobile?;
-        Some(Agent { number: number?, name: name?, extension, mobile, confirm, skills: skills? })
+        let capacity = capacity.map_or(Some(None), |read| read.map(Some))?;
+        Some(Agent { number: number?, name: name?, extension, mobile, confirm, skills: skills?, capacity })
     }
 
     /// The mobile of an agent, which may be called as a bound number may, and how its answers are confirmed.
@@ -143,16 +148,20 @@ impl Reader<'_> {
         Some(levels)
     }
 
-    /// `schedules` are the names of the document's hours.
+    /// `agents` are those of the document with the names of their numbers, `schedules` the names of its hours.
     pub(super) fn queues(
         &mut self,
         object: &Object<'_>,
-        agents: &Names,
+        agents: &(Vec<Agent>, Names),
+        capacity: Capacity,
         schedules: &Names,
     ) -> Option<Vec<Queue>> {
         let items = self.items(object.field("queues"), Counted::Entries, QUEUES_MAX);
-        let queues: Vec<_> = items.iter().map(|at| self.queue(at, agents, schedules)).collect();
-        queues.into_iter().collect()
+        let queues: Vec<_> = items.iter().map(|at| self.queue(at, &agents.1, schedules)).collect();
+        let queues: Vec<Queue> = queues.into_iter().collect::<Option<_>>()?;
+        let placed: Vec<_> = items.iter().zip(&queues).collect();
+        self.warn_of_no_room(&placed, &agents.0, &capacity);
+        Some(queues)
     }
 
     fn queue(&mut self, at: &At<'_>, agents: &Names, schedules: &Names) -> Option<Queue> {
@@ -187,6 +196,7 @@ impl Reader<'_> {
         let callback = object.field("callback").map(|at| self.callback_offer(&at, schedules));
         let results = object.field("results").map(|at| self.results(&at));
         let service_level = object.field("service_level").map(|at| self.service_level(&at));
+        let call_weight = object.field("call_weight").map(|at| self.units(&at));
         Some(Queue {
             name: name?,
             strategy,
@@ -210,6 +220,7 @@ impl Reader<'_> {
             callback: callback.map_or(Some(None), |read| read.map(Some))?,
             results: results.map_or(Some(None), |read| read.map(Some))?,
             service_level: service_level.map_or(Some(None), |read| read.map(Some))?,
+            call_weight: call_weight.map_or(Some(None), |read| read.map(Some))?,
         })
     }
 
@@ -250,8 +261,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A list of states of agents, each once.
-    fn states(&mut self, at: Option<At<'_>>, usual: &[State]) -> Option<Vec<State>> {
+    /// A list of what agents count as not there for, each once.
+    fn states(&mut self, at: Option<At<'_>>, usual: &[Absence]) -> Option<Vec<Absence>> {
         let Some(at) = at else { return Some(usual.to_vec()) };
         let items = self.items(Some(at), Counted::Entries, STATES_MAX);
         let states: Vec<_> = items.iter().map(|at| self.choice(at, &STATES, &["unreachable"])).collect();

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::super::read::{
-    ABANDONS, SAY_AGENT, SHORT_ABANDONS, STATES, STRATEGIES, WRAP_UPS, WrapUpMode, usual_announce,
+    ABANDONS, DURING_CALL, SAY_AGENT, SHORT_ABANDONS, STATES, STRATEGIES, WRAP_UPS, WrapUpMode,
+    usual_announce,
 };
 use super::super::staff::CALLBACK_OFFER;
 use super::super::{Agent, Announce, CallbackOffer, DialBack, Needs, Queue, Satisfaction, SpillWhen, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
-use crate::agent::{State, WrapUp};
+use crate::agent::WrapUp;
+use crate::capacity::Capacity;
+use crate::queue::Absence;
 use crate::results::{ResultCode, Results};
 use crate::service::ServiceLevel;
 
@@ -20,6 +23,20 @@ pub(super) fn agent(written: &Agent) -> Tree {
         .maybe("mobile", written.mobile.as_deref().map(text))
         .confirm(written.confirm)
         .unless(written.skills.is_empty(), "skills", || numbers(&written.skills))
+        .maybe("capacity", written.capacity.map(number))
+        .map()
+}
+
+pub(super) fn capacity(written: &Capacity) -> Tree {
+    let usual = Capacity::default();
+    let units = |written: u16, usual: u16| (written != usual).then(|| number(written));
+    Fields::new()
+        .maybe("agent", units(written.agent, usual.agent))
+        .maybe("voice", units(written.voice, usual.voice))
+        .maybe("text", units(written.text, usual.text))
+        .unless(written.during_call == usual.during_call, "during_call", || {
+            word(&DURING_CALL, written.during_call)
+        })
         .map()
 }
 
@@ -49,6 +66,7 @@ pub(super) fn queue(written: &Queue) -> Tree {
         .maybe("satisfaction", written.satisfaction.as_ref().map(|asks| survey(Fields::new(), asks).map()))
         .maybe("results", written.results.as_ref().map(results))
         .maybe("service_level", written.service_level.map(service_level))
+        .maybe("call_weight", written.call_weight.map(number))
         .map()
 }
 
@@ -65,7 +83,7 @@ fn wrap_up(written: WrapUp) -> Tree {
     Fields::new().with("mode", word(&WRAP_UPS, mode)).maybe("seconds", ms.map(|ms| number(ms / 1_000))).map()
 }
 
-fn states(written: &[State]) -> Tree {
+fn states(written: &[Absence]) -> Tree {
     list(written.iter().map(|state| word(&STATES, *state)))
 }
 

@@ -3,6 +3,7 @@
 use hotline::agent::{Refusal, State};
 use hotline::call::{Fact, MessageEnd, Unqueued};
 use hotline::callback::{CallbackEnd, NotWanted};
+use hotline::capacity::NoRoom;
 use hotline::flow::{Fetched, NoAnswer};
 use hotline::queue::{NoPlace, SpillBy, Spilled};
 use hotline::satisfaction::{AskedBy, Unrated};
@@ -30,6 +31,14 @@ pub fn fact(context: &Context, fact: &Fact) -> String {
                 NoPlace::Empty => ("没有在岗坐席", "nobody is there"),
             };
             pick(format!("不能进入队列“{queue}”：{zh}"), format!("cannot wait in the queue {queue:?}: {en}"))
+        }
+        Fact::AgentsPassed { queue, passed } => {
+            let each = |(agent, why): &(std::sync::Arc<str>, NoRoom)| format!("{agent} ({})", why.code());
+            let agents = passed.iter().map(each).collect::<Vec<_>>().join(", ");
+            pick(
+                format!("队列“{queue}”跳过容量不够的坐席：{agents}"),
+                format!("agents of the queue {queue:?} without room are passed over: {agents}"),
+            )
         }
         Fact::Offered { agent, .. } => {
             pick(format!("分配给坐席 {agent}"), format!("offered to the agent {agent}"))

@@ -147,6 +147,7 @@ fn refused(why: NotObeyed) -> (&'static str, &'static str) {
         NotObeyed::Unknown => ("没有这个目标", "there is no such target"),
         NotObeyed::Busy => ("目标正忙或不在岗", "the target is busy, or not on duty"),
         NotObeyed::NotAllowed => ("不允许呼叫的号码", "the number may not be dialled"),
+        NotObeyed::NoCapacity => ("坐席的容量不够接来电", "the agent has no room for a call"),
         NotObeyed::NoWay => ("没有可用的中继", "no trunk leads there"),
         NotObeyed::NoSurvey => ("队列没有设置满意度评价", "its queue asks for no rating"),
         NotObeyed::Unrated(_) => ("现在不询问评价", "the caller is not asked now"),

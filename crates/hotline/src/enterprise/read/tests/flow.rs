@@ -67,6 +67,7 @@ fn enterprise() -> Enterprise {
         name: "Wang".into(),
         extension,
         skills: Default::default(),
+        capacity: None,
         mobile: None,
         confirm: None,
     });

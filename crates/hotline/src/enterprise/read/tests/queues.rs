@@ -1,6 +1,7 @@
 //! Agents and queues: what is read, written and compiled, and what is wrong with them.
 
 use super::*;
+use crate::capacity::{Capacity, DuringCall};
 use crate::service::{Abandons, ServiceLevel, ShortAbandons};
 
 /// The sample with two agents, a queue of all settings, and a queue of none.
@@ -9,8 +10,9 @@ pub(in crate::enterprise) fn with_queues(exits: &str) -> String {
 extensions:
   - {name: one, number: 801, password: correct horse}
   - {name: two, number: 802, password: correct horse}
+capacity: {agent: 120, voice: 90, text: 30, during_call: text}
 agents:
-  - {number: 8001, name: 王芳, extension: 801, skills: {粤语: 4}}
+  - {number: 8001, name: 王芳, extension: 801, skills: {粤语: 4}, capacity: 60}
   - {number: 8002, name: 李雷, extension: 802}
 queues:
   - name: 售前
@@ -23,9 +25,10 @@ queues:
     wrap_up: {mode: forced, seconds: 30}
     misses_max: 0
     join_empty: []
-    leave_empty: [off, rest, after_work]
+    leave_empty: [off, rest, after_work, no_capacity]
     needs: [{skills: {粤语: 3}, seconds: 30}, {skills: {粤语: 2}, seconds: 20}]
     talk_seconds: 90
+    call_weight: 70
     announce: {every_seconds: 45, position_max: 9, minutes_max: 20}
     music: welcome
     answer: false
@@ -66,6 +69,10 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
     let hotline = &compile(&enterprise, 7)[0];
     let staff = hotline.staff.as_deref().expect("a rule leads to a queue");
     assert_eq!((staff.version, &*staff.agents[0].phone), (7, "huaxin-801"));
+    let units = Capacity { agent: 120, voice: 90, text: 30, during_call: DuringCall::Text };
+    assert_eq!((enterprise.capacity, staff.capacity), (units, units));
+    assert_eq!(staff.agents.iter().map(|agent| agent.capacity).collect::<Vec<_>>(), [60, 120]);
+    assert_eq!(staff.queues.iter().map(|queue| queue.call_weight).collect::<Vec<_>>(), [70, 90]);
     let queue = &staff.queues[0];
     assert_eq!(queue.members.iter().map(|member| member.weight).collect::<Vec<_>>(), [3, 1]);
     assert_eq!((queue.patience_ms, queue.misses_max, queue.steps.len()), (120_000, None, 3));
@@ -131,18 +138,40 @@ fn q12_a_service_level_is_a_template_or_a_goal_of_ones_own_and_reads_back() {
 }
 
 #[test]
+fn q20_i09_a_queue_none_of_whose_agents_has_room_for_its_calls_is_warned_of() {
+    let warned = |text: &str| {
+        let (_, warnings) = read(&yaml(text), &allowed()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        let of_queues = warnings.iter().filter(|warning| warning.path.starts_with("queues"));
+        of_queues.map(|warning| format!("{} {}", warning.path, warning.code())).collect::<Vec<_>>()
+    };
+    let text = with_queues("hang_up");
+    assert_eq!(warned(&text), [""; 0], "one of each has room");
+    let small = text.replace("call_weight: 70", "call_weight: 121");
+    assert_eq!(warned(&small), ["queues[0] queue_without_room"]);
+    let small = text.replace("agent: 120", "agent: 89");
+    assert_eq!(warned(&small), ["queues[1] queue_without_room"], "89 hold the 70 of the other");
+    let own =
+        text.replace("extension: 802}", "extension: 802, capacity: 90}").replace("agent: 120", "agent: 1");
+    assert_eq!(warned(&own), [""; 0]);
+}
+
+#[test]
 fn q02_what_is_wrong_with_queues_and_agents_is_said() {
     let queue = "{queue: 售前}";
     for (from, to, wanted) in [
         ("extension: 802", "extension: 803", "agents[1].extension unknown_name"),
         ("number: 8002", "number: 8001", "agents[1].number duplicate_name"),
+        ("capacity: 60", "capacity: 0", "agents[0].capacity out_of_range"),
+        ("call_weight: 70", "call_weight: 1001", "queues[0].call_weight out_of_range"),
+        ("agent: 120", "agents: 120", "capacity.agents unknown_field"),
+        ("during_call: text", "during_call: voice", "capacity.during_call unknown_value"),
         ("粤语: 4}", "粤语: 11}", "agents[0].skills.粤语 out_of_range"),
         ("members: [8002]", "members: [8003]", "queues[1].members[0] unknown_name"),
         ("name: 售后", "name: 售前", "queues[1].name duplicate_name"),
         ("mode: forced, seconds: 30", "mode: forced", "queues[0].wrap_up missing"),
         ("mode: forced", "mode: none", "queues[0].wrap_up.seconds conflict"),
-        ("[off, rest, after_work]", "[away]", "queues[0].leave_empty[0] unknown_value"),
-        ("[off, rest, after_work]", "[unreachable]", "queues[0].leave_empty[0] not_available"),
+        ("[off, rest, after_work, no_capacity]", "[away]", "queues[0].leave_empty[0] unknown_value"),
+        ("[off, rest, after_work, no_capacity]", "[unreachable]", "queues[0].leave_empty[0] not_available"),
         ("music: welcome", "music: silence", "queues[0].music unknown_name"),
         ("hours: office, tries", "tries", "queues[0].callback missing"),
         ("hours: office, tries", "hours: nights, tries", "queues[0].callback.hours unknown_name"),
