@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use agree::{Agreement, Kappa, agreement};
 pub use draw::{Drawn, Week, deal, draw};
 pub use read::{Fault, FormProblem, Limit, SampleRule, read_form, read_rule};
-pub use score::{AnswerFault, Scored, SectionScore, check_sheet, score};
+pub use score::{AnswerFault, Scored, SectionScore, check_sheet, lost, score};
 
 mod agree;
 mod draw;

@@ -372,6 +372,7 @@ impl Process {
         store.runtime().spawn(crate::messages::run(running.clone(), meters.clone()));
         store.runtime().spawn(ops::recordings::watch(running.clone()));
         store.runtime().spawn(ops::exports::watch(running.clone()));
+        store.runtime().spawn(ops::quality::samples::watch(running.clone()));
         meters.started.set(true);
         let (ms, http) = (began.elapsed().as_millis() as u64, web.address);
         tracing::info!(%sip, %http, numbers, recovered, ms, "calls are taken");

@@ -68,7 +68,7 @@ pub use orders::{
 pub use prompts::{HeardPrompt, NewPrompt, Prompt, PromptState, PromptStep};
 pub use provider::{PutTariff, Segment, TrunkRow};
 pub use quality::{
-    DrawOutcome, Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep,
+    Calibration, DrawOutcome, Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep,
     EvaluationStepped, FormPublished, FormVersion, KeptRule, NewEvaluation, Opened, Revision, SampleDraw,
     Score,
 };

@@ -9,6 +9,7 @@ use crate::audit::{Change, take_turn, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::{Read, json_text};
 
+pub use calibrations::Calibration;
 pub use evaluations::{
     Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep, EvaluationStepped,
     NewEvaluation, Opened, Revision, Score,
@@ -16,6 +17,7 @@ pub use evaluations::{
 
 pub use samples::{DrawOutcome, KeptRule, SampleDraw};
 
+mod calibrations;
 mod evaluations;
 mod samples;
 

@@ -161,6 +161,24 @@ pub fn score(form: &Form, answers: &BTreeMap<String, Answer>) -> Option<Scored> 
     Some(Scored { percent_e2, passed, failed_by, failed, sections })
 }
 
+/// What each question cost of the whole, percent × 100, rounded down: those that were answered and apply, by code. What an automatic
+/// fail costs besides is no question's.
+pub fn lost(form: &Form, answers: &BTreeMap<String, Answer>) -> Vec<(String, u32)> {
+    let mut whole = Sum::default();
+    let mut each = Vec::new();
+    for (_, question) in form.questions() {
+        let Some(answer) = answers.get(&question.code) else { continue };
+        let mut own = Sum::default();
+        own.add(question, answer);
+        if own.weight > 0 {
+            whole.weight += own.weight;
+            each.push((question, own.weight * COMMON - own.got));
+        }
+    }
+    let share = |lost: u128| (lost * WHOLE_E2 / (whole.weight * COMMON)) as u32;
+    each.into_iter().map(|(question, lost)| (question.code.clone(), share(lost))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Choice, Fail, Kind, Mark, Section};
@@ -367,6 +385,21 @@ mod tests {
             (9_998, false),
             "one of fifty steps of one of a hundred"
         );
+    }
+
+    #[test]
+    fn q19_what_questions_cost_and_the_score_are_the_whole() {
+        let mut chance = Chance::new(22);
+        for _ in 0..1_000 {
+            let mut form = any_form(&mut chance);
+            form.sections.iter_mut().flat_map(|one| &mut one.questions).for_each(|one| one.fails.clear());
+            let answers = any_answers(&form, &mut chance);
+            let Some(scored) = score(&form, &answers) else { continue };
+            let lost = lost(&form, &answers);
+            let all = scored.percent_e2 + lost.iter().map(|(_, lost)| lost).sum::<u32>();
+            let rounded = lost.len() as u32 + 1;
+            assert!(all <= 10_000 && all + rounded > 10_000, "{all} {}", lost.len());
+        }
     }
 
     #[test]

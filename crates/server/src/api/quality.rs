@@ -10,7 +10,9 @@ use crate::ops::quality::{
 };
 use crate::ops::{Outcome, Refusal};
 
+pub mod calibrations;
 pub mod evaluations;
+pub mod samples;
 
 /// A call as it is named.
 fn call(text: &str) -> Outcome<CallId> {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use hotline::TenantId;
 
 use evaluations::{ListWords, PrescoreWords, ShowWords};
+use samples::{CalibrateWords, ReportWords, RuleWords, SampleWords};
 
 use super::show::print_raw;
 use super::{Context, Need, Ran};
@@ -14,6 +15,7 @@ use crate::ops::quality::{Checked, ListForms, OfForm, PublishForm, Published, Pu
 use crate::ops::{Refusal, Request};
 
 mod evaluations;
+mod samples;
 
 /// The words of `quality`.
 #[derive(Subcommand)]
@@ -25,6 +27,30 @@ pub enum Quality {
     List(ListWords),
     /// 一份评分的全部 / one evaluation whole
     Show(ShowWords),
+    /// 抽样规则 / rules by which calls are drawn
+    #[command(subcommand)]
+    Rule(RuleWords),
+    /// 每周抽样：列出，或立即抽取已结束的一周 / the draws of weeks: lists them, or draws a week that is over
+    Sample(SampleWords),
+    /// 把一个通话交给几名评分人校准 / gives a call to several reviewers, to be compared
+    Calibrate(CalibrateWords),
+    /// 一次校准的结果 / what came of a calibration
+    Calibration {
+        /// 企业 / the enterprise
+        tenant: String,
+        /// 校准编号 / its number
+        calibration: u32,
+    },
+    /// 评分人两两之间的一致性 / how far each two reviewers agree
+    #[command(after_help = "例 / example: sibai quality agreement huaxin service")]
+    Agreement {
+        /// 企业 / the enterprise
+        tenant: String,
+        /// 质检表 / the form
+        form: String,
+    },
+    /// 报表：按坐席、队列或周 / the report, by agent, queue or week
+    Report(ReportWords),
     /// 导入机器预评分 / takes what a machine says of calls
     Prescore(PrescoreWords),
 }
@@ -78,6 +104,12 @@ pub fn run(context: &Context, words: &Quality) -> Ran {
         Quality::Form(words) => form(context, words),
         Quality::List(words) => evaluations::list(context, words),
         Quality::Show(words) => evaluations::show(context, words),
+        Quality::Rule(words) => samples::rule(context, words),
+        Quality::Sample(words) => samples::sample(context, words),
+        Quality::Calibrate(words) => samples::calibrate(context, words),
+        Quality::Calibration { tenant, calibration } => samples::calibration(context, tenant, *calibration),
+        Quality::Agreement { tenant, form } => samples::agreement(context, tenant, form),
+        Quality::Report(words) => samples::report(context, words),
         Quality::Prescore(words) => evaluations::prescore(context, words),
     }
 }

@@ -12,7 +12,10 @@ use super::money::time;
 use super::refusal::Problem;
 use super::{Code, Desk, Outcome, Refusal, document};
 
+pub mod calibrations;
 pub mod evaluations;
+pub mod report;
+pub mod samples;
 
 /// Keep a draft, or only look at it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ crate::on_both_engines!(
     q19_a_persons_word_outdoes_a_machines_whichever_came_first,
     q19_evaluations_are_listed_by_page_and_filter,
     q19_a_weeks_calls_are_drawn_once_and_none_twice,
+    q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody,
 );
 
 fn form(title: &str) -> Form {
@@ -366,4 +367,63 @@ async fn q19_a_weeks_calls_are_drawn_once_and_none_twice(case: Case) {
         "from its first week on"
     );
     assert_eq!(store.rules(Some(&tenant(1))).await.unwrap(), []);
+}
+
+async fn q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    let of = new(EvaluationKind::Calibration, 0, "");
+    let reviewers = ["chen".to_owned(), "wu".to_owned()];
+    assert_eq!(store.open_calibration(&of, &reviewers, &by("li", 0)).await.unwrap(), 1);
+    let again = NewEvaluation { form: "other".into(), ..of.clone() };
+    assert_eq!(
+        store.open_calibration(&again, &reviewers, &by("li", 1)).await.unwrap(),
+        2,
+        "a call may have more"
+    );
+    let parts = async |number: u32| {
+        let filter = EvaluationFilter { calibration: Some(number), ..EvaluationFilter::default() };
+        store.evaluations(&huaxin, &filter, 10).await.unwrap()
+    };
+    let submit = EvaluationStep::Submit(sheet(5), score(100));
+    assert_eq!(
+        store.step_evaluation(&huaxin, 1, &submit, &by("wu", 2)).await.unwrap(),
+        EvaluationStepped::Others
+    );
+    assert_eq!(
+        store.step_evaluation(&huaxin, 1, &submit, &by("chen", 2)).await.unwrap(),
+        EvaluationStepped::Done
+    );
+    assert!(parts(1).await.iter().all(|part| part.blind), "one is not in");
+    assert_eq!(
+        store.step_evaluation(&huaxin, 2, &submit, &by("wu", 3)).await.unwrap(),
+        EvaluationStepped::Done
+    );
+    assert!(parts(1).await.iter().all(|part| !part.blind) && parts(2).await.iter().all(|part| part.blind));
+    let appeal = EvaluationStep::Appeal("不同意".into());
+    let none = store.step_evaluation(&huaxin, 1, &appeal, &by("8000", 4)).await.unwrap();
+    assert_eq!(none, EvaluationStepped::Not(EvaluationState::Submitted), "the agent has no part in it");
+    let machine = new(EvaluationKind::Machine, 0, "robot");
+    assert_eq!(
+        store.prescore(&machine, &sheet(5), score(100), &by("robot", 5)).await.unwrap(),
+        Opened::Done(5)
+    );
+    assert!(
+        !store.evaluation(&huaxin, 5).await.unwrap().expect("it is there").outdone,
+        "it is no person's word"
+    );
+    let human = new(EvaluationKind::Human, 0, "chen");
+    assert_eq!(
+        store.open_evaluation(&human, &by("chen", 6)).await.unwrap(),
+        Opened::Done(6),
+        "nor in its way"
+    );
+    let numbers = async |form: Option<&str>, older_than: Option<u32>| {
+        let found = store.calibrations(&huaxin, form, older_than, 1).await.unwrap();
+        found.iter().map(|one| (one.number, one.form.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(None, None).await, [(2, "other".to_owned())]);
+    assert_eq!(numbers(None, Some(2)).await, [(1, "service".to_owned())]);
+    assert_eq!(numbers(Some("service"), None).await, [(1, "service".to_owned())]);
+    assert_eq!(store.calibration(&huaxin, 3).await.unwrap(), None);
+    assert_eq!(store.calibration(&huaxin, 1).await.unwrap().expect("it is there").opened, by("li", 0));
 }
