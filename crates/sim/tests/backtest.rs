@@ -73,7 +73,9 @@ fn told(seed: u64, replayed: &Replayed, log: &[Dated]) -> String {
 #[test]
 fn the_rules_that_calls_went_by_lead_them_the_same_way_again() {
     let mut found = Found::default();
-    for seed in 1..=12 {
+    // Worlds behind the first ones whose calls went another way once: keys at the question for a number to call back, ratings,
+    // and phones that one trunk after the other failed.
+    for seed in (1..=12).chain([30, 47, 50, 60, 71, 72, 74, 78, 87]) {
         let calls = sim::live(seed, Options::default()).unwrap_or_else(|failure| panic!("{failure:#?}"));
         found.tell(seed, calls);
     }

@@ -138,6 +138,8 @@ pub(super) enum Turn {
     Full(usize),
     /// No trunk carried a call there.
     NoWay,
+    /// No further trunk did, after some that failed.
+    NoFurther,
 }
 
 /// How a phone took a call.
@@ -304,16 +306,23 @@ pub(super) fn key_of(walked: &Walked) -> Option<Key> {
     Some(Key { name: walked.rule.to_string(), kind })
 }
 
+/// Whose phone a leg rings, and which of its turns that is.
+struct LegOf {
+    destination: Arc<str>,
+    digits: Arc<str>,
+    turn: usize,
+    began: Mono,
+}
+
 /// Reads a log from its first fact to the end of the call.
 struct Reading<'r> {
     recorded: &'r mut Recorded,
     hotline: &'r Hotline,
-    /// Whose phone a leg rings, and which of its turns that is.
-    legs: BTreeMap<LegNo, (Arc<str>, usize, Mono)>,
+    legs: BTreeMap<LegNo, LegOf>,
     /// Whether two talk: what is dialled then is people's order.
     talks: bool,
-    /// A bound number to which no trunk has led so far.
-    no_way: Option<Arc<str>>,
+    /// A bound number to which no trunk has led so far, and its turn if none does.
+    no_way: Option<(Arc<str>, Turn)>,
     /// The step walked or the group chosen last.
     last: String,
 }
@@ -451,37 +460,40 @@ impl Reading<'_> {
 
     /// A bound number whose trunks were all passed over is not dialled: what follows is about something else.
     fn way(&mut self, fact: &Fact) {
+        let is_of = |own: &Self, name: &str| own.no_way.as_ref().is_some_and(|(before, _)| **before == *name);
         match fact {
+            Fact::TrunksPassed { destination, .. } if is_of(self, destination) => {}
             Fact::TrunksPassed { destination, .. } => {
-                if self.no_way.as_ref().is_some_and(|before| before != destination) {
-                    self.lost_way();
-                }
-                self.no_way = Some(destination.clone());
+                self.lost_way();
+                self.no_way = Some((destination.clone(), Turn::NoWay));
             }
-            Fact::Dialled(dialled) if self.no_way.as_ref() == Some(&dialled.destination) => {
-                self.no_way = None
-            }
+            Fact::Dialled(dialled) if is_of(self, &dialled.destination) => self.no_way = None,
             _ => self.lost_way(),
+        }
+        // Where one trunk failed the next one is tried in the same instant, if there is one.
+        if let Fact::LegFailed { leg, outcome: LegOutcome::TrunkFailed, .. } = fact {
+            self.no_way = self.legs.get(leg).map(|of| (of.destination.clone(), Turn::NoFurther));
         }
     }
 
     fn lost_way(&mut self) {
-        if let Some(destination) = self.no_way.take() {
-            self.turn_of(&destination, Turn::NoWay);
+        if let Some((destination, turn)) = self.no_way.take() {
+            self.turn_of(&destination, turn);
         }
     }
 
     fn dialled(&mut self, dialled: &Dialled, at: Mono) {
         let turns = self.recorded.phones.entry(dialled.number.clone()).or_default();
-        self.legs.insert(dialled.leg, (dialled.number.clone(), turns.len(), at));
+        let (destination, digits) = (dialled.destination.clone(), dialled.number.clone());
+        self.legs.insert(dialled.leg, LegOf { destination, digits, turn: turns.len(), began: at });
         turns.push_back(Turn::Rung(Ring { heard: Vec::new(), known_ms: u64::MAX }));
     }
 
     fn ring_of(&mut self, leg: LegNo) -> Option<(&mut Ring, Mono)> {
-        let (digits, place, at) = self.legs.get(&leg)?;
-        match self.recorded.phones.get_mut(digits)?.get_mut(*place)? {
-            Turn::Rung(ring) => Some((ring, *at)),
-            Turn::Full(_) | Turn::NoWay => None,
+        let of = self.legs.get(&leg)?;
+        match self.recorded.phones.get_mut(&of.digits)?.get_mut(of.turn)? {
+            Turn::Rung(ring) => Some((ring, of.began)),
+            Turn::Full(_) | Turn::NoWay | Turn::NoFurther => None,
         }
     }
 
@@ -584,7 +596,7 @@ impl Reading<'_> {
 }
 
 /// What ended a call, unless the flow did.
-fn ends(fact: &Fact) -> Option<Ends> {
+pub(super) fn ends(fact: &Fact) -> Option<Ends> {
     match fact {
         Fact::TransferBegan { .. } => Some(Ends::Moved),
         Fact::HungUp { by: Party::Caller, .. } => Some(Ends::Caller),

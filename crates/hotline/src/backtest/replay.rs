@@ -127,6 +127,7 @@ impl Replay {
             part: None,
             part_at: now.mono,
             attempts: VecDeque::new(),
+            no_way: BTreeSet::new(),
             plays: None,
             asking: false,
             talks: false,
@@ -204,6 +205,8 @@ struct Run<'r> {
     part_at: Mono,
     /// What the caller does at the question that is asked, with the place in the log and the time into the part.
     attempts: VecDeque<asked::Attempt>,
+    /// Phones whose turn is that no trunk leads there.
+    no_way: BTreeSet<Arc<str>>,
     /// The prompt that the caller hears.
     plays: Option<u32>,
     /// Whether the caller is about to press something: what is asked meanwhile is not answered.
@@ -573,10 +576,9 @@ impl Run<'_> {
     fn ring(&mut self, leg: LegNo) {
         let destination = self.call.destination_of(leg);
         let (digits, name) = (destination.number.clone(), destination.name.to_string());
-        match self.next_turn(&digits) {
+        match self.next_turn(leg, &digits) {
             Some(Turn::Rung(ring)) => self.rings(leg, &ring, 0),
-            // Where one trunk failed the next one is tried, and there was none.
-            Some(Turn::NoWay | Turn::Full(_)) => {
+            Some(Turn::NoWay | Turn::NoFurther | Turn::Full(_)) => {
                 let outcome = LegOutcome::TrunkFailed;
                 self.soon(0, Event::LegFailed { leg, outcome, status: 503, q850: None });
             }
@@ -590,26 +592,45 @@ impl Run<'_> {
         }
     }
 
-    /// The next turn of a phone. One that no trunk carried is so for every further trunk; lines that were full concern those
-    /// who came then.
-    fn next_turn(&mut self, digits: &str) -> Option<Turn> {
+    /// The next turn of a phone. One to which no further trunk led is so for all that are left; lines that were full concern
+    /// those who came then.
+    fn next_turn(&mut self, leg: LegNo, digits: &Arc<str>) -> Option<Turn> {
+        let goes_on = self.goes_on(leg, digits);
         let turns = self.recorded.phones.get_mut(digits)?;
+        let is_over = match turns.front() {
+            Some(Turn::NoFurther) => !goes_on,
+            Some(Turn::NoWay) => !goes_on && self.no_way.remove(digits),
+            _ => false,
+        };
+        if is_over {
+            turns.pop_front();
+        }
         while matches!(turns.front(), Some(Turn::Full(_))) {
             turns.pop_front();
         }
-        let turn = turns.pop_front()?;
-        let no_trunk = match &turn {
-            Turn::NoWay => true,
-            Turn::Rung(ring) => matches!(
-                ring.heard.last(),
-                Some((.., Heard::Failed { outcome: LegOutcome::TrunkFailed, .. }))
-            ),
-            Turn::Full(_) => false,
-        };
-        if no_trunk && !matches!(turns.front(), Some(Turn::Rung(_))) {
-            turns.push_front(turn.clone());
+        match turns.front() {
+            Some(Turn::NoFurther) => Some(Turn::NoFurther),
+            Some(Turn::NoWay) => {
+                self.no_way.insert(digits.clone());
+                Some(Turn::NoWay)
+            }
+            None if goes_on => Some(Turn::NoFurther),
+            _ => turns.pop_front(),
         }
-        Some(turn)
+    }
+
+    /// Whether a phone is dialled because another trunk failed it just now.
+    fn goes_on(&self, leg: LegNo, digits: &str) -> bool {
+        let log = self.call.log();
+        let dialled = |dated: &Dated| matches!(&dated.fact, Fact::Dialled(dialled) if dialled.leg == leg);
+        let place = log.iter().rposition(dialled).unwrap_or(0);
+        let before = log[..place].iter().rev().find(|dated| !matches!(dated.fact, Fact::TrunksPassed { .. }));
+        match before.map(|dated| &dated.fact) {
+            Some(Fact::LegFailed { leg, outcome: LegOutcome::TrunkFailed, .. }) => {
+                *self.call.destination_of(*leg).number == *digits
+            }
+            _ => false,
+        }
     }
 
     fn rings(&mut self, leg: LegNo, ring: &Ring, after_ms: u64) {

@@ -90,7 +90,6 @@ impl Call {
     pub(crate) fn first_key_ms(&self) -> u64 {
         match &self.state {
             State::Asking(asking) => self.patience_ms(asking),
-            State::Requesting(requesting) => self.first_key_of_request_ms(requesting),
             _ => 0,
         }
     }

@@ -163,11 +163,6 @@ impl Call {
         self.state = State::Requesting(own);
     }
 
-    /// How long the first key of a number may take.
-    pub(super) fn first_key_of_request_ms(&self, own: &Requesting) -> u64 {
-        self.request_key_ms(own.step, true)
-    }
-
     fn request_key_ms(&self, step: StepNo, is_first: bool) -> u64 {
         let first_ms = request_step(&self.hotline.flow.steps, step).map_or(0, |terms| terms.first_key_ms);
         if is_first { first_ms } else { first_ms / 2 }

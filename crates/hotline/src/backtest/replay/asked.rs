@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{At, Due, Run};
 use crate::backtest::Unknown;
-use crate::backtest::recorded::{Ends, Part, Recorded};
+use crate::backtest::recorded::{Ends, Part, Recorded, ends};
 use crate::call::{CALLER, Dated, Event, Fact, Key, MessageEnd, Stands};
 use crate::callback::{NotWanted, callable};
 use crate::enterprise::AskKind;
@@ -12,6 +12,9 @@ use crate::satisfaction::{AskedBy, Unrated};
 
 /// How long a caller takes for a key where the log does not say.
 const KEY_MS: u64 = 3_000;
+
+/// A number that may be called, of which a caller says that it is not the right one.
+const SOME_NUMBER: &str = "13900000000";
 
 /// What the caller does at a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,18 @@ enum Keys {
     Password(String),
     /// The key that it is told.
     Told,
+}
+
+/// What came of a question for the number to call back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Came {
+    /// The next question: nothing was pressed, or a number that was told was not the right one.
+    Asked,
+    /// The prompt that says that a number was wrong.
+    Wrong,
+    /// A request for this number, if it is known.
+    Wanted(Option<String>),
+    NotWanted(NotWanted),
 }
 
 /// What the caller did at a question, one attempt after the other.
@@ -235,110 +250,159 @@ impl Run<'_> {
         self.later(self.part_at + ms, place, Due::Event(event));
     }
 
-    /// The caller rates as it did, whichever step asks.
+    /// The caller rates as it did and when it did, whichever step asks.
     pub(super) fn rating(&mut self, play: u32) {
-        if !self.call.is_asking() {
-            return self.soon(KEY_MS, Event::Played { play });
-        }
         let asked = |dated: &Dated| matches!(dated.fact, Fact::RatingAsked { by: AskedBy::Keys, .. });
         let Some(from) = self.recorded.log.iter().position(asked) else { return self.never_asked() };
-        let answer = self.recorded.log[from..].iter().find_map(|dated| match dated.fact {
-            Fact::Rated { score } => Some(Ok(score)),
-            Fact::NotRated { why } => Some(Err(why)),
-            _ => None,
-        });
-        match answer {
-            Some(Ok(score)) => {
-                self.soon(KEY_MS, Event::Digit { leg: CALLER, digit: Key(b'0' + score.min(9)) });
-            }
-            Some(Err(Unrated::NoKey)) => self.soon(KEY_MS, Event::Played { play }),
-            Some(Err(Unrated::WrongKey)) => self.soon(KEY_MS, Event::Digit { leg: CALLER, digit: Key(b'*') }),
-            Some(Err(Unrated::CallOver)) | None => {
-                let ends = self.recorded.ended.map_or(Ends::Caller, |(_, _, ends)| ends);
-                self.later(self.now + KEY_MS, usize::MAX, Due::Ends(ends));
-            }
-            Some(Err(Unrated::ShortTalk | Unrated::Lately | Unrated::Before)) => self.never_asked(),
-        }
-    }
-
-    /// What the caller did at a question for a number that came to nothing, when it did it: no key, or a number that may not be
-    /// called. Whether there was such a question.
-    fn asked_in_vain(&mut self, part: &Part, play: u32) -> bool {
-        let mut prompts: Vec<(u64, usize, Option<&str>)> = Vec::new();
-        for (place, dated) in self.recorded.facts(part) {
-            let ms = dated.at.since_ms(part.at);
-            match &dated.fact {
-                Fact::Prompted { prompt, .. } => prompts.push((ms, place, Some(prompt))),
-                Fact::CallbackNotWanted { .. } => prompts.push((ms, place, None)),
-                // What is heard from here on is no question.
-                Fact::CallbackWanted { .. } | Fact::CallbackKnown { .. } => break,
-                _ => {}
-            }
-        }
-        let question = prompts.first().and_then(|(.., prompt)| *prompt);
-        let here = self.call.log().iter().rev().take_while(|dated| !matches!(dated.fact, Fact::Walked(_)));
-        let asks = |dated: &&Dated| matches!(&dated.fact, Fact::Prompted { prompt, .. } if Some(&**prompt) == question);
-        let asked = here.filter(asks).count().saturating_sub(1);
-        let mut questions = (0..prompts.len()).filter(|place| prompts[*place].2 == question);
-        let Some((ms, place, next)) = questions.nth(asked).and_then(|place| prompts.get(place + 1)).copied()
-        else {
-            return false;
+        let own = self.call.log().iter().rev();
+        let own_at = own.clone().find(|dated| asked(dated)).map_or(self.now, |dated| dated.at);
+        let behind = |place: usize, of: fn(&Fact) -> bool| {
+            (place..self.recorded.log.len()).find(|place| of(&self.recorded.log[*place].fact))
         };
-        let at = self.part_at + ms;
-        match next {
-            // A prompt of its own says that the number was wrong; the last number has none.
-            Some(prompt) if Some(prompt) != question => {
-                self.later(at, place, Due::Event(Event::Digit { leg: CALLER, digit: Key(b'1') }));
-                self.later(at, place, Due::Event(Event::Digit { leg: CALLER, digit: Key(b'#') }));
-                true
-            }
-            _ if question.is_some() && !self.gave_wrong_number(part) => {
-                let patience_ms = self.call.first_key_ms();
-                let ms = ms.saturating_sub(patience_ms);
-                self.later(self.part_at + ms, place, Due::Event(Event::Played { play }));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn gave_wrong_number(&self, part: &Part) -> bool {
-        let wrong = |(_, dated): (usize, &Dated)| {
-            matches!(dated.fact, Fact::CallbackNotWanted { why: NotWanted::WrongNumber })
-        };
-        self.recorded.facts(part).any(wrong)
-    }
-
-    /// The caller asks to be called back as it did.
-    pub(super) fn requesting(&mut self, play: u32, said: Option<&str>) {
+        let answer = behind(from, |fact| matches!(fact, Fact::Rated { .. } | Fact::NotRated { .. }));
+        let over =
+            behind(answer.unwrap_or(from), |fact| matches!(fact, Fact::Walked(_) | Fact::HungUp { .. }));
+        let asked_at = self.recorded.log[from].at;
+        let at = |place: usize| own_at + self.recorded.log[place].at.since_ms(asked_at);
+        let ends_it = over.and_then(|place| Some((at(place), place, ends(&self.recorded.log[place].fact)?)));
+        let ends_it = ends_it.filter(|(.., ends)| *ends != Ends::Target);
         if !self.call.is_asking() {
-            return self.soon(KEY_MS, Event::Played { play });
+            let is_rated =
+                own.take_while(|dated| !asked(dated)).any(|dated| matches!(dated.fact, Fact::Rated { .. }));
+            return match (is_rated, ends_it, over) {
+                // It is asked once more, and does then what it did last.
+                (false, ..) => self.soon(0, Event::Played { play }),
+                (true, Some((at, place, ends)), _) => self.later(at, place, Due::Ends(ends)),
+                (true, None, Some(place)) => self.later(at(place), place, Due::Event(Event::Played { play })),
+                (true, None, None) => self.soon(KEY_MS, Event::Played { play }),
+            };
         }
-        let Some(part) = self.here() else { return self.never_asked() };
-        if said.is_none() && self.asked_in_vain(&part, play) {
-            return;
+        let answered = answer.map(|place| (at(place), place, self.recorded.log[place].fact.clone()));
+        let key = match &answered {
+            Some((.., Fact::Rated { score })) => b'0' + (*score).min(9),
+            Some((.., Fact::NotRated { why: Unrated::WrongKey })) => b'*',
+            Some((.., Fact::NotRated { why: Unrated::NoKey })) => {
+                return self.soon(0, Event::Played { play });
+            }
+            Some((.., Fact::NotRated { why: Unrated::ShortTalk | Unrated::Lately | Unrated::Before })) => {
+                return self.never_asked();
+            }
+            _ => {
+                let (at, place, ends) = ends_it.unwrap_or((self.now + KEY_MS, usize::MAX, Ends::Caller));
+                return self.later(at, place, Due::Ends(ends));
+            }
+        };
+        if let Some((at, place, _)) = answered {
+            self.later(at, place, Due::Event(Event::Digit { leg: CALLER, digit: Key(key) }));
         }
-        let own = callable(&self.recorded.arrived.caller);
-        let wanted = self.recorded.facts(&part).find_map(|(_, dated)| match &dated.fact {
-            Fact::CallbackWanted { number, .. } => Some(Ok(Some(number.to_string()))),
-            // Which number that was is told nowhere; most likely the caller's own.
-            Fact::CallbackKnown { .. } => Some(Ok(own.clone())),
-            Fact::CallbackNotWanted { why } => Some(Err(*why)),
+    }
+
+    /// What came of the questions of a step for the number to call back, in the order of the log.
+    fn came(&self, part: &Part) -> Vec<(u64, usize, Came)> {
+        let (mut question, mut all) = (None, Vec::new());
+        for (place, dated) in self.recorded.facts(part) {
+            let came = match &dated.fact {
+                Fact::Prompted { prompt, .. } => match *question.get_or_insert(prompt) == prompt {
+                    true => Came::Asked,
+                    false => Came::Wrong,
+                },
+                Fact::CallbackWanted { number, .. } => Came::Wanted(Some(number.to_string())),
+                // Which number that was is told nowhere; most likely the caller's own.
+                Fact::CallbackKnown { .. } => Came::Wanted(callable(&self.recorded.arrived.caller)),
+                Fact::CallbackNotWanted { why } => Came::NotWanted(*why),
+                _ => continue,
+            };
+            let is_last = matches!(came, Came::Wanted(_) | Came::NotWanted(_));
+            all.push((dated.at.since_ms(part.at), place, came));
+            // What is heard from here on is no question.
+            if is_last {
+                break;
+            }
+        }
+        all
+    }
+
+    /// What came next in the log, where this call stands now.
+    fn comes_next(&self, all: &[(u64, usize, Came)]) -> Option<(u64, usize, Came)> {
+        let own = self.call.log().iter().rev().take_while(|dated| !matches!(dated.fact, Fact::Walked(_)));
+        let mut prompts = own.filter_map(|dated| match &dated.fact {
+            Fact::Prompted { prompt, .. } => Some(prompt),
             _ => None,
         });
-        let keys = match (wanted, said) {
-            (Some(Ok(Some(number))), Some(said)) if number == said => "1".to_owned(),
-            (Some(Ok(Some(_))), Some(_)) => "2".to_owned(),
-            (Some(Ok(Some(number))), None) => format!("{number}#"),
-            (Some(Err(NotWanted::WrongNumber)), Some(_)) => "2".to_owned(),
-            (Some(Err(NotWanted::WrongNumber)), None) => "1#".to_owned(),
-            (Some(Err(NotWanted::NoKey)), _) => return self.soon(KEY_MS, Event::Played { play }),
-            (Some(Err(NotWanted::Before | NotWanted::TooMany) | Ok(None)), _) => return self.never_asked(),
+        let asked = match prompts.clone().last() {
+            Some(question) => prompts.by_ref().filter(|prompt| *prompt == question).count(),
+            None => 0,
+        };
+        let mut questions = (0..all.len()).filter(|place| all[*place].2 == Came::Asked);
+        match asked.checked_sub(1).map(|before| questions.nth(before)) {
+            None => all.first().cloned(),
+            Some(Some(place)) => all.get(place + 1).cloned(),
+            // It is asked more often than it was: it does what it did last.
+            Some(None) => {
+                let last = all.last().cloned();
+                last.filter(|(.., came)| matches!(came, Came::Wanted(_) | Came::NotWanted(_)))
+            }
+        }
+    }
+
+    /// The caller asks to be called back as it did and when it did.
+    pub(super) fn requesting(&mut self, play: u32, said: Option<&str>) {
+        let Some(part) = self.here() else { return self.never_asked() };
+        let all = self.came(&part);
+        let wanted = all.iter().find_map(|(.., came)| match came {
+            Came::Wanted(number) => number.as_deref(),
+            _ => None,
+        });
+        if !self.call.is_asking() {
+            let own = self.call.log().iter().rev().take_while(|dated| !matches!(dated.fact, Fact::Walked(_)));
+            let taken = |dated: &Dated| {
+                matches!(dated.fact, Fact::CallbackWanted { .. } | Fact::CallbackKnown { .. })
+            };
+            // What it hears once its request is taken lasts as long as it did.
+            let ms = match (own.into_iter().any(taken), wanted) {
+                (true, Some(_)) => part.until.since_ms(part.at),
+                (true, None) => self.now.since_ms(self.part_at) + KEY_MS,
+                (false, _) => 0,
+            };
+            return self.later(self.part_at + ms, part.to, Due::Event(Event::Played { play }));
+        }
+        let (ms, place, keys) = match (self.comes_next(&all), said) {
+            (Some((ms, place, Came::Wanted(Some(number)))), Some(said)) => {
+                (ms, place, if number == said { "1" } else { "2" }.to_owned())
+            }
+            (Some((ms, place, Came::Wanted(Some(number)))), None) => (ms, place, format!("{number}#")),
+            // The number was not told then, or it was not the one it wanted.
+            (Some((ms, place, Came::Asked)), Some(said)) => {
+                (ms, place, if wanted == Some(said) { "1" } else { "2" }.to_owned())
+            }
+            // A number that is told and is not the right one costs no try, however many there were.
+            (Some((ms, place, Came::Asked)), None) => (ms, place, format!("{SOME_NUMBER}#")),
+            (Some((ms, place, Came::Wrong | Came::NotWanted(NotWanted::WrongNumber))), said) => {
+                (ms, place, if said.is_some() { "2" } else { "1#" }.to_owned())
+            }
+            // Any key but 1 and 2 is one try, and so is an end without a key.
+            (Some((ms, place, Came::NotWanted(NotWanted::NoKey))), said) => {
+                (ms, place, if said.is_some() { "0" } else { "#" }.to_owned())
+            }
+            (Some((.., Came::NotWanted(NotWanted::Before | NotWanted::TooMany) | Came::Wanted(None))), _) => {
+                return self.never_asked();
+            }
             // It left there, or something else ended the call.
             (None, _) => return,
         };
         for digit in keys.bytes() {
-            self.soon(KEY_MS, Event::Digit { leg: CALLER, digit: Key(digit) });
+            let digit = Event::Digit { leg: CALLER, digit: Key(digit) };
+            self.later(self.part_at + ms, place, Due::Event(digit));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_that_is_not_the_right_one_may_be_called() {
+        assert_eq!(callable(SOME_NUMBER).as_deref(), Some(SOME_NUMBER));
     }
 }
