@@ -4,12 +4,13 @@ use sim::{Options, run};
 
 /// Seeds that do not hold where a fault that was found is put back, and the fault. They live the same lives as long as
 /// nothing in the world draws otherwise; scenarios say what must not be forgotten.
-const FOUND: [(u64, &str); 5] = [
+const FOUND: [(u64, &str); 6] = [
     (19, "a BYE lost before the node died within 64·T1 was not repeated after the restart (F1)"),
     (170, "words to media that was closing: the caller's ACK came after the end of its call"),
     (591, "with the store away a capped number was held to an account that nobody knew (B2, F3)"),
     (38, "an account read before a commit and told behind it lacked the fees of that commit (B4)"),
     (7, "a node that overslept charged its sleep beyond the talk limit (F7)"),
+    (363, "an agent whose after-work was over as a caller came back had two offers at once (Q03, Q24)"),
 ];
 
 #[test]

@@ -220,6 +220,7 @@ impl Call {
     /// Obeys an order about a talk. One that cannot be obeyed changes nothing.
     pub(super) fn obey(&mut self, leg: LegNo, asked: super::Ordered, desk: &mut Desk<'_>, now: Mono) {
         let by = asked.by;
+        self.floor_comes_up_to(desk, now);
         if let Err(why) = self.may_obey(&asked.order, desk.tenant, now) {
             if let TalkOrder::Transfer(to) | TalkOrder::Consult(to) = asked.order {
                 self.note(Fact::TransferRefused { to, why, by }, now);

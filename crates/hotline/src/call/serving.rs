@@ -132,12 +132,22 @@ impl Call {
         }
     }
 
+    /// What is due on the floor happens before an agent's state is looked at: whose after-work is over in this very instant may
+    /// be offered a caller by that, and is not free for another.
+    pub(super) fn floor_comes_up_to(&self, desk: &mut Desk<'_>, now: Mono) {
+        if desk.tenant.floor().is_some() {
+            desk.tenant.floor_mut().handle_timeout(self.both(now));
+        }
+    }
+
     /// An agent to whom a caller comes back: after-work does not stand in the way, another call does.
     pub(super) fn agent_to_return_to(
         &self,
         number: &Arc<str>,
         desk: &mut Desk<'_>,
+        now: Mono,
     ) -> Option<(AgentNo, Arc<str>)> {
+        self.floor_comes_up_to(desk, now);
         let (place, rules, state) = desk.tenant.floor_mut().agent_numbered(number)?;
         match state {
             State::Free | State::AfterWork => Some((place, rules.number.clone())),

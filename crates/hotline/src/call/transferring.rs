@@ -388,7 +388,7 @@ impl Call {
         let home = transfer.home.clone();
         let agent = match &transfer.home_agent {
             None => Ok(None),
-            Some(number) => self.agent_to_return_to(number, desk).map(Some).ok_or(()),
+            Some(number) => self.agent_to_return_to(number, desk, now).map(Some).ok_or(()),
         };
         let rung = match agent {
             Ok(agent) if desk.tenant.lines_in_use(&home.number) < u32::from(home.lines) => {
