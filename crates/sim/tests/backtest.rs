@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hotline::HotlineNumber;
+use hotline::backtest::queueing::{Comer, Seen, Visit};
 use hotline::backtest::{History, Left, Recorded, Replay, Replayed};
 use hotline::calendar::HolidayYears;
 use hotline::call::Dated;
+use hotline::cdr::StayEnd;
 use hotline::rating::Tariffs;
 use sim::{Kept, Options};
 
@@ -21,6 +23,14 @@ struct Found {
     unknown: BTreeMap<&'static str, usize>,
     left: BTreeMap<Left, usize>,
     by_model: usize,
+    /// Waits in queues that were told as they were.
+    waits: usize,
+}
+
+/// The queues that a call came to, and how each wait was over.
+fn queues(comer: &Comer) -> Vec<(Arc<str>, Option<StayEnd>)> {
+    let wait = |visit: &Visit| (visit.queue.clone(), visit.end.as_ref().map(|end| end.why));
+    comer.visits.iter().map(wait).collect()
 }
 
 impl Found {
@@ -48,6 +58,18 @@ impl Found {
                 self.walked_flows += usize::from(recorded.flow.is_some());
                 let log = recorded.log.clone();
                 let replayed = replay.replay(recorded);
+                let mut seen = Seen::default();
+                seen.add(replayed.id, &log);
+                let was = seen.comers.first().map_or(Vec::new(), queues);
+                if replayed.unknown.is_none() && replayed.differs().is_empty() {
+                    self.waits += was.len();
+                    // What ends a call from outside is not told to its last wait.
+                    let mut would = queues(&replayed.comer);
+                    if let (Some((_, end @ None)), Some((_, was))) = (would.last_mut(), was.last()) {
+                        *end = was.filter(|was| matches!(was, StayEnd::CutOff | StayEnd::Abandoned));
+                    }
+                    assert_eq!(would, was, "{}", told(seed, &replayed, &log));
+                }
                 if let Some(unknown) = &replayed.unknown {
                     *self.unknown.entry(unknown.code()).or_default() += 1;
                 }
@@ -81,6 +103,7 @@ fn the_rules_that_calls_went_by_lead_them_the_same_way_again() {
     }
     assert!(found.differ.is_empty(), "{} differ:\n{}", found.differ.len(), found.differ.join("\n"));
     assert!(found.told > 2_000 && found.walked_flows > 300, "{} told, {}", found.told, found.walked_flows);
+    assert!(found.waits > 300, "{} waits", found.waits);
     // Digits that a flow keeps secret lead on by what nobody wrote down.
     assert!(found.unknown.keys().all(|code| *code == "secret"), "{:?}", found.unknown);
     assert!(found.unknown.values().sum::<usize>() * 20 < found.walked_flows, "{:?}", found.unknown);

@@ -19,6 +19,8 @@ use crate::{CallId, Wall};
 pub use figures::{Counted, Figures, STAYS_MIN};
 pub use seen::{Comer, Ended, Seen, Visit};
 
+pub(super) use seen::visits;
+
 use curve::Curve;
 use duty::Roster;
 use seen::{Offer, Response};
@@ -158,7 +160,12 @@ impl Model {
         }
     }
 
-    /// Has calls wait under the rules of a document. Those that are not said to come otherwise come as they did.
+    /// A call as it came to queues, if it did.
+    pub fn comer(&self, call: CallId) -> Option<&Comer> {
+        self.places.get(&call).map(|place| &self.seen.comers[*place])
+    }
+
+    /// Has calls wait under the rules of a document.
     pub fn run(&self, staff: &Staff, comers: &[Comer]) -> Run {
         run::Running::new(self, staff, comers).run()
     }

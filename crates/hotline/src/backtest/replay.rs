@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::history::History;
+use super::queueing::{Comer, Visit, visits};
 use super::recorded::{Ends, Heard, Key as PartKey, PartKind, Recorded, Ring, Talk, Turn, key_of};
 use super::state::{State, passed_over};
 use super::{End, Outcome, Unknown};
@@ -46,6 +47,8 @@ pub struct Replayed {
     pub by_model: bool,
     /// Whether both walked flows, so that their steps can be compared.
     pub by_steps: bool,
+    /// The call with its waits by the draft, those that people sent it to among them; the last one may have no known end.
+    pub comer: Comer,
 }
 
 impl Replayed {
@@ -143,8 +146,9 @@ impl Replay {
         run.run(&mut self.state, &self.hotline, &mut trunks, &self.tariffs, &self.years);
         let log = run.call.log().to_vec();
         let (stop, by_model) = (run.stop.take(), run.by_model);
+        let told = &log[..stop_at(&log, &stop)];
         run.finish(&mut self.state, &mut trunks, &self.tariffs, &self.years);
-        let (mut would, mut unknown) = (Outcome::of(&log[..stop_at(&log, &stop)]), None);
+        let (mut would, mut unknown) = (Outcome::of(told), None);
         match stop {
             Some((_, Stop::End(end))) => would.end = Some(end),
             Some((_, Stop::Unknown(why))) => {
@@ -153,8 +157,25 @@ impl Replay {
             }
             None => {}
         }
+        let comer = comer(&recorded, &self.hotline, visits(told), would.end);
         let by_steps = recorded.flow.is_some() && self.hotline.flow_of.is_some();
-        Replayed { id: recorded.id, was, would, unknown, by_model, by_steps }
+        Replayed { id: recorded.id, was, would, unknown, by_model, by_steps, comer }
+    }
+}
+
+/// A call as it comes to queues by the draft. Where people sent it they send it again, if the draft leads it to them.
+fn comer(recorded: &Recorded, hotline: &Hotline, mut told: Vec<Visit>, end: Option<End>) -> Comer {
+    if end == Some(End::Moved) {
+        told.extend(visits(&recorded.log).into_iter().filter(|visit| visit.is_moved));
+    }
+    let caller = recorded.arrived.caller.as_str();
+    Comer {
+        call: recorded.id,
+        number: recorded.arrived.number,
+        caller: caller.into(),
+        at: recorded.wall(),
+        priority: hotline.priorities.of(caller).map_or(0, |raised| raised.priority),
+        visits: told,
     }
 }
 

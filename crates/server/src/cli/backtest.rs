@@ -1,5 +1,7 @@
 //! `sibai backtest`: a draft on the calls of a period, with the calls behind each figure.
 
+mod waits;
+
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -63,6 +65,10 @@ enum What {
     End,
     /// 结果不能完全知道 / those of which the end is not known
     Unknown,
+    /// 在队列中等待的（实际或模型） / those that wait in a queue, as it was or by the queue model
+    Waits,
+    /// 其中主叫放弃等待的 / those of them that the caller gives up
+    Abandons,
 }
 
 impl What {
@@ -75,6 +81,8 @@ impl What {
             What::AnsweredBy => Wanted::AnsweredBy,
             What::End => Wanted::End,
             What::Unknown => Wanted::Unknown,
+            What::Waits => Wanted::Waits,
+            What::Abandons => Wanted::Abandons,
         }
     }
 }
@@ -168,6 +176,9 @@ fn show(context: &Context, found: &Backtested) {
         );
     }
     found.listed.iter().for_each(|one| list(context, one));
+    if let Some(found) = &found.waits {
+        waits::show(context, found);
+    }
 }
 
 fn list(context: &Context, one: &Listed) {

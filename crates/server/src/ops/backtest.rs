@@ -15,6 +15,10 @@ use store::CallFilter;
 use super::refusal::Problem;
 use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, calendar, check_instant, flows, provider};
 
+mod waits;
+
+pub use waits::{QueueWaits, Wait, Waits, WaitsOf};
+
 /// More calls than this are told to come in shorter periods.
 const CALLS_MAX: u64 = 200_000;
 /// Calls read and told at once.
@@ -66,6 +70,10 @@ pub enum Wanted {
     End,
     /// Those of which it is not known to the end what would become of them.
     Unknown,
+    /// Those that wait in a queue, as it was or by the queue model.
+    Waits,
+    /// Those of them that the caller gives up.
+    Abandons,
 }
 
 impl Wanted {
@@ -79,6 +87,8 @@ impl Wanted {
             Wanted::AnsweredBy => has(Kind::AnsweredBy),
             Wanted::End => has(Kind::End),
             Wanted::Unknown => replayed.unknown.is_some(),
+            // They are listed with the queue model's figures.
+            Wanted::Waits | Wanted::Abandons => false,
         }
     }
 }
@@ -123,6 +133,8 @@ pub struct Backtested {
     pub by_model: u64,
     /// The calls asked for, the earliest first.
     pub listed: Vec<Listed>,
+    /// What waits in queues come to by the queue model; none where no call comes to a queue.
+    pub waits: Option<Waits>,
 }
 
 /// One call with what was and what would be.
@@ -159,6 +171,9 @@ pub struct Unknown {
 struct Tried {
     flow: FlowDocument,
     hotlines: Vec<Arc<Hotline>>,
+    /// The document with the flow in it, as it stands.
+    whole: Enterprise,
+    document: u32,
 }
 
 /// How many calls a back-test would look at.
@@ -201,6 +216,7 @@ pub async fn backtest(desk: &Desk, asked: &Backtest) -> Outcome<Backtested> {
         until: asked.until.beijing().to_string(),
         ..Backtested::default()
     };
+    let mut queues = waits::Queues::read(desk, asked, &tried).await?;
     for hotline in &tried.hotlines {
         let mut history = History::default();
         let mut behind = None;
@@ -223,8 +239,17 @@ pub async fn backtest(desk: &Desk, asked: &Backtest) -> Outcome<Backtested> {
                 (replay, told)
             })
             .await?;
-            told.into_iter().for_each(|told| found.take(asked, hotline.number, told));
+            for told in told {
+                if let (Ok((_, replayed)), Some(queues)) = (&told, &mut queues) {
+                    queues.take(replayed);
+                }
+                found.take(asked, hotline.number, told);
+            }
         }
+    }
+    if let Some(queues) = queues {
+        let asked = asked.clone();
+        found.waits = beside(move || queues.waits(&asked)).await?;
     }
     Ok(found)
 }
@@ -367,7 +392,8 @@ async fn tried(desk: &Desk, asked: &Backtest) -> Outcome<Tried> {
     flows::put_in(&mut whole, flow.clone());
     let numbers = numbers(&whole, asked)?;
     let compiled = numbers.iter().map(|number| Arc::new(compile_number(&whole, number, stored.version)));
-    Ok(Tried { flow, hotlines: compiled.collect() })
+    let hotlines = compiled.collect();
+    Ok(Tried { flow, hotlines, whole, document: stored.version })
 }
 
 fn numbers(enterprise: &Enterprise, asked: &Backtest) -> Outcome<Vec<Number>> {

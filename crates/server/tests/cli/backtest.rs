@@ -105,3 +105,84 @@ fn a_menu_that_nobody_heard_is_unknown_and_what_cannot_be_tried_is_refused() {
     assert_eq!(refused(&["lantian", "主菜单"]), (1, "invalid_document".into()));
     assert_eq!(dir.run(&["backtest", "lantian", "主菜单", "--last", "0d"]).status.code(), Some(2));
 }
+
+/// The sample call centre, in whose queues nobody is logged in and everybody may wait, with calls that did; the lines of its flow.
+fn waited(dir: &Dir, calls: u64) -> String {
+    let text = std::fs::read_to_string(example("center")).expect("the example");
+    let patient = "    strategy: sequential\n    join_empty: []\n    leave_empty: []\n";
+    let text = text.replace("    strategy: sequential\n", patient);
+    assert_eq!(dir.json(&["import", &dir.write("center.yaml", &text), "--apply"])["outcome"], "applied");
+    dir.json(&["fill", "--records", &calls.to_string(), "--number", "4006010117", "--days", "20"]);
+    let lines = text.lines().skip_while(|line| *line != "flows:").skip(1);
+    let flow = lines.take_while(|line| line.starts_with("  ")).map(|line| &line[4..]);
+    flow.collect::<Vec<_>>().join("\n")
+}
+
+fn figures(of: &Value) -> [&Value; 4] {
+    [&of["calls"], &of["sent_on"], &of["median_ms"], &of["p90_ms"]]
+}
+
+#[test]
+fn waits_are_modelled_side_by_side_with_what_was() {
+    let dir = Dir::new();
+    let text = waited(&dir, FEW);
+    // One caller in three presses 2; the others come to the first queue, and by the draft to the second one, too.
+    let other = text.replace("kind: queue, queue: 售前", "kind: queue, queue: 售后");
+    assert_ne!(other, text);
+    let backtest = |words: &[&str]| dir.json(&[&["backtest", "yunxi", "总机"], words].concat());
+    let own = backtest(&["--version", "1"]);
+    let queues = own["waits"]["queues"].as_array().expect("queues");
+    for (queue, name, calls, ms) in
+        [(&queues[0], "售前", FEW * 2 / 3, 60_000), (&queues[1], "售后", FEW / 3, 40_000)]
+    {
+        assert_eq!(queue["queue"], name);
+        let expected = [&json!(calls), &json!(calls), &json!(ms), &json!(ms)];
+        assert_eq!(figures(&queue["recorded"]), expected, "{queue}");
+        assert_eq!(
+            (&queue["baseline"], &queue["draft"]),
+            (&queue["recorded"], &queue["recorded"]),
+            "{queue}"
+        );
+        assert_eq!(
+            queue["basis"],
+            json!({"waits": calls, "censored": calls, "is_pooled": true, "agents": 0})
+        );
+    }
+    assert_eq!(own["waits"]["listed"], json!([]));
+
+    dir.run(&["flow", "put", "yunxi", &dir.write("other.yaml", &other)]);
+    let draft = backtest(&["--calls", "waits", "--limit", "1000"]);
+    assert_eq!(
+        draft["unknown"],
+        json!({"never_queued": FEW * 2 / 3}),
+        "the replay itself says no more than it knows"
+    );
+    let [first, second] = [&draft["waits"]["queues"][0], &draft["waits"]["queues"][1]];
+    assert_eq!(figures(&first["draft"]), [&json!(0), &json!(0), &Value::Null, &Value::Null]);
+    assert_eq!(figures(&second["draft"]), [&json!(FEW), &json!(FEW), &json!(40_000), &json!(40_000)]);
+    assert_eq!(figures(&second["baseline"]), figures(&second["recorded"]), "what was is what it was");
+    let listed = draft["waits"]["listed"].as_array().expect("calls");
+    assert_eq!(listed.len() as u64, FEW, "the calls behind the figures");
+    let wait = |queue, ms: u64| json!([{"queue": queue, "why": "timed_out", "wait_ms": ms, "agent": null}]);
+    let moved = listed.iter().filter(|call| call["draft"] != call["recorded"]);
+    for call in moved.clone() {
+        assert_eq!(
+            (&call["baseline"], &call["draft"]),
+            (&wait("售前", 60_000), &wait("售后", 40_000)),
+            "{call}"
+        );
+    }
+    assert_eq!(moved.count() as u64, FEW * 2 / 3);
+    let behind = listed[9]["call"].as_str().expect("an id");
+    let next = backtest(&["--calls", "waits", "--limit", "5", "--behind", behind]);
+    assert_eq!(next["waits"]["listed"].as_array().expect("calls").as_slice(), &listed[10..15], "pages join");
+    assert_eq!(backtest(&["--calls", "abandons"])["waits"]["listed"], json!([]), "nobody gave up");
+
+    let shown = stdout(&dir.run(&["backtest", "yunxi", "总机", "--calls", "waits", "--limit", "1"]));
+    let median = format!(
+        "model, the draft {FEW} calls, 0 answered, 0 given up, {FEW} sent on, 0 had no place; median wait 40.0 s"
+    );
+    assert!(shown.contains(&median) && shown.contains("售后 40.0 s [timed_out]"), "{shown}");
+    let few = stdout(&dir.run(&["backtest", "yunxi", "总机", "--last", "12h"]));
+    assert!(few.contains("too few for times"), "{few}");
+}
