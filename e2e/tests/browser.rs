@@ -64,6 +64,27 @@ fn most(samples: &[i16], rate: u32, hz: u16) -> f32 {
 }
 
 #[test]
+fn r29_an_agent_who_has_both_chooses_at_its_desk_what_rings() {
+    let (world, _told) = carrier(&[]);
+    let mut acme = with_a_queue();
+    acme.agents[0].mobile = Some("13911112222".into());
+    let platform = Platform::start(Setup::new("browser-device", world.local(), vec![acme]));
+    let mut browser = at_the_desk(&platform);
+    let device = || platform.run(&["agent", "list", "acme"]).1[0]["device"].as_str().map(str::to_owned);
+    let shows = |browser: &mut Chromium, device: &str| {
+        browser
+            .await_true(&format!("document.querySelector('[data-device]')?.dataset.device === '{device}'"));
+    };
+    shows(&mut browser, "phone");
+    browser.press("改用手机");
+    shows(&mut browser, "mobile");
+    assert_eq!(device().as_deref(), Some("mobile"));
+    browser.press("改用话机");
+    shows(&mut browser, "phone");
+    assert_eq!(device().as_deref(), Some("phone"));
+}
+
+#[test]
 fn q22_a_caller_and_an_agent_in_chromium_hear_each_other_and_keys_pass() {
     let (world, _told) = carrier(&[]);
     let platform = Platform::start(Setup::new("browser-talk", world.local(), vec![with_a_queue()]));

@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use e2e::{Platform, Setup, acme, acme_with_agents, answers, carrier, number};
+use e2e::{Platform, Setup, acme, acme_with_agents, answers, carrier, number, signed_in_agent};
 use farend::Says;
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, LegOutcome};
-use hotline::enterprise::{Confirm, Enterprise};
+use hotline::enterprise::{Agent, Confirm, Enterprise};
 use hotline::rating::ChargeKind;
 use media::measure::tone;
 use media::{ToneId, tone as tones};
+use serde_json::json;
 
 const FIRST: &str = "01062345601";
 const SECOND: &str = "01062345602";
@@ -85,6 +86,22 @@ fn r29_the_busy_tone_behind_an_answer_is_nobody_and_a_voice_is_somebody() {
     assert_eq!(platform.findings(), []);
 }
 
+/// What a page learns of an agent's devices: both, or a mobile alone, to which no phone is lent that would never register.
+fn page_knows_devices(platform: &Platform) {
+    let path = |agent: &str, rest: &str| format!("/api/v1/enterprises/acme/agents/{agent}{rest}");
+    for (agent, login, device, devices, lent) in [
+        ("8001", "wang", "phone", json!(["phone", "mobile"]), (200, None)),
+        ("8002", "zhao", "mobile", json!(["mobile"]), (409, Some("no_phone"))),
+    ] {
+        let page = signed_in_agent(platform, "acme", login, agent);
+        let now = page.ask("GET", &path(agent, ""), None).body;
+        assert_eq!((now["device"].as_str(), &now["devices"]), (Some(device), &devices));
+        assert_eq!((now["capacity"].as_u64(), now["load"].as_u64()), (Some(100), Some(0)));
+        let answer = page.ask("POST", &path(agent, "/phone"), None);
+        assert_eq!((answer.status, answer.body["code"].as_str()), lent, "{:?}", answer.body);
+    }
+}
+
 #[test]
 fn r29_an_agent_without_a_phone_answers_on_a_mobile_and_presses_the_key() {
     let person = Behaviour::Presses { key: '1', after_ms: 2_000, says: Says::Tone { hz: 880 } };
@@ -92,6 +109,8 @@ fn r29_an_agent_without_a_phone_answers_on_a_mobile_and_presses_the_key() {
     let mut acme = acme_with_agents(&[("8001", "801")], "correct horse battery");
     // The phone is registered nowhere.
     acme.agents[0].mobile = Some(MOBILE.into());
+    let (number_of_other, extension) = ("8002".to_owned(), String::new());
+    acme.agents.push(Agent { number: number_of_other, extension, ..acme.agents[0].clone() });
     let platform = Platform::start(Setup::new("agent-mobile", world.local(), vec![acme]));
     let (code, view) = platform.run(&["agent", "login", "acme", "8001"]);
     assert_eq!(
@@ -107,6 +126,7 @@ fn r29_an_agent_without_a_phone_answers_on_a_mobile_and_presses_the_key() {
     assert_eq!(outcomes, [LegOutcome::NoAnswer, LegOutcome::Answered], "{record:?}");
     assert_eq!((record.agent.as_str(), record.offers, &*record.legs[1].dialled), ("8001", 1, MOBILE));
     assert!(!record.legs[1].trunk.is_empty() && record.wait_ms >= 1_900, "{record:?}");
+    page_knows_devices(&platform);
     // By the agent's own word the phone is not even tried.
     let (code, view) = platform.run(&["agent", "device", "acme", "8001", "mobile"]);
     assert_eq!((code, view["device"].as_str()), (Some(0), Some("mobile")));

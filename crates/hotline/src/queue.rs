@@ -391,7 +391,9 @@ impl Floor {
             Order::LogOut => agent.log_out(now.mono),
             Order::Ready => agent.ready(now.mono)?,
             Order::Rest(rest) => agent.rest(rest.clone(), now.mono)?,
-            Order::Lost => agent.lose(now.mono)?,
+            // Whose mobile rings is there without the page.
+            Order::Lost if self.rings_mobile(place) => return Ok(None),
+            Order::Lost => self.posts[usize::from(place)].agent.lose(now.mono)?,
             Order::Device(device) => self.use_device(place, *device)?,
             Order::Result { call, code, .. } => return self.give_result(place, *call, code, now).map(Some),
         }

@@ -4,11 +4,11 @@
 mod floor;
 
 use floor::{CALL_WEIGHT, Manners, QUEUE, WRAP_UP_MS, World, agent, rules};
-use hotline::agent::{Refusal, State, WrapUp};
+use hotline::agent::{Device, Refusal, State, WrapUp};
 use hotline::enterprise::Strategy;
 use hotline::queue::{
-    Absence, AgentRules, Floor, Join, Joined, Left, Need, NoPlace, Order, Place, QueueRules, Staff, States,
-    Step, Told, WaitTold,
+    Absence, AgentRules, Floor, Join, Joined, Left, Mobile, Need, NoPlace, Order, Place, QueueRules, Staff,
+    States, Step, Told, WaitTold,
 };
 use hotline::{Beijing, CallId, Mono, Now, Wall};
 
@@ -385,6 +385,26 @@ fn state_was_met(listed: State, made: u8) -> bool {
         3 => listed == State::Talking,
         _ => listed == State::Talking || listed == State::AfterWork,
     }
+}
+
+#[test]
+fn q10_r29_who_answers_by_mobile_is_not_logged_out_with_the_page() {
+    let mobile = |number: usize| {
+        let mobile = Mobile { number: "13700000001".into(), confirm: Default::default() };
+        AgentRules { mobile: Some(mobile), ..agent(number, &[]) }
+    };
+    let mut hall = Hall::new(0, |_| {});
+    let (capacity, agents) = (Default::default(), [mobile(0), mobile(1)].into());
+    let staff = Staff { version: 2, capacity, agents, queues: [].into() };
+    hall.floor.take_staff(&staff, hall.now());
+    for order in [Order::LogIn, Order::Device(Device::Mobile), Order::Lost] {
+        hall.floor.obey("8001", &order, hall.now()).expect("one of ours");
+    }
+    for order in [Order::LogIn, Order::Lost] {
+        hall.floor.obey("8002", &order, hall.now()).expect("one of ours");
+    }
+    let state = |number| hall.floor.agent_numbered(number).map(|(.., state)| state);
+    assert_eq!((state("8001"), state("8002")), (Some(State::Free), Some(State::Off)));
 }
 
 #[test]

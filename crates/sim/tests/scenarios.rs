@@ -210,6 +210,9 @@ scenarios! {
     r28_needs_are_relaxed
     r29_a_busy_tone_behind_the_answer
     r29_a_mailbox_is_no_answer
+    r29_a_mobile_in_use_sets_nobody_to_rest
+    r29_a_mobile_without_a_way_sets_nobody_to_rest
+    q03_r29_a_transfer_rings_the_chosen_device_alone
     r29_an_agent_answers_on_a_mobile
     r29_another_key_twice_is_no
     r29_the_caller_leaves_while_somebody_is_asked

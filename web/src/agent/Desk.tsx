@@ -1,7 +1,16 @@
 // An agent's desk: state, phone, call, devices. What the agent is comes as events of the API; what the phone does, from it.
 
 import { useEffect, useRef, useState } from "react";
-import { type AfterWork, type AgentNow, api, type Order, Refused, type Session, type Wish } from "./api";
+import {
+  type AfterWork,
+  type AgentNow,
+  api,
+  type Device,
+  type Order,
+  Refused,
+  type Session,
+  type Wish,
+} from "./api";
 import { CallCard } from "./CallCard";
 import { minutes, useNow } from "./clock";
 import { Devices } from "./Devices";
@@ -39,7 +48,11 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
   useEffect(() => {
     const one = new Phone(() => api("zh-CN").phone(session), setShown);
     phone.current = one;
-    one.start().catch((error) => setRefused(String(error.message ?? error)));
+    one.start().catch((error) => {
+      // Who answers on a mobile alone has no phone to be lent.
+      if (error instanceof Refused && error.code === "no_phone") return;
+      setRefused(String(error.message ?? error));
+    });
     const leave = () => one.leave();
     window.addEventListener("pagehide", leave);
     return () => {
@@ -74,6 +87,7 @@ export function Desk(props: { session: Session; language: Language; signedOut: (
         </h2>
         {now?.after_work && <WritesUp work={now.after_work} language={language} />}
         <Wishes now={now} language={language} steer={steer} />
+        {now && now.devices.length > 1 && <Rings device={now.device} language={language} steer={steer} />}
         {now && (
           <p className="today">
             {t("today")} · {t("answered")} {now.today.answered} · {t("missed")} {now.today.missed} ·{" "}
@@ -111,6 +125,20 @@ function reason(now: AgentNow, t: (key: Key) => string): string {
   const known = [...REASONS, ...GIVEN].find((one) => one === now.reason);
   if (now.state !== "rest" && now.state !== "off") return "";
   return known ? t(known) : now.reason;
+}
+
+/** What rings for an agent who has both, and the way to the other. */
+function Rings(props: { device: Device; language: Language; steer: (wish: Wish) => void }) {
+  const t = speak(props.language);
+  const other = props.device === "phone" ? "mobile" : "phone";
+  return (
+    <div className="row" data-device={props.device}>
+      <span>{t(props.device === "phone" ? "rings_phone" : "rings_mobile")}</span>
+      <button type="button" onClick={() => props.steer({ device: other })}>
+        {t(other === "phone" ? "use_phone" : "use_mobile")}
+      </button>
+    </div>
+  );
 }
 
 /** How long the agent still writes up the last call. */

@@ -47,10 +47,15 @@ export interface AgentNow {
   orders: string[];
   after_work: AfterWork | null;
   queues: string[];
+  /** What rings for the agent, and what it has to choose from. */
+  device: Device;
+  devices: Device[];
   today: { answered: number; missed: number; rejected: number; talk_ms: number };
 }
 
-export type Wish = "log_in" | "log_out" | "ready" | { rest: string };
+export type Device = "phone" | "mobile";
+
+export type Wish = "log_in" | "log_out" | "ready" | { rest: string } | { device: Device };
 
 export type To = { agent: string } | { extension: string } | { bound: string } | { queue: string };
 

@@ -286,7 +286,7 @@ impl Call {
                 self.disarm(Timer::Ring(leg));
                 self.leg_lost(leg, outcome, status, q850, desk, now);
                 let how = refusal(outcome, q850, rang);
-                if !self.ring_elsewhere(leg, outcome, how, desk, now) {
+                if let Err(how) = self.ring_elsewhere(leg, outcome, how, desk, now) {
                     self.offer_over(leg, how, desk, now);
                 }
             }
@@ -359,6 +359,9 @@ impl Call {
     }
 
     /// What an offer rang is reached nowhere, or its trunk failed: the next way, or the agent's mobile.
+    ///
+    /// # Errors
+    /// Nothing else rings, and what that says of the agent: whose mobile is in use or has no way at the moment is there.
     fn ring_elsewhere(
         &mut self,
         leg: LegNo,
@@ -366,27 +369,33 @@ impl Call {
         how: Refusal,
         desk: &mut Desk<'_>,
         now: Mono,
-    ) -> bool {
-        let Some(place) = self.waits().and_then(|waits| waits.offers.iter().position(|one| one.leg == leg))
-        else {
-            return false;
-        };
-        let Some(waits) = self.waits() else { return false };
+    ) -> Result<(), Refusal> {
+        let Some(waits) = self.waits() else { return Err(how) };
+        let Some(place) = waits.offers.iter().position(|one| one.leg == leg) else { return Err(how) };
         let mut offer = waits.offers.swap_remove(place);
-        if how == Refusal::Unreachable
-            && let Some(device) = offer.others.pop_front()
-            && desk.tenant.lines_in_use(&device.number) == 0
-        {
-            offer.ways = self.ways_of(&device, desk, now);
-            offer.device = device;
-        } else if outcome != LegOutcome::TrunkFailed {
-            offer.ways.clear();
-        }
+        let other = if how == Refusal::Unreachable { offer.others.pop_front() } else { None };
+        let else_how = match other {
+            Some(device) if desk.tenant.lines_in_use(&device.number) > 0 => {
+                offer.ways.clear();
+                Refusal::Busy
+            }
+            Some(device) => {
+                offer.ways = self.ways_of(&device, desk, now);
+                offer.device = device;
+                Refusal::Failed
+            }
+            None => {
+                if outcome != LegOutcome::TrunkFailed {
+                    offer.ways.clear();
+                }
+                how
+            }
+        };
         let rings = self.legs.len() < OFFERS_MAX && self.ring_device(&mut offer, desk, now);
         if let Some(waits) = self.waits() {
             waits.offers.push(offer);
         }
-        rings
+        if rings { Ok(()) } else { Err(else_how) }
     }
 
     /// An offer rang for its time.

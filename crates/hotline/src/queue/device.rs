@@ -11,16 +11,18 @@ use crate::hotline::Destination;
 impl Floor {
     /// Has another device of an agent rung.
     pub(super) fn use_device(&mut self, agent: AgentNo, device: Device) -> Result<(), NotObeyed> {
-        let post = &mut self.posts[usize::from(agent)];
-        let has = match device {
-            Device::Phone => !post.rules.phone.is_empty(),
-            Device::Mobile => post.rules.mobile.is_some(),
-        };
-        if !has {
+        if !self.has_devices(agent).contains(&device) {
             return Err(NotObeyed::NoSuchDevice);
         }
-        post.agent.use_device(device);
+        self.posts[usize::from(agent)].agent.use_device(device);
         Ok(())
+    }
+
+    /// What an agent has to be rung on.
+    pub(super) fn has_devices(&self, agent: AgentNo) -> Vec<Device> {
+        let rules = &self.posts[usize::from(agent)].rules;
+        let phone = (!rules.phone.is_empty()).then_some(Device::Phone);
+        phone.into_iter().chain(rules.mobile.as_ref().map(|_| Device::Mobile)).collect()
     }
 
     /// Which device of an agent is rung first. What the document names no more is nobody's choice.

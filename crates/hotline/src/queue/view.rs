@@ -35,6 +35,8 @@ pub struct AgentView {
     pub queues: Vec<Arc<str>>,
     /// What rings for the agent.
     pub device: Device,
+    /// What the agent has of them.
+    pub devices: Vec<Device>,
     /// What the agent carries at once, in units (row Q20).
     pub capacity: u16,
     /// What of it is taken: by the call that rings, is talked in or is written up.
@@ -98,6 +100,7 @@ impl Floor {
             tally: agent.tally(now.wall),
             queues: post.queues.iter().map(name).collect(),
             device: self.device(place),
+            devices: self.has_devices(place),
             capacity: rules.capacity,
             load: self.load(place).units(),
         }

@@ -48,6 +48,10 @@ pub struct AgentNow {
     capacity: u16,
     /// What of it is taken.
     load: u32,
+    /// What rings for the agent: `phone` or `mobile`.
+    device: &'static str,
+    /// What the agent has of these; with both it may choose, by `{"device": "mobile"}`.
+    devices: Vec<&'static str>,
     /// What the agent did today.
     today: Today,
 }
@@ -109,6 +113,8 @@ impl From<Seen> for AgentNow {
             queues: view.queues.iter().map(ToString::to_string).collect(),
             capacity: view.capacity,
             load: view.load,
+            device: view.device.code(),
+            devices: view.devices.iter().map(|device| device.code()).collect(),
             today: Today {
                 answered: view.tally.answered,
                 missed: view.tally.missed,

@@ -12,6 +12,7 @@ use crate::ops::phones::{self, Borrow, LentPhone};
     responses(
         (status = 200, description = "a name and a password of its own; told once", body = LentPhone),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`no_phone`: the agent answers on a mobile and has no SIP phone", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn borrow(

@@ -92,6 +92,7 @@ fn status(code: Code) -> StatusCode {
         | Code::EvaluationState
         | Code::AppealOver
         | Code::NoCapacity
+        | Code::NoPhone
         | Code::TalkState
         | Code::ResultOwed
         | Code::CalendarVersion => StatusCode::CONFLICT,

@@ -55,13 +55,21 @@ pub struct IceServer {
 /// Lends a page an agent's phone.
 ///
 /// # Errors
-/// There is no such agent, or no server is running.
+/// There is no such agent, it has no phone but a mobile, or no server is running.
 pub async fn borrow(desk: &Desk, asked: &Borrow) -> Outcome<LentPhone> {
     let enterprise = desk.enterprise(&asked.tenant).await?.enterprise;
     let agent = enterprise.agents.iter().find(|one| one.number == asked.agent).ok_or_else(|| {
         let agent = &asked.agent;
         Refusal::not_found(format!("没有坐席 {agent}"), format!("there is no agent {agent}"))
     })?;
+    if agent.extension.is_empty() {
+        let agent = &agent.number;
+        return Err(Refusal::new(
+            Code::NoPhone,
+            format!("坐席 {agent} 用手机接听，没有话机"),
+            format!("the agent {agent} answers on a mobile and has no phone"),
+        ));
+    }
     let live = desk
         .live
         .as_ref()

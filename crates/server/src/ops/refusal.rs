@@ -93,6 +93,8 @@ pub enum Code {
     AppealOver,
     /// An agent has no room for what it is to be given.
     NoCapacity,
+    /// An agent has no SIP phone, only a mobile.
+    NoPhone,
 }
 
 impl Code {
@@ -139,6 +141,7 @@ impl Code {
             | Code::EvaluationState
             | Code::AppealOver
             | Code::NoCapacity
+            | Code::NoPhone
             | Code::Locked => 5,
         }
     }
