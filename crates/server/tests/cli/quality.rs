@@ -37,3 +37,45 @@ fn q19_a_form_is_checked_kept_and_published_as_versions_that_stay() {
     let (_, audit) = dir.json_and_code(&["audit", "huaxin"]);
     assert!(audit.to_string().contains("publish_quality_form"), "{audit}");
 }
+
+#[test]
+fn q19_rules_and_machines_words_are_told_what_is_wrong_with_them() {
+    let dir = Dir::new();
+    dir.import_samples();
+    let rule = example("sample");
+    assert_eq!(dir.refusal(&["quality", "rule", "put", "huaxin", &rule]), (4, "not_found".into()), "no form");
+    dir.json(&["quality", "form", "put", "huaxin", &example("quality")]);
+    dir.json(&["quality", "form", "publish", "huaxin", "service"]);
+    let put = ["quality", "rule", "put", "huaxin", &rule];
+    assert_eq!(dir.refusal(&put), (2, "invalid_value".into()), "nobody is called so");
+    for login in ["chen", "wu"] {
+        dir.json(&["account", "add", "huaxin", login, "--name", "陈工", "--role", "quality_reviewer"]);
+    }
+    let kept = dir.json(&put);
+    assert_eq!((kept[0]["calls_per_week"].as_u64(), kept[0]["appeal_days"].as_u64()), (Some(3), Some(7)));
+    assert_eq!(dir.json(&["quality", "rule", "list", "huaxin"]), kept);
+    let wrong =
+        dir.write("wrong.yaml", "name: weekly\nform: service\ncalls_per_week: 0\nreviewers: [chen]\n");
+    assert_eq!(dir.refusal(&["quality", "rule", "check", "huaxin", &wrong]), (1, "invalid_document".into()));
+    let drawn = dir.json(&["quality", "sample", "huaxin", "--rule", "weekly", "--week", "2026-10-05"]);
+    assert_eq!((drawn[0]["week"].as_str(), drawn[0]["drawn"].as_u64()), (Some("2026-10-05"), Some(0)));
+    assert_eq!(dir.json(&["quality", "sample", "huaxin"])[0]["is_new"], false);
+    assert_eq!(dir.refusal(&["quality", "sample", "huaxin", "--rule", "other"]), (4, "not_found".into()));
+    let lines =
+        "{\"call\": \"01m4pzyw4p19bahctak06fwb22\", \"form\": \"service\", \"sheet\": {}}\n\nno JSON\n";
+    let file = dir.write("scores.jsonl", lines);
+    let (exit, brought) = dir.json_and_code(&["quality", "prescore", "huaxin", &file, "--machine", "robot"]);
+    let why = |place: usize| {
+        let refused = &brought["refused"][place];
+        (refused[0].as_u64(), refused[1]["code"].as_str())
+    };
+    assert_eq!((exit, brought["taken"].as_u64()), (1, Some(0)));
+    assert_eq!((why(0), why(1)), ((Some(1), Some("not_found")), (Some(3), Some("bad_request"))));
+    assert_eq!(dir.refusal(&["quality", "show", "huaxin", "1"]), (4, "not_found".into()));
+    assert_eq!(dir.refusal(&["quality", "calibration", "huaxin", "1"]), (4, "not_found".into()));
+    for words in [["quality", "list", "huaxin"], ["quality", "report", "huaxin"]] {
+        assert_eq!(dir.json(&words).as_array().map(Vec::len), Some(0), "{words:?}");
+    }
+    let agreement = dir.json(&["quality", "agreement", "huaxin", "service"]);
+    assert_eq!(agreement.as_array().map(Vec::len), Some(0));
+}

@@ -336,7 +336,7 @@ impl Store {
             }));
         }
         revise(&mut transaction, (tenant, number), step, change).await?;
-        if let Some(said) = said(step) {
+        if let Some(said) = said(step, was.of.kind) {
             let (subject, before) = (subject(number), code(&was.state));
             let action = "step_evaluation";
             write_audit(&mut transaction, tenant, change, action, &subject, Some(&before), Some(&said))
@@ -578,10 +578,11 @@ async fn revise(
     Ok(())
 }
 
-/// What the audit has of a step; nothing of drafts, which are no word yet.
-fn said(step: &EvaluationStep) -> Option<String> {
+/// What the audit has of a step; nothing of drafts, which are no word yet, and no score of a calibration, which others are not in.
+fn said(step: &EvaluationStep, kind: EvaluationKind) -> Option<String> {
     match step {
         EvaluationStep::Draft(_) => None,
+        EvaluationStep::Submit(..) if kind == EvaluationKind::Calibration => Some("submitted".into()),
         EvaluationStep::Assign(to) => Some(format!("assigned {to}")),
         EvaluationStep::Submit(_, score) => Some(format!("submitted {}", percent(*score))),
         EvaluationStep::Acknowledge => Some("acknowledged".into()),

@@ -399,6 +399,10 @@ async fn q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody(case:
         EvaluationStepped::Done
     );
     assert!(parts(1).await.iter().all(|part| !part.blind) && parts(2).await.iter().all(|part| part.blind));
+    let audited = store.audit(&huaxin, None, 10).await.unwrap();
+    let said =
+        audited.iter().filter(|row| row.action == "step_evaluation").filter_map(|row| row.became.as_deref());
+    assert!(said.eq(["submitted", "submitted"]), "no score is told there either");
     let appeal = EvaluationStep::Appeal("不同意".into());
     let none = store.step_evaluation(&huaxin, 1, &appeal, &by("8000", 4)).await.unwrap();
     assert_eq!(none, EvaluationStepped::Not(EvaluationState::Submitted), "the agent has no part in it");

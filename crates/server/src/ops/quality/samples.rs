@@ -13,7 +13,7 @@ use super::evaluations::{monday, reviewer};
 use super::{kept_form, wrong};
 use crate::clock;
 use crate::ops::money::time;
-use crate::ops::{Desk, Outcome, Refusal, document, enterprises};
+use crate::ops::{Code, Desk, Outcome, Refusal, document, enterprises};
 use crate::running::Running;
 
 /// Whose hand a draw is, as the audit shows it.
@@ -228,9 +228,11 @@ async fn draw_of(desk: &Desk, kept: &KeptRule, week: Week) -> Outcome<Drawn> {
     let form = kept_form(desk, tenant, &rule.form, None).await?;
     let mut reviewers = Vec::new();
     for login in &rule.reviewers {
-        // Whoever left, or may evaluate no more, is passed over; with nobody left whoever comes first has the call.
-        if let Ok(who) = reviewer(desk, tenant, login).await {
-            reviewers.push((who.login, who.agent));
+        match reviewer(desk, tenant, login).await {
+            Ok(who) => reviewers.push((who.login, who.agent)),
+            // Whoever left, or may evaluate no more, is passed over; with nobody left whoever comes first has the call.
+            Err(refusal) if refusal.code == Code::InvalidValue => {}
+            Err(refusal) => return Err(refusal),
         }
     }
     let (of, change) = ((rule, form.version), desk.change(BY));
@@ -251,7 +253,7 @@ async fn draw_due(desk: &Desk, now: Wall) -> Outcome<u64> {
         for week in weeks.filter(|week| !is_made(week)) {
             match draw_of(desk, &kept, week).await {
                 Ok(drawn) => made += u64::from(drawn.is_new),
-                Err(refusal) if refusal.code == crate::ops::Code::Database => return Err(refusal),
+                Err(refusal) if refusal.code == Code::Database => return Err(refusal),
                 Err(refusal) => {
                     tracing::warn!(enterprise = %kept.tenant, rule = kept.rule.name, why = refusal.en, "nothing is drawn");
                 }
