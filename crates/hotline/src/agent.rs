@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CallId, Mono, Now, Wall};
 
+pub use history::StateChange;
+
+use history::{History, read_history};
+
+mod history;
+
 /// After an offer that came to nothing an agent gets none for this long: the same phone does not ring at once again.
 pub const PAUSE_MS: u64 = 10_000;
 
@@ -291,6 +297,7 @@ pub struct Agent {
     misses_in_a_row: u8,
     tally: Tally,
     device: Device,
+    history: History,
 }
 
 impl Agent {
@@ -300,8 +307,8 @@ impl Agent {
     }
 
     /// From the next offer on this rings.
-    pub fn use_device(&mut self, device: Device) {
-        self.device = device;
+    pub fn use_device(&mut self, device: Device, now: Mono) {
+        self.change(now, |agent| agent.device = device);
     }
 
     /// What the agent is seen to be doing.
@@ -389,8 +396,14 @@ impl Agent {
 
     /// Runs a change and books the time of the state that it ends. Whoever goes off has no more times.
     fn change(&mut self, now: Mono, change: impl FnOnce(&mut Self)) {
-        let before = self.state();
+        self.change_for(None, now, change);
+    }
+
+    /// The same of a change that ends an offer that came to nothing.
+    fn change_for(&mut self, refusal: Option<Refusal>, now: Mono, change: impl FnOnce(&mut Self)) {
+        let (before, seen) = (self.state(), self.seen());
         change(self);
+        self.note(&seen, refusal, now);
         let after = self.state();
         if before == after {
             return;
@@ -475,9 +488,11 @@ impl Agent {
     /// The offer came to nothing. After `misses_max` misses in a row the agent rests; whether that is now.
     pub fn refuse(&mut self, how: Refusal, misses_max: Option<u8>, now: Now) -> Option<Rest> {
         let tally = self.tally(now.wall);
-        self.change(now.mono, |agent| agent.busy = None);
         let rest = match how {
-            Refusal::Withdrawn => return None,
+            Refusal::Withdrawn => {
+                self.change_for(Some(how), now.mono, |agent| agent.busy = None);
+                return None;
+            }
             Refusal::Missed => {
                 self.tally = Tally { missed: tally.missed + 1, ..tally };
                 self.misses_in_a_row = self.misses_in_a_row.saturating_add(1);
@@ -493,9 +508,12 @@ impl Agent {
         };
         (self.free_since, self.paused_until) = (now.mono, now.mono + PAUSE_MS);
         let rest = rest.filter(|_| self.duty == Duty::Ready);
-        if let Some(rest) = &rest {
-            self.change(now.mono, |agent| agent.duty = Duty::Rest(rest.clone()));
-        }
+        self.change_for(Some(how), now.mono, |agent| {
+            agent.busy = None;
+            if let Some(rest) = &rest {
+                agent.duty = Duty::Rest(rest.clone());
+            }
+        });
         rest
     }
 
@@ -571,15 +589,16 @@ impl Agent {
             Device::Phone => "",
             Device::Mobile => BY_MOBILE,
         };
-        let reason = self.duty.reason();
+        let (history, reason) = (self.write_history(now), self.duty.reason());
         format!(
-            "{},{day},{answered},{missed},{rejected},{talk_ms},{free},{ringing},{talking},{after_work},{rest},{duty}{by},{reason}",
+            "{history}:{},{day},{answered},{missed},{rejected},{talk_ms},{free},{ringing},{talking},{after_work},{rest},{duty}{by},{reason}",
             now.wall.0
         )
     }
 
     /// Takes back what was kept. The time since then counts as what the duty says; who is off has no times.
     pub fn read(text: &str, now: Now) -> Option<Agent> {
+        let (history, seen, text) = read_history(text).unwrap_or((History::default(), State::Off, text));
         let mut parts = text.splitn(13, ',');
         let mut whole = || parts.next()?.parse::<u64>().ok();
         let at = Wall(whole()? as i64);
@@ -615,7 +634,10 @@ impl Agent {
         // On a clock that began later than that only what fits before its zero can be told.
         let times = if since.0 < times.sum() { Times::default() } else { times };
         let logged_in = logged_in.map(|at| if times.sum() == 0 { since } else { at });
-        Some(Agent { duty, since, logged_in, times, tally, free_since: since, device, ..Agent::default() })
+        let free_since = since;
+        let kept =
+            Agent { duty, since, logged_in, times, tally, free_since, device, history, ..Agent::default() };
+        Some(kept.found_after(seen, now.mono))
     }
 
     /// Whether the times of the states are the time logged in; the simulator asks after each step.
@@ -667,7 +689,7 @@ mod tests {
             let mut agent = Agent::default();
             agent.log_in(at(0).mono);
             agent.rest(Rest::Own("tea, and cake".into()), at(1).mono).expect("logged in");
-            agent.use_device(device);
+            agent.use_device(device, at(1).mono);
             let kept = Agent::read(&agent.write(at(2)), at(2)).expect("it reads back");
             assert_eq!((kept.device(), kept.duty()), (device, agent.duty()));
         }

@@ -21,6 +21,7 @@ pub use rules::{
     States, Step, WaitTold,
 };
 
+mod changes;
 mod choose;
 mod device;
 mod direct;
@@ -33,6 +34,7 @@ mod rules;
 mod spill;
 mod view;
 
+pub use changes::AgentChange;
 pub use results::{Given, Terms};
 pub use spill::{Spill, SpillBy, Spilled};
 pub use view::{AfterWorkView, AgentView, QueueView};
@@ -68,6 +70,8 @@ pub struct Floor {
     remembered: BTreeMap<Box<str>, Box<str>>,
     /// Phones that are pages whose connection is gone: whoever has one of them is offered nothing.
     gone: BTreeSet<Box<str>>,
+    /// Agents whose state may have changed since their changes were taken.
+    touched: Vec<AgentNo>,
 }
 
 /// An agent with what is said of it.
@@ -291,10 +295,8 @@ impl Floor {
         }
         let agents: Vec<AgentNo> = staff.agents.iter().map(|rules| self.post(rules)).collect();
         let known: BTreeSet<AgentNo> = agents.iter().copied().collect();
-        for (place, post) in self.posts.iter_mut().enumerate() {
-            if !known.contains(&(place as AgentNo)) {
-                post.agent.log_out(now.mono);
-            }
+        for place in (0..self.posts.len() as AgentNo).filter(|place| !known.contains(place)) {
+            self.touch(place).log_out(now.mono);
         }
         for rules in &staff.queues {
             self.set_queue(rules, staff, &agents);
@@ -374,7 +376,7 @@ impl Floor {
             Some(place) => *place,
             None => self.post(&rules),
         };
-        self.posts[usize::from(place)].agent = agent;
+        *self.touch(place) = agent;
         self.agent_may_be_free(place, now);
     }
 
@@ -385,7 +387,7 @@ impl Floor {
     pub fn obey(&mut self, number: &str, order: &Order, now: Now) -> Result<Option<Given>, NotObeyed> {
         self.catch_up(now);
         let place = *self.by_number.get(number).ok_or(NotObeyed::Unknown)?;
-        let agent = &mut self.posts[usize::from(place)].agent;
+        let agent = self.touch(place);
         match order {
             Order::LogIn => agent.log_in(now.mono),
             Order::LogOut => agent.log_out(now.mono),
@@ -393,8 +395,8 @@ impl Floor {
             Order::Rest(rest) => agent.rest(rest.clone(), now.mono)?,
             // Whose mobile rings is there without the page.
             Order::Lost if self.rings_mobile(place) => return Ok(None),
-            Order::Lost => self.posts[usize::from(place)].agent.lose(now.mono)?,
-            Order::Device(device) => self.use_device(place, *device)?,
+            Order::Lost => self.touch(place).lose(now.mono)?,
+            Order::Device(device) => self.use_device(place, *device, now)?,
             Order::Result { call, code, .. } => return self.give_result(place, *call, code, now).map(Some),
         }
         self.agent_changed(place, now);
@@ -465,17 +467,16 @@ impl Floor {
     /// An offer came to nothing; the next agent follows by the strategy. Whether the agent rests for it now (row Q17).
     pub fn refused(&mut self, call: CallId, agent: AgentNo, how: Refusal, now: Now) -> Option<Rest> {
         self.catch_up(now);
-        let post = self.posts.get_mut(usize::from(agent))?;
+        let post = self.posts.get(usize::from(agent))?;
         if post.agent.call() != Some(call) || post.agent.state() != State::Ringing {
             return None;
         }
-        let caller = self.callers.get_mut(&call);
-        let misses_max = caller.as_ref().and_then(|caller| {
-            let queue = &self.queues[usize::from(caller.queue)];
-            queue.rules.misses_max
-        });
-        let rest = post.agent.refuse(how, misses_max, now);
-        if let Some(caller) = caller {
+        let misses_max = self
+            .callers
+            .get(&call)
+            .and_then(|caller| self.queues[usize::from(caller.queue)].rules.misses_max);
+        let rest = self.touch(agent).refuse(how, misses_max, now);
+        if let Some(caller) = self.callers.get_mut(&call) {
             caller.offered.retain(|offered| *offered != agent);
             if how == Refusal::Rejected {
                 caller.rejected.push(agent);
@@ -502,7 +503,7 @@ impl Floor {
         }
         self.told.retain(|(of, _)| *of != call);
         self.talks.insert((call, agent), Talk::of(Some(caller.queue)));
-        self.posts[usize::from(agent)].agent.answer(call, now);
+        self.touch(agent).answer(call, now);
         for other in caller.offered.into_iter().filter(|other| *other != agent) {
             self.withdraw(other, now);
         }
@@ -545,7 +546,7 @@ impl Floor {
             self.due.pop_first();
             match due {
                 Due::Agent(agent) => {
-                    self.posts[usize::from(agent)].agent.after_work_over(at);
+                    self.touch(agent).after_work_over(at);
                     self.agent_changed(agent, now);
                 }
                 Due::Relax(call) => self.relax(call, at, now),
@@ -576,7 +577,7 @@ impl Floor {
 
     /// An offer is taken back: nobody is to blame.
     fn withdraw(&mut self, agent: AgentNo, now: Now) {
-        self.posts[usize::from(agent)].agent.refuse(Refusal::Withdrawn, None, now);
+        self.touch(agent).refuse(Refusal::Withdrawn, None, now);
         self.agent_changed(agent, now);
     }
 
@@ -653,10 +654,11 @@ impl Floor {
         for agent in agents {
             caller.offered.push(*agent);
             queue.last = Some(*agent);
-            let post = &mut self.posts[usize::from(*agent)];
-            post.agent.offer(call, now.mono);
-            post.call_weight = queue.rules.call_weight;
+            self.posts[usize::from(*agent)].call_weight = queue.rules.call_weight;
             self.told.push_back((call, Told::Offer { agent: *agent }));
+        }
+        for agent in agents {
+            self.touch(*agent).offer(call, now.mono);
         }
     }
 

@@ -1,16 +1,19 @@
 //! What a finished call leaves behind for the books: one value, written in one transaction, harmless to write twice.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::agent::{Agent, StateChange};
 use crate::call::{Dated, Fact, LegNo};
 use crate::callback::{CallbackEnd, request_state};
 use crate::cdr::{self, CallRecord, QueueStay};
-use crate::ledger::AccountKind;
-use crate::ledger::{self, Entry};
+use crate::ledger::{self, AccountKind, Entry};
 use crate::message::{self, Message};
+use crate::queue::AgentChange;
 use crate::rating::{self, Charge, ChargeKind, Tariffs};
 use crate::tenant::{self, Admission};
-use crate::{CallId, Money, Mono, PlanId, Wall};
+use crate::{CallId, Money, Mono, Now, PlanId, TenantId, Wall};
 
 /// A finished call with its charges and entries, and where it stands in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +100,36 @@ pub struct TenantState {
     pub value: String,
     /// The tenant's turn that set it; a lower one never overwrites a higher one.
     pub position: u64,
+}
+
+/// A change of an agent's state, with what is kept of the agent from then on (row Q10): written in one transaction, harmless
+/// to write twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStep {
+    /// The agent's enterprise.
+    pub tenant: TenantId,
+    /// The agent's number.
+    pub agent: Arc<str>,
+    /// The change.
+    pub change: StateChange,
+    /// What is kept of the agent.
+    pub state: TenantState,
+}
+
+impl AgentStep {
+    /// A change that a tenant's floor told, noted at the tenant's turn.
+    pub fn new(tenant: TenantId, told: AgentChange, turn: u64) -> Self {
+        let AgentChange { agent, change, kept } = told;
+        let state = tenant::agent_state(&agent, &kept, turn);
+        Self { tenant, agent, change, state }
+    }
+
+    /// What follows it where its node died: the call that kept the agent died too, at the last sign of life (row Q24).
+    pub fn closed(&self, died: Now) -> Option<Self> {
+        let (kept, change) = Agent::close(&self.state.value, died)?;
+        let told = AgentChange { agent: self.agent.clone(), change, kept };
+        Some(Self::new(self.tenant.clone(), told, self.state.position + 1))
+    }
 }
 
 /// A settlement with what the tenant's owner needs to give back what it held.

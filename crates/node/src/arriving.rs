@@ -352,7 +352,7 @@ impl Node {
             Desk { tenant, trunks: &mut self.carriers.view, tariffs: &tariffs, years: &self.holidays };
         let call = Call::begin(arrival, &mut desk, now);
         if let Some(floor) = desk.tenant.known_floor_mut() {
-            self.floors.hear(&owner, floor);
+            self.floors.hear(&owner, floor, self.now);
         }
         let silent = parked.profile.early_media == EarlyMedia::AnswerFirst;
         let theirs = offer.flatten();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hotline::ledger::AccountKind;
-use hotline::settlement::{Settled, Settlement, TenantState};
+use hotline::settlement::{AgentStep, Settled, Settlement, TenantState};
 use hotline::tenant::{self, Tenant};
 use hotline::{CallId, Hotline, HotlineNumber, Money, TenantId};
 
@@ -54,11 +54,22 @@ impl Unsettled {
     }
 }
 
+/// A change of an agent on its way to the store.
+#[derive(Debug)]
+struct Step {
+    step: Arc<AgentStep>,
+    /// Where its record begins in the journal, and where it ends.
+    from: u64,
+    position: u64,
+}
+
 /// The books of a node.
 #[derive(Debug, Default)]
 pub struct Books {
     tenants: BTreeMap<TenantId, Known>,
     unsettled: VecDeque<Unsettled>,
+    /// Changes of agents that no commit is known to be behind.
+    steps: VecDeque<Step>,
     /// The journal position up to which the store said it has committed.
     committed: u64,
     turn: u64,
@@ -131,9 +142,27 @@ impl Books {
                 }
             }
         }
+        for state in self.agents_since(id, account) {
+            tenant.remember(&state);
+        }
         self.make_room();
         self.turn += 1;
         self.tenants.insert(id.clone(), Known { tenant, used: self.turn, provisional });
+    }
+
+    /// What is kept of a tenant's agents by changes on their way, as far as nothing newer is known.
+    fn agents_since(&self, id: &TenantId, account: &Account) -> Vec<TenantState> {
+        let of_tenant = |unsettled: &&Unsettled| unsettled.settlement.record.tenant == *id;
+        let settled = self.unsettled.iter().filter(of_tenant).flat_map(|one| &one.settlement.states);
+        let told: BTreeMap<&str, u64> =
+            account.states.iter().chain(settled).map(|state| (state.key.as_str(), state.position)).collect();
+        let mut latest: BTreeMap<&str, &TenantState> = BTreeMap::new();
+        for Step { step, .. } in self.steps.iter().filter(|one| one.step.tenant == *id) {
+            latest.insert(&step.state.key, &step.state);
+        }
+        let is_newer =
+            |state: &&TenantState| told.get(state.key.as_str()).is_none_or(|at| *at < state.position);
+        latest.into_values().filter(is_newer).cloned().collect()
     }
 
     /// Takes in a tenant that has no account: the provider itself.
@@ -224,17 +253,26 @@ impl Books {
         settlement
     }
 
+    /// A change of an agent is on its way to the store, with the journal positions of its record.
+    pub fn note_step(&mut self, step: Arc<AgentStep>, from: u64, position: u64) {
+        self.steps.push_back(Step { step, from, position });
+    }
+
     /// The store has committed everything up to a position.
     pub fn committed(&mut self, up_to: u64) {
         self.committed = self.committed.max(up_to);
         while self.unsettled.front().is_some_and(|first| first.settlement.position <= up_to) {
             self.unsettled.pop_front();
         }
+        while self.steps.front().is_some_and(|first| first.position <= up_to) {
+            self.steps.pop_front();
+        }
     }
 
-    /// The oldest journal position that an uncommitted settlement still needs.
+    /// The oldest journal position that an uncommitted settlement or an agent's change still needs.
     pub fn oldest_needed(&self) -> Option<u64> {
-        self.unsettled.iter().map(|unsettled| unsettled.from).min()
+        let step = self.steps.front().map(|first| first.from);
+        self.unsettled.iter().map(|unsettled| unsettled.from).chain(step).min()
     }
 
     /// Settlements on their way.

@@ -130,7 +130,7 @@ impl Node {
         if let Some(known) = self.books.tenant(tenant) {
             let waits = |call: &CallId| known.floor().is_some_and(|floor| floor.is_waiting(*call));
             self.callbacks.lines.retain(|call, of| of != tenant || waits(call));
-            self.floors.hear(tenant, known.floor_mut());
+            self.floors.hear(tenant, known.floor_mut(), self.now);
         }
         lined_up.over.into_iter().for_each(|request| self.give_callback_up(tenant, request));
     }
@@ -188,7 +188,7 @@ impl Node {
         }
         let floor = known.floor_mut();
         floor.leave(call, Left::SentOn, now);
-        self.floors.hear(tenant, floor);
+        self.floors.hear(tenant, floor, self.now);
     }
 
     /// An agent is offered a callback: it has a call from now on.
@@ -266,7 +266,7 @@ impl Node {
         let Some(known) = self.books.tenant(tenant) else { return };
         known.close_request(request);
         if let Some(floor) = known.known_floor_mut() {
-            self.floors.hear(tenant, floor);
+            self.floors.hear(tenant, floor, self.now);
         }
     }
 
@@ -275,7 +275,7 @@ impl Node {
         let Some(known) = self.books.tenant(tenant) else { return };
         known.stop_callbacks(number, on);
         if let Some(floor) = known.known_floor_mut() {
-            self.floors.hear(tenant, floor);
+            self.floors.hear(tenant, floor, self.now);
         }
     }
 

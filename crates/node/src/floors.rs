@@ -1,19 +1,23 @@
 //! Queues and agents of the tenants in memory: what their floors tell is carried to the calls that wait, and their
 //! deadlines are kept. Who is offered what is decided in `hotline::queue`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use hotline::call::Event;
-use hotline::queue::{Floor, Order, Staff, Told};
-use hotline::{CallId, Mono, TenantId};
+use hotline::queue::{AgentChange, Floor, Order, Staff, Told};
+use hotline::settlement::AgentStep;
+use hotline::{CallId, Mono, Now, TenantId};
 
-use crate::node::Node;
+use crate::journal::Record;
+use crate::node::{Node, Output};
 
 /// What floors are still to be served with.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
     told: VecDeque<(CallId, Told)>,
+    changed: Vec<(TenantId, AgentChange)>,
     due: BTreeSet<(Mono, TenantId)>,
     wakes: BTreeMap<TenantId, Mono>,
 }
@@ -32,8 +36,9 @@ pub struct AgentOrder {
 }
 
 impl Floors {
-    /// Takes what a floor has to tell, and when it is to be asked again.
-    pub fn hear(&mut self, tenant: &TenantId, floor: &mut Floor) {
+    /// Takes what a floor has to tell, what changed with its agents, and when it is to be asked again.
+    pub fn hear(&mut self, tenant: &TenantId, floor: &mut Floor, now: Now) {
+        self.changed.extend(floor.take_changes(now).into_iter().map(|change| (tenant.clone(), change)));
         while let Some(told) = floor.poll() {
             self.told.push_back(told);
         }
@@ -64,7 +69,7 @@ impl Floors {
 
     /// Whether something is still to be told.
     pub fn is_waiting(&self) -> bool {
-        !self.told.is_empty()
+        !self.told.is_empty() || !self.changed.is_empty()
     }
 
     pub fn next_told(&mut self) -> Option<(CallId, Told)> {
@@ -83,7 +88,7 @@ impl Node {
         while let Some(tenant) = self.floors.next_due(now.mono) {
             if let Some(floor) = self.books.tenant(&tenant).and_then(|tenant| tenant.known_floor_mut()) {
                 floor.handle_timeout(now);
-                self.floors.hear(&tenant, floor);
+                self.floors.hear(&tenant, floor, self.now);
             }
         }
         while let Some((call, told)) = self.floors.next_told() {
@@ -92,6 +97,21 @@ impl Node {
                 None => self.told_in_line(call, told),
             }
         }
+    }
+
+    /// Journals what changed with agents and hands it to the store, in its order (row Q10).
+    pub(crate) fn note_agents(&mut self) {
+        for (tenant, told) in std::mem::take(&mut self.floors.changed) {
+            let turn = self.books.tenant(&tenant).map_or(0, |tenant| tenant.next_turn());
+            self.note_step(AgentStep::new(tenant, told, turn));
+        }
+    }
+
+    pub(crate) fn note_step(&mut self, step: AgentStep) {
+        let step = Arc::new(step);
+        let from = self.writer.append(&Record::Agent { step: Cow::Borrowed(&step) });
+        self.books.note_step(step.clone(), from, self.writer.position());
+        self.outputs.push_back(Output::Agent(step));
     }
 
     /// Obeys an agent. What cannot be was refused before it came here.
@@ -105,7 +125,7 @@ impl Node {
         let floor = tenant.floor_mut();
         floor.take_staff(&asked.staff, now);
         let given = floor.obey(&asked.number, &asked.order, now).ok().flatten();
-        self.floors.hear(&asked.tenant, floor);
+        self.floors.hear(&asked.tenant, floor, self.now);
         // A call that is up has it in its log; of one that is over the database has it alone.
         if let Some((given, by)) = given.zip(asked.order.said_by())
             && let Some(slot) = self.by_call.get(&given.call).copied()

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use hotline::call::{Dated, LegNo};
+use hotline::settlement::AgentStep;
 use hotline::{CallId, Mono, Wall};
 use serde::{Deserialize, Serialize};
 use sip::DialogState;
@@ -31,6 +32,8 @@ pub enum Record<'a> {
     Help { call: CallId, dialogs: Vec<DialogState> },
     /// The node lives: once a second.
     Heartbeat { mono: Mono, wall: Wall },
+    /// A change of an agent's state (row Q10).
+    Agent { step: Cow<'a, AgentStep> },
 }
 
 /// Bytes and where they go. The journal is one line of positions cut into segments of equal size; a segment's file is
@@ -188,6 +191,7 @@ fn owned(record: Record<'_>) -> Record<'static> {
         }
         Record::Help { call, dialogs } => Record::Help { call, dialogs },
         Record::Heartbeat { mono, wall } => Record::Heartbeat { mono, wall },
+        Record::Agent { step } => Record::Agent { step: Cow::Owned(step.into_owned()) },
     }
 }
 

@@ -15,7 +15,7 @@ use hotline::cdr::LegOutcome;
 use hotline::flow::{Chance, Fetched, Request};
 use hotline::rating::Tariffs;
 use hotline::region::RegionTable;
-use hotline::settlement::{self, Settlement};
+use hotline::settlement::{self, AgentStep, Settlement};
 use hotline::{CallId, HotlineNumber, Mono, Now, TenantId, Wall};
 use sip::Endpoint;
 
@@ -120,6 +120,8 @@ pub enum Output {
     Media(media::Command),
     /// Write a finished call to the store, in this order.
     Settle(Arc<Settlement>),
+    /// Write a change of an agent's state to the store: before any settlement that follows, so that its mark is behind both.
+    Agent(Arc<AgentStep>),
     /// Load a cold number's body, its tenant's account, or both, for the turn's input of this place; answer with
     /// [`Input::Loaded`].
     Load {
@@ -383,6 +385,7 @@ impl Node {
         self.refuse_stale_parked();
         self.probe_trunks();
         self.register_trunks();
+        self.note_agents();
         if now >= self.heartbeat_at {
             self.beat();
         }
@@ -473,7 +476,7 @@ impl Node {
             };
             run(&mut slot.call, &mut desk, now);
             if let Some(floor) = tenant.known_floor_mut() {
-                self.floors.hear(&owner, floor);
+                self.floors.hear(&owner, floor, self.now);
             }
         }
         self.note_facts(&mut slot, id);

@@ -115,7 +115,7 @@ impl Node {
             Turn::Left => floor.page_gone(user, now),
             Turn::Back => floor.page_back(user, now),
         }
-        self.floors.hear(&tenant, floor);
+        self.floors.hear(&tenant, floor, self.now);
     }
 
     /// An enterprise came into memory: its floor is told which pages are gone.
@@ -124,7 +124,7 @@ impl Node {
         let Some(known) = self.books.tenant(tenant).filter(|_| !gone.is_empty()) else { return };
         let floor = known.floor_mut();
         gone.iter().for_each(|user| floor.page_gone(user, self.now));
-        self.floors.hear(tenant, floor);
+        self.floors.hear(tenant, floor, self.now);
     }
 
     /// Looks for pages whose registrations ended by themselves, and logs out whose page was gone for too long.
@@ -147,7 +147,7 @@ impl Node {
             }
             if let Some(floor) = known.known_floor_mut() {
                 let in_call = floor.lose(user, now).is_err();
-                self.floors.hear(tenant, floor);
+                self.floors.hear(tenant, floor, self.now);
                 if in_call {
                     return;
                 }

@@ -2,10 +2,12 @@
 //! calls that were up end with `node_lost` at the last sign of life, and both their legs get a BYE (FAULTS F1).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use hotline::call::{Dated, Fact, LegNo};
 use hotline::cdr::{Cause, ChargingFrom, LegOutcome, Party};
-use hotline::{CallId, Mono, Now, Wall, settlement};
+use hotline::settlement::AgentStep;
+use hotline::{CallId, Mono, Now, TenantId, Wall, settlement};
 use sip::{DialogState, Reason};
 
 use crate::journal::{self, Read, Record, SEGMENT_HEADER};
@@ -27,8 +29,19 @@ pub struct Found {
     /// Calls for help that were up.
     helps: BTreeMap<CallId, Vec<DialogState>>,
     mark: u64,
+    /// Changes of agents that the store, settled up to its mark, may not know, in their order.
+    steps: Vec<FoundStep>,
+    /// The latest change of each agent.
+    agents: BTreeMap<(TenantId, Arc<str>), AgentStep>,
     /// Calls that are over, in the order they ended.
     over: VecDeque<(Mono, CallId)>,
+}
+
+#[derive(Debug)]
+struct FoundStep {
+    step: AgentStep,
+    from: u64,
+    end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +112,13 @@ impl Found {
                 self.saw(Now { mono, wall });
                 self.forget_settled();
             }
+            Record::Agent { step } => {
+                let step = step.into_owned();
+                if end > self.mark {
+                    self.steps.push(FoundStep { step: step.clone(), from, end });
+                }
+                self.agents.insert((step.tenant.clone(), step.agent.clone()), step);
+            }
         }
     }
 
@@ -140,7 +160,8 @@ impl Found {
     /// its mark, does not know. The ring is opened with it, and a new life counts its room from it.
     pub fn needed_from(&self) -> u64 {
         let needed = self.calls.values().filter(|call| !call.is_over() || call.end > self.mark);
-        needed.map(|call| call.from).min().unwrap_or(self.position)
+        let steps = self.steps.iter().map(|one| one.from);
+        needed.map(|call| call.from).chain(steps).min().unwrap_or(self.position)
     }
 
     /// Calls that recovery concerns: those the store does not know, and those whose BYE may be missing.
@@ -171,6 +192,14 @@ impl Node {
         }
         for dialogs in found.helps.into_values() {
             self.end_dialogs(dialogs);
+        }
+        for FoundStep { step, from, end } in found.steps {
+            let step = Arc::new(step);
+            self.books.note_step(step.clone(), from, end);
+            self.outputs.push_back(Output::Agent(step));
+        }
+        for closed in found.agents.values().filter_map(|step| step.closed(found.last?)) {
+            self.note_step(closed);
         }
         for (id, call) in lost {
             self.close_lost(id, call, last);

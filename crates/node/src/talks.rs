@@ -39,7 +39,7 @@ impl Node {
         if let Some(known) = self.books.tenant(&tenant).filter(|_| !staff.agents.is_empty()) {
             let floor = known.floor_mut();
             floor.take_staff(&staff, now);
-            self.floors.hear(&tenant, floor);
+            self.floors.hear(&tenant, floor, self.now);
         }
         self.tell(id, Event::Ordered(Box::new(Ordered { order, by: by.into() })));
     }

@@ -369,6 +369,7 @@ impl Process {
         store.runtime().spawn(ops::alarms::watch(running.clone()));
         store.runtime().spawn(ops::callbacks::recall(running.clone()));
         store.runtime().spawn(ops::agents::keep_lost(running.clone(), of_pages));
+        store.runtime().spawn(ops::agents::forget_changes(running.clone()));
         store.runtime().spawn(crate::messages::run(running.clone(), meters.clone()));
         store.runtime().spawn(ops::recordings::watch(running.clone()));
         store.runtime().spawn(ops::exports::watch(running.clone()));

@@ -389,6 +389,7 @@ impl Turns {
             Output::Heard { call, input } => self.trace_heard(call, self.about(input)),
             Output::Media(command) => self.parts.bridge.perform(command),
             Output::Settle(settlement) => self.parts.store.settle(settlement),
+            Output::Agent(step) => self.parts.store.agent_changed(step),
             Output::Load { number, tenant, version, place, body, account, input } => {
                 self.remember_parked(number, self.about(input));
                 let here = if body { self.parts.snapshot.load(place) } else { None };

@@ -1,6 +1,7 @@
 //! The store thread: settlements in batches, accounts on demand, rows of recordings. With the database away it keeps
 //! what it was given and tries again; it never writes twice what a read-back shows to be there (FAULTS F3, F6).
 
+mod agents;
 pub mod aside;
 mod helps;
 mod loading;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use hotline::settlement::Settlement;
+use hotline::settlement::{AgentStep, Settlement};
 use hotline::{Hotline, HotlineNumber, TenantId};
 use store::{HelpCall, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -52,6 +53,7 @@ pub struct Door {
     loads: mpsc::UnboundedSender<Load>,
     recordings: mpsc::UnboundedSender<RecordingFile>,
     helps: mpsc::UnboundedSender<HelpCall>,
+    agents: mpsc::UnboundedSender<Arc<AgentStep>>,
 }
 
 /// Settlements on their way. Bounded by the journal's ring: when it is nearly full the node takes no calls.
@@ -81,6 +83,11 @@ impl Door {
     /// Tells of a phone's emergency call. Nothing waits for the row.
     pub fn helped(&self, step: HelpCall) {
         let _ = self.helps.send(step);
+    }
+
+    /// Tells of a change of an agent. Bounded by the journal's ring, as settlements are.
+    pub fn agent_changed(&self, step: Arc<AgentStep>) {
+        let _ = self.agents.send(step);
     }
 
     /// Tells of a finished recording. Bounded by the calls that were recorded.
@@ -145,7 +152,8 @@ impl StoreThread {
         let (recordings, recordings_in) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
         let (helps, helps_in) = mpsc::unbounded_channel();
-        let door = Door { shared: shared.clone(), loads, recordings, helps };
+        let (agents, agents_in) = mpsc::unbounded_channel();
+        let door = Door { shared: shared.clone(), loads, recordings, helps, agents };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
@@ -163,7 +171,8 @@ impl StoreThread {
                 if opened_out.send(Ok(work.clone())).is_err() {
                     return;
                 }
-                run(work, shared, loads_in, (recordings_in, helps_in), stopped).await;
+                let rows = Told { recordings: recordings_in, helps: helps_in, agents: agents_in };
+                run(work, shared, loads_in, rows, stopped).await;
                 store.close().await;
             });
         })?;
@@ -197,11 +206,18 @@ impl Drop for StoreThread {
     }
 }
 
+/// Where rows come from besides calls' books.
+struct Told {
+    recordings: mpsc::UnboundedReceiver<RecordingFile>,
+    helps: mpsc::UnboundedReceiver<HelpCall>,
+    agents: mpsc::UnboundedReceiver<Arc<AgentStep>>,
+}
+
 async fn run(
     work: Work,
     shared: Arc<Shared>,
     loads: mpsc::UnboundedReceiver<Load>,
-    rows: (mpsc::UnboundedReceiver<RecordingFile>, mpsc::UnboundedReceiver<HelpCall>),
+    rows: Told,
     stopped: oneshot::Receiver<()>,
 ) {
     let mut writer = settling::Writer::new(work.clone(), shared, rows);

@@ -172,7 +172,7 @@ impl Disk {
                     self.helps.insert(call);
                 }
             }
-            Record::Heartbeat { .. } => {}
+            Record::Heartbeat { .. } | Record::Agent { .. } => {}
         }
     }
 }

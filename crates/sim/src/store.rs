@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hotline::agent::StateChange;
 use hotline::callback::{Request, ended_state, stop_state};
 use hotline::ledger::{self, Account as Book, Entry, Side};
-use hotline::settlement::{Settled, Settlement, TenantState};
+use hotline::settlement::{AgentStep, Settled, Settlement, TenantState};
 use hotline::{CallId, HotlineNumber, Money, TenantId, Wall};
 use node::{Account, MonthOf};
 
@@ -23,10 +24,17 @@ pub struct Rollup {
     pub fees: Money,
 }
 
+/// Changes of one agent, in order of time and number.
+pub type AgentChanges = BTreeMap<(Wall, u64), StateChange>;
+
 /// The store.
 #[derive(Debug, Default)]
 pub struct Store {
     queue: VecDeque<Settled>,
+    /// Changes of agents that wait.
+    steps: VecDeque<Arc<AgentStep>>,
+    /// Changes of agents that are committed, by enterprise and agent, in order of time and number.
+    pub changes: BTreeMap<(TenantId, Arc<str>), AgentChanges>,
     /// What is committed.
     pub records: BTreeMap<CallId, Arc<Settlement>>,
     /// Entries by their unique key.
@@ -53,19 +61,36 @@ impl Store {
         self.queue.push_back(settled);
     }
 
+    /// Hands a change of an agent over; it is committed before any settlement that is handed over later.
+    pub fn queue_step(&mut self, step: Arc<AgentStep>) {
+        self.steps.push_back(step);
+    }
+
+    /// Keeps changes of agents; those that are there already change nothing.
+    pub fn keep_steps<'s>(&mut self, steps: impl IntoIterator<Item = &'s AgentStep>) {
+        for step in steps {
+            let of_agent = self.changes.entry((step.tenant.clone(), step.agent.clone())).or_default();
+            of_agent.entry((step.change.at, step.change.number)).or_insert_with(|| step.change.clone());
+        }
+    }
+
     /// The process died: what was queued is gone, what was committed stays.
     pub fn forget_queue(&mut self) {
+        self.steps.clear();
         self.queue.clear();
     }
 
-    /// Settlements that wait.
+    /// Settlements and changes of agents that wait.
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.steps.len()
     }
 
     /// Commits at most `calls_max` of what waits, in order; the mark moves with it. Returns what is in the store now
     /// and was not before.
     pub fn commit(&mut self, calls_max: usize) -> Vec<Settled> {
+        let steps = std::mem::take(&mut self.steps);
+        self.keep_steps(steps.iter().map(|step| &**step));
+        steps.iter().for_each(|step| self.keep(&step.tenant, std::slice::from_ref(&step.state)));
         let count = calls_max.min(self.queue.len());
         let batch: Vec<_> = self.queue.drain(..count).collect();
         for settled in &batch {

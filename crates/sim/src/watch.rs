@@ -19,6 +19,7 @@ use crate::world::SLEEP_MS_MAX;
 use arms::Arms;
 use crowd::Crowd;
 
+mod agents;
 mod arms;
 mod crowd;
 mod fetches;
@@ -58,6 +59,8 @@ pub struct Watch {
     /// Tenants whose account could not be had: what they owe is not known to the node.
     pub provisional: BTreeSet<TenantId>,
     crowd: Crowd,
+    /// What was told of agents.
+    pub agents: agents::Agents,
     arms: Arms,
     /// When callers were asked for ratings, by enterprise.
     asked: BTreeMap<(TenantId, String), Vec<Wall>>,

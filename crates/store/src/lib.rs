@@ -6,6 +6,7 @@
 //! value ([`Put`], [`TopUp`]); an [`Error`] means the database did not do what it was asked.
 
 mod accounts;
+mod agents;
 mod alarms;
 mod alerts;
 mod arms;
@@ -43,6 +44,7 @@ mod verify;
 mod voicemails;
 
 pub use accounts::{Account, Session};
+pub use agents::{AgentRow, ChangeFilter};
 pub use alarms::HourCost;
 pub use alerts::Alert;
 pub use arms::{ArmFilter, ArmSum};

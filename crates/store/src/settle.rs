@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use hotline::ledger::Entry;
-use hotline::settlement::Settlement;
+use hotline::settlement::{Settlement, TenantState};
 use hotline::{HotlineNumber, Money, TenantId, Wall};
 use sqlx::AnyConnection;
 
@@ -119,7 +119,8 @@ async fn write_batch(connection: &mut AnyConnection, batch: &[&Settlement], node
     add_entry_sums(connection, &entries).await?;
     let ended_at = new.iter().map(|one| one.record.ended_at).max().unwrap_or(Wall(0));
     let caps_passed = add_sums(connection, sums, ended_at).await?;
-    write_states(connection, batch).await?;
+    let states = batch.iter().flat_map(|one| one.states.iter().map(|state| (&one.record.tenant, state)));
+    write_states(connection, states).await?;
     write_deeds(connection, &new).await?;
     if let Some(position) = batch.iter().map(|one| one.position).max() {
         write_mark(connection, position, node).await?;
@@ -151,14 +152,15 @@ static STATE: LazyLock<Rows> = LazyLock::new(|| {
 });
 
 /// The latest value of each key in the batch; an older one never overwrites a newer one that is there.
-async fn write_states(connection: &mut AnyConnection, batch: &[&Settlement]) -> Result<()> {
+pub(crate) async fn write_states<'s>(
+    connection: &mut AnyConnection,
+    states: impl Iterator<Item = (&'s TenantId, &'s TenantState)>,
+) -> Result<()> {
     let mut latest = BTreeMap::new();
-    for one in batch {
-        for state in &one.states {
-            let place = latest.entry((one.record.tenant.as_str(), state.key.as_str())).or_insert(state);
-            if state.position > place.position {
-                *place = state;
-            }
+    for (tenant, state) in states {
+        let place = latest.entry((tenant.as_str(), state.key.as_str())).or_insert(state);
+        if state.position > place.position {
+            *place = state;
         }
     }
     let mut values = Vec::with_capacity(latest.len() * 4);

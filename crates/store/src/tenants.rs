@@ -1,8 +1,9 @@
 //! What a tenant's living state is rebuilt from when a node starts: pointers and deals as last settled.
 
 use hotline::TenantId;
-use hotline::settlement::TenantState;
+use hotline::settlement::{AgentStep, TenantState};
 
+use crate::agents::insert_changes;
 use crate::audit::{Change, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::Read;
@@ -23,19 +24,20 @@ impl Store {
         self.add_callbacks(tenant, states).await
     }
 
-    /// Keeps what a tenant remembers at some keys by a person's order, unless something newer is there, and audits it.
+    /// Keeps what a tenant remembers at some keys by a person's order, unless something newer is there, and audits it; with
+    /// the changes of agents that followed from the order.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn keep_states(
         &self,
         tenant: &TenantId,
-        states: &[TenantState],
+        (states, steps): (&[TenantState], &[AgentStep]),
         subject: &str,
         change: &Change,
     ) -> Result<()> {
         let kept = states.iter().map(|state| (state, state.value.as_str()));
-        self.write_states(tenant, kept, ("agent_order", subject), change).await
+        self.write_states(tenant, (kept, steps), ("agent_order", subject), change).await
     }
 
     /// Empties what a tenant remembered at some keys, unless something newer is there, and audits it. `subject` tells
@@ -51,13 +53,13 @@ impl Store {
         change: &Change,
     ) -> Result<()> {
         let emptied = states.iter().map(|state| (state, ""));
-        self.write_states(tenant, emptied, ("forget_caller", subject), change).await
+        self.write_states(tenant, (emptied, &[]), ("forget_caller", subject), change).await
     }
 
     async fn write_states<'s>(
         &self,
         tenant: &TenantId,
-        states: impl Iterator<Item = (&'s TenantState, &'s str)>,
+        (states, steps): (impl Iterator<Item = (&'s TenantState, &'s str)>, &[AgentStep]),
         (action, subject): (&str, &str),
         change: &Change,
     ) -> Result<()> {
@@ -70,6 +72,7 @@ impl Store {
             let query = query.bind(value.to_owned()).bind(crate::rows::int(state.position));
             query.execute(&mut *transaction).await?;
         }
+        insert_changes(&mut transaction, &steps.iter().collect::<Vec<_>>()).await?;
         write_audit(&mut transaction, tenant, change, action, subject, None, None).await?;
         transaction.commit().await?;
         Ok(())

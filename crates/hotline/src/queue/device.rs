@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{AgentNo, AgentRules, Floor, NotObeyed};
+use crate::Now;
 use crate::agent::Device;
 use crate::enterprise::{Confirm, DestinationKind};
 use crate::hotline::Destination;
 
 impl Floor {
     /// Has another device of an agent rung.
-    pub(super) fn use_device(&mut self, agent: AgentNo, device: Device) -> Result<(), NotObeyed> {
+    pub(super) fn use_device(&mut self, agent: AgentNo, device: Device, now: Now) -> Result<(), NotObeyed> {
         if !self.has_devices(agent).contains(&device) {
             return Err(NotObeyed::NoSuchDevice);
         }
-        self.posts[usize::from(agent)].agent.use_device(device);
+        self.touch(agent).use_device(device, now.mono);
         Ok(())
     }
 

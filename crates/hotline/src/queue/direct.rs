@@ -43,7 +43,7 @@ impl Floor {
         self.catch_up(now);
         let of_phone = self.with_phone(phone);
         for agent in &of_phone {
-            if let Err(NotNow::InCall) = self.posts[usize::from(*agent)].agent.lose(now.mono) {
+            if let Err(NotNow::InCall) = self.touch(*agent).lose(now.mono) {
                 return Err(NotNow::InCall);
             }
         }
@@ -64,9 +64,10 @@ impl Floor {
     /// The phone of an agent who is in no call and has no offer rings for a call.
     pub fn ring(&mut self, call: CallId, agent: AgentNo, now: Now) {
         self.catch_up(now);
+        let weight = self.capacity.voice;
         let Some(post) = self.posts.get_mut(usize::from(agent)) else { return };
-        post.agent.offer(call, now.mono);
-        post.call_weight = self.capacity.voice;
+        post.call_weight = weight;
+        self.touch(agent).offer(call, now.mono);
         self.rung.insert(agent, call);
         self.absent(agent, now);
     }
@@ -79,7 +80,7 @@ impl Floor {
         }
         let queue = queue.and_then(|name| self.by_name.get(name)).copied();
         self.talks.insert((call, agent), Talk::of(queue));
-        self.posts[usize::from(agent)].agent.answer(call, now);
+        self.touch(agent).answer(call, now);
         self.absent(agent, now);
     }
 
@@ -87,7 +88,7 @@ impl Floor {
     pub fn rings_no_more(&mut self, call: CallId, agent: AgentNo, how: Refusal, now: Now) {
         self.catch_up(now);
         if self.rung.remove(&agent) == Some(call) {
-            self.posts[usize::from(agent)].agent.refuse(how, None, now);
+            self.touch(agent).refuse(how, None, now);
             self.agent_changed(agent, now);
         }
     }
@@ -107,7 +108,7 @@ impl Floor {
             None => WrapUp::None,
         };
         post.wrote_up = talk.queue.map(|queue| (call, queue));
-        post.agent.hang_up(wrap_up, owed_ms, now);
+        self.touch(agent).hang_up(wrap_up, owed_ms, now);
         self.agent_changed(agent, now);
     }
 }

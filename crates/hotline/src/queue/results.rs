@@ -80,7 +80,7 @@ impl Floor {
         let given = Given { call: terms.call, queue: terms.queue.clone(), chosen };
         match self.talks.get_mut(&(given.call, agent)) {
             Some(talk) => talk.has_result = true,
-            None => self.posts[usize::from(agent)].agent.result_chosen(now.mono),
+            None => self.touch(agent).result_chosen(now.mono),
         }
         self.agent_changed(agent, now);
         Ok(given)

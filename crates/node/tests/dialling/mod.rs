@@ -246,6 +246,7 @@ impl World {
                 Output::Phone(_)
                 | Output::PageGone { .. }
                 | Output::Fetch { .. }
+                | Output::Agent(_)
                 | Output::HangUp(_)
                 | Output::Heard { .. }
                 | Output::Sources(_)

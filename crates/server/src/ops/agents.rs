@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hotline::agent::{self, CONNECTION_LOST, RESERVED_REASONS, Rest, State};
 use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, NotObeyed, Order, QueueView, Staff};
-use hotline::settlement::TenantState;
+use hotline::settlement::{AgentStep, TenantState};
 use hotline::tenant::{Tenant, agent_state};
 use hotline::{Mono, Now, TenantId, Wall};
 use node::{AgentOrder, Node};
@@ -112,8 +112,10 @@ pub(super) async fn obey(
     let (mut floor, turn) = known.unwrap_or((floor, turn + 1));
     floor.take_staff(&staff, now);
     let value = floor.written(agent, now).unwrap_or_default();
+    // What changed in a floor that the node has in memory, it writes itself.
+    let steps = steps(tenant, &mut floor, turn, now);
     let states = [agent_state(agent, &value, turn)];
-    desk.store.keep_states(tenant, &states, agent, &desk.change(by)).await?;
+    desk.store.keep_states(tenant, (&states, &steps), agent, &desk.change(by)).await?;
     if let Some(live) = desk.live.as_ref().filter(|_| !is_known) {
         // It may have come into memory meanwhile, as it was before.
         live.apply(node::Change::Agent(Box::new(change))).await?;
@@ -232,14 +234,46 @@ async fn lose_one(desk: &Desk, tenant: &TenantId, staff: &Arc<Staff>, number: &s
         return Ok(());
     }
     let value = floor.written(number, now).unwrap_or_default();
-    let states = [agent_state(number, &value, if is_known { turn } else { turn + 1 })];
-    desk.store.keep_states(tenant, &states, number, &desk.change(PRESENCE)).await?;
+    let turn = if is_known { turn } else { turn + 1 };
+    let steps = steps(tenant, &mut floor, turn, now);
+    let states = [agent_state(number, &value, turn)];
+    desk.store.keep_states(tenant, (&states, &steps), number, &desk.change(PRESENCE)).await?;
     if let Some(live) = desk.live.as_ref().filter(|_| !is_known) {
         // It may have come into memory meanwhile, as it was before.
         let change =
             AgentOrder { tenant: tenant.clone(), staff: staff.clone(), number: number.to_owned(), order };
         live.apply(node::Change::Agent(Box::new(change))).await?;
     }
+    Ok(())
+}
+
+/// What changed with the agents of a floor that nobody else writes of.
+fn steps(tenant: &TenantId, floor: &mut Floor, turn: u64, now: Now) -> Vec<AgentStep> {
+    let changes = floor.take_changes(now).into_iter();
+    changes.map(|told| AgentStep::new(tenant.clone(), told, turn)).collect()
+}
+
+/// Changes of agents are kept so long, as the stays that reports read beside them.
+const CHANGES_DAYS: i64 = 400;
+/// Forgotten at a time.
+const FORGOTTEN: u32 = 5_000;
+/// How often old changes are looked for.
+const FORGET_EVERY: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+/// Forgets changes of agents that are over their time, as long as the process lives.
+pub(crate) async fn forget_changes(running: Running) {
+    let desk = Desk::of(running);
+    loop {
+        if let Err(error) = forget(&desk, crate::clock::wall()).await {
+            tracing::debug!(%error, "old changes of agents stay for now");
+        }
+        tokio::time::sleep(FORGET_EVERY).await;
+    }
+}
+
+async fn forget(desk: &Desk, now: Wall) -> store::Result<()> {
+    let before = Wall(now.0 - CHANGES_DAYS * 86_400_000);
+    while desk.store.forget_agent_changes(before, FORGOTTEN).await? == u64::from(FORGOTTEN) {}
     Ok(())
 }
 

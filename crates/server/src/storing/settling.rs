@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use hotline::CallId;
 use hotline::settlement::Settlement;
-use store::HelpCall;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::agents::Agents;
 use super::aside::Aside;
 use super::helps::Helps;
 use super::recordings::Recordings;
-use super::{BATCH_CALLS, Shared, Work};
+use super::{BATCH_CALLS, Shared, Told, Work};
 use crate::bridge::RecordingFile;
 use crate::inbox::Message;
 
@@ -37,6 +37,7 @@ pub(super) struct Writer {
     recordings: Recordings,
     files: mpsc::UnboundedReceiver<RecordingFile>,
     helps: Helps,
+    agents: Agents,
     /// The last write went wrong: nothing is known of what it did.
     in_doubt: bool,
     /// Calls written at once; less after the database refused a batch for what is in it.
@@ -46,19 +47,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        work: Work,
-        shared: Arc<Shared>,
-        (files, helps): (mpsc::UnboundedReceiver<RecordingFile>, mpsc::UnboundedReceiver<HelpCall>),
-    ) -> Writer {
+    pub(super) fn new(work: Work, shared: Arc<Shared>, told: Told) -> Writer {
         Writer {
             recordings: Recordings::new(&work),
             work,
             shared,
             batch: VecDeque::new(),
             tried_again: BTreeSet::new(),
-            files,
-            helps: Helps::new(helps),
+            files: told.recordings,
+            helps: Helps::new(told.helps),
+            agents: Agents::new(told.agents),
             in_doubt: false,
             at_once: BATCH_CALLS,
             retry_at: None,
@@ -111,6 +109,15 @@ impl Writer {
         if self.in_doubt && !self.read_back().await {
             return;
         }
+        // Before the calls: the mark that moves with them says of agents' changes, too, that they are there.
+        let is_written = match timeout(WRITE_MAX, self.agents.write(&self.work)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => self.failed(&"no answer in time"),
+        };
+        if !is_written {
+            return;
+        }
         while !self.batch.is_empty() {
             if !self.write_some().await {
                 return;
@@ -136,6 +143,8 @@ impl Writer {
             // Calls told again by a journal come by their ids. The mark must never pass one that is not written.
             self.batch.make_contiguous().sort_by_key(|settlement| settlement.position);
         }
+        // Behind the calls: what changed before one of them was over is here now.
+        self.agents.take();
         while let Ok(file) = self.files.try_recv() {
             self.recordings.add(file);
         }

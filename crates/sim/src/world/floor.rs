@@ -8,6 +8,7 @@ use hotline::agent::State;
 use hotline::call::{Call, Fact, TalkOrder};
 use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, Order};
+use hotline::settlement::AgentStep;
 use hotline::tenant::{Tenant, agent_state};
 use hotline::{CallId, TenantId};
 use node::phones::Way;
@@ -60,21 +61,37 @@ impl World {
         }));
         self.hear(Input::Change(change));
         let live = self.node.as_ref().and_then(|node| node.tenant(&tenant));
+        let mut cold = Vec::new();
         let kept = match live.and_then(|tenant| Some((tenant.turn(), tenant.floor()?.written(number, now)?)))
         {
             Some((turn, value)) => agent_state(number, &value, turn),
             None => {
                 let account = self.store.account(&tenant);
-                let mut cold = Tenant::default();
-                account.states.iter().for_each(|state| cold.remember(state));
-                let turn = cold.next_turn();
-                let floor = cold.floor_mut();
+                let mut asleep = Tenant::default();
+                account.states.iter().for_each(|state| asleep.remember(state));
+                let turn = asleep.next_turn();
+                let floor = asleep.floor_mut();
                 floor.take_staff(&staff, now);
                 _ = floor.obey(number, order, now);
+                let changes = floor.take_changes(now).into_iter();
+                cold.extend(changes.map(|told| AgentStep::new(tenant.clone(), told, turn)));
                 agent_state(number, &floor.written(number, now).ok_or(format!("no agent {number}"))?, turn)
             }
         };
         self.store.keep(&tenant, &[kept]);
+        for step in cold {
+            self.store.keep_steps([&step]);
+            self.watch.agents.changes_cold(&step);
+        }
+        Ok(())
+    }
+
+    /// A change of an agent leaves the node.
+    pub(super) fn agent_changes(&mut self, step: Arc<AgentStep>) -> Result<(), String> {
+        self.watch.agents.changes(&step, self.life.number)?;
+        self.touched.push(step.tenant.clone());
+        self.store.queue_step(step);
+        self.wake_store();
         Ok(())
     }
 
@@ -100,7 +117,12 @@ impl World {
         floor.check(now).or_else(fail)?;
         let mine = |call: &&Call| call.hotline().tenant == *id && !call.is_ending();
         let up: BTreeSet<CallId> = node.calls().filter(mine).map(Call::id).collect();
+        // What the outputs of a turn bring about is told by the next, which follows at once.
+        let is_told_later = node.next_timeout() <= now.mono;
         for view in floor.agents(now) {
+            if !is_told_later {
+                self.watch.agents.check(id, &view)?;
+            }
             let busy = matches!(view.state, State::Ringing | State::Talking);
             if busy != view.call.is_some() || view.call.is_some_and(|call| !up.contains(&call)) {
                 return fail(format!("agent {} is {} with {:?}", view.number, view.state, view.call));

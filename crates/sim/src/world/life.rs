@@ -232,6 +232,7 @@ impl World {
             return Err(format!("leg {} is still up after the quiet", leg.place));
         }
         self.check_requests_end()?;
+        self.watch.agents.check_kept(&self.store.changes)?;
         self.watch.check_crowd(self.weather.is_clean())?;
         if self.weather.is_clean() {
             self.watch.check_turns()?;

@@ -231,6 +231,7 @@ impl World {
                 Ok(())
             }
             Output::Settle(settlement) => self.settle(&settlement),
+            Output::Agent(step) => self.agent_changes(step),
             Output::Load { number, tenant, version, body, account, .. } => {
                 let away = self.clock < self.store.away_until;
                 let hotline = self.watch.hotlines.get(&(number, version)).filter(|_| body).cloned();
@@ -432,11 +433,16 @@ impl World {
             format!("settles {call} {:?} by {:?}", settlement.record.cause, settlement.record.ended_by)
         });
         self.store.queue(settled);
+        self.wake_store();
+        Ok(())
+    }
+
+    /// The store works some time after it was handed something.
+    pub(super) fn wake_store(&mut self) {
         if !std::mem::replace(&mut self.store_busy, true) {
             let ms = self.dice.within(5, 260);
             self.later(ms, Due::Store);
         }
-        Ok(())
     }
 
     /// The store takes a batch, or cannot.
@@ -487,6 +493,7 @@ impl World {
                 let (was_open, told) = (is_open(self), loaded.account.is_some());
                 if !was_open && !told {
                     self.watch.provisional.insert(tenant.clone());
+                    self.watch.agents.unknown(&tenant);
                 }
                 self.hear(Input::Loaded(*loaded));
                 // An account that was too old when it came is not taken in.

@@ -1,6 +1,7 @@
 //! The store's suite: every test runs on SQLite and on PostgreSQL.
 
 mod accounts;
+mod agents;
 mod alarms;
 mod arms;
 mod callbacks;
