@@ -717,10 +717,14 @@ impl Floor {
 
     /// Whether all that must hold does; the simulator asks after each step.
     pub fn check(&self, now: Now) -> Result<(), String> {
+        let mut offers: BTreeMap<AgentNo, usize> = self.rung.keys().map(|agent| (*agent, 1)).collect();
+        for agent in self.callers.values().flat_map(|caller| &caller.offered) {
+            *offers.entry(*agent).or_default() += 1;
+        }
         for (place, post) in self.posts.iter().enumerate() {
             let (agent, number) = (place as AgentNo, &post.rules.number);
             post.agent.check(now.mono).map_err(|error| format!("agent {number}: {error}"))?;
-            self.check_call_of(agent)?;
+            self.check_call_of(agent, offers.get(&agent).copied().unwrap_or(0))?;
             if self.is_ready(agent, now.mono)
                 && self.due.first().is_none_or(|(at, _)| *at > now.mono)
                 && let Some(call) = self.best_caller(agent)
@@ -741,10 +745,8 @@ impl Floor {
     }
 
     /// Whether what an agent is kept by is there and knows it.
-    fn check_call_of(&self, agent: AgentNo) -> Result<(), String> {
+    fn check_call_of(&self, agent: AgentNo, offers: usize) -> Result<(), String> {
         let post = &self.posts[usize::from(agent)];
-        let offers = self.callers.values().filter(|caller| caller.offered.contains(&agent)).count();
-        let offers = offers + usize::from(self.rung.contains_key(&agent));
         let talks = self.talks.keys().filter(|(_, of)| *of == agent).count();
         let wanted = match post.agent.state() {
             State::Ringing => (1, 0),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hotline::agent::State;
 use hotline::call::Event;
 use hotline::queue::{AgentChange, Floor, Order, Staff, Told};
 use hotline::settlement::AgentStep;
@@ -82,6 +83,35 @@ impl Floors {
 }
 
 impl Node {
+    /// Whether queues and agents of an enterprise are as they must be, and agree with the calls that are up (row Q24).
+    ///
+    /// # Errors
+    /// The first thing that does not hold, for the operator's log.
+    pub fn check_floor(&self, id: &TenantId, now: Now) -> Result<(), String> {
+        let Some(tenant) = self.tenant(id) else { return Ok(()) };
+        let Some(floor) = tenant.floor() else { return Ok(()) };
+        let fail = |what: String| Err(format!("{id}: {what}"));
+        floor.check(now).or_else(fail)?;
+        let is_up = |call: CallId| {
+            self.call(call).is_some_and(|call| call.hotline().tenant == *id && !call.is_ending())
+        };
+        for view in floor.agents(now) {
+            let busy = matches!(view.state, State::Ringing | State::Talking);
+            if busy != view.call.is_some() || view.call.is_some_and(|call| !is_up(call)) {
+                return fail(format!("agent {} is {} with {:?}", view.number, view.state, view.call));
+            }
+        }
+        for queue in floor.queues(now) {
+            // Who is to be called back has no call yet.
+            let has_none = |call: CallId| tenant.requests().of_call(call).is_some();
+            let dead = queue.waiting.iter().find(|(call, _)| !is_up(*call) && !has_none(*call));
+            if let Some((call, _)) = dead {
+                return fail(format!("{call} waits in {} and is not up", queue.name));
+            }
+        }
+        Ok(())
+    }
+
     /// Ends after-work and pauses whose time has come, then tells calls what floors say, until they say no more.
     pub(crate) fn serve_floors(&mut self) {
         let now = self.now;

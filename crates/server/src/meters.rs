@@ -61,6 +61,8 @@ pub struct Meters {
     pub calls_up: Figure,
     pub calendar_missing_year: Figure,
     pub open_alerts: Figure,
+    /// Enterprises whose agents and queues did not agree with the live calls when that was looked at last.
+    pub floors_astray: Figure,
     pub invites: Figure,
     pub accepted: Figure,
     pub answered: Figure,

@@ -368,6 +368,7 @@ impl Process {
         store.runtime().spawn(ops::calendar::watch(meters.clone(), running.store().clone()));
         store.runtime().spawn(ops::alarms::watch(running.clone()));
         store.runtime().spawn(ops::callbacks::recall(running.clone()));
+        store.runtime().spawn(ops::agents::check(running.clone(), meters.clone()));
         store.runtime().spawn(ops::agents::keep_lost(running.clone(), of_pages));
         store.runtime().spawn(ops::agents::forget_changes(running.clone()));
         store.runtime().spawn(crate::messages::run(running.clone(), meters.clone()));

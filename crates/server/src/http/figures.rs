@@ -49,6 +49,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
             meters.open_alerts.value(),
         ),
         (
+            "sibai_floors_astray",
+            Gauge,
+            "Enterprises whose agents and queues did not agree with the live calls at the last look, once a minute: an alarm.",
+            meters.floors_astray.value(),
+        ),
+        (
             "sibai_calendar_missing_year",
             Gauge,
             "In December the next year if its holidays are not imported, else 0: an alarm.",

@@ -2,6 +2,7 @@
 //! The running node obeys; the store keeps what an agent is, so that a restart finds it so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hotline::agent::{self, CONNECTION_LOST, RESERVED_REASONS, Rest, State};
 use hotline::enterprise::{phone_user, staff};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::{self, LiveCall};
 use super::{Code, Desk, Outcome, Refusal, talks};
+use crate::meters::Meters;
 use crate::running::Running;
 
 /// What an agent wants.
@@ -190,6 +192,27 @@ pub(crate) const LOST_MAX: usize = 4_096;
 const LOST_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
 /// Who logs them out, in the audit.
 const PRESENCE: &str = "presence";
+
+/// How often agents and queues are held against the live calls.
+const CHECKED: Duration = Duration::from_secs(60);
+
+/// Holds agents and queues against the live calls each minute (row Q24): by what must hold nobody is stuck and nobody waits who
+/// is gone. What does not is told in the log and by `sibai_floors_astray`; nothing is mended behind anybody's back.
+pub(crate) async fn check(running: Running, meters: Arc<Meters>) {
+    loop {
+        tokio::time::sleep(CHECKED).await;
+        let astray = running.ask(|node, now| {
+            let all = node.tenants().filter_map(|(id, _)| node.check_floor(id, now).err());
+            all.collect::<Vec<String>>()
+        });
+        // Where too much is asked of the node it is looked at again in a minute.
+        let Ok(astray) = astray.await else { continue };
+        meters.floors_astray.set(astray.len() as u64);
+        for what in astray {
+            tracing::error!(what, "agents and queues do not agree with the live calls");
+        }
+    }
+}
 
 /// Keeps that agents are logged out whose pages are gone, each until the database has it (row Q10).
 pub(crate) async fn keep_lost(running: Running, mut lost: tokio::sync::mpsc::Receiver<Lost>) {

@@ -1,10 +1,8 @@
 //! Agents of a world: where their phones are, what they want, and what must hold of those who wait for them.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hotline::agent::State;
 use hotline::call::{Call, Fact, TalkOrder};
 use hotline::enterprise::{phone_user, staff};
 use hotline::queue::{AgentView, Floor, Order};
@@ -114,18 +112,12 @@ impl World {
     pub(super) fn check_floor(&self, id: &TenantId, floor: &Floor, node: &Node) -> Result<(), String> {
         let now = self.now();
         let fail = |what: String| Err(format!("{id}: {what}"));
-        floor.check(now).or_else(fail)?;
-        let mine = |call: &&Call| call.hotline().tenant == *id && !call.is_ending();
-        let up: BTreeSet<CallId> = node.calls().filter(mine).map(Call::id).collect();
+        node.check_floor(id, now)?;
         // What the outputs of a turn bring about is told by the next, which follows at once.
         let is_told_later = node.next_timeout() <= now.mono;
         for view in floor.agents(now) {
             if !is_told_later {
                 self.watch.agents.check(id, &view)?;
-            }
-            let busy = matches!(view.state, State::Ringing | State::Talking);
-            if busy != view.call.is_some() || view.call.is_some_and(|call| !up.contains(&call)) {
-                return fail(format!("agent {} is {} with {:?}", view.number, view.state, view.call));
             }
         }
         for view in
@@ -139,13 +131,6 @@ impl World {
             }
         }
         for queue in floor.queues(now) {
-            // Who is to be called back has no call yet.
-            let has_none =
-                |call: &CallId| node.tenant(id).is_some_and(|of| of.requests().of_call(*call).is_some());
-            let dead = queue.waiting.iter().find(|(call, _)| !up.contains(call) && !has_none(call));
-            if let Some((call, _)) = dead {
-                return fail(format!("{call} waits in {} and is not up", queue.name));
-            }
             let patience_ms = floor.queue_rules(&queue.name).map_or(0, |rules| rules.patience_ms);
             let waits = |call: &&Call| queue.waiting.iter().any(|(known, _)| *known == call.id());
             for call in node.calls().filter(|call| waits(call) && !call.is_calling_back()) {
