@@ -143,6 +143,7 @@ fn p04_fault_p6_fault_p8_each_role_passes_where_it_may_and_no_enterprise_reaches
             &["owner", "admin", "supervisor", "finance", "auditor", "quality_reviewer", "billing"],
         ),
         ("hear_recordings", &["owner", "admin", "supervisor", "auditor", "quality_reviewer", "machine"]),
+        ("export_recordings", &["owner", "admin", "supervisor", "auditor", "quality_reviewer"]),
         ("supervise", &["owner", "admin", "supervisor"]),
         ("see_to_messages", &["owner", "admin", "supervisor"]),
         ("hold_recordings", &["owner", "admin", "auditor"]),

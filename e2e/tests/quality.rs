@@ -177,15 +177,20 @@ fn publish_form(people: &People) {
 
 /// The rule draws two of the week's six calls, one each reviewer, once; chen's evaluation.
 fn sampled(people: &People) -> Value {
-    let rule = |reviewers: &str| {
-        let text = format!("{{name: weekly, form: service, calls_per_week: 2, reviewers: [{reviewers}]}}");
+    let put = |enabled: bool, reviewers: &str| {
+        let text = format!(
+            "{{name: weekly, form: service, calls_per_week: 2, reviewers: [{reviewers}], enabled: {enabled}}}"
+        );
         let body = json!({"text": text, "apply": true});
         people.lead.ask("PUT", &format!("{QUALITY}/rules"), Some(&body))
     };
+    let rule = |reviewers: &str| put(true, reviewers);
     assert_eq!(code(&rule("nobody")), (422, "invalid_value"));
     assert_eq!(code(&rule("wang")), (422, "invalid_value"), "an agent evaluates nobody");
-    assert_eq!(rule("chen, wu").status, 200);
+    assert_eq!(put(false, "chen, wu").status, 200);
     let draw = |body: Value| people.lead.ask("POST", &format!("{QUALITY}/draws"), Some(&body));
+    assert_eq!(code(&draw(json!({"rule": "weekly"}))), (422, "invalid_value"), "it is off");
+    assert_eq!(rule("chen, wu").status, 200);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let early = draw(json!({"rule": "weekly", "week_ms": now}));
     assert_eq!(code(&early), (422, "invalid_value"), "the week is not over");
@@ -260,10 +265,17 @@ fn the_reviewer_does_not_decide(people: &People, calls: &[CallId]) {
         let body = json!({"call": call, "form": "service"});
         people.lead.ask("POST", &format!("{QUALITY}/evaluations"), Some(&body))
     };
-    let opened: Vec<Answer> = calls.iter().map(open).collect();
-    let there = opened.iter().filter(|one| code(one) == (409, "already_there")).count();
-    assert_eq!(there, 2, "those that were drawn have one");
-    let first = opened.iter().find(|one| one.status == 200).expect("one was not drawn");
+    let listed = people.lead.ask("GET", &format!("{QUALITY}/evaluations?kind=human"), None).body;
+    let is_drawn =
+        |call: &&CallId| listed.as_array().expect("a list").iter().any(|one| one["call"] == call.to_string());
+    let (drawn, rest): (Vec<&CallId>, Vec<&CallId>) = calls.iter().partition(is_drawn);
+    assert_eq!((drawn.len(), rest.len()), (2, 4));
+    for call in drawn {
+        assert_eq!(code(&open(call)), (409, "already_there"), "those that were drawn have one");
+    }
+    // The others are left for the draw at the end.
+    let first = open(rest[0]);
+    assert_eq!(first.status, 200, "{}", first.body);
     let evaluation = first.body["evaluation"].clone();
     let mut rude = sheet("full");
     rude["answers"]["rude"] = json!("yes");
@@ -395,5 +407,7 @@ fn drawn_by_itself(platform: &mut Platform) {
     assert_eq!(draws.as_array().map(Vec::len), Some(2), "once each: {draws}");
     let (_, listed) = platform.run(&["quality", "list", "acme", "--limit", "100"]);
     let of_rest = listed.as_array().expect("a list").iter().filter(|one| one["rule"] == "rest").count();
-    assert_eq!(of_rest as u64, draws[0]["drawn"].as_u64().unwrap_or(9), "{listed}");
+    let by_rest = draws.as_array().expect("a list").iter().find(|one| one["rule"] == "rest").expect("it is");
+    assert_eq!((&by_rest["calls"], &by_rest["drawn"]), (&json!(3), &json!(1)), "{draws}");
+    assert_eq!(of_rest, 1, "{listed}");
 }

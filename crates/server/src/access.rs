@@ -49,6 +49,8 @@ pub enum Permission {
     TakeCalls,
     /// What was said in calls.
     HearRecordings,
+    /// Recordings taken out of the house: archives of many, and the evidence of one.
+    ExportRecordings,
     /// To listen, whisper, barge in and take over while people talk.
     Supervise,
     /// Messages that callers left, and those that went to people.
@@ -85,11 +87,12 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Permission; 20] = [
+    pub const ALL: [Permission; 21] = [
         Permission::Own,
         Permission::ReadCalls,
         Permission::TakeCalls,
         Permission::HearRecordings,
+        Permission::ExportRecordings,
         Permission::Supervise,
         Permission::SeeToMessages,
         Permission::HoldRecordings,
@@ -115,6 +118,7 @@ impl Permission {
             Permission::ReadCalls => "read_calls",
             Permission::TakeCalls => "take_calls",
             Permission::HearRecordings => "hear_recordings",
+            Permission::ExportRecordings => "export_recordings",
             Permission::Supervise => "supervise",
             Permission::SeeToMessages => "see_to_messages",
             Permission::HoldRecordings => "hold_recordings",
@@ -198,15 +202,16 @@ impl Role {
     /// Whether the role has a permission.
     pub fn may(self, permission: Permission) -> bool {
         use Permission::{
-            ChangeSetup, HearRecordings, HoldRecordings, LeadQuality, ListEnterprises, ManageAccounts, Own,
-            Prescore, Quality, ReadAudit, ReadCalls, ReadForms, ReadMoney, ReadSetup, RecordPrompts,
-            ReviewContent, SeeToMessages, Supervise, TakeCalls, WatchLive,
+            ChangeSetup, ExportRecordings, HearRecordings, HoldRecordings, LeadQuality, ListEnterprises,
+            ManageAccounts, Own, Prescore, Quality, ReadAudit, ReadCalls, ReadForms, ReadMoney, ReadSetup,
+            RecordPrompts, ReviewContent, SeeToMessages, Supervise, TakeCalls, WatchLive,
         };
         let has: &[Permission] = match self {
             Role::Owner => &[
                 ReadCalls,
                 TakeCalls,
                 HearRecordings,
+                ExportRecordings,
                 Supervise,
                 SeeToMessages,
                 HoldRecordings,
@@ -224,6 +229,7 @@ impl Role {
                 ReadCalls,
                 TakeCalls,
                 HearRecordings,
+                ExportRecordings,
                 Supervise,
                 SeeToMessages,
                 HoldRecordings,
@@ -239,6 +245,7 @@ impl Role {
                 ReadCalls,
                 TakeCalls,
                 HearRecordings,
+                ExportRecordings,
                 Supervise,
                 SeeToMessages,
                 WatchLive,
@@ -249,8 +256,10 @@ impl Role {
             ],
             Role::Agent => &[TakeCalls],
             Role::Finance => &[ReadCalls, ReadMoney],
-            Role::Auditor => &[ReadCalls, HearRecordings, HoldRecordings, ReadSetup, ReadAudit],
-            Role::QualityReviewer => &[ReadCalls, HearRecordings, ReadForms, Quality],
+            Role::Auditor => {
+                &[ReadCalls, HearRecordings, ExportRecordings, HoldRecordings, ReadSetup, ReadAudit]
+            }
+            Role::QualityReviewer => &[ReadCalls, HearRecordings, ExportRecordings, ReadForms, Quality],
             // What it reads is what it has to hear, and by which questions.
             Role::Machine => &[HearRecordings, ReadForms, Prescore],
             Role::Intake => &[ListEnterprises, ReadSetup, ChangeSetup, RecordPrompts, ManageAccounts],

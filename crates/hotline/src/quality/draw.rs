@@ -87,11 +87,13 @@ pub fn draw(
 }
 
 /// Gives calls to reviewers, each to whoever has fewest so far and is not the agent; of equals to the first after whoever had the last.
-/// Calls that not everybody may have go first, so that the others can make up for them.
+/// Calls that not everybody may have go first, so that the others can make up for them. Each week begins one reviewer further than
+/// the week before, so that what does not come out even is not the same one's every week.
 /// `reviewers` are accounts, with the agent that each is, if any.
-pub fn deal(calls: Vec<(String, CallId)>, reviewers: &[(String, Option<String>)]) -> Vec<Drawn> {
+pub fn deal(week: Week, calls: Vec<(String, CallId)>, reviewers: &[(String, Option<String>)]) -> Vec<Drawn> {
     let mut have: BTreeMap<usize, usize> = (0..reviewers.len()).map(|place| (place, 0)).collect();
-    let mut next = 0;
+    let weeks = usize::try_from(week.monday.div_euclid(7).rem_euclid(reviewers.len().max(1) as i64));
+    let mut next = weeks.expect("less than the reviewers are many");
     let mut dealt = Vec::with_capacity(calls.len());
     let is_reviewer = |agent: &String| reviewers.iter().any(|(_, own)| own.as_ref() == Some(agent));
     let (first, rest): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(agent, _)| is_reviewer(agent));
@@ -178,8 +180,9 @@ mod tests {
         let three = [reviewer("chen", None), reviewer("wu", Some("8001")), reviewer("li", None)];
         let drawn = calls(100).into_iter().enumerate();
         let drawn: Vec<_> = drawn.map(|(n, call)| (format!("800{}", n % 5), call)).collect();
-        let dealt = deal(drawn.clone(), &three);
-        assert_eq!(dealt, deal(drawn.clone(), &three));
+        let week = Week::of_day(20_000);
+        let dealt = deal(week, drawn.clone(), &three);
+        assert_eq!(dealt, deal(week, drawn.clone(), &three));
         let count = |login: &str| dealt.iter().filter(|one| one.reviewer.as_deref() == Some(login)).count();
         let counts = ["chen", "wu", "li"].map(count);
         assert!(
@@ -189,10 +192,27 @@ mod tests {
         assert!(dealt.iter().all(|one| one.agent != "8001" || one.reviewer.as_deref() != Some("wu")));
         let last = calls(12).into_iter().enumerate();
         let last = last.map(|(n, call)| (["8000", "8000", "8001"][n / 4].to_owned(), call)).collect();
-        let dealt = deal(last, &three[..2]);
+        let dealt = deal(week, last, &three[..2]);
         let chen = dealt.iter().filter(|one| one.reviewer.as_deref() == Some("chen")).count();
         assert_eq!(chen, 6, "those that one of them may not have come last, and are made up for");
-        let alone = deal(vec![("8001".into(), calls(1)[0])], &[reviewer("wu", Some("8001"))]);
+        let alone = deal(week, vec![("8001".into(), calls(1)[0])], &[reviewer("wu", Some("8001"))]);
         assert_eq!(alone[0].reviewer, None, "somebody else is to take it");
+        assert_eq!(deal(week, vec![("8001".into(), calls(1)[0])], &[])[0].reviewer, None, "nobody is left");
+    }
+
+    #[test]
+    fn q19_what_does_not_come_out_even_is_another_reviewers_each_week() {
+        let three = ["chen", "wu", "li"].map(|login| (login.to_owned(), None));
+        for (weekly, each) in [(1, 3), (4, 12), (5, 15)] {
+            let mut counts = BTreeMap::new();
+            for week in -4..5 {
+                let drawn = calls(weekly).into_iter().map(|call| ("8001".to_owned(), call)).collect();
+                for one in deal(Week::of_day(week * 7), drawn, &three) {
+                    *counts.entry(one.reviewer).or_insert(0) += 1;
+                }
+            }
+            assert_eq!(counts.len(), 3, "{counts:?}");
+            assert!(counts.values().all(|count| *count == each), "{weekly} a week: {counts:?}");
+        }
     }
 }

@@ -337,7 +337,7 @@ impl Tickets {
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/recordings/{recording}/evidence", tag = "recordings",
     params(("enterprise" = String, Path), ("recording" = String, Path)),
-    security(("session" = ["hear_recordings"])),
+    security(("session" = ["export_recordings"])),
     responses(
         (status = 200, description = "the chain", body = Evidence),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
@@ -366,7 +366,7 @@ pub struct NewExport {
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/exports", tag = "recordings",
     params(("enterprise" = String, Path)), request_body = NewExport,
-    security(("session" = ["hear_recordings"])),
+    security(("session" = ["export_recordings"])),
     responses(
         (status = 200, description = "it waits", body = Exported),
         (status = 422, description = "`invalid_value`: no range, or too many wait", body = Problem, content_type = "application/problem+json"),
@@ -386,7 +386,7 @@ pub async fn export(
 /// 导出列表及进度 / exports with how far each is, the latest first.
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/exports", tag = "recordings",
-    params(("enterprise" = String, Path)), security(("session" = ["hear_recordings"])),
+    params(("enterprise" = String, Path)), security(("session" = ["export_recordings"])),
     responses((status = 200, description = "the exports", body = Vec<Exported>))
 )]
 pub async fn exports(
@@ -400,7 +400,7 @@ pub async fn exports(
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/exports/{export}/file", tag = "recordings",
     params(("enterprise" = String, Path), ("export" = String, Path)),
-    security(("session" = ["hear_recordings"])),
+    security(("session" = ["export_recordings"])),
     responses(
         (status = 200, description = "the archive: WAVs, `index.csv`, `SHA256SUMS`", body = Vec<u8>, content_type = "application/zip"),
         (status = 206, description = "the range that was asked for", body = Vec<u8>, content_type = "application/zip"),

@@ -519,7 +519,13 @@ async fn write(
         sql += &format!(", {column} = ${}", values.len());
     };
     match step {
-        EvaluationStep::Assign(to) => set("reviewer", to.as_str().into()),
+        EvaluationStep::Assign(to) => {
+            set("reviewer", to.as_str().into());
+            // A draft is its reviewer's alone: somebody else begins anew.
+            if to != reviewer {
+                set("sheet", json_text(&Sheet::default()).into());
+            }
+        }
         EvaluationStep::Draft(sheet) => {
             set("reviewer", change.by.as_str().into());
             set("sheet", json_text(sheet).into());

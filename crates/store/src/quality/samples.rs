@@ -64,18 +64,28 @@ struct Candidate {
 const BIRTH_SLACK_MS: i64 = 600_000;
 
 impl Store {
-    /// Keeps a rule, in the place of the one of its name; a new one draws from the week of the change on.
+    /// Keeps a rule, in the place of the one of its name. A new one, and one that was off and is switched on, draws from the week of
+    /// the change on: what passed while it was off is not made up for.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn put_rule(&self, tenant: &TenantId, rule: &SampleRule, change: &Change) -> Result<()> {
         let mut transaction = self.begin().await?;
+        take_turn(&mut transaction, tenant).await?;
+        let sql = "select document, since_week from sample_rule where tenant_id = $1 and name = $2";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(rule.name.clone());
+        let since = match query.fetch_optional(&mut *transaction).await? {
+            Some(row) if row.json::<SampleRule>("document")?.enabled || !rule.enabled => {
+                Week::of_day(row.int("since_week")?)
+            }
+            Some(_) | None => Week::of(change.at),
+        };
         let sql = "insert into sample_rule (tenant_id, name, document, since_week, changed_at, changed_by) \
                    values ($1, $2, $3, $4, $5, $6) on conflict (tenant_id, name) do update \
-                   set document = excluded.document, changed_at = excluded.changed_at, \
-                   changed_by = excluded.changed_by";
+                   set document = excluded.document, since_week = excluded.since_week, \
+                   changed_at = excluded.changed_at, changed_by = excluded.changed_by";
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(rule.name.clone()).bind(json_text(rule));
-        let query = query.bind(Week::of(change.at).monday()).bind(change.at.0).bind(change.by.clone());
+        let query = query.bind(since.monday()).bind(change.at.0).bind(change.by.clone());
         query.execute(&mut *transaction).await?;
         let became = json_text(rule);
         write_audit(&mut transaction, tenant, change, "put_sample_rule", &rule.name, None, Some(&became))
@@ -139,7 +149,7 @@ impl Store {
             let chosen = draw((tenant, &rule.name), agent, week, &all, usize::from(rule.calls));
             calls.extend(chosen.into_iter().map(|call| (agent.clone(), call)));
         }
-        let dealt = deal(calls, reviewers);
+        let dealt = deal(week, calls, reviewers);
         for one in &dealt {
             let Candidate { queue, number } = &found[&one.agent][&one.call];
             let new = NewEvaluation {

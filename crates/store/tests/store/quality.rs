@@ -19,6 +19,8 @@ crate::on_both_engines!(
     q19_a_persons_word_outdoes_a_machines_whichever_came_first,
     q19_evaluations_are_listed_by_page_and_filter,
     q19_a_weeks_calls_are_drawn_once_and_none_twice,
+    q19_a_rule_switched_on_again_draws_from_that_week_on,
+    q19_who_is_given_an_evaluation_sees_no_draft_of_another,
     q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody,
 );
 
@@ -367,6 +369,40 @@ async fn q19_a_weeks_calls_are_drawn_once_and_none_twice(case: Case) {
         "from its first week on"
     );
     assert_eq!(store.rules(Some(&tenant(1))).await.unwrap(), []);
+}
+
+async fn q19_a_rule_switched_on_again_draws_from_that_week_on(case: Case) {
+    let (store, huaxin, week) = (&case.store, tenant(0), Week::of(morning()));
+    let put = async |calls: u16, enabled: bool, weeks: i64| {
+        let rule = SampleRule { enabled, ..rule(calls) };
+        store.put_rule(&huaxin, &rule, &by("li", weeks * 7 * 86_400)).await.unwrap();
+        store.rules(Some(&huaxin)).await.unwrap().remove(0).since
+    };
+    let after = |weeks: i64| Week::of_day(week.monday() + weeks * 7);
+    assert_eq!(put(4, true, 0).await, week);
+    assert_eq!(put(5, true, 1).await, week, "a change begins nothing anew");
+    assert_eq!(put(5, false, 2).await, week);
+    assert_eq!(put(6, false, 3).await, week);
+    assert_eq!(put(6, true, 5).await, after(5), "the weeks in which it was off are not drawn");
+    assert_eq!(put(7, true, 6).await, after(5));
+}
+
+async fn q19_who_is_given_an_evaluation_sees_no_draft_of_another(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    store.open_evaluation(&new(EvaluationKind::Human, 0, "chen"), &by("chen", 0)).await.unwrap();
+    let step = async |step: EvaluationStep, who: &str| {
+        assert_eq!(
+            store.step_evaluation(&huaxin, 1, &step, &by(who, 1)).await.unwrap(),
+            EvaluationStepped::Done
+        );
+        let kept = store.evaluation(&huaxin, 1).await.unwrap().expect("it is there");
+        (kept.of.reviewer, kept.sheet)
+    };
+    step(EvaluationStep::Draft(sheet(3)), "chen").await;
+    let same = step(EvaluationStep::Assign("chen".into()), "li").await;
+    assert_eq!(same, ("chen".into(), sheet(3)), "it was chen's already");
+    let other = step(EvaluationStep::Assign("wu".into()), "li").await;
+    assert_eq!(other, ("wu".into(), Sheet::default()));
 }
 
 async fn q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody(case: Case) {

@@ -200,10 +200,17 @@ pub async fn draws(desk: &Desk, asked: &Of) -> Outcome<Vec<Drawn>> {
 /// Draws a week that is over, unless it was drawn.
 ///
 /// # Errors
-/// There is no such enterprise or rule, its form was not published, or the week is not over.
+/// There is no such enterprise or rule, it is off, its form was not published, or the week is not over.
 pub async fn draw(desk: &Desk, asked: &Draw) -> Outcome<Drawn> {
     desk.enterprise(&asked.tenant).await?;
     let kept = kept(desk, &asked.tenant, &asked.rule).await?;
+    if !kept.rule.enabled {
+        let name = &kept.rule.name;
+        return Err(Refusal::invalid(
+            format!("抽样规则 {name} 已停用，不抽取通话"),
+            format!("the rule {name} is off and draws nothing"),
+        ));
+    }
     let last = last_over(clock::wall());
     if let Some(at) = asked.week {
         crate::ops::check_instant("week", at)?;
