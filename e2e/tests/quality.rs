@@ -153,7 +153,8 @@ fn q19_a_form_a_sample_an_evaluation_an_appeal_and_the_report() {
     evaluated_and_appealed(&people, &evaluation);
     the_reviewer_does_not_decide(&people, &calls);
     a_machine_is_marked_and_gives_way(&people, &calls);
-    calibrated(&people, calls[5]);
+    a_machine_has_no_persons_name(&platform, calls[0]);
+    calibrated(&people, &evaluation);
     reported(&platform, &people);
     drawn_by_itself(&mut platform);
 }
@@ -320,7 +321,22 @@ fn a_machine_is_marked_and_gives_way(people: &People, calls: &[CallId]) {
     assert_eq!(own.as_array().map(Vec::len), Some(2), "machines are not for agents: {own}");
 }
 
-fn calibrated(people: &People, call: CallId) {
+fn a_machine_has_no_persons_name(platform: &Platform, call: CallId) {
+    let file = platform.data_dir().join("scores.jsonl");
+    let line = json!({"call": call, "form": "service", "sheet": sheet("full")});
+    std::fs::write(&file, line.to_string()).expect("written");
+    let file = file.display().to_string();
+    for machine in ["chen", "robot\u{7}", "机器"] {
+        let (exit, told) = platform.run(&["quality", "prescore", "acme", &file, "--machine", machine]);
+        assert_eq!((exit, &told["taken"]), (Some(1), &json!(0)), "{machine:?}: {told}");
+        assert!(told.to_string().contains("invalid_value"), "{told}");
+    }
+}
+
+/// The call that chen evaluated, by chen and wu, each without the other.
+fn calibrated(people: &People, evaluation: &Value) {
+    let evaluated = format!("{QUALITY}/evaluations/{evaluation}");
+    let call = people.wu.ask("GET", &evaluated, None).body["call"].clone();
     let open = |reviewers: Value| {
         let body = json!({"call": call, "form": "service", "reviewers": reviewers});
         people.lead.ask("POST", &format!("{QUALITY}/calibrations"), Some(&body))
@@ -330,6 +346,21 @@ fn calibrated(people: &People, call: CallId) {
     let path = format!("{QUALITY}/calibrations/{}", opened["calibration"]);
     let (chens, wus) =
         (opened["reviewers"][0]["evaluation"].clone(), opened["reviewers"][1]["evaluation"].clone());
+    let give = |reviewer: &str| {
+        let path = format!("{QUALITY}/evaluations/{wus}/reviewer");
+        people.lead.ask("PUT", &path, Some(&json!({"reviewer": reviewer})))
+    };
+    assert_eq!(code(&give("chen")), (409, "already_there"), "each has one part");
+    assert_eq!(give("li").body["reviewer"], "li", "a part goes to somebody who is there");
+    assert_eq!(give("wu").body["reviewer"], "wu");
+    let seen = people.wu.ask("GET", &evaluated, None).body;
+    let told = [&seen["percent_e2"], &seen["scored"], &seen["appeal"], &seen["decision"]];
+    assert!(told.iter().all(|told| told.is_null()), "what another said of the call is hidden too: {seen}");
+    assert_eq!((&seen["sheet"]["answers"], &seen["revisions"]), (&json!({}), &json!([])));
+    let listed = people.wu.ask("GET", &format!("{QUALITY}/evaluations?state=changed"), None).body;
+    assert_eq!((&listed[0]["evaluation"], &listed[0]["percent_e2"]), (evaluation, &Value::Null));
+    let own = people.chen.ask("GET", &evaluated, None).body;
+    assert_eq!(own["percent_e2"], 8_750, "what is one's own is not");
     let report = || people.lead.ask("GET", &format!("{QUALITY}/report"), None).body;
     let before = report();
     assert_eq!(write(&people.chen, &chens, &sheet("full"), true).body["percent_e2"], 8_750);
@@ -340,6 +371,7 @@ fn calibrated(people: &People, call: CallId) {
     let hidden = (&shown["complete"], &shown["questions"], &shown["reviewers"][0]["percent_e2"]);
     assert_eq!(hidden, (&json!(false), &json!([]), &Value::Null));
     assert_eq!(write(&people.wu, &wus, &sheet("promised"), true).status, 200);
+    assert_eq!(people.wu.ask("GET", &evaluated, None).body["percent_e2"], 8_750, "from then on it is seen");
     let shown = people.wu.ask("GET", &path, None).body;
     assert_eq!((&shown["complete"], &shown["spread_e2"]), (&json!(true), &json!(2_000)));
     let differ: Vec<_> =

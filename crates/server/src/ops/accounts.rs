@@ -174,7 +174,8 @@ fn no_agent(agent: &str) -> Refusal {
     Refusal::not_found(format!("没有坐席 {agent}"), format!("there is no agent {agent}"))
 }
 
-fn check_names(login: &str, name: &str) -> Outcome<()> {
+/// Refuses what no account is called.
+pub(super) fn check_login(login: &str) -> Outcome<()> {
     let good = |letter: char| letter.is_ascii_alphanumeric() || "-_.@".contains(letter);
     if !LOGIN_CHARS.contains(&login.len()) || !login.chars().all(good) {
         return Err(Refusal::invalid(
@@ -182,6 +183,11 @@ fn check_names(login: &str, name: &str) -> Outcome<()> {
             "a login is 2 to 32 letters, digits or -_.@",
         ));
     }
+    Ok(())
+}
+
+fn check_names(login: &str, name: &str) -> Outcome<()> {
+    check_login(login)?;
     let count = name.trim().chars().count();
     if count == 0 || count > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         return Err(Refusal::invalid(

@@ -1,6 +1,8 @@
 //! Evaluations of agents' calls: from their assignment to what the agent and a supervisor say of them. Each step looks at what it is
 //! by then, in its own transaction; each sheet that was submitted is kept.
 
+use std::collections::BTreeSet;
+
 use hotline::quality::{Scored, Sheet, Week};
 use hotline::{CallId, TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -206,6 +208,8 @@ pub enum EvaluationStepped {
     Not(EvaluationState),
     /// It is somebody else's.
     Others,
+    /// Whoever it was to be given has a part in the same calibration.
+    InAlready,
     /// The days for an appeal are over.
     TooLate,
 }
@@ -320,6 +324,10 @@ impl Store {
         change: &Change,
     ) -> Result<EvaluationStepped> {
         let mut transaction = self.begin().await?;
+        if matches!(step, EvaluationStep::Assign(_)) {
+            // Two parts of a calibration, given to the same account at once, are given in turn.
+            take_turn(&mut transaction, tenant).await?;
+        }
         let Some(was) = one(&mut transaction, tenant, number).await? else {
             return Ok(EvaluationStepped::Missing);
         };
@@ -327,6 +335,11 @@ impl Store {
             Ok(to) => to,
             Err(why) => return Ok(why),
         };
+        if let (EvaluationStep::Assign(to), Some(calibration)) = (step, was.of.calibration)
+            && is_in(&mut transaction, tenant, calibration, to).await?
+        {
+            return Ok(EvaluationStepped::InAlready);
+        }
         let reviewer = was.of.reviewer.as_str();
         if !write(&mut transaction, (tenant, number), (was.state, reviewer), to, step, change).await? {
             // Somebody was quicker; what it is by now says why.
@@ -352,6 +365,17 @@ impl Store {
     /// Those of the database.
     pub async fn evaluation(&self, tenant: &TenantId, number: u32) -> Result<Option<Evaluation>> {
         one(&mut *self.readers().acquire().await?, tenant, number).await
+    }
+
+    /// Calls that a reviewer has still to evaluate in a calibration.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn owed_calibrations(&self, tenant: &TenantId, reviewer: &str) -> Result<BTreeSet<CallId>> {
+        let sql = "select call_id from evaluation where tenant_id = $1 and reviewer = $2 and kind = 'calibration' \
+                   and state = 'open'";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(reviewer.to_owned());
+        query.fetch_all(self.readers()).await?.iter().map(|row| row.parsed("call_id")).collect()
     }
 
     /// The sheets of an evaluation that were submitted, in their order.
@@ -472,6 +496,19 @@ async fn like(connection: &mut AnyConnection, new: &NewEvaluation) -> Result<Opt
     let query = query.bind(new.call.to_string()).bind(new.agent.clone()).bind(new.reviewer.clone());
     let query = query.bind(i64::from(new.calibration.unwrap_or_default()));
     query.fetch_optional(connection).await?.map(|row| row.count("evaluation_no")).transpose()
+}
+
+/// Whether an account has a part in a calibration.
+async fn is_in(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    calibration: u32,
+    reviewer: &str,
+) -> Result<bool> {
+    let sql =
+        "select evaluation_no from evaluation where tenant_id = $1 and calibration_no = $2 and reviewer = $3";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(i64::from(calibration));
+    Ok(query.bind(reviewer.to_owned()).fetch_optional(connection).await?.is_some())
 }
 
 /// Writes a new row and gives its number; the transaction has the tenant's turn.

@@ -22,6 +22,7 @@ crate::on_both_engines!(
     q19_a_rule_switched_on_again_draws_from_that_week_on,
     q19_who_is_given_an_evaluation_sees_no_draft_of_another,
     q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody,
+    q19_a_part_of_a_calibration_goes_to_who_has_none,
 );
 
 fn form(title: &str) -> Form {
@@ -466,4 +467,32 @@ async fn q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody(case:
     assert_eq!(numbers(Some("service"), None).await, [(1, "service".to_owned())]);
     assert_eq!(store.calibration(&huaxin, 3).await.unwrap(), None);
     assert_eq!(store.calibration(&huaxin, 1).await.unwrap().expect("it is there").opened, by("li", 0));
+}
+
+async fn q19_a_part_of_a_calibration_goes_to_who_has_none(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    let of = new(EvaluationKind::Calibration, 0, "");
+    let reviewers = ["chen".to_owned(), "wu".to_owned(), "he".to_owned()];
+    store.open_calibration(&of, &reviewers, &by("li", 0)).await.unwrap();
+    let assign = async |number: u32, to: &str| {
+        let step = EvaluationStep::Assign(to.into());
+        store.step_evaluation(&huaxin, number, &step, &by("li", 1)).await.unwrap()
+    };
+    let owes = async |who: &str| store.owed_calibrations(&huaxin, who).await.unwrap().contains(&of.call);
+    assert_eq!(assign(2, "chen").await, EvaluationStepped::InAlready);
+    assert!(owes("wu").await && !owes("li").await);
+    let (one, two) = tokio::join!(assign(2, "li"), assign(3, "li"));
+    let both = [one, two];
+    assert!(
+        both.contains(&EvaluationStepped::Done) && both.contains(&EvaluationStepped::InAlready),
+        "one of two at once: {both:?}"
+    );
+    assert!(owes("li").await && owes("wu").await != owes("he").await, "who gave it away owes nothing");
+    let submit = EvaluationStep::Submit(sheet(5), score(100));
+    assert_eq!(
+        store.step_evaluation(&huaxin, 1, &submit, &by("chen", 2)).await.unwrap(),
+        EvaluationStepped::Done
+    );
+    assert!(!owes("chen").await, "it is in");
+    assert_eq!(assign(1, "zhao").await, EvaluationStepped::Not(EvaluationState::Submitted));
 }

@@ -179,7 +179,7 @@ pub struct NewReviewer {
     security(("session" = ["lead_quality"])),
     responses(
         (status = 200, description = "given", body = Whole),
-        (status = 409, description = "`evaluation_state`: it was submitted", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`evaluation_state`: it was submitted; `already_there`: the account has a part in the same calibration", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_value`: the account may not evaluate; `second_person`: it is its own call", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -1,6 +1,8 @@
 //! Evaluations of agents' calls (row Q19): opened, written, submitted; the agent's word, and what is decided about it; what a machine
 //! says. Nobody evaluates its own call or decides about its own word, and who calibrates sees nobody else's until all are in.
 
+use std::collections::BTreeSet;
+
 use hotline::quality::{AnswerFault, Form, Scored, Sheet, Week, check_sheet, score};
 use hotline::{CallId, RecordingId, TenantId, Wall};
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::kept_form;
 use crate::access::{Permission, Role};
+use crate::ops::accounts::check_login;
 use crate::ops::money::time;
 use crate::ops::refusal::Problem;
 use crate::ops::{Code, Desk, Outcome, PAGE_MAX, Refusal};
@@ -231,7 +234,7 @@ pub(super) fn monday(week: Week) -> String {
 }
 
 /// An evaluation as it stands in a list for somebody.
-fn listed(kept: &Evaluation, reader: Option<&str>) -> Listed {
+fn listed(kept: &Evaluation, reader: &Reader<'_>) -> Listed {
     let of = &kept.of;
     let seen = kept.score.filter(|_| !is_hidden(kept, reader));
     let counts = match of.kind {
@@ -265,11 +268,29 @@ fn listed(kept: &Evaluation, reader: Option<&str>) -> Listed {
     }
 }
 
-/// Whether what was written is not to be seen by somebody, `None` for the provider's hand: a draft is its reviewer's alone, and so is
-/// a calibration until all of them are in.
-fn is_hidden(kept: &Evaluation, reader: Option<&str>) -> bool {
-    let is_own = reader.is_some_and(|reader| reader == kept.of.reviewer);
-    (!kept.state.is_submitted() || kept.blind) && !is_own
+/// Who looks at evaluations.
+struct Reader<'a> {
+    /// The account; `None` for the provider's hand, and for agents, who are shown nothing but what was submitted about them.
+    login: Option<&'a str>,
+    /// Calls that it has still to evaluate in a calibration.
+    owes: BTreeSet<CallId>,
+}
+
+impl<'a> Reader<'a> {
+    async fn of(desk: &Desk, tenant: &TenantId, login: Option<&'a str>) -> Outcome<Reader<'a>> {
+        let owes = match login {
+            Some(login) => desk.store.owed_calibrations(tenant, login).await?,
+            None => BTreeSet::new(),
+        };
+        Ok(Reader { login, owes })
+    }
+}
+
+/// Whether what was written is not to be seen by somebody: a draft is its reviewer's alone, and so is a calibration until all of them
+/// are in. Who has still to calibrate a call sees nothing that others say of it.
+fn is_hidden(kept: &Evaluation, reader: &Reader<'_>) -> bool {
+    let is_own = reader.login.is_some_and(|login| login == kept.of.reviewer);
+    (!kept.state.is_submitted() || kept.blind || reader.owes.contains(&kept.of.call)) && !is_own
 }
 
 /// Opens the evaluation of a call, for who asks or somebody else.
@@ -343,6 +364,7 @@ pub(super) async fn called(desk: &Desk, tenant: &TenantId, call: CallId) -> Outc
 
 /// An account of the enterprise that may evaluate.
 pub(super) async fn reviewer(desk: &Desk, tenant: &TenantId, login: &str) -> Outcome<Who> {
+    check_login(login)?;
     let account = desk.store.account(tenant, login).await?;
     let account = account.filter(|account| {
         account.disabled_at.is_none()
@@ -382,17 +404,12 @@ pub async fn write(desk: &Desk, of: &Which, sheet: Sheet, submit: bool, who: &Wh
 /// Gives an evaluation that is not submitted to somebody else.
 ///
 /// # Errors
-/// It is not there or submitted already, the other one may not evaluate, or it would be its own.
+/// It is not there or submitted already, the other one may not evaluate, it would be its own, or it has a part in the same
+/// calibration.
 pub async fn assign(desk: &Desk, of: &Which, login: &str, by: &str) -> Outcome<Whole> {
     let kept = kept(desk, of).await?;
     let reviewer = reviewer(desk, &of.tenant, login).await?;
     not_own(&reviewer, &kept.of.agent)?;
-    if kept.of.kind == EvaluationKind::Calibration {
-        return Err(Refusal::invalid(
-            "校准的评分不能转给他人",
-            "a calibration's evaluation stays its reviewer's",
-        ));
-    }
     take(desk, of, &EvaluationStep::Assign(reviewer.login), by).await
 }
 
@@ -440,8 +457,9 @@ pub async fn decide(desk: &Desk, of: &Which, decision: Decision, who: &Who) -> O
 /// Takes what a machine says of a call. It is marked as a machine's, and counts only until a person says something.
 ///
 /// # Errors
-/// There is no such call or form, the sheet is wrong, or the machine has said it before.
+/// There is no such call or form, the sheet is wrong, the machine has said it before, or its name is a person's or none.
 pub async fn prescore(desk: &Desk, asked: &Prescore) -> Outcome<Listed> {
+    machine(desk, &asked.tenant, &asked.machine).await?;
     let call = called(desk, &asked.tenant, asked.call).await?;
     let form = kept_form(desk, &asked.tenant, &asked.form, asked.version).await?;
     if form.version == 0 {
@@ -456,10 +474,24 @@ pub async fn prescore(desk: &Desk, asked: &Prescore) -> Outcome<Listed> {
     match desk.store.prescore(&new, &asked.sheet, score, &desk.change(&asked.by)).await? {
         Opened::Done(evaluation) => {
             let of = Which { tenant: asked.tenant.clone(), evaluation };
-            Ok(listed(&kept(desk, &of).await?, Some(&asked.machine)))
+            let reader = Reader { login: Some(&asked.machine), owes: BTreeSet::new() };
+            Ok(listed(&kept(desk, &of).await?, &reader))
         }
         Opened::There(number) => Err(there(number)),
     }
+}
+
+/// What a machine is called is an account of its role, or nobody's.
+async fn machine(desk: &Desk, tenant: &TenantId, name: &str) -> Outcome<()> {
+    check_login(name)?;
+    let account = desk.store.account(tenant, name).await?;
+    if account.is_some_and(|account| Role::of(&account.role) != Some(Role::Machine)) {
+        return Err(Refusal::invalid(
+            format!("{name} 是人员账号，不能用作机器名称"),
+            format!("{name} is a person's account and no machine's name"),
+        ));
+    }
+    Ok(())
 }
 
 /// Lists a page of evaluations, the latest first, as somebody may see them.
@@ -487,7 +519,8 @@ pub async fn list(desk: &Desk, asked: &Filter, reader: Option<&str>) -> Outcome<
         older_than: asked.older_than,
     };
     let found = desk.store.evaluations(&tenant, &filter, asked.limit.min(PAGE_MAX)).await?;
-    Ok(found.iter().map(|kept| listed(kept, reader)).collect())
+    let reader = Reader::of(desk, &tenant, reader).await?;
+    Ok(found.iter().map(|kept| listed(kept, &reader)).collect())
 }
 
 /// One evaluation whole, as somebody may see it.
@@ -517,6 +550,7 @@ fn is_the_agents(kept: &Evaluation) -> bool {
 async fn whole(desk: &Desk, kept: Evaluation, reader: Option<&str>) -> Outcome<Whole> {
     let Evaluation { of, number, sheet, .. } = &kept;
     let form = kept_form(desk, &of.tenant, &of.form, Some(of.form_version)).await?.form;
+    let reader = &Reader::of(desk, &of.tenant, reader).await?;
     let hidden = is_hidden(&kept, reader);
     let revision = |one: store::Revision| Revision {
         revision: one.revision,
@@ -540,8 +574,8 @@ async fn whole(desk: &Desk, kept: Evaluation, reader: Option<&str>) -> Outcome<W
         scored: score(&form, &sheet.answers).filter(|_| !hidden),
         questions: form,
         sheet: if hidden { Sheet::default() } else { sheet.clone() },
-        appeal: kept.appeal.clone(),
-        decision: kept.decision.clone(),
+        appeal: kept.appeal.clone().filter(|_| !hidden),
+        decision: kept.decision.clone().filter(|_| !hidden),
         revisions: revisions.into_iter().map(revision).collect(),
     })
 }
@@ -563,6 +597,11 @@ async fn take(desk: &Desk, of: &Which, step: &EvaluationStep, by: &str) -> Outco
             Code::Forbidden,
             format!("评分 {} 由他人负责", of.evaluation),
             format!("the evaluation {} is somebody else's", of.evaluation),
+        )),
+        EvaluationStepped::InAlready => Err(Refusal::new(
+            Code::AlreadyThere,
+            "该账号已参加这次校准",
+            "the account has a part in this calibration already",
         )),
         EvaluationStepped::TooLate => Err(Refusal::new(
             Code::AppealOver,
