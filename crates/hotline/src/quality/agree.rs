@@ -24,7 +24,7 @@ pub struct Agreement {
 pub enum Kappa {
     /// From −1000 to 1000, rounded to the nearest thousandth, halves away from nought.
     Thousandths(i32),
-    /// Fewer calls than [`CALLS_MIN`].
+    /// Fewer calls than an agreement is told of.
     TooFew,
     /// Both gave one and the same answer to every call: nothing is left to tell from chance.
     NoVariety,
