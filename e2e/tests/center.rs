@@ -239,13 +239,27 @@ fn told_afterwards(platform: &Platform, leader: &Visitor, id: &str) {
         results.iter().map(|one| (&one["agent"], &one["code"], &one["name"], &one["by"])).collect();
     let of_two = (&json!("8002"), &json!("other"), &json!("其他"), &json!(""));
     assert_eq!(said, [(&json!("8001"), &json!("sale/new"), &json!("成交/新客户"), &json!("wang")), of_two]);
+    let over_the_api = |place: &str| {
+        let answer = leader.ask("GET", &format!("/api/v1/enterprises/acme/{place}"), None);
+        (answer.status, answer.body)
+    };
     let (_, sums) = platform.run(&["result", "report", "acme"]);
+    assert_eq!(over_the_api("results/sums"), (200, sums.clone()));
+    assert_eq!(over_the_api("results/sums?until_ms=1"), (200, json!([])));
     let calls = |sum: &Value| (sum["code"].clone(), sum["calls"].clone(), sum["by_default"].clone());
     let sums: Vec<_> = sums.as_array().into_iter().flatten().map(calls).collect();
     assert_eq!(sums, [(json!("other"), json!(1), json!(1)), (json!("sale/new"), json!(1), json!(0))]);
     let (_, listed) = platform.run(&["result", "list", "acme", "--code", "sale"]);
     assert_eq!((&listed[0]["call"], &listed[0]["agent"]), (&json!(id), &json!("8001")), "{listed}");
     assert_eq!(listed.as_array().map(Vec::len), Some(1));
+    assert_eq!(over_the_api("results?code=sale"), (200, listed));
+    let (_, whole) = over_the_api("results");
+    assert_eq!(whole.as_array().map(Vec::len), Some(2), "{whole}");
+    assert_eq!(over_the_api("results?limit=1").1, json!([whole[0]]));
+    let behind = format!("results?behind={id}/{}", whole[0]["agent"].as_str().unwrap_or_default());
+    assert_eq!(over_the_api(&behind).1, json!([whole[1]]), "the other agent's word on the same call");
+    let (status, refused) = over_the_api("results?behind=x");
+    assert_eq!((status, &refused["code"]), (422, &json!("invalid_value")));
     let (_, audit) = platform.run(&["audit", "acme"]);
     let of = |action: &str| -> Vec<String> {
         let rows = audit.as_array().into_iter().flatten().filter(|row| row["action"] == action);

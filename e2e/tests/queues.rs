@@ -197,6 +197,16 @@ fn q07_the_caller_rates_the_talk_by_a_key() {
     let (code, sums) = platform.run(&["rating", "report", "acme"]);
     let figures = ["asked", "answered", "answered_per_mille", "mean_e2"].map(|name| &sums[0][name]);
     assert_eq!((code, figures), (Some(0), [&json!(1), &json!(1), &json!(1_000), &json!(500)]), "{sums}");
+    let auditor = signed_in(&platform, "acme", "he", "auditor");
+    let over_the_api = |place: &str| {
+        let answer = auditor.ask("GET", &format!("/api/v1/enterprises/acme/ratings{place}"), None);
+        (answer.status, answer.body)
+    };
+    assert_eq!(over_the_api("?agent=8001&limit=5"), (200, listed.clone()));
+    assert_eq!(over_the_api("/sums?queue=sales"), (200, sums));
+    let behind = format!("?older_than={}", listed[0]["call"].as_str().expect("an id"));
+    assert_eq!((over_the_api(&behind), over_the_api("?until_ms=1")), ((200, json!([])), (200, json!([]))));
+    assert_eq!(over_the_api("?number=1").1["code"], "invalid_value");
     // The file becomes one, and its row, a little later than the record.
     platform.recording(record.recording.expect("it was recorded"));
     q12_the_report_shows_the_answered_call(&platform);

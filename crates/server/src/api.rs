@@ -14,7 +14,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hotline::TenantId;
-use hotline::enterprise::Language;
+use hotline::enterprise::{Author, Language};
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
@@ -28,7 +28,9 @@ use crate::ops::{Code, Desk, Refusal};
 use crate::running::Running;
 
 mod agents;
+mod callbacks;
 mod calls;
+mod crisis;
 mod enterprises;
 mod flows;
 mod live;
@@ -41,6 +43,7 @@ mod phones;
 mod problem;
 mod prompts;
 mod quality;
+mod ratings;
 mod recordings;
 mod results;
 mod service;
@@ -169,6 +172,12 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(voicemails::ticket))
         .routes(routes!(voicemails::step))
         .routes(routes!(messages::list))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::one))
+        .routes(routes!(callbacks::step))
+        .routes(routes!(callbacks::stop))
+        .routes(routes!(crisis::show, crisis::switch, crisis::end))
+        .routes(routes!(crisis::confirm))
         .routes(routes!(prompts::list))
         .routes(routes!(prompts::upload))
         .routes(routes!(prompts::say))
@@ -180,7 +189,18 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(orders::take))
         .routes(routes!(orders::step))
         .routes(routes!(orders::deliver))
+        .routes(routes!(flows::list, flows::put))
+        .routes(routes!(flows::one))
+        .routes(routes!(flows::versions))
+        .routes(routes!(flows::check))
+        .routes(routes!(flows::differences))
+        .routes(routes!(flows::publish))
+        .routes(routes!(flows::rollback))
         .routes(routes!(flows::compare))
+        .routes(routes!(ratings::list))
+        .routes(routes!(ratings::sums))
+        .routes(routes!(results::list))
+        .routes(routes!(results::sums))
         .routes(routes!(quality::forms, quality::put_form))
         .routes(routes!(quality::form))
         .routes(routes!(quality::publish))
@@ -420,7 +440,11 @@ impl axum::extract::FromRequestParts<Api> for Asked {
         let language = language(&parts.headers);
         let person = parts.extensions.get::<Person>().cloned().ok_or_else(sign_in_needed);
         let found = person.and_then(|person| Ok((person, api.desk()?)));
-        let (person, desk) = found.map_err(|refusal| Refused(refusal, language))?;
+        let (person, mut desk) = found.map_err(|refusal| Refused(refusal, language))?;
+        if !person.role.is_staff() {
+            // Row R03: the terms of some carriers bear no change by the enterprise's own hand.
+            desk.author = Author::Enterprise;
+        }
         Ok(Asked { desk, person, language })
     }
 }

@@ -84,10 +84,10 @@ fn check_instant(name: &str, at: Wall) -> Outcome<()> {
 }
 
 /// A page was to begin behind something that is not in the list: it would be the first page again.
-fn no_place(id: &dyn std::fmt::Display) -> Refusal {
+fn no_place(word: &str, id: &dyn std::fmt::Display) -> Refusal {
     Refusal::invalid(
-        format!("older_than：清单里没有 {id}，无法翻页"),
-        format!("older_than: {id} is not in the list, so no page begins behind it"),
+        format!("{word}：清单里没有 {id}，无法翻页"),
+        format!("{word}: {id} is not in the list, so no page begins behind it"),
     )
 }
 
@@ -173,6 +173,7 @@ pub enum Request {
     FlowPublish(flows::Publish),
     FlowRollback(flows::Rollback),
     FlowList(flows::List),
+    FlowVersions(flows::Versions),
     FlowShow(flows::Of),
     FlowDiff(flows::Diff),
     FlowCompare(arms::Compare),
@@ -323,6 +324,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::FlowPublish(asked) => told(flows::publish(desk, &asked).await),
         Request::FlowRollback(asked) => told(flows::rollback(desk, &asked).await),
         Request::FlowList(asked) => told(flows::list(desk, &asked).await),
+        Request::FlowVersions(asked) => told(flows::versions(desk, &asked).await),
         Request::FlowShow(asked) => told(flows::show(desk, &asked).await),
         Request::FlowDiff(asked) => told(flows::diff(desk, &asked).await),
         Request::FlowCompare(asked) => told(arms::compare(desk, &asked).await),

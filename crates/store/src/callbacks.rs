@@ -165,22 +165,32 @@ pub(crate) async fn give_up_orphans(
 }
 
 impl Store {
-    /// Requests of an enterprise in a state or in any: whoever has waited longest first, at most `limit` behind the first
-    /// `from`.
+    /// Requests of an enterprise in a state or in any: whoever has waited longest first, at most `limit`, behind the request
+    /// of a call whatever its state is by now.
     pub async fn callbacks(
         &self,
         tenant: &TenantId,
         state: Option<CallbackState>,
-        (from, limit): (u32, u32),
+        (behind, limit): (Option<CallId>, u32),
     ) -> Result<Vec<Callback>> {
+        let behind = behind.map(|call| call.to_string()).unwrap_or_default();
         let sql = format!(
-            "select {COLUMNS} from callback where tenant_id = $1 and ($2 = '' or state = $2) \
-             order by asked_at - waited_ms, callback_id limit $3 offset $4"
+            "select {COLUMNS} from callback where tenant_id = $1 and ($2 = '' or state = $2) and ($3 = '' \
+             or (asked_at - waited_ms, callback_id) > (select asked_at - waited_ms, callback_id from callback \
+             where tenant_id = $1 and callback_id = $3)) \
+             order by asked_at - waited_ms, callback_id limit $4"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.to_string());
         let query = query.bind(state.as_ref().map(code).unwrap_or_default());
-        let query = query.bind(i64::from(limit)).bind(i64::from(from));
+        let query = query.bind(behind).bind(i64::from(limit));
         query.fetch_all(self.readers()).await?.iter().map(read).collect()
+    }
+
+    /// The request of one call.
+    pub async fn callback(&self, tenant: &TenantId, call: CallId) -> Result<Option<Callback>> {
+        let sql = format!("select {COLUMNS} from callback where tenant_id = $1 and callback_id = $2");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.to_string()).bind(call.to_string());
+        query.fetch_optional(self.readers()).await?.as_ref().map(read).transpose()
     }
 
     /// The 400 numbers that have requests which the platform is to dial.

@@ -30,6 +30,17 @@ pub struct FlowDraft {
     pub change: Change,
 }
 
+/// A flow as a list has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowHead {
+    /// Its name.
+    pub name: String,
+    /// The latest version that was published; none where none ever was.
+    pub latest: Option<u32>,
+    /// Who wrote its draft last, and when.
+    pub draft: Option<Change>,
+}
+
 /// A published version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowVersion {
@@ -69,11 +80,44 @@ impl Store {
         query.fetch_optional(self.readers()).await?.as_ref().map(read_draft).transpose()
     }
 
-    /// All drafts of an enterprise, by name.
-    pub async fn flow_drafts(&self, tenant: &TenantId) -> Result<Vec<FlowDraft>> {
-        let sql = "select name, document, changed_by, changed_at from flow_draft where tenant_id = $1 order by name";
-        let rows = sqlx::query(sql).bind(tenant.to_string()).fetch_all(self.readers()).await?;
-        rows.iter().map(read_draft).collect()
+    /// The flows of an enterprise, drafts and published ones, by name: at most `limit` behind a name, or from the first.
+    pub async fn flow_heads(
+        &self,
+        tenant: &TenantId,
+        (behind, limit): (Option<&str>, u32),
+    ) -> Result<Vec<FlowHead>> {
+        let sql = "select known.name, (select max(version) from flow_version as one where one.tenant_id = $1 \
+                   and one.name = known.name) as latest, \
+                   draft.name as drafted, draft.changed_by, draft.changed_at \
+                   from (select name from flow_draft where tenant_id = $1 \
+                   union select name from flow_version where tenant_id = $1) as known \
+                   left join flow_draft as draft on draft.tenant_id = $1 and draft.name = known.name \
+                   where $2 = '' or known.name > $2 order by known.name limit $3";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(behind.unwrap_or_default().to_owned());
+        let rows = query.bind(i64::from(limit)).fetch_all(self.readers()).await?;
+        let read = |row: &AnyRow| {
+            let draft = match row.text_or_none("drafted")? {
+                Some(_) => Some(Change { by: row.text("changed_by")?, at: Wall(row.int("changed_at")?) }),
+                None => None,
+            };
+            let latest = row.int_or_none("latest")?.and_then(|latest| u32::try_from(latest).ok());
+            Ok(FlowHead { name: row.text("name")?, latest, draft })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// The versions of one flow, the latest first: at most `limit` before a version, or from the latest.
+    pub async fn versions_of_flow(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        (before, limit): (Option<u32>, u32),
+    ) -> Result<Vec<FlowVersion>> {
+        let sql = "select name, version, published_by, published_at from flow_version \
+                   where tenant_id = $1 and name = $2 and version < $3 order by version desc limit $4";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned());
+        let query = query.bind(before.map_or(i64::MAX, i64::from)).bind(i64::from(limit));
+        query.fetch_all(self.readers()).await?.iter().map(read_version).collect()
     }
 
     /// All versions that an enterprise ever published, by name and version.
@@ -81,11 +125,7 @@ impl Store {
         let sql = "select name, version, published_by, published_at from flow_version \
                    where tenant_id = $1 order by name, version";
         let rows = sqlx::query(sql).bind(tenant.to_string()).fetch_all(self.readers()).await?;
-        let read = |row: &AnyRow| {
-            let change = Change { by: row.text("published_by")?, at: Wall(row.int("published_at")?) };
-            Ok(FlowVersion { name: row.text("name")?, version: row.count("version")?, change })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(read_version).collect()
     }
 
     /// One published version.
@@ -119,6 +159,11 @@ pub(crate) async fn write_flows(
     };
     VERSION.write(connection, enterprise.flows.iter().flat_map(row).collect()).await?;
     Ok(())
+}
+
+fn read_version(row: &AnyRow) -> Result<FlowVersion> {
+    let change = Change { by: row.text("published_by")?, at: Wall(row.int("published_at")?) };
+    Ok(FlowVersion { name: row.text("name")?, version: row.count("version")?, change })
 }
 
 fn read_draft(row: &AnyRow) -> Result<FlowDraft> {

@@ -57,7 +57,7 @@ pub use database::{Engine, Error, Result, Store};
 pub use enterprises::{NumberRow, Put, Stored};
 pub use evidence::Recorded;
 pub use exports::{Export, ExportState};
-pub use flows::{FlowDraft, FlowVersion};
+pub use flows::{FlowDraft, FlowHead, FlowVersion};
 pub use helps::HelpCall;
 pub use ledger::{DayTotal, TopUp};
 pub use limits::{LimitKind, LimitRequest};

@@ -1,11 +1,11 @@
-//! What an agent says came of its call (row Q09): what may be said, and its word.
+//! What an agent says came of its call (row Q09): what may be said, its word, and what was said of calls.
 
-use hotline::TenantId;
+use hotline::{CallId, TenantId, Wall};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Asked, Body, Path, Problem, Refused};
-use crate::ops::results::{self, Of};
+use super::{Asked, Body, Path, Problem, Refused, Words};
+use crate::ops::results::{self, Filter, Listed, Of, Summed};
 use crate::ops::{Outcome, Refusal};
 
 /// A result that is chosen.
@@ -59,4 +59,79 @@ fn of(enterprise: &str, agent: String, call: &str) -> Outcome<Of> {
         .parse()
         .map_err(|_| Refusal::not_found(format!("没有通话 {call}"), format!("there is no call {call}")))?;
     Ok(Of { tenant: TenantId::new(enterprise), call, agent })
+}
+
+/// Which results.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Which {
+    /// Of this agent.
+    agent: Option<String>,
+    /// Of this queue.
+    queue: Option<String>,
+    /// This code and those below it.
+    code: Option<String>,
+    /// Given at or after: milliseconds since 1970-01-01 UTC.
+    since_ms: Option<i64>,
+    /// Given before.
+    until_ms: Option<i64>,
+}
+
+/// Which page of results.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Behind the result of this call and agent, as `call/agent`: where the page before ended.
+    behind: Option<String>,
+    /// At most; 100 unless said, 1000 at most.
+    #[serde(default = "super::page_usual")]
+    limit: u32,
+}
+
+impl Which {
+    fn filter(self, tenant: String, behind: Option<(CallId, String)>, limit: u32) -> Filter {
+        let (since, until) = (self.since_ms.map(Wall), self.until_ms.map(Wall));
+        Filter { tenant, agent: self.agent, queue: self.queue, code: self.code, since, until, behind, limit }
+    }
+}
+
+/// The call and the agent behind which a page begins.
+fn place(text: &str) -> Outcome<(CallId, String)> {
+    let read = text.split_once('/').and_then(|(call, agent)| Some((call.parse().ok()?, agent.to_owned())));
+    read.ok_or_else(|| {
+        Refusal::invalid(format!("behind：“{text}”无法读取"), format!("behind: {text:?} cannot be read"))
+    })
+}
+
+/// 处理结果清单 / what agents said came of calls, the latest call first.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/results", tag = "calls",
+    params(("enterprise" = String, Path), Which, Page), security(("session" = ["read_calls"])),
+    responses(
+        (status = 200, description = "a page", body = Vec<Listed>),
+        (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Words(which): Words<Which>,
+    Words(Page { behind, limit }): Words<Page>,
+) -> Result<axum::Json<Vec<Listed>>, Refused> {
+    let behind = behind.as_deref().map(place).transpose().map_err(|refusal| asked.refuse(refusal))?;
+    asked.tell(results::list(&asked.desk, &which.filter(enterprise, behind, limit)).await)
+}
+
+/// 处理结果报表 / how many calls came to what, by queue and code, and their share of the queue's.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/results/sums", tag = "calls",
+    params(("enterprise" = String, Path), Which), security(("session" = ["read_calls"])),
+    responses((status = 200, description = "the sums, by queue and code", body = Vec<Summed>))
+)]
+pub async fn sums(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Words(which): Words<Which>,
+) -> Result<axum::Json<Vec<Summed>>, Refused> {
+    asked.tell(results::sums(&asked.desk, &which.filter(enterprise, None, 0)).await)
 }

@@ -4,9 +4,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use hotline::{CallId, TenantId};
 use store::CallbackState;
 
+use super::pages::pages;
 use super::show::length;
 use super::{Context, Need, Ran, say};
-use crate::ops::callbacks::{End, LISTED_MAX, List, Listed, Stop, Stopped};
+use crate::ops::callbacks::{End, List, Listed, Stop, Stopped};
 use crate::ops::{Outcome, Refusal, Request};
 
 /// The words of `callback`.
@@ -97,16 +98,10 @@ pub fn run(context: &Context, words: &Callback) -> Ran {
 
 /// All of them, however many there are.
 fn all(context: &Context, tenant: &str, state: Option<CallbackState>) -> Outcome<Vec<Listed>> {
-    let mut found: Vec<Listed> = Vec::new();
-    loop {
-        let asked = List { tenant: tenant.to_owned(), state, from: found.len() as u32 };
-        let page: Vec<Listed> = context.ask(Need::Data, &Request::Callbacks(asked))?;
-        let last = page.len() < LISTED_MAX as usize;
-        found.extend(page);
-        if last {
-            return Ok(found);
-        }
-    }
+    pages(context, u64::MAX, |limit, last: Option<&Listed>| {
+        let behind = last.map(|last| last.call);
+        Request::Callbacks(List { tenant: tenant.to_owned(), state, behind, limit })
+    })
 }
 
 fn end(context: &Context, of: &Of, done: bool) -> Outcome<()> {

@@ -6,13 +6,14 @@ use clap::{Args, Subcommand};
 use hotline::TenantId;
 use hotline::cdr::ArmOutcome;
 
+use super::pages::pages;
 use super::pure::read_number;
 use super::show::print_raw;
 use super::{Context, Need, Ran};
 use crate::ops::Request;
 use crate::ops::arms::{self, Compared};
 use crate::ops::enterprises::Difference;
-use crate::ops::flows::{self, Checked, Listed, Published, Shown};
+use crate::ops::flows::{self, Checked, Listed, Published, Shown, Version};
 
 /// The words of `flow`.
 #[derive(Subcommand)]
@@ -28,8 +29,10 @@ pub enum Flow {
     Publish(Publish),
     /// 一步回到以前的版本 / walks an earlier version again, in one step
     Rollback(Rollback),
-    /// 列出流程和版本 / lists flows and versions
+    /// 列出流程 / lists flows
     List(Tenant),
+    /// 列出发布过的版本 / lists the versions that were published
+    Versions(Named),
     /// 显示草稿或某个版本 / shows a draft or a version
     Show(Of),
     /// 两个版本的差别 / what differs between two versions
@@ -53,6 +56,15 @@ pub struct Put {
 pub struct Tenant {
     /// 企业 / the enterprise
     tenant: String,
+}
+
+/// A flow.
+#[derive(Args)]
+pub struct Named {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    name: String,
 }
 
 /// The words of `flow publish`.
@@ -149,6 +161,7 @@ pub fn run(context: &Context, words: &Flow) -> Ran {
             adopt(context, &Request::FlowRollback(flows::Rollback { tenant, name, to, by: by() }))
         }
         Flow::List(words) => list(context, words),
+        Flow::Versions(words) => versions(context, words),
         Flow::Show(words) => {
             let shown: Shown = context.ask(Need::Data, &Request::FlowShow(of(words)))?;
             context.show(&shown, |shown| print_raw(&format!("{}\n", shown.text.trim_end())))?;
@@ -237,29 +250,46 @@ fn show_published(context: &Context, published: &Published) {
 }
 
 fn list(context: &Context, words: &Tenant) -> Ran {
-    let request = Request::FlowList(flows::List { tenant: TenantId::new(&words.tenant) });
-    let all: Vec<Listed> = context.ask(Need::Data, &request)?;
+    let all: Vec<Listed> = pages(context, u64::MAX, |limit, last: Option<&Listed>| {
+        let (tenant, behind) = (TenantId::new(&words.tenant), last.map(|last| last.name.clone()));
+        Request::FlowList(flows::List { tenant, behind, limit })
+    })?;
     context.show(&all, |all| {
         let row = |flow: &Listed| {
-            let versions = flow.versions.iter().map(|one| format!("{} {} {}", one.version, one.by, one.at));
+            let version =
+                |version: Option<u32>| version.map(|version| version.to_string()).unwrap_or_default();
             let numbers = flow.numbers.iter().map(|number| number.grouped());
             vec![
                 flow.name.clone(),
-                flow.version.map(|version| version.to_string()).unwrap_or_default(),
+                version(flow.version),
+                version(flow.latest),
                 flow.draft.as_ref().map(|draft| format!("{} {}", draft.by, draft.at)).unwrap_or_default(),
                 numbers.collect::<Vec<_>>().join(", "),
-                versions.collect::<Vec<_>>().join("; "),
             ]
         };
         let rows: Vec<_> = all.iter().map(row).collect();
         let head = [
             ("流程", "flow"),
             ("使用版本", "in use"),
+            ("最新版本", "latest"),
             ("草稿", "draft"),
             ("号码", "numbers"),
-            ("版本", "versions"),
         ];
         context.table(&head, &rows);
+    })?;
+    Ok(0)
+}
+
+fn versions(context: &Context, words: &Named) -> Ran {
+    let all: Vec<Version> = pages(context, u64::MAX, |limit, last: Option<&Version>| {
+        let (tenant, name) = (TenantId::new(&words.tenant), words.name.clone());
+        let before = last.map(|last| last.version);
+        Request::FlowVersions(flows::Versions { tenant, name, before, limit })
+    })?;
+    context.show(&all, |all| {
+        let row = |one: &Version| vec![one.version.to_string(), one.by.clone(), one.at.clone()];
+        let head = [("版本", "version"), ("发布人", "by"), ("时间", "at")];
+        context.table(&head, &all.iter().map(row).collect::<Vec<_>>());
     })?;
     Ok(0)
 }

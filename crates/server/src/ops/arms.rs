@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{ArmFilter, ArmSum};
 use utoipa::ToSchema;
 
-use super::{Desk, Outcome, Refusal, check_instant};
+use super::{Desk, Outcome, check_instant, flows};
 
 /// Which deals are compared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -106,13 +106,7 @@ pub async fn compare(desk: &Desk, asked: &Compare) -> Outcome<Compared> {
     let filter = ArmFilter { flow, step, version: asked.version, since: asked.since, until: asked.until };
     let sums = desk.store.arm_sums(&tenant, &filter).await?;
     if sums.is_empty() {
-        let known = desk.store.flow_versions(&tenant).await?.iter().any(|one| one.name == asked.flow);
-        if !known {
-            return Err(Refusal::not_found(
-                format!("没有发布过流程“{}”", asked.flow),
-                format!("no flow {:?} was ever published", asked.flow),
-            ));
-        }
+        flows::published(desk, &tenant, &asked.flow).await?;
     }
     Ok(compared(&sums))
 }

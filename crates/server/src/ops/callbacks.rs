@@ -9,9 +9,10 @@ use hotline::{CallId, HotlineNumber, TenantId};
 use node::Change;
 use serde::{Deserialize, Serialize};
 use store::{Callback, CallbackState};
+use utoipa::ToSchema;
 
 use super::money::time;
-use super::{Desk, Outcome, Refusal};
+use super::{Desk, Outcome, PAGE_MAX, Refusal, no_place};
 use crate::running::Running;
 
 /// List requests.
@@ -22,9 +23,11 @@ pub struct List {
     /// In this state, or in any.
     #[serde(default)]
     pub state: Option<CallbackState>,
-    /// Behind so many.
+    /// Behind the request of this call: where the page before ended.
     #[serde(default)]
-    pub from: u32,
+    pub behind: Option<CallId>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
 }
 
 /// One request that is done or cancelled.
@@ -56,11 +59,14 @@ pub struct Stop {
 }
 
 /// A request in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CallbackRequest)]
 pub struct Listed {
     /// The call that asked.
+    #[schema(value_type = String)]
     pub call: CallId,
     /// The 400 number.
+    #[schema(value_type = String)]
     pub hotline: HotlineNumber,
     /// Its caller; empty when withheld.
     pub caller: String,
@@ -74,7 +80,8 @@ pub struct Listed {
     pub waited_ms: u64,
     /// When, Beijing time.
     pub asked_at: String,
-    /// How far somebody saw to it.
+    /// How far somebody saw to it: `waiting`, `done`, `cancelled`, `stopped`, `given_up`.
+    #[schema(value_type = String)]
     pub state: CallbackState,
     /// Who saw to it last; nobody where the platform did.
     pub changed_by: Option<String>,
@@ -83,13 +90,16 @@ pub struct Listed {
     /// When its next try may be, at the earliest, Beijing time; none where people call back, and once it is over.
     pub next_at: Option<String>,
     /// How the last try ended, as the code of its call.
+    #[schema(value_type = Option<String>)]
     pub outcome: Option<Cause>,
     /// The call of the last try.
+    #[schema(value_type = Option<String>)]
     pub tried_by: Option<CallId>,
 }
 
 /// What became of a number on the stop list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CallbackStopped)]
 pub struct Stopped {
     /// The number.
     pub number: String,
@@ -99,22 +109,38 @@ pub struct Stopped {
     pub requests: u64,
 }
 
-/// Requests listed at once; who wants more asks again behind them.
-pub const LISTED_MAX: u32 = 1_000;
 /// The longest name of who sees to a request, in characters.
 const NAME_MAX: usize = 64;
 /// Between two tries to read which requests are open.
 const RECALL_AGAIN: Duration = Duration::from_secs(2);
 
-/// Lists requests, whoever has waited longest first, at most [`LISTED_MAX`].
+/// Lists a page of requests, whoever has waited longest first.
 ///
 /// # Errors
-/// There is no such enterprise, or those of the database.
+/// There is no such enterprise or request to begin behind, or those of the database.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let tenant = TenantId::new(&asked.tenant);
     desk.enterprise(&tenant).await?;
-    let found = desk.store.callbacks(&tenant, asked.state, (asked.from, LISTED_MAX)).await?;
+    if let Some(behind) = asked.behind
+        && desk.store.callback(&tenant, behind).await?.is_none()
+    {
+        return Err(no_place("behind", &behind));
+    }
+    let page = (asked.behind, asked.limit.min(PAGE_MAX));
+    let found = desk.store.callbacks(&tenant, asked.state, page).await?;
     Ok(found.into_iter().map(listed).collect())
+}
+
+/// One request.
+///
+/// # Errors
+/// That call asked for nothing, or those of the database.
+pub async fn one(desk: &Desk, tenant: &TenantId, call: CallId) -> Outcome<Listed> {
+    let found = desk.store.callback(tenant, call).await?;
+    found.map(listed).ok_or_else(|| {
+        let zh = format!("通话 {call} 没有回电请求");
+        Refusal::not_found(zh, format!("the call {call} asked for no callback"))
+    })
 }
 
 /// Somebody has called back, or nobody will: a call that the platform makes for it already ends, unless they talk.

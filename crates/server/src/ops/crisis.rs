@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::enterprises::{check, commit};
 use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, Refusal};
+use super::{Code, Desk, Outcome, Refusal, check_instant};
 
 /// What a crisis is in a document.
 pub use hotline::enterprise::Crisis as Switch;
@@ -46,9 +46,11 @@ pub struct Show {
 }
 
 /// How the switch stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = CrisisStanding)]
 pub struct Standing {
     /// The enterprise.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// The version of its document.
     pub version: u32,
@@ -56,7 +58,8 @@ pub struct Standing {
     pub on: bool,
     /// Until when, Beijing time.
     pub until: Option<String>,
-    /// What it is.
+    /// What it is: `until` (milliseconds since 1970-01-01 UTC), `notice`, `then`.
+    #[schema(value_type = Option<Object>)]
     pub crisis: Option<Switch>,
     /// Who asked for one that waits for a second person.
     pub asked_by: Option<String>,
@@ -75,6 +78,9 @@ struct Waiting {
 /// The enterprise is not there, or its document would be wrong: an unknown prompt, a phone that may not be dialled, an
 /// hour that has passed.
 pub async fn switch(desk: &Desk, asked: &Crisis) -> Outcome<Standing> {
+    if let Some(crisis) = &asked.crisis {
+        check_instant("until", crisis.until)?;
+    }
     let stored = desk.enterprise(&asked.tenant).await?;
     super::carrier::may_change(desk, &asked.tenant).await?;
     let change = desk.change(&asked.by);
@@ -97,6 +103,7 @@ pub async fn switch(desk: &Desk, asked: &Crisis) -> Outcome<Standing> {
 /// Nobody asked, or the same person did.
 pub async fn confirm(desk: &Desk, asked: &Confirm) -> Outcome<Standing> {
     let stored = desk.enterprise(&asked.tenant).await?;
+    super::carrier::may_change(desk, &asked.tenant).await?;
     let Some(waiting) = waiting(desk, &asked.tenant).await? else {
         return Err(Refusal::not_found("没有等待确认的危机模式", "no crisis waits for a second person"));
     };

@@ -15,11 +15,13 @@ use hotline::routing::{Trunk, Trunks};
 use hotline::tenant::Tenant;
 use hotline::{Beijing, CallId, HotlineNumber, Money, Mono, Now, TenantId, Wall};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::difference::differences;
 use super::enterprises::{Difference, commit};
+use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, Refusal, calendar, document, provider, regions};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, calendar, document, provider, regions};
 
 /// Keep a draft.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +47,8 @@ pub struct Of {
 }
 
 /// What is found in a flow.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowChecked)]
 pub struct Checked {
     /// The flow's name.
     pub name: String,
@@ -65,7 +68,8 @@ impl Checked {
 }
 
 /// What became of a saved case.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowTested)]
 pub struct Tested {
     /// Its name.
     pub name: String,
@@ -76,7 +80,8 @@ pub struct Tested {
 }
 
 /// One thing that is not as a saved case has it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowTestMissed)]
 pub struct Missed {
     /// The sentence in Chinese.
     pub zh: String,
@@ -113,7 +118,8 @@ pub struct Rollback {
 }
 
 /// Which version calls walk from the next one on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowPublished)]
 pub struct Published {
     /// The flow's name.
     pub name: String,
@@ -124,6 +130,7 @@ pub struct Published {
     /// The version of the enterprise's document.
     pub enterprise_version: u32,
     /// The numbers that walk it, by themselves.
+    #[schema(value_type = Vec<String>)]
     pub numbers: Vec<HotlineNumber>,
 }
 
@@ -132,25 +139,33 @@ pub struct Published {
 pub struct List {
     /// The enterprise.
     pub tenant: TenantId,
+    /// Behind this flow: where the page before ended.
+    #[serde(default)]
+    pub behind: Option<String>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
 }
 
 /// One flow in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowListed)]
 pub struct Listed {
     /// Its name.
     pub name: String,
     /// The version that calls walk.
     pub version: Option<u32>,
-    /// Every version that was published, with who did it and when.
-    pub versions: Vec<Version>,
+    /// The latest version that was published.
+    pub latest: Option<u32>,
     /// Who wrote the draft last, and when.
     pub draft: Option<Version>,
     /// The numbers that walk it.
+    #[schema(value_type = Vec<String>)]
     pub numbers: Vec<HotlineNumber>,
 }
 
 /// Who made a version or a draft, and when.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowVersion)]
 pub struct Version {
     /// 0 for a draft.
     pub version: u32,
@@ -160,8 +175,29 @@ pub struct Version {
     pub at: String,
 }
 
-/// A flow's text.
+impl Version {
+    fn made(version: u32, change: &store::Change) -> Version {
+        Version { version, by: change.by.clone(), at: time(change.at) }
+    }
+}
+
+/// List the versions of a flow.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Versions {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The flow's name.
+    pub name: String,
+    /// Before this version: where the page before ended.
+    #[serde(default)]
+    pub before: Option<u32>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
+}
+
+/// A flow's text.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = FlowShown)]
 pub struct Shown {
     /// Its name.
     pub name: String,
@@ -207,7 +243,9 @@ pub async fn put(desk: &Desk, asked: &Put) -> Outcome<Checked> {
     let stored = desk.enterprise(&asked.tenant).await?;
     super::carrier::may_change(desk, &asked.tenant).await?;
     let tree = parsed(&asked.text)?;
-    let name = name_in(&tree).filter(|name| (1..=64).contains(&name.chars().count()));
+    let named =
+        |name: &String| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let name = name_in(&tree).filter(named);
     let name = name.ok_or_else(|| Refusal::invalid("流程没有名称（name）", "the flow has no name"))?;
     desk.store.put_flow_draft(&asked.tenant, &name, &asked.text, &desk.change(&asked.by)).await?;
     check(desk, &stored.enterprise, &tree, name).await
@@ -412,35 +450,48 @@ fn numbers_of(enterprise: &Enterprise, name: &str) -> Vec<HotlineNumber> {
     walks.map(|number| number.number).collect()
 }
 
-/// The flows of an enterprise, by name.
+/// A page of the flows of an enterprise, by name.
 ///
 /// # Errors
 /// The enterprise is not there.
 pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let stored = desk.enterprise(&asked.tenant).await?;
-    let versions = desk.store.flow_versions(&asked.tenant).await?;
-    let drafts = desk.store.flow_drafts(&asked.tenant).await?;
-    let made = |version, change: &store::Change| Version {
-        version,
-        by: change.by.clone(),
-        at: change.at.beijing().to_string(),
-    };
-    let mut names: Vec<&String> =
-        versions.iter().map(|one| &one.name).chain(drafts.iter().map(|one| &one.name)).collect();
-    names.sort();
-    names.dedup();
-    let listed = names.into_iter().map(|name| Listed {
-        name: name.clone(),
-        version: stored.enterprise.flows.iter().find(|flow| flow.name == *name).map(|flow| flow.version),
-        versions: versions
-            .iter()
-            .filter(|one| one.name == *name)
-            .map(|one| made(one.version, &one.change))
-            .collect(),
-        draft: drafts.iter().find(|one| one.name == *name).map(|one| made(0, &one.change)),
-        numbers: numbers_of(&stored.enterprise, name),
+    let page = (asked.behind.as_deref(), asked.limit.min(PAGE_MAX));
+    let heads = desk.store.flow_heads(&asked.tenant, page).await?;
+    let in_use = |name: &str| stored.enterprise.flows.iter().find(|flow| flow.name == name);
+    let listed = heads.into_iter().map(|head| Listed {
+        version: in_use(&head.name).map(|flow| flow.version),
+        latest: head.latest,
+        draft: head.draft.as_ref().map(|change| Version::made(0, change)),
+        numbers: numbers_of(&stored.enterprise, &head.name),
+        name: head.name,
     });
     Ok(listed.collect())
+}
+
+/// A page of the versions of a flow, the latest first.
+///
+/// # Errors
+/// The enterprise is not there, or the flow was never published.
+pub async fn versions(desk: &Desk, asked: &Versions) -> Outcome<Vec<Version>> {
+    desk.enterprise(&asked.tenant).await?;
+    let page = (asked.before, asked.limit.min(PAGE_MAX));
+    let found = desk.store.versions_of_flow(&asked.tenant, &asked.name, page).await?;
+    if found.is_empty() {
+        published(desk, &asked.tenant, &asked.name).await?;
+    }
+    Ok(found.iter().map(|one| Version::made(one.version, &one.change)).collect())
+}
+
+/// Whether a flow was ever published.
+///
+/// # Errors
+/// It was not.
+pub(super) async fn published(desk: &Desk, tenant: &TenantId, name: &str) -> Outcome<()> {
+    if !desk.store.versions_of_flow(tenant, name, (None, 1)).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::not_found(format!("没有发布过流程“{name}”"), format!("no flow {name:?} was ever published")))
 }
 
 /// The text of a draft or a version.

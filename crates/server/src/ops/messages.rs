@@ -67,10 +67,10 @@ pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let List { tenant, state, older_than, limit } = asked;
     let behind = match (tenant, older_than) {
         (_, None) => None,
-        (None, Some(key)) => return Err(no_place(key)),
+        (None, Some(key)) => return Err(no_place("older_than", key)),
         (Some(tenant), Some(key)) => {
             let made_at = desk.store.message_made_at(tenant, key).await?;
-            Some((made_at.ok_or_else(|| no_place(key))?, key.as_str()))
+            Some((made_at.ok_or_else(|| no_place("older_than", key))?, key.as_str()))
         }
     };
     let limit = (*limit).min(PAGE_MAX);

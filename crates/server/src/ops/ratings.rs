@@ -5,6 +5,7 @@ use hotline::satisfaction::AskedBy;
 use hotline::{CallId, HotlineNumber, TenantId};
 use serde::{Deserialize, Serialize};
 use store::{RatingFilter, RatingSum};
+use utoipa::ToSchema;
 
 use super::calls::Range;
 use super::money::time;
@@ -30,11 +31,14 @@ pub struct Asked {
 }
 
 /// One call that was asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = RatingListed)]
 pub struct Listed {
     /// The call.
+    #[schema(value_type = String)]
     pub call: CallId,
     /// The 400 number.
+    #[schema(value_type = String)]
     pub number: HotlineNumber,
     /// Its caller; empty when withheld.
     pub caller: String,
@@ -44,7 +48,8 @@ pub struct Listed {
     pub agent: String,
     /// The name of who talked.
     pub destination: String,
-    /// How it was asked.
+    /// How it was asked: `keys`, `message`.
+    #[schema(value_type = String)]
     pub by: AskedBy,
     /// When, Beijing time.
     pub asked_at: String,
@@ -53,7 +58,8 @@ pub struct Listed {
 }
 
 /// The ratings of one agent in one queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RatingSummed)]
 pub struct Summed {
     /// The queue; empty without one.
     pub queue: String,

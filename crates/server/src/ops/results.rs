@@ -161,9 +161,11 @@ pub struct Filter {
 }
 
 /// The result of one call.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ResultListed)]
 pub struct Listed {
     /// The call.
+    #[schema(value_type = String)]
     pub call: CallId,
     /// The 400 number; empty until the call is over.
     pub number: String,
@@ -175,7 +177,8 @@ pub struct Listed {
 }
 
 /// How often one result stands in one queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ResultSummed)]
 pub struct Summed {
     /// The queue.
     pub queue: String,

@@ -117,7 +117,7 @@ pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Listed>> {
     let behind = match asked.older_than {
         None => None,
         Some(id) => {
-            let last = desk.store.voicemail(&tenant, id).await?.ok_or_else(|| no_place(&id))?;
+            let last = desk.store.voicemail(&tenant, id).await?.ok_or_else(|| no_place("older_than", &id))?;
             Some((last.left_at, id))
         }
     };

@@ -382,7 +382,10 @@ fn i08_i09_r26_a_flow_is_put_tested_published_and_rolled_back() {
     assert_eq!(dir.refusal(&["flow", "compare", "lantian", "无", "菜单"]), (4, "not_found".into()));
     assert_eq!(dir.refusal(&["flow", "compare", "nobody", "主菜单", "菜单"]).0, 4);
     let listed = dir.json(&["flow", "list", "lantian"]);
-    assert_eq!(listed[0]["versions"].as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!((&listed[0]["latest"], &listed[0]["draft"]["version"]), (&json!(2), &json!(0)), "{listed}");
+    let versions = dir.json(&["flow", "versions", "lantian", "主菜单"]);
+    assert_eq!((&versions[0]["version"], &versions[1]["version"]), (&json!(2), &json!(1)), "{versions}");
+    assert_eq!(dir.refusal(&["flow", "versions", "lantian", "无"]), (4, "not_found".into()));
     assert_eq!((&listed[0]["version"], &listed[0]["numbers"][0]), (&json!(2), &json!("4008123888")));
     let shown = dir.json(&["flow", "show", "lantian", "主菜单", "--version", "1"]);
     let document: Value = serde_json::from_str(shown["text"].as_str().expect("a text")).expect("JSON");

@@ -38,7 +38,7 @@ async fn q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once(case:
     }
     let whose = tenant(1);
     let waiting = async || {
-        let found = store.callbacks(&whose, Some(CallbackState::Waiting), (0, 10)).await.unwrap();
+        let found = store.callbacks(&whose, Some(CallbackState::Waiting), (None, 10)).await.unwrap();
         found.into_iter().map(|one| one.call).collect::<Vec<_>>()
     };
     assert_eq!(waiting().await, [second.record.call, first.record.call], "who waited longer comes first");
@@ -67,15 +67,15 @@ async fn q15_k07_requests_keep_their_place_and_a_stop_takes_effect_at_once(case:
             .await
             .unwrap()
     );
-    let all = store.callbacks(&whose, None, (0, 10)).await.unwrap();
+    let all = store.callbacks(&whose, None, (None, 10)).await.unwrap();
     let states: Vec<_> = all.iter().map(|one| one.state).collect();
     assert_eq!(states, [CallbackState::Done, CallbackState::Stopped, CallbackState::Stopped]);
     assert_eq!(all[0].changed, Some(by("li")));
-    let second_page = store.callbacks(&whose, None, (1, 1)).await.unwrap();
+    let second_page = store.callbacks(&whose, None, (Some(all[0].call), 1)).await.unwrap();
     assert_eq!(second_page.iter().map(|one| one.call).collect::<Vec<_>>(), [all[1].call]);
     assert!(store.permit_callbacks(&whose, "13800138000", &by("wang")).await.unwrap());
     assert!(!store.permit_callbacks(&whose, "13800138000", &by("wang")).await.unwrap());
-    assert_eq!(store.callbacks(&tenant(2), None, (0, 10)).await.unwrap(), []);
+    assert_eq!(store.callbacks(&tenant(2), None, (None, 10)).await.unwrap(), []);
     let audited = store.audit(&whose, None, 10).await.unwrap();
     let actions: Vec<_> = audited.iter().map(|one| one.action.as_str()).collect();
     assert_eq!(actions, ["callback_permit", "callback_done", "callback_stop"]);
@@ -142,7 +142,7 @@ async fn q15_tries_are_counted_and_what_people_decided_stands(case: Case) {
     }
     assert!(store.end_callback(&whose, c, (CallbackState::Cancelled, "li"), &by).await.unwrap());
     store.settle(std::slice::from_ref(&late), "node-1").await.unwrap();
-    let mut found = store.callbacks(&whose, None, (0, 10)).await.unwrap();
+    let mut found = store.callbacks(&whose, None, (None, 10)).await.unwrap();
     found.sort_by_key(|one| one.request.at);
     let seen: Vec<_> = found.iter().map(|one| (one.state, one.tries, one.tried)).collect();
     assert_eq!(
@@ -191,7 +191,7 @@ async fn k07_a_stop_and_a_request_that_cross_overlook_nothing(case: Case) {
         settled.unwrap();
         stopped.unwrap();
     }
-    let waiting = store.callbacks(&tenant(1), Some(CallbackState::Waiting), (0, 20)).await.unwrap();
+    let waiting = store.callbacks(&tenant(1), Some(CallbackState::Waiting), (None, 20)).await.unwrap();
     let numbers: Vec<_> = waiting.iter().map(|one| one.request.number.as_str()).collect();
     assert_eq!(numbers, [""; 0], "numbers on the stop list wait for nobody");
 }
@@ -204,7 +204,7 @@ async fn q15_requests_of_a_number_that_is_given_back_are_for_people(case: Case) 
     let (first, other) = (asked.record.number, number(2));
     store.put_enterprise(&holds(&[first, other]), 0, &change(morning())).await.unwrap();
     store.settle(std::slice::from_ref(&asked), "node-1").await.unwrap();
-    let state = async || store.callbacks(&whose, None, (0, 10)).await.unwrap()[0].state;
+    let state = async || store.callbacks(&whose, None, (None, 10)).await.unwrap()[0].state;
     assert_eq!(state().await, CallbackState::Waiting);
     store.put_enterprise(&holds(&[first]), 1, &change(morning())).await.unwrap();
     assert_eq!(state().await, CallbackState::Waiting, "its number is held");

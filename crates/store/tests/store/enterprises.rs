@@ -206,7 +206,22 @@ async fn i08_a_published_flow_never_changes_and_a_draft_does(case: Case) {
         store.put_flow_draft(&document.id, "主菜单", text, &by).await.unwrap();
         assert_eq!(store.flow_draft(&document.id, "主菜单").await.unwrap().unwrap().text, text);
     }
-    let drafts = store.flow_drafts(&document.id).await.unwrap();
-    assert_eq!((drafts.len(), &drafts[0].change), (1, &by));
+    store.put_flow_draft(&document.id, "夜间", "{", &by).await.unwrap();
+    let heads = async |page| store.flow_heads(&document.id, page).await.unwrap();
+    let all = heads((None, 10)).await;
+    let mut seen: Vec<_> = all.iter().map(|one| (&*one.name, one.latest, one.draft.as_ref())).collect();
+    seen.sort_by_key(|one| one.0);
+    let mut wanted = [("主菜单", Some(2), Some(&by)), ("夜间", None, Some(&by))];
+    wanted.sort_by_key(|one| one.0);
+    assert_eq!(seen, wanted);
+    assert_eq!(heads((None, 1)).await, all[..1]);
+    assert_eq!(heads((Some(&all[0].name), 10)).await, all[1..]);
+    assert_eq!(heads((Some(&all[1].name), 10)).await, []);
+    let versions = async |page| {
+        let found = store.versions_of_flow(&document.id, "主菜单", page).await.unwrap();
+        found.into_iter().map(|one| one.version).collect::<Vec<_>>()
+    };
+    assert_eq!(versions((None, 10)).await, [2, 1]);
+    assert_eq!((versions((None, 1)).await, versions((Some(2), 10)).await), (vec![2], vec![1]));
     assert_eq!(store.flow_draft(&document.id, "另一个").await.unwrap(), None);
 }
