@@ -16,6 +16,7 @@ use hotline::enterprise::{
 };
 use media::measure::tone;
 use media::wav::Wav;
+use serde_json::json;
 
 const PASSWORD: &str = "a long word of no meaning";
 const AGENT_HZ: u16 = 600;
@@ -155,5 +156,76 @@ fn i10_shares_of_callers_are_compared_by_command_and_over_the_api() {
     assert_eq!((answer.status, &answer.body), (200, &compared));
     assert_eq!(supervisor.ask("GET", &format!("{path}?since_ms=x"), None).status, 400);
     assert_eq!(signed_in(&platform, "provider", "li", "intake").ask("GET", path, None).status, 403);
+    assert_eq!(platform.findings(), []);
+}
+
+#[test]
+fn i14_the_funnel_of_a_flow_is_told_by_command_and_over_the_api() {
+    let (world, _told) = carrier(&[]);
+    let menu = FlowAsk {
+        keys: vec![("1".into(), "hours".into())],
+        timeout_s: 1,
+        ..FlowAsk::new(AskKind::Menu, "digit_5", "bye")
+    };
+    let says = FlowStepKind::Play { prompt: "digit_1".into(), answer: true, next: "bye".into() };
+    let acme = acme_walking(vec![
+        step("menu", FlowStepKind::Ask(Box::new(menu))),
+        step("hours", says),
+        step("bye", FlowStepKind::HangUp { prompt: None }),
+    ]);
+    let platform = Platform::start(Setup::new("flows-funnel", world.local(), vec![acme]));
+    let presses = [vec![Press::Key(b'1')], vec![Press::Key(b'1')], Vec::new()];
+    for press in presses {
+        let mut call = platform.call(number(), "13800138000");
+        (call.press, call.press_after, call.hold_for) =
+            (press, Duration::from_secs(1), Duration::from_secs(60));
+        assert_eq!(platform.place(call).status, 200);
+    }
+    let mut call = platform.call(number(), "13800138001");
+    call.hold_for = Duration::from_millis(300);
+    assert_eq!(platform.place(call).status, 200);
+    let calls = platform.await_calls(4);
+    assert_eq!(
+        calls[0].record.keys.iter().map(|key| (&*key.step, &*key.keys)).collect::<Vec<_>>(),
+        [("menu", "1")]
+    );
+    let (code, told) = platform.run(&["flow", "funnel", "acme", "main"]);
+    assert_eq!(
+        (code, &told["calls"], &told["before"], &told["unread"]),
+        (Some(0), &4.into(), &0.into(), &0.into())
+    );
+    let of = |name: &str| {
+        let steps = told["steps"].as_array().expect("steps");
+        steps.iter().find(|step| step["step"] == name).cloned().unwrap_or_else(|| panic!("{name}: {told}"))
+    };
+    let menu = of("menu");
+    assert_eq!(
+        (&menu["calls"], &menu["per_mille"], &menu["visits"]),
+        (&4.into(), &1_000.into(), &4.into()),
+        "{told}"
+    );
+    assert_eq!(menu["keys"], json!([{"key": "1", "times": 2}]));
+    assert_eq!(menu["exits"], json!([{"step": "hours", "visits": 2}, {"step": "bye", "visits": 1}]));
+    assert_eq!(menu["left"], json!([{"outcome": "hung_up", "calls": 1}]));
+    assert!(menu["silent"].as_u64().is_some_and(|times| times >= 1), "{menu}");
+    assert_eq!((&of("hours")["calls"], &of("hours")["left"]), (&2.into(), &json!([])));
+    assert_eq!(of("bye")["left"], json!([{"outcome": "self_service", "calls": 3}]));
+    let finance = signed_in(&platform, "acme", "wu", "finance");
+    let api =
+        |words: &str| finance.ask("GET", &format!("/api/v1/enterprises/acme/flows/main/funnel{words}"), None);
+    assert_eq!((api("?version=1").status, &api("?version=1").body["steps"]), (200, &told["steps"]));
+    let own = format!("?number={}", number());
+    assert_eq!(api(&own).body["steps"], told["steps"]);
+    for other in ["?version=2", "?number=4006010115", "?until_ms=1000"] {
+        assert_eq!(
+            (&api(other).body["calls"], &api(other).body["steps"]),
+            (&0.into(), &json!([])),
+            "{other}"
+        );
+    }
+    for wrong in ["?number=1", "?since_ms=-1"] {
+        assert_eq!((api(wrong).status, &api(wrong).body["code"]), (422, &"invalid_value".into()), "{wrong}");
+    }
+    assert_eq!(platform.run(&["flow", "funnel", "acme", "none"]).0, Some(4));
     assert_eq!(platform.findings(), []);
 }

@@ -9,6 +9,7 @@ use crate::region::Region;
 use crate::satisfaction::AskedBy;
 use crate::{CallId, HotlineNumber, RecordingId, TenantId, Wall};
 
+pub(crate) use arm::came_to;
 pub use arm::{ArmOutcome, ArmRecord};
 pub use fold::{Folded, fold};
 pub use stays::{QueueStay, StayEnd, stays};

@@ -16,6 +16,7 @@ pub mod display;
 pub mod enterprise;
 pub mod evidence;
 pub mod flow;
+pub mod funnel;
 pub mod hotline;
 pub mod ledger;
 pub mod message;

@@ -197,6 +197,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(flows::publish))
         .routes(routes!(flows::rollback))
         .routes(routes!(flows::compare))
+        .routes(routes!(flows::funnel))
         .routes(routes!(ratings::list))
         .routes(routes!(ratings::sums))
         .routes(routes!(results::list))

@@ -38,6 +38,7 @@ pub mod exports;
 pub mod fill;
 pub mod flows;
 pub mod forecast;
+pub mod funnel;
 pub mod live;
 pub mod messages;
 pub mod money;
@@ -81,6 +82,13 @@ fn check_instant(name: &str, at: Wall) -> Outcome<()> {
         format!("{name}：{} 不在 1970 至 9999 年之间", at.0),
         format!("{name}: {} is not within the years 1970 to 9999", at.0),
     ))
+}
+
+/// What takes long is done beside the threads that answer others.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+    let busy =
+        |error: tokio::task::JoinError| Refusal::new(Code::NodeBusy, error.to_string(), error.to_string());
+    tokio::task::spawn_blocking(work).await.map_err(busy)
 }
 
 /// A page was to begin behind something that is not in the list: it would be the first page again.
@@ -177,6 +185,7 @@ pub enum Request {
     FlowShow(flows::Of),
     FlowDiff(flows::Diff),
     FlowCompare(arms::Compare),
+    FlowFunnel(funnel::Asked),
     PromptOrder(prompts::orders::Place),
     PromptOrders(prompts::orders::List),
     PromptDeliver(prompts::orders::Deliver),
@@ -328,6 +337,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::FlowShow(asked) => told(flows::show(desk, &asked).await),
         Request::FlowDiff(asked) => told(flows::diff(desk, &asked).await),
         Request::FlowCompare(asked) => told(arms::compare(desk, &asked).await),
+        Request::FlowFunnel(asked) => told(funnel::funnel(desk, &asked).await),
         Request::PromptOrder(asked) => told(prompts::orders::place(desk, &asked).await),
         Request::PromptOrders(asked) => told(prompts::orders::list(desk, &asked).await),
         Request::PromptDeliver(asked) => told(prompts::orders::deliver(desk, &asked).await),

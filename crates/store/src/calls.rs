@@ -193,6 +193,10 @@ pub struct CallFilter {
     pub status: Option<AnswerStatus>,
     /// Older than this call: the last one of the page before.
     pub older_than: Option<CallId>,
+    /// That walked this flow.
+    pub flow: Option<String>,
+    /// That walked this version of a flow.
+    pub flow_version: Option<u32>,
 }
 
 /// One call in a list: the nine fields of row D01 in the seed's order, then what support asks for first.
@@ -263,6 +267,8 @@ impl CallFilter {
         add("call_id >=", self.since.map(|at| born(Wall(at.0.saturating_sub(BIRTH_SLACK_MS))).into()));
         add("call_id <", self.until.map(|at| born(Wall(at.0.saturating_add(BIRTH_SLACK_MS))).into()));
         add("call_id <", self.older_than.map(|call| call.to_string().into()));
+        add("flow =", self.flow.as_deref().map(Value::from));
+        add("flow_version =", self.flow_version.map(Value::from));
         (conditions, values)
     }
 }

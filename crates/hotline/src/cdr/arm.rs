@@ -79,6 +79,11 @@ pub(super) fn arms(log: &[Dated], record: &CallRecord, wall: impl Fn(&Dated) -> 
     arms
 }
 
+/// What came of a whole call.
+pub(crate) fn came_to(log: &[Dated], record: &CallRecord) -> ArmOutcome {
+    outcome(log, record, record.started_at)
+}
+
 fn outcome(behind: &[Dated], record: &CallRecord, since: Wall) -> ArmOutcome {
     let walked = |dated| match dated {
         &Dated { fact: Fact::Walked(Walked { ref why, .. }), .. } => Some(why),

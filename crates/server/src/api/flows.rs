@@ -5,12 +5,14 @@ use hotline::{HotlineNumber, TenantId, Wall};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::calls::value;
 use super::{Asked, Body, Path, Problem, Refused, Words};
 use crate::ops::arms::{self, Compare, Compared};
 use crate::ops::enterprises::Difference;
 use crate::ops::flows::{
     self, Checked, Diff, List, Listed, Of, Publish, Published, Put, Rollback, Shown, Version, Versions,
 };
+use crate::ops::funnel::{self, Funnelled};
 
 /// Which page of flows.
 #[derive(Deserialize, IntoParams)]
@@ -265,4 +267,41 @@ pub async fn compare(
     let (since, until) = (since_ms.map(Wall), until_ms.map(Wall));
     let compare = Compare { tenant: enterprise, flow, step, version, since, until };
     asked.tell(arms::compare(&asked.desk, &compare).await)
+}
+
+/// Which calls.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Walkers {
+    /// That walked this version of the flow; any unless said.
+    version: Option<u32>,
+    /// To this 400 number; to all unless said.
+    number: Option<String>,
+    /// Begun at or after: milliseconds since 1970-01-01 UTC; 30 days before the end unless said.
+    since_ms: Option<i64>,
+    /// Begun before; until now unless said.
+    until_ms: Option<i64>,
+}
+
+/// 流程漏斗 / how many calls came to each step of a flow, which keys they pressed, where they went on, and how those left who came no
+/// further (row I14).
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/flows/{flow}/funnel", tag = "flows",
+    params(("enterprise" = String, Path), ("flow" = String, Path), Walkers),
+    security(("session" = ["read_calls"])),
+    responses(
+        (status = 200, description = "the steps, the most frequented first", body = Funnelled),
+        (status = 404, description = "`not_found`: no such flow was ever published", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_value`: too many calls for one look, too", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn funnel(
+    asked: Asked,
+    Path((tenant, flow)): Path<(String, String)>,
+    Words(Walkers { version, number, since_ms, until_ms }): Words<Walkers>,
+) -> Result<axum::Json<Funnelled>, Refused> {
+    let number = value("number", number).map_err(|refusal| asked.refuse(refusal))?;
+    let (since, until) = (since_ms.map(Wall), until_ms.map(Wall));
+    let question = funnel::Asked { tenant, flow, version, number, since, until };
+    asked.tell(funnel::funnel(&asked.desk, &question).await)
 }

@@ -14,6 +14,7 @@ use crate::ops::Request;
 use crate::ops::arms::{self, Compared};
 use crate::ops::enterprises::Difference;
 use crate::ops::flows::{self, Checked, Listed, Published, Shown, Version};
+use crate::ops::funnel::{self, Funnelled};
 
 /// The words of `flow`.
 #[derive(Subcommand)]
@@ -39,6 +40,8 @@ pub enum Flow {
     Diff(Diff),
     /// 按比例分流的各份效果对比 / what came of the calls of each share of a percentage step
     Compare(Compare),
+    /// 漏斗：到达每个步骤的通话、按键、去向和离开 / the funnel: calls that came to each step, keys, ways on, and those that left
+    Funnel(Funnel),
 }
 
 /// The words of `flow put`.
@@ -142,6 +145,30 @@ pub struct Compare {
     until: Option<String>,
 }
 
+/// The words of `flow funnel`.
+#[derive(Args)]
+#[command(
+    after_help = "例 / examples:\n  sibai flow funnel huaxin 主菜单\n  sibai flow funnel huaxin 主菜单 --version 4 --number 4006010114 --since 2026-10-01"
+)]
+pub struct Funnel {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 流程 / the flow's name
+    flow: String,
+    /// 只看该版本 / of this version of the flow alone
+    #[arg(long, value_name = "N")]
+    version: Option<u32>,
+    /// 只看该号码 / of this number alone
+    #[arg(long)]
+    number: Option<String>,
+    /// 从何时起，默认 30 天前 / begun at or after; 30 days ago by default
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// 到何时止 / begun before
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
 /// `sibai flow`
 pub fn run(context: &Context, words: &Flow) -> Ran {
     let by = || context.by.clone();
@@ -169,6 +196,7 @@ pub fn run(context: &Context, words: &Flow) -> Ran {
         }
         Flow::Diff(words) => diff(context, words),
         Flow::Compare(words) => compare(context, words),
+        Flow::Funnel(words) => funnel(context, words),
     }
 }
 
@@ -310,6 +338,61 @@ fn compare(context: &Context, words: &Compare) -> Ran {
     let compared: Compared = context.ask(Need::Data, &Request::FlowCompare(asked))?;
     context.show(&compared, |compared| show_arms(context, compared))?;
     Ok(0)
+}
+
+fn funnel(context: &Context, words: &Funnel) -> Ran {
+    let instant = |text: &Option<String>| text.as_deref().map(|text| context.instant(text)).transpose();
+    let (tenant, flow, version) = (words.tenant.clone(), words.flow.clone(), words.version);
+    let number = words.number.as_deref().map(read_number).transpose()?;
+    let (since, until) = (instant(&words.since)?, instant(&words.until)?);
+    let asked = funnel::Asked { tenant, flow, version, number, since, until };
+    let found: Funnelled = context.ask(Need::Data, &Request::FlowFunnel(asked))?;
+    context.show(&found, |found| show_funnel(context, found))?;
+    Ok(0)
+}
+
+fn show_funnel(context: &Context, found: &Funnelled) {
+    let Funnelled { from, to, calls, before, unread, steps } = found;
+    context.say(
+        format!("{from} 至 {to}：{calls} 次通话，其中 {before} 次未到流程即结束"),
+        format!("{from} to {to}: {calls} calls, {before} of them ended before the flow"),
+    );
+    if *unread > 0 {
+        context.say(
+            format!("另有 {unread} 次通话的记录无法读取"),
+            format!("the logs of {unread} more cannot be read"),
+        );
+    }
+    let row = |step: &funnel::Step| {
+        let exits = step.exits.iter().map(|exit| format!("{} {}", exit.step, exit.visits));
+        let left = step.left.iter().map(|left| {
+            let (zh, en) = came_to(left.outcome);
+            format!("{} {}", context.pick(zh, en), left.calls)
+        });
+        let silent = (step.silent > 0).then(|| format!("{} {}", context.pick("未按", "none"), step.silent));
+        let numbers =
+            (step.numbers > 0).then(|| format!("{} {}", context.pick("多位", "several"), step.numbers));
+        let keys = step.keys.iter().map(|one| format!("{}: {}", one.key, one.times));
+        vec![
+            step.step.clone(),
+            step.calls.to_string(),
+            format!("{}.{}%", step.per_mille / 10, step.per_mille % 10),
+            step.visits.to_string(),
+            exits.collect::<Vec<_>>().join(", "),
+            left.collect::<Vec<_>>().join(", "),
+            keys.chain(numbers).chain(silent).collect::<Vec<_>>().join(", "),
+        ]
+    };
+    let head = [
+        ("步骤", "step"),
+        ("通话", "calls"),
+        ("占比", "share"),
+        ("次数", "visits"),
+        ("去向", "went on to"),
+        ("离开", "left"),
+        ("按键", "keys"),
+    ];
+    context.table(&head, &steps.iter().map(row).collect::<Vec<_>>());
 }
 
 fn show_arms(context: &Context, compared: &Compared) {

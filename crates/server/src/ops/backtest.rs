@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::CallFilter;
 
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, calendar, check_instant, flows, provider};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, beside, calendar, check_instant, flows, provider};
 
 mod waits;
 
@@ -256,13 +256,6 @@ pub async fn backtest(desk: &Desk, asked: &Backtest) -> Outcome<Backtested> {
 
 fn tell(replay: &mut Replay, call: Recorded) -> (Wall, Replayed) {
     (call.wall(), replay.replay(call))
-}
-
-/// What takes long is done beside the threads that answer others.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
-    let busy =
-        |error: tokio::task::JoinError| Refusal::new(Code::NodeBusy, error.to_string(), error.to_string());
-    tokio::task::spawn_blocking(work).await.map_err(busy)
 }
 
 fn filter(asked: &Backtest, number: HotlineNumber) -> CallFilter {

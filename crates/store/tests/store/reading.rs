@@ -13,6 +13,7 @@ crate::on_both_engines!(
     pages_join_to_the_whole_list,
     logs_come_in_the_order_of_their_calls,
     every_filter_leaves_what_it_says,
+    i14_the_calls_of_a_flow_and_of_one_of_its_versions_are_found,
     d04_rollups_are_the_recount_and_its_identities_hold,
     recordings_are_listed_by_page,
     a_copy_made_in_use_is_whole,
@@ -90,6 +91,40 @@ async fn logs_come_in_the_order_of_their_calls(case: Case) {
     assert!(!whole.is_empty() && joined.is_sorted_by_key(|(call, _)| *call));
     assert_eq!(joined.len(), whole.len());
     assert!(whole.iter().all(|one| joined.contains(one)));
+}
+
+async fn i14_the_calls_of_a_flow_and_of_one_of_its_versions_are_found(case: Case) {
+    let mut journal = settlements(12);
+    for (place, one) in journal.iter_mut().enumerate() {
+        one.record.tenant = tenant(1);
+        one.record.flow = ["", "menu", "night"][place % 3].to_owned();
+        one.record.flow_version = u32::from(place % 3 > 0) * (place as u32 % 2 + 1);
+    }
+    case.store.settle(&journal, "node-1").await.unwrap();
+    for (flow, version) in
+        [(Some("menu"), None), (Some("menu"), Some(2)), (Some("night"), Some(1)), (None, None)]
+    {
+        let filter = CallFilter {
+            tenant: Some(tenant(1)),
+            flow: flow.map(str::to_owned),
+            flow_version: version,
+            ..CallFilter::default()
+        };
+        let meant = journal.iter().map(|one| &one.record).filter(|record| {
+            flow.is_none_or(|flow| record.flow == flow)
+                && version.is_none_or(|version| record.flow_version == version)
+        });
+        let mut meant: Vec<_> = meant.map(|record| record.call).collect();
+        meant.sort();
+        let found = case.store.call_logs(&filter, None, 100).await.unwrap();
+        assert!(!meant.is_empty());
+        assert_eq!(
+            found.into_iter().map(|(call, _)| call).collect::<Vec<_>>(),
+            meant,
+            "{flow:?} {version:?}"
+        );
+        assert_eq!(case.store.calls_count(&filter).await.unwrap(), meant.len() as u64);
+    }
 }
 
 async fn every_filter_leaves_what_it_says(case: Case) {
