@@ -156,7 +156,7 @@ fn q19_a_form_a_sample_an_evaluation_an_appeal_and_the_report() {
     a_machine_has_no_persons_name(&platform, calls[0]);
     calibrated(&people, &evaluation);
     reported(&platform, &people);
-    drawn_by_itself(&mut platform);
+    drawn_by_itself(&mut platform, &people);
 }
 
 fn publish_form(people: &People) {
@@ -410,36 +410,50 @@ fn reported(platform: &Platform, people: &People) {
     }
 }
 
-/// A rule that was there last week already: the process draws by it as soon as it runs again, and once.
-fn drawn_by_itself(platform: &mut Platform) {
-    let rule = SampleRule {
-        name: "rest".into(),
-        form: "service".into(),
-        calls: 1,
-        queue: None,
-        number: None,
-        talk_s_min: 0,
-        reviewers: vec!["chen".into()],
-        appeal_days: 7,
-        enabled: true,
-    };
-    let at = Change { by: "li".into(), at: last_week().begin() };
-    platform
-        .with_store(async |store| store.put_rule(&TenantId::new("acme"), &rule, &at).await.expect("kept"));
-    for _ in 0..2 {
+/// A rule that was there last week already: the process draws by it as soon as it runs again, and once. The rules of an enterprise are
+/// gone through by name: what is drawn by `then` says that `rest` was looked at again before.
+fn drawn_by_itself(platform: &mut Platform, people: &People) {
+    for (name, left) in [("rest", 3), ("then", 2)] {
+        let rule = SampleRule {
+            name: name.into(),
+            form: "service".into(),
+            calls: 1,
+            queue: None,
+            number: None,
+            talk_s_min: 0,
+            reviewers: vec!["chen".into()],
+            appeal_days: 7,
+            enabled: true,
+        };
+        let at = Change { by: "li".into(), at: last_week().begin() };
+        platform.with_store(async |store| {
+            store.put_rule(&TenantId::new("acme"), &rule, &at).await.expect("kept")
+        });
         platform.kill();
         platform.restart();
-        eventually("the week is drawn", || {
+        let draw = eventually("the week is drawn", || {
             let (_, draws) = platform.run(&["quality", "sample", "acme"]);
-            let by_rest = |one: &&Value| one["rule"] == "rest";
-            draws.as_array()?.iter().find(by_rest).cloned()
+            draws.as_array()?.iter().find(|one| one["rule"] == name).cloned()
         });
+        assert_eq!((&draw["calls"], &draw["drawn"]), (&json!(left), &json!(1)), "{draw}");
     }
     let (_, draws) = platform.run(&["quality", "sample", "acme"]);
-    assert_eq!(draws.as_array().map(Vec::len), Some(2), "once each: {draws}");
+    let rules: Vec<_> = draws.as_array().into_iter().flatten().map(|one| one["rule"].clone()).collect();
+    assert_eq!(rules, ["rest", "then", "weekly"], "once each: {draws}");
     let (_, listed) = platform.run(&["quality", "list", "acme", "--limit", "100"]);
-    let of_rest = listed.as_array().expect("a list").iter().filter(|one| one["rule"] == "rest").count();
-    let by_rest = draws.as_array().expect("a list").iter().find(|one| one["rule"] == "rest").expect("it is");
-    assert_eq!((&by_rest["calls"], &by_rest["drawn"]), (&json!(3), &json!(1)), "{draws}");
-    assert_eq!(of_rest, 1, "{listed}");
+    for name in ["rest", "then"] {
+        let drawn = listed.as_array().into_iter().flatten().filter(|one| one["rule"] == name).count();
+        assert_eq!(drawn, 1, "{name}: {listed}");
+    }
+    let read = |place: &str| people.lead.ask("GET", &format!("{QUALITY}/{place}"), None).body;
+    assert_eq!(read("draws"), draws, "as the command line tells it");
+    let week = draws[0]["week"].as_str().expect("a date");
+    assert_eq!(read(&format!("draws?limit=1&behind=rest/{week}")), json!([draws[1]]));
+    assert_eq!(read("draws?behind=rest/x")["code"], "invalid_value");
+    let rules = read("rules");
+    assert_eq!(read("rules?behind=rest"), json!([rules[1], rules[2]]));
+    let forms = read("forms");
+    assert_eq!(read("forms?limit=1"), json!([forms[0]]));
+    assert_eq!(read("forms?behind=service/1"), json!([forms[1]]), "the draft is last");
+    assert_eq!(read("forms?behind=service")["code"], "invalid_value");
 }

@@ -116,15 +116,21 @@ impl Store {
         query.fetch_optional(self.readers()).await?.as_ref().map(read_form).transpose()
     }
 
-    /// Every draft and version of an enterprise's forms, by name, the latest first, the draft last.
+    /// A page of the drafts and versions of an enterprise's forms, by name, the latest first, the draft last: behind a version of a
+    /// name.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn forms(&self, tenant: &TenantId) -> Result<Vec<FormVersion>> {
+    pub async fn forms(
+        &self,
+        tenant: &TenantId,
+        (behind, limit): (Option<(&str, u32)>, u32),
+    ) -> Result<Vec<FormVersion>> {
         let sql = "select version, document, made_at, made_by from quality_form where tenant_id = $1 \
-                   order by name, version desc";
-        let rows = sqlx::query(sql).bind(tenant.to_string()).fetch_all(self.readers()).await?;
-        rows.iter().map(read_form).collect()
+                   and ($2 = '' or name > $2 or name = $2 and version < $3) order by name, version desc limit $4";
+        let (name, version) = behind.unwrap_or_default();
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned()).bind(i64::from(version));
+        query.bind(i64::from(limit)).fetch_all(self.readers()).await?.iter().map(read_form).collect()
     }
 }
 

@@ -87,13 +87,17 @@ pub fn draw(
 }
 
 /// Gives calls to reviewers, each to whoever has fewest so far and is not the agent; of equals to the first after whoever had the last.
-/// Calls that not everybody may have go first, so that the others can make up for them. Each week begins one reviewer further than
-/// the week before, so that what does not come out even is not the same one's every week.
+/// Calls that not everybody may have go first, so that the others can make up for them. It goes on behind `last`, who had the last call
+/// of the draw before, so that what does not come out even is not the same one's every time.
 /// `reviewers` are accounts, with the agent that each is, if any.
-pub fn deal(week: Week, calls: Vec<(String, CallId)>, reviewers: &[(String, Option<String>)]) -> Vec<Drawn> {
+pub fn deal(
+    last: Option<&str>,
+    calls: Vec<(String, CallId)>,
+    reviewers: &[(String, Option<String>)],
+) -> Vec<Drawn> {
     let mut have: BTreeMap<usize, usize> = (0..reviewers.len()).map(|place| (place, 0)).collect();
-    let weeks = usize::try_from(week.monday.div_euclid(7).rem_euclid(reviewers.len().max(1) as i64));
-    let mut next = weeks.expect("less than the reviewers are many");
+    let behind = last.and_then(|last| reviewers.iter().position(|(login, _)| login == last));
+    let mut next = behind.map_or(0, |place| (place + 1) % reviewers.len());
     let mut dealt = Vec::with_capacity(calls.len());
     let is_reviewer = |agent: &String| reviewers.iter().any(|(_, own)| own.as_ref() == Some(agent));
     let (first, rest): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(agent, _)| is_reviewer(agent));
@@ -180,9 +184,8 @@ mod tests {
         let three = [reviewer("chen", None), reviewer("wu", Some("8001")), reviewer("li", None)];
         let drawn = calls(100).into_iter().enumerate();
         let drawn: Vec<_> = drawn.map(|(n, call)| (format!("800{}", n % 5), call)).collect();
-        let week = Week::of_day(20_000);
-        let dealt = deal(week, drawn.clone(), &three);
-        assert_eq!(dealt, deal(week, drawn.clone(), &three));
+        let dealt = deal(None, drawn.clone(), &three);
+        assert_eq!(dealt, deal(None, drawn.clone(), &three));
         let count = |login: &str| dealt.iter().filter(|one| one.reviewer.as_deref() == Some(login)).count();
         let counts = ["chen", "wu", "li"].map(count);
         assert!(
@@ -192,27 +195,44 @@ mod tests {
         assert!(dealt.iter().all(|one| one.agent != "8001" || one.reviewer.as_deref() != Some("wu")));
         let last = calls(12).into_iter().enumerate();
         let last = last.map(|(n, call)| (["8000", "8000", "8001"][n / 4].to_owned(), call)).collect();
-        let dealt = deal(week, last, &three[..2]);
+        let dealt = deal(None, last, &three[..2]);
         let chen = dealt.iter().filter(|one| one.reviewer.as_deref() == Some("chen")).count();
         assert_eq!(chen, 6, "those that one of them may not have come last, and are made up for");
-        let alone = deal(week, vec![("8001".into(), calls(1)[0])], &[reviewer("wu", Some("8001"))]);
+        let alone = deal(None, vec![("8001".into(), calls(1)[0])], &[reviewer("wu", Some("8001"))]);
         assert_eq!(alone[0].reviewer, None, "somebody else is to take it");
-        assert_eq!(deal(week, vec![("8001".into(), calls(1)[0])], &[])[0].reviewer, None, "nobody is left");
+        assert_eq!(deal(None, vec![("8001".into(), calls(1)[0])], &[])[0].reviewer, None, "nobody is left");
+    }
+
+    /// How many calls each of three reviewers has of draws of so many calls, one behind the other.
+    fn dealt_over(draws: &[u128]) -> [usize; 3] {
+        let three = ["chen", "wu", "li"].map(|login| (login.to_owned(), None));
+        let (mut all, mut last) = (Vec::new(), None);
+        for count in draws {
+            let drawn = calls(*count).into_iter().map(|call| ("8001".to_owned(), call)).collect();
+            all.extend(deal(last.as_deref(), drawn, &three).into_iter().filter_map(|one| one.reviewer));
+            last = all.last().cloned();
+        }
+        ["chen", "wu", "li"].map(|login| all.iter().filter(|reviewer| **reviewer == login).count())
     }
 
     #[test]
-    fn q19_what_does_not_come_out_even_is_another_reviewers_each_week() {
-        let three = ["chen", "wu", "li"].map(|login| (login.to_owned(), None));
+    fn q19_what_does_not_come_out_even_is_another_reviewers_each_time() {
         for (weekly, each) in [(1, 3), (4, 12), (5, 15)] {
-            let mut counts = BTreeMap::new();
-            for week in -4..5 {
-                let drawn = calls(weekly).into_iter().map(|call| ("8001".to_owned(), call)).collect();
-                for one in deal(Week::of_day(week * 7), drawn, &three) {
-                    *counts.entry(one.reviewer).or_insert(0) += 1;
-                }
-            }
-            assert_eq!(counts.len(), 3, "{counts:?}");
-            assert!(counts.values().all(|count| *count == each), "{weekly} a week: {counts:?}");
+            assert_eq!(dealt_over(&[weekly; 9]), [each; 3], "{weekly} a week");
+        }
+        // Weeks that alternate, and weeks without calls: whoever begins does not follow from the week's number.
+        assert_eq!(dealt_over(&[1, 2].repeat(9)), [9; 3]);
+        assert_eq!(dealt_over(&[1, 0, 0].repeat(9)), [3; 3]);
+        assert_eq!(dealt_over(&[2, 1, 1, 5].repeat(3)), [9; 3]);
+    }
+
+    #[test]
+    fn q19_a_draw_goes_on_behind_the_last_and_begins_anew_where_that_one_is_gone() {
+        let two = ["chen", "wu"].map(|login| (login.to_owned(), None));
+        let first = |last| deal(last, vec![("8001".into(), calls(1)[0])], &two)[0].reviewer.clone();
+        assert_eq!(first(Some("chen")).as_deref(), Some("wu"));
+        for last in [Some("wu"), Some("li"), None] {
+            assert_eq!(first(last).as_deref(), Some("chen"), "{last:?}");
         }
     }
 }

@@ -20,17 +20,44 @@ fn call(text: &str) -> Outcome<CallId> {
         .map_err(|_| Refusal::not_found(format!("没有通话 {text}"), format!("there is no call {text}")))
 }
 
+/// Which page of forms.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FormPage {
+    /// Behind this version of a form, as `name/version`: where the page before ended.
+    behind: Option<String>,
+    /// At most; 100 unless said, 1000 at most.
+    #[serde(default = "super::page_usual")]
+    limit: u32,
+}
+
+/// What stands before and behind the last `/` of the place where a page begins.
+fn place<T>(text: Option<&str>, read: impl Fn(&str, &str) -> Option<T>) -> Outcome<Option<T>> {
+    let Some(text) = text else { return Ok(None) };
+    let found = text.rsplit_once('/').and_then(|(before, behind)| read(before, behind));
+    found.map(Some).ok_or_else(|| {
+        Refusal::invalid(format!("behind：“{text}”无法读取"), format!("behind: {text:?} cannot be read"))
+    })
+}
+
 /// 质检表列表 / forms with their versions, by name, the latest version first, the draft (version 0) last.
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/quality/forms", tag = "quality",
-    params(("enterprise" = String, Path)), security(("session" = ["read_forms"])),
-    responses((status = 200, description = "all of them", body = Vec<Version>))
+    params(("enterprise" = String, Path), FormPage), security(("session" = ["read_forms"])),
+    responses(
+        (status = 200, description = "a page", body = Vec<Version>),
+        (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
+    )
 )]
 pub async fn forms(
     asked: Asked,
     Path(enterprise): Path<String>,
+    Words(FormPage { behind, limit }): Words<FormPage>,
 ) -> Result<axum::Json<Vec<Version>>, Refused> {
-    asked.tell(quality::forms(&asked.desk, &ListForms { tenant: TenantId::new(&enterprise) }).await)
+    let version = |name: &str, version: &str| Some((name.to_owned(), version.parse().ok()?));
+    let behind = place(behind.as_deref(), version).map_err(|refusal| asked.refuse(refusal))?;
+    let list = ListForms { tenant: TenantId::new(&enterprise), behind, limit };
+    asked.tell(quality::forms(&asked.desk, &list).await)
 }
 
 /// A form to be checked or kept.

@@ -9,6 +9,7 @@ use hotline::TenantId;
 use evaluations::{ListWords, PrescoreWords, ShowWords};
 use samples::{CalibrateWords, ReportWords, RuleWords, SampleWords};
 
+use super::pages::pages;
 use super::show::print_raw;
 use super::{Context, Need, Ran};
 use crate::ops::quality::{Checked, ListForms, OfForm, PublishForm, Published, PutForm, Shown, Version};
@@ -135,8 +136,11 @@ fn form(context: &Context, words: &FormWords) -> Ran {
             Ok(0)
         }
         FormWords::List { tenant } => {
-            let request = Request::QualityForms(ListForms { tenant: TenantId::new(tenant) });
-            let found: Vec<Version> = context.ask(Need::Data, &request)?;
+            let found: Vec<Version> = pages(context, u64::MAX, |limit, last: Option<&Version>| {
+                let (tenant, behind) =
+                    (TenantId::new(tenant), last.map(|last| (last.name.clone(), last.version)));
+                Request::QualityForms(ListForms { tenant, behind, limit })
+            })?;
             context.show(&found, |found| table(context, found))?;
             Ok(0)
         }

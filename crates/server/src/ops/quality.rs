@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, Refusal, document};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, document};
 
 pub mod calibrations;
 pub mod evaluations;
@@ -58,6 +58,11 @@ pub struct PublishForm {
 pub struct ListForms {
     /// The enterprise.
     pub tenant: TenantId,
+    /// Behind this version of the form of a name: where the page before ended.
+    #[serde(default)]
+    pub behind: Option<(String, u32)>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
 }
 
 /// A form that was looked at.
@@ -180,13 +185,15 @@ pub async fn publish_form(desk: &Desk, asked: &PublishForm) -> Outcome<Published
     }
 }
 
-/// Lists forms with their versions, by name, the latest version first, the draft last.
+/// Lists a page of forms with their versions, by name, the latest version first, the draft last.
 ///
 /// # Errors
 /// There is no such enterprise.
 pub async fn forms(desk: &Desk, asked: &ListForms) -> Outcome<Vec<Version>> {
     desk.enterprise(&asked.tenant).await?;
-    Ok(desk.store.forms(&asked.tenant).await?.iter().map(Version::from).collect())
+    let behind = asked.behind.as_ref().map(|(name, version)| (name.as_str(), *version));
+    let found = desk.store.forms(&asked.tenant, (behind, asked.limit.min(PAGE_MAX))).await?;
+    Ok(found.iter().map(Version::from).collect())
 }
 
 /// One form whole.

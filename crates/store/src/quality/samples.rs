@@ -102,26 +102,51 @@ impl Store {
         let sql = "select tenant_id, document, since_week, changed_at, changed_by from sample_rule \
                    where ($1 = '' or tenant_id = $1) order by tenant_id, name";
         let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());
-        let read = |row: &AnyRow| {
-            Ok(KeptRule {
-                tenant: TenantId::new(&row.text("tenant_id")?),
-                rule: row.json("document")?,
-                since: Week::of_day(row.int("since_week")?),
-                changed: Change { at: Wall(row.int("changed_at")?), by: row.text("changed_by")? },
-            })
-        };
-        query.fetch_all(self.readers()).await?.iter().map(read).collect()
+        query.fetch_all(self.readers()).await?.iter().map(read_rule).collect()
     }
 
-    /// The draws of an enterprise, the latest week first, at most `limit`.
+    /// A page of the rules of an enterprise, by name, behind the rule of a name.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn draws(&self, tenant: &TenantId, limit: u32) -> Result<Vec<SampleDraw>> {
+    pub async fn rules_behind(
+        &self,
+        tenant: &TenantId,
+        (behind, limit): (Option<&str>, u32),
+    ) -> Result<Vec<KeptRule>> {
+        let sql = "select tenant_id, document, since_week, changed_at, changed_by from sample_rule \
+                   where tenant_id = $1 and ($2 = '' or name > $2) order by name limit $3";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(behind.unwrap_or_default().to_owned());
+        query.bind(i64::from(limit)).fetch_all(self.readers()).await?.iter().map(read_rule).collect()
+    }
+
+    /// A page of the draws of an enterprise, the latest week first, behind the draw of a week by a rule.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn draws(
+        &self,
+        tenant: &TenantId,
+        (behind, limit): (Option<(Week, &str)>, u32),
+    ) -> Result<Vec<SampleDraw>> {
         let sql = "select rule, week, form, form_version, calls, drawn, drawn_at from sample_draw \
-                   where tenant_id = $1 order by week desc, rule limit $2";
-        let query = sqlx::query(sql).bind(tenant.to_string()).bind(i64::from(limit));
-        query.fetch_all(self.readers()).await?.iter().map(read_draw).collect()
+                   where tenant_id = $1 and (week < $2 or week = $2 and rule > $3) \
+                   order by week desc, rule limit $4";
+        let (week, rule) = behind.map_or((i64::MAX, ""), |(week, rule)| (week.monday(), rule));
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(week).bind(rule.to_owned());
+        query.bind(i64::from(limit)).fetch_all(self.readers()).await?.iter().map(read_draw).collect()
+    }
+
+    /// The weeks that were drawn by a rule, from a week on.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn drawn_weeks(&self, tenant: &TenantId, rule: &str, since: Week) -> Result<Vec<Week>> {
+        let sql =
+            "select week from sample_draw where tenant_id = $1 and rule = $2 and week >= $3 order by week";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(rule.to_owned()).bind(since.monday());
+        let rows = query.fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok(Week::of_day(row.int("week")?))).collect()
     }
 
     /// Draws a week's calls by a rule, unless it was done: of each agent as many as the rule says, from those with a recording that is
@@ -149,7 +174,8 @@ impl Store {
             let chosen = draw((tenant, &rule.name), agent, week, &all, usize::from(rule.calls));
             calls.extend(chosen.into_iter().map(|call| (agent.clone(), call)));
         }
-        let dealt = deal(week, calls, reviewers);
+        let last = last_reviewer(&mut transaction, tenant, &rule.name).await?;
+        let dealt = deal(last.as_deref(), calls, reviewers);
         for one in &dealt {
             let Candidate { queue, number } = &found[&one.agent][&one.call];
             let new = NewEvaluation {
@@ -217,6 +243,18 @@ async fn candidates(
     Ok(found)
 }
 
+/// Who has the last call of a rule's draws.
+async fn last_reviewer(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    rule: &str,
+) -> Result<Option<String>> {
+    let sql = "select reviewer from evaluation where tenant_id = $1 and rule = $2 and kind = 'human' \
+               and reviewer <> '' order by evaluation_no desc limit 1";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(rule.to_owned());
+    query.fetch_optional(connection).await?.map(|row| row.text("reviewer")).transpose()
+}
+
 async fn drawn(
     connection: &mut AnyConnection,
     tenant: &TenantId,
@@ -237,6 +275,15 @@ async fn write_draw(connection: &mut AnyConnection, tenant: &TenantId, done: &Sa
     let query = query.bind(crate::rows::int(done.calls)).bind(crate::rows::int(done.drawn));
     query.bind(done.drawn_at.0).execute(connection).await?;
     Ok(())
+}
+
+fn read_rule(row: &AnyRow) -> Result<KeptRule> {
+    Ok(KeptRule {
+        tenant: TenantId::new(&row.text("tenant_id")?),
+        rule: row.json("document")?,
+        since: Week::of_day(row.int("since_week")?),
+        changed: Change { at: Wall(row.int("changed_at")?), by: row.text("changed_by")? },
+    })
 }
 
 fn read_draw(row: &AnyRow) -> Result<SampleDraw> {

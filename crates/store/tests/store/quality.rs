@@ -19,6 +19,7 @@ crate::on_both_engines!(
     q19_a_persons_word_outdoes_a_machines_whichever_came_first,
     q19_evaluations_are_listed_by_page_and_filter,
     q19_a_weeks_calls_are_drawn_once_and_none_twice,
+    q19_draws_go_on_behind_the_reviewer_who_had_the_last_call,
     q19_a_rule_switched_on_again_draws_from_that_week_on,
     q19_who_is_given_an_evaluation_sees_no_draft_of_another,
     q19_a_calibration_is_blind_until_all_are_in_and_counts_for_nobody,
@@ -95,8 +96,20 @@ async fn q19_a_published_form_never_changes(case: Case) {
     assert_eq!(title(Some(0)).await, Some((0, "二".into())));
     assert_eq!(title(Some(3)).await, None);
     assert_eq!(store.form(&tenant(1), "service", None).await.unwrap(), None);
-    let all: Vec<u32> = store.forms(&huaxin).await.unwrap().iter().map(|one| one.version).collect();
-    assert_eq!(all, [2, 1, 0]);
+    let versions = async |page| {
+        let found = store.forms(&huaxin, page).await.unwrap();
+        found.into_iter().map(|one| (one.form.name, one.version)).collect::<Vec<_>>()
+    };
+    let named = |all: &[(&str, u32)]| -> Vec<(String, u32)> {
+        all.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect()
+    };
+    assert_eq!(versions((None, 10)).await, named(&[("service", 2), ("service", 1), ("service", 0)]));
+    let other =
+        Form { name: "visit".into(), ..store.form(&huaxin, "service", None).await.unwrap().unwrap().form };
+    store.put_form(&huaxin, &other, &by("li", 9)).await.unwrap();
+    assert_eq!(versions((None, 2)).await, named(&[("service", 2), ("service", 1)]));
+    assert_eq!(versions((Some(("service", 1)), 10)).await, named(&[("service", 0), ("visit", 0)]));
+    assert_eq!(versions((Some(("visit", 0)), 10)).await, []);
 }
 
 async fn q19_an_evaluation_goes_from_its_draft_to_the_decision_of_an_appeal(case: Case) {
@@ -279,11 +292,11 @@ fn rule(calls: u16) -> SampleRule {
     }
 }
 
-/// Settles calls of the week that the agents 8000 to 8002 answered, each with a recording but every seventh, whose file is gone.
-async fn settle_week(case: &Case, count: u64) -> Vec<CallId> {
+/// Settles calls of a week that the agents 8000 to 8002 answered, each with a recording but every seventh, whose file is gone.
+async fn settle_week(case: &Case, begin: Wall, calls_no: std::ops::Range<u64>) -> Vec<CallId> {
     let mut calls = Vec::new();
-    for n in 0..count {
-        let mut one = answered_at(n * 3, Wall(morning().0 + n as i64 * 60_000));
+    for n in calls_no {
+        let mut one = answered_at(n * 3, Wall(begin.0 + n as i64 * 60_000));
         one.record.tenant = tenant(0);
         one.record.agent = format!("800{}", n % 3);
         let recording = RecordingId::at(one.record.started_at.0, u128::from(n));
@@ -313,9 +326,25 @@ async fn settle_week(case: &Case, count: u64) -> Vec<CallId> {
     calls
 }
 
+/// Weeks of one call and of two: whoever begins goes on behind the last of the draw before, so nobody has the odd call each time.
+async fn q19_draws_go_on_behind_the_reviewer_who_had_the_last_call(case: Case) {
+    let (store, huaxin) = (&case.store, tenant(0));
+    let reviewers = ["chen", "wu"].map(|login| (login.to_owned(), None));
+    for (place, numbers) in [0..1, 1..3, 3..4, 4..6].into_iter().enumerate() {
+        let begin = Wall(morning().0 + place as i64 * 7 * 86_400_000);
+        let settled = settle_week(&case, begin, numbers).await.len() as u64;
+        let draw =
+            store.draw_sample(&huaxin, (&rule(9), 1), Week::of(begin), &reviewers, &by("sample", 9)).await;
+        assert!(matches!(draw.unwrap(), DrawOutcome::Done(done) if done.drawn == settled));
+    }
+    let dealt = store.evaluations(&huaxin, &EvaluationFilter::default(), 100).await.unwrap();
+    let dealt: Vec<&str> = dealt.iter().rev().map(|one| one.of.reviewer.as_str()).collect();
+    assert_eq!(dealt, ["chen", "wu", "chen", "wu", "chen", "wu"]);
+}
+
 async fn q19_a_weeks_calls_are_drawn_once_and_none_twice(case: Case) {
     let (store, huaxin, week) = (&case.store, tenant(0), Week::of(morning()));
-    let calls = settle_week(&case, 42).await;
+    let calls = settle_week(&case, morning(), 0..42).await;
     let own = NewEvaluation { call: calls[0], agent: "8000".into(), ..new(EvaluationKind::Human, 0, "chen") };
     assert_eq!(store.open_evaluation(&own, &by("chen", 0)).await.unwrap(), Opened::Done(1));
     let reviewers = [("chen".to_owned(), None), ("wu".to_owned(), Some("8002".to_owned()))];
@@ -358,7 +387,18 @@ async fn q19_a_weeks_calls_are_drawn_once_and_none_twice(case: Case) {
     assert_eq!(other.calls, 0);
     let long = SampleRule { name: "long".into(), talk_s_min: 62, ..rule(4) };
     assert!(matches!(draw(long, week).await, DrawOutcome::Done(done) if done.calls == 0));
-    assert_eq!(store.draws(&huaxin, 10).await.unwrap().len(), 5);
+    let draws = async |page| {
+        let found = store.draws(&huaxin, page).await.unwrap();
+        found.into_iter().map(|draw| (draw.week, draw.rule)).collect::<Vec<_>>()
+    };
+    let all = draws((None, 10)).await;
+    assert_eq!(all.len(), 5);
+    assert_eq!(draws((None, 2)).await, all[..2]);
+    for (place, (week, rule)) in all.iter().enumerate() {
+        assert_eq!(draws((Some((*week, rule)), 10)).await, all[place + 1..], "{week:?} {rule}");
+    }
+    assert_eq!(store.drawn_weeks(&huaxin, "weekly", week.before()).await.unwrap(), [week.before(), week]);
+    assert_eq!(store.drawn_weeks(&huaxin, "weekly", week).await.unwrap(), [week]);
     let audited = store.audit(&huaxin, None, 100).await.unwrap();
     assert_eq!(audited.iter().filter(|row| row.action == "draw_sample").count(), 5, "as many as were made");
     store.put_rule(&huaxin, &rule(4), &by("li", 0)).await.unwrap();

@@ -6,17 +6,34 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::calls::value;
 use super::super::{Asked, Body, Path, Problem, Refused, Words};
+use super::place;
 use crate::ops::quality::report::{self, Row};
-use crate::ops::quality::samples::{self, Draw, Drawn, Of, PutRule, Rule};
+use crate::ops::quality::samples::{self, Draw, Drawn, ListDraws, ListRules, PutRule, Rule};
+
+/// Which page of rules.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RulePage {
+    /// Behind the rule of this name: where the page before ended.
+    behind: Option<String>,
+    /// At most; 100 unless said, 1000 at most.
+    #[serde(default = "super::super::page_usual")]
+    limit: u32,
+}
 
 /// 抽样规则 / the rules, by name.
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/quality/rules", tag = "quality",
-    params(("enterprise" = String, Path)), security(("session" = ["quality"])),
-    responses((status = 200, description = "all of them", body = Vec<Rule>))
+    params(("enterprise" = String, Path), RulePage), security(("session" = ["quality"])),
+    responses((status = 200, description = "a page", body = Vec<Rule>))
 )]
-pub async fn rules(asked: Asked, Path(enterprise): Path<String>) -> Result<axum::Json<Vec<Rule>>, Refused> {
-    asked.tell(samples::rules(&asked.desk, &Of { tenant: TenantId::new(&enterprise) }).await)
+pub async fn rules(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Words(RulePage { behind, limit }): Words<RulePage>,
+) -> Result<axum::Json<Vec<Rule>>, Refused> {
+    let list = ListRules { tenant: TenantId::new(&enterprise), behind, limit };
+    asked.tell(samples::rules(&asked.desk, &list).await)
 }
 
 /// A rule to be checked or kept.
@@ -48,14 +65,35 @@ pub async fn put_rule(
     asked.tell(samples::put(&asked.desk, &PutRule { tenant, text, apply, by }).await)
 }
 
-/// 每周抽样 / the draws, the latest week first, 1000 at most.
+/// Which page of draws.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DrawPage {
+    /// Behind the draw of a week by a rule, as `rule/2026-11-16`: where the page before ended.
+    behind: Option<String>,
+    /// At most; 100 unless said, 1000 at most.
+    #[serde(default = "super::super::page_usual")]
+    limit: u32,
+}
+
+/// 每周抽样 / the draws, the latest week first.
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/quality/draws", tag = "quality",
-    params(("enterprise" = String, Path)), security(("session" = ["quality"])),
-    responses((status = 200, description = "the draws", body = Vec<Drawn>))
+    params(("enterprise" = String, Path), DrawPage), security(("session" = ["quality"])),
+    responses(
+        (status = 200, description = "a page", body = Vec<Drawn>),
+        (status = 422, description = "`invalid_value`", body = Problem, content_type = "application/problem+json"),
+    )
 )]
-pub async fn draws(asked: Asked, Path(enterprise): Path<String>) -> Result<axum::Json<Vec<Drawn>>, Refused> {
-    asked.tell(samples::draws(&asked.desk, &Of { tenant: TenantId::new(&enterprise) }).await)
+pub async fn draws(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Words(DrawPage { behind, limit }): Words<DrawPage>,
+) -> Result<axum::Json<Vec<Drawn>>, Refused> {
+    let draw = |rule: &str, monday: &str| Some((monday.to_owned(), rule.to_owned()));
+    let behind = place(behind.as_deref(), draw).map_err(|refusal| asked.refuse(refusal))?;
+    let list = ListDraws { tenant: TenantId::new(&enterprise), behind, limit };
+    asked.tell(samples::draws(&asked.desk, &list).await)
 }
 
 /// A week to be drawn from.

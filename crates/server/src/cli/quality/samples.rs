@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 use hotline::TenantId;
 
 use super::evaluations::percent;
-use crate::cli::pages::call;
+use crate::cli::pages::{call, pages};
 use crate::cli::{Context, Need, Ran};
 use crate::ops::Request;
 use crate::ops::quality::calibrations::{self, Agreed, Shown};
 use crate::ops::quality::report::{Asked, By, Figures, Row};
-use crate::ops::quality::samples::{Draw, Drawn, Of, PutRule, Rule};
+use crate::ops::quality::samples::{Draw, Drawn, ListDraws, ListRules, PutRule, Rule};
 
 /// The words of `quality rule`.
 #[derive(Subcommand)]
@@ -103,9 +103,10 @@ pub fn rule(context: &Context, words: &RuleWords) -> Ran {
     let rules: Vec<Rule> = match words {
         RuleWords::Check(words) => vec![put(context, words, false)?],
         RuleWords::Put(words) => vec![put(context, words, true)?],
-        RuleWords::List { tenant } => {
-            context.ask(Need::Data, &Request::SampleRules(Of { tenant: TenantId::new(tenant) }))?
-        }
+        RuleWords::List { tenant } => pages(context, u64::MAX, |limit, last: Option<&Rule>| {
+            let (tenant, behind) = (TenantId::new(tenant), last.map(|last| last.name.clone()));
+            Request::SampleRules(ListRules { tenant, behind, limit })
+        })?,
     };
     context.show(&rules, |rules| rule_table(context, rules))?;
     Ok(0)
@@ -153,7 +154,10 @@ fn rule_table(context: &Context, rules: &[Rule]) {
 pub fn sample(context: &Context, words: &SampleWords) -> Ran {
     let tenant = TenantId::new(&words.tenant);
     let drawn: Vec<Drawn> = match &words.rule {
-        None => context.ask(Need::Data, &Request::SampleDraws(Of { tenant }))?,
+        None => pages(context, u64::MAX, |limit, last: Option<&Drawn>| {
+            let behind = last.map(|last| (last.week.clone(), last.rule.clone()));
+            Request::SampleDraws(ListDraws { tenant: tenant.clone(), behind, limit })
+        })?,
         Some(rule) => {
             let week = words.week.as_deref().map(|text| context.instant(text)).transpose()?;
             let draw = Draw { tenant, rule: rule.clone(), week };

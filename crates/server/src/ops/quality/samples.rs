@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hotline::quality::{SampleRule, Week, read_rule};
-use hotline::{TenantId, Wall};
+use hotline::{Beijing, TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use store::{DrawOutcome, KeptRule, SampleDraw};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use super::evaluations::{monday, reviewer};
 use super::{kept_form, wrong};
 use crate::clock;
 use crate::ops::money::time;
-use crate::ops::{Code, Desk, Outcome, Refusal, document, enterprises};
+use crate::ops::{Code, Desk, Outcome, PAGE_MAX, Refusal, document, enterprises};
 use crate::running::Running;
 
 /// Whose hand a draw is, as the audit shows it.
@@ -23,8 +23,6 @@ const EVERY: Duration = Duration::from_secs(300);
 const GRACE_MS: i64 = 3_600_000;
 /// How many weeks that nobody drew are made up for after a standstill.
 const WEEKS_BACK: i64 = 8;
-/// Draws that are shown.
-const DRAWS_MAX: u32 = 1_000;
 
 /// Keep a rule, or only look at it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,11 +37,28 @@ pub struct PutRule {
     pub by: String,
 }
 
-/// The rules, or the draws, of an enterprise.
+/// List the rules of an enterprise.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Of {
+pub struct ListRules {
     /// The enterprise.
     pub tenant: TenantId,
+    /// Behind the rule of this name: where the page before ended.
+    #[serde(default)]
+    pub behind: Option<String>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
+}
+
+/// List the draws of an enterprise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListDraws {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Behind the draw of the week of this Monday by a rule: where the page before ended.
+    #[serde(default)]
+    pub behind: Option<(String, String)>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
 }
 
 /// Draw now what is due.
@@ -177,23 +192,34 @@ async fn kept(desk: &Desk, tenant: &TenantId, name: &str) -> Outcome<KeptRule> {
         .ok_or_else(|| Refusal::not_found(format!("没有抽样规则 {name}"), format!("there is no rule {name}")))
 }
 
-/// Lists the rules of an enterprise, by name.
+/// Lists a page of the rules of an enterprise, by name.
 ///
 /// # Errors
 /// There is no such enterprise.
-pub async fn rules(desk: &Desk, asked: &Of) -> Outcome<Vec<Rule>> {
+pub async fn rules(desk: &Desk, asked: &ListRules) -> Outcome<Vec<Rule>> {
     desk.enterprise(&asked.tenant).await?;
-    let kept = desk.store.rules(Some(&asked.tenant)).await?;
+    let page = (asked.behind.as_deref(), asked.limit.min(PAGE_MAX));
+    let kept = desk.store.rules_behind(&asked.tenant, page).await?;
     Ok(kept.into_iter().map(|kept| rule(kept.rule.clone(), Some(&kept))).collect())
 }
 
-/// Lists the draws of an enterprise, the latest week first.
+/// Lists a page of the draws of an enterprise, the latest week first.
 ///
 /// # Errors
-/// There is no such enterprise.
-pub async fn draws(desk: &Desk, asked: &Of) -> Outcome<Vec<Drawn>> {
+/// There is no such enterprise, or the page begins behind no week.
+pub async fn draws(desk: &Desk, asked: &ListDraws) -> Outcome<Vec<Drawn>> {
     desk.enterprise(&asked.tenant).await?;
-    let found = desk.store.draws(&asked.tenant, DRAWS_MAX).await?;
+    let week = |text: &str| {
+        let at = Beijing::parse(text).map(Beijing::wall);
+        at.map(Week::of).ok_or_else(|| {
+            Refusal::invalid(format!("behind：“{text}”不是日期"), format!("behind: {text:?} is no date"))
+        })
+    };
+    let behind = match &asked.behind {
+        Some((monday, rule)) => Some((week(monday)?, rule.as_str())),
+        None => None,
+    };
+    let found = desk.store.draws(&asked.tenant, (behind, asked.limit.min(PAGE_MAX))).await?;
     Ok(found.into_iter().map(|draw| shown(draw, false)).collect())
 }
 
@@ -253,11 +279,10 @@ async fn draw_of(desk: &Desk, kept: &KeptRule, week: Week) -> Outcome<Drawn> {
 async fn draw_due(desk: &Desk, now: Wall) -> Outcome<u64> {
     let (last, mut made) = (last_over(now), 0);
     for kept in desk.store.rules(None).await?.into_iter().filter(|kept| kept.rule.enabled) {
-        let before = desk.store.draws(&kept.tenant, DRAWS_MAX).await?;
-        let is_made = |week: &Week| before.iter().any(|one| one.rule == kept.rule.name && one.week == *week);
         let from = kept.since.max(Week::of_day(last.monday() - 7 * (WEEKS_BACK - 1)));
+        let made_before = desk.store.drawn_weeks(&kept.tenant, &kept.rule.name, from).await?;
         let weeks = (from.monday()..=last.monday()).step_by(7).map(Week::of_day);
-        for week in weeks.filter(|week| !is_made(week)) {
+        for week in weeks.filter(|week| !made_before.contains(week)) {
             match draw_of(desk, &kept, week).await {
                 Ok(drawn) => made += u64::from(drawn.is_new),
                 Err(refusal) if refusal.code == Code::Database => return Err(refusal),
@@ -286,8 +311,6 @@ pub async fn watch(running: Running) {
 
 #[cfg(test)]
 mod tests {
-    use hotline::Beijing;
-
     use super::*;
 
     #[test]
