@@ -282,6 +282,15 @@ fn q20_a_queue_may_weigh_its_calls_otherwise_and_load_is_what_a_call_weighs() {
         [("8001", "no_capacity")]
     );
     assert!(hall.floor.without_room("easy").is_empty());
+    let seen = |name: &str| {
+        let view =
+            hall.floor.queues(hall.now()).into_iter().find(|view| *view.name == *name).expect("the queue");
+        let free = view.agents.iter().find(|(state, _)| *state == State::Free).map(|(_, count)| *count);
+        (free, view.no_room)
+    };
+    assert_eq!(seen("hard"), (Some(0), 1), "whom the queue passes over is not shown as free");
+    assert_eq!(seen("easy"), (Some(1), 0));
+    assert!(!hall.floor.agent_view("8001", hall.now()).expect("one of ours").has_room);
     assert!(!hall.floor.holds_call(0), "whoever sends it a call past all queues counts what calls cost");
     let load = |hall: &Hall| hall.floor.agent_view("8001", hall.now()).map(|view| (view.load, view.capacity));
     assert_eq!(load(&hall), Some((0, 50)));

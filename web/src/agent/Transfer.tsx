@@ -144,9 +144,9 @@ function rows(targets: Targets, language: Language): Target[] {
   const agents = targets.agents.map((one) => ({
     key: `agent-${one.agent}`,
     name: `${one.agent} ${one.name}`,
-    told: [t(one.state), ...one.queues].join(" · "),
-    open: one.state === "free",
-    free: one.state === "free",
+    told: [t(one.state), ...(one.has_room ? [] : [t("noRoom")]), ...one.queues].join(" · "),
+    open: one.state === "free" && one.has_room,
+    free: one.state === "free" && one.has_room,
     to: { agent: one.agent },
     asked: true,
   }));

@@ -71,7 +71,7 @@ export type Order =
   | { consult: To };
 
 export interface Targets {
-  agents: { agent: string; name: string; state: State; queues: string[] }[];
+  agents: { agent: string; name: string; state: State; has_room: boolean; queues: string[] }[];
   queues: { queue: string; waiting: number; free: number }[];
   bound: string[];
   extensions: { extension: string; name: string }[];

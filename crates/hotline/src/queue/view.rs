@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Floor;
+use super::{AgentNo, Floor};
 use crate::agent::{Device, State, Tally, Times};
 use crate::{CallId, Now};
 
@@ -41,6 +41,8 @@ pub struct AgentView {
     pub capacity: u16,
     /// What of it is taken: by the call that rings, is talked in or is written up.
     pub load: u32,
+    /// Whether its units are enough for a call by somebody's word, past all queues.
+    pub has_room: bool,
 }
 
 /// An agent's after-work time at one instant.
@@ -63,8 +65,10 @@ pub struct QueueView {
     pub name: Arc<str>,
     /// Calls that wait, those with an offer included, the next first: with how long they have waited, milliseconds.
     pub waiting: Vec<(CallId, u64)>,
-    /// Agents by state.
+    /// Agents by state; those counted in `no_room` are not among the free.
     pub agents: Vec<(State, u32)>,
+    /// Agents who are free and have no room for its calls (row Q20).
+    pub no_room: u32,
 }
 
 impl Floor {
@@ -103,6 +107,7 @@ impl Floor {
             devices: self.has_devices(place),
             capacity: rules.capacity,
             load: self.load(place).units(),
+            has_room: self.holds_call(place),
         }
     }
 
@@ -112,15 +117,16 @@ impl Floor {
             let queue = &self.queues[usize::from(*place)];
             let waited =
                 |call: CallId| self.callers.get(&call).map_or(0, |caller| now.mono.since_ms(caller.since));
-            let in_state = |state: State| {
-                let members = queue.members.iter();
-                members.filter(|seat| self.posts[usize::from(seat.agent)].agent.state() == state).count()
-                    as u32
-            };
+            let members = || queue.members.iter().map(|seat| seat.agent);
+            let state = |agent: AgentNo| self.posts[usize::from(agent)].agent.state();
+            let no_room = |agent: AgentNo| state(agent) == State::Free && self.never_holds(queue, agent);
+            let in_state =
+                |of: State| members().filter(|agent| state(*agent) == of && !no_room(*agent)).count() as u32;
             QueueView {
                 name: queue.rules.name.clone(),
                 waiting: queue.waiting.iter().map(|turn| (turn.call(), waited(turn.call()))).collect(),
                 agents: State::ALL.map(|state| (state, in_state(state))).to_vec(),
+                no_room: members().filter(|agent| no_room(*agent)).count() as u32,
             }
         };
         self.by_name.values().map(view).collect()

@@ -345,8 +345,10 @@ pub struct QueueNow {
     queue: String,
     /// Calls that wait, the next first.
     waiting: Vec<Waiting>,
-    /// How many agents are in each state.
+    /// How many agents are in each state; those in `no_room` are not among the free.
     agents: BTreeMap<&'static str, u32>,
+    /// How many agents are free and have no room for its calls (row Q20).
+    no_room: u32,
 }
 
 /// A call that waits.
@@ -366,6 +368,7 @@ impl From<QueueView> for QueueNow {
             queue: view.name.to_string(),
             waiting: view.waiting.into_iter().map(waiting).collect(),
             agents: view.agents.into_iter().map(|(state, count)| (state.code(), count)).collect(),
+            no_room: view.no_room,
         }
     }
 }

@@ -108,8 +108,11 @@ pub fn run(context: &Context, words: &Queue) -> Ran {
 fn queue_lines(context: &Context, view: &QueueView) {
     let longest_s = view.waiting.iter().map(|(_, ms)| ms / 1_000).max().unwrap_or(0);
     let agents = view.agents.iter().filter(|(_, count)| *count > 0);
-    let agents: Vec<String> =
+    let mut agents: Vec<String> =
         agents.map(|(state, count)| format!("{} {count}", say::queue::state(context, *state))).collect();
+    if view.no_room > 0 {
+        agents.push(format!("{} {}", context.pick("容量不足", "no room"), view.no_room));
+    }
     let (name, count, agents) = (&view.name, view.waiting.len(), agents.join(", "));
     context.say(
         format!("{name}：等待 {count}，最长 {longest_s} 秒；坐席 {agents}"),

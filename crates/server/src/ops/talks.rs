@@ -143,6 +143,8 @@ pub struct TargetAgent {
     /// `off`, `free`, `ringing`, `talking`, `after_work`, `rest`.
     #[schema(value_type = String)]
     pub state: State,
+    /// Whether it has room for a call; without it no call can be sent to it, though it is free (row Q20).
+    pub has_room: bool,
     /// The queues the agent serves.
     pub queues: Vec<String>,
 }
@@ -154,7 +156,7 @@ pub struct TargetQueue {
     pub queue: String,
     /// How many wait.
     pub waiting: usize,
-    /// How many of its agents are free.
+    /// How many of its agents are free and have room for its calls.
     pub free: u32,
 }
 
@@ -190,6 +192,7 @@ pub async fn targets(desk: &Desk, tenant: &TenantId, agent: &str) -> Outcome<Tar
                 agent: view.number.to_string(),
                 name: view.name.to_string(),
                 state: view.state,
+                has_room: view.has_room,
                 queues: view.queues.iter().map(ToString::to_string).collect(),
             })
             .collect(),
