@@ -438,23 +438,26 @@ fn check_results(record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Resul
     Ok(())
 }
 
-/// Row Q20: no call is offered to an agent who has no room for it.
+/// Row Q20: no call is offered or sent to an agent who has no room for it. What comes by somebody's word costs what calls cost,
+/// whatever queue the call came by.
 fn check_room(hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
     let Some(staff) = hotline.staff.as_deref() else { return Ok(()) };
-    let mut weight = 0;
+    let holds = |number: &Arc<str>, weight: u16| {
+        let rules = staff.agents.iter().find(|rules| rules.number == *number);
+        rules.is_none_or(|rules| rules.capacity >= weight)
+    };
+    let mut weight = staff.capacity.voice;
     for dated in log {
         match &dated.fact {
             Fact::Queued { queue, .. } => {
                 let rules = staff.queues.iter().find(|rules| rules.name == *queue);
                 weight = rules.map_or(0, |rules| rules.call_weight);
             }
-            Fact::Offered { agent, .. } => {
-                let rules = staff.agents.iter().find(|rules| rules.number == *agent);
-                if rules.is_some_and(|rules| rules.capacity < weight) {
-                    return Err(format!(
-                        "a call of {weight} units is offered to {agent}, who has no room (Q20)"
-                    ));
-                }
+            Fact::Offered { agent, .. } if !holds(agent, weight) => {
+                return Err(format!("a call of {weight} units is offered to {agent}, who has no room (Q20)"));
+            }
+            Fact::AgentTook { agent, .. } if !holds(agent, staff.capacity.voice) => {
+                return Err(format!("a call was sent to {agent}, who has no room (Q20)"));
             }
             _ => {}
         }
