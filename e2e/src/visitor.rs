@@ -113,6 +113,16 @@ impl Visitor {
         read_answer(asking.send("GET", path, None))
     }
 
+    /// Hands octets over, such as a sound file.
+    ///
+    /// # Panics
+    /// Nobody answers.
+    pub fn hand_over(&self, path: &str, octets: &[u8]) -> Answer {
+        let (status, head, body) =
+            read_answer(self.send_octets("POST", path, ("application/octet-stream", octets)));
+        Answer { status, head, body: serde_json::from_slice(&body).unwrap_or_default() }
+    }
+
     /// Asks.
     ///
     /// # Panics
@@ -145,19 +155,23 @@ impl Visitor {
     }
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> TcpStream {
+        let body = body.map_or(String::new(), Value::to_string);
+        self.send_octets(method, path, ("application/json", body.as_bytes()))
+    }
+
+    fn send_octets(&self, method: &str, path: &str, (kind, body): (&str, &[u8])) -> TcpStream {
         let mut stream = TcpStream::connect(self.http).expect("somebody listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let cookie = self.cookie.as_ref().map_or(String::new(), |cookie| format!("Cookie: {cookie}\r\n"));
         let token = self.token.as_ref().map_or(String::new(), |token| format!("X-Sibai-Token: {token}\r\n"));
-        let body = body.map_or(String::new(), Value::to_string);
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{cookie}{token}{}Content-Type: \
-             application/json\r\nContent-Length: {}\r\n\r\n{body}",
+             {kind}\r\nContent-Length: {}\r\n\r\n",
             self.http,
             self.headers,
             body.len(),
         );
-        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(&[head.as_bytes(), body].concat()).expect("sent");
         stream
     }
 }

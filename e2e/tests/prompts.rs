@@ -115,10 +115,29 @@ fn i02_an_enterprise_orders_a_recording_over_the_api_and_the_staff_make_it() {
         403,
         "others' orders are not its business"
     );
-    let (exit, delivered) = platform.run(&["prompt", "deliver", "acme", "1", &file]);
-    assert_eq!((exit, &delivered["state"]), (Some(0), &json!("delivered")), "{delivered}");
-    assert_eq!(step(&owner, "return", json!({})).status, 422, "it needs a reason");
-    assert_eq!(step(&owner, "accept", json!({})).body["state"], "accepted");
+    let sound = std::fs::read(&file).expect("the file just written");
+    let deliver = |whose: &e2e::Visitor, order: u32, octets: &[u8]| {
+        let answer = whose.hand_over(&format!("{orders}/{order}/recording"), octets);
+        (answer.status, answer.body["code"].as_str().unwrap_or_default().to_owned(), answer.body)
+    };
+    let refused = |told: (u16, String, Value)| (told.0, told.1);
+    assert_eq!(refused(deliver(&owner, 1, &sound)), (403, "forbidden".into()));
+    assert_eq!(refused(deliver(&intake, 7, &sound)), (404, "not_found".into()));
+    assert_eq!(refused(deliver(&intake, 1, b"no sound")), (422, "sound_file".into()));
+    let (status, _, delivered) = deliver(&intake, 1, &sound);
+    assert_eq!((status, &delivered["state"], &delivered["version"]), (200, &json!("delivered"), &json!(1)));
+    assert_eq!(
+        refused(deliver(&intake, 1, &sound)),
+        (409, "prompt_state".into()),
+        "it waits for the customer"
+    );
+    let versions = done(&platform, &["prompt", "list", "acme"]);
+    assert_eq!(versions.as_array().map(Vec::len), Some(1), "what was refused is no version: {versions}");
+    assert_eq!(step(&owner, "return", json!({"version": 1})).status, 422, "it needs a reason");
+    assert_eq!(step(&owner, "accept", json!({})).status, 422, "which one was heard?");
+    let other = step(&owner, "accept", json!({"version": 2}));
+    assert_eq!((other.status, &other.body["code"]), (409, &json!("version_moved")));
+    assert_eq!(step(&owner, "accept", json!({"version": 1})).body["state"], "accepted");
     assert_eq!(step(&owner, "cancel", json!({})).status, 409);
     let page = owner.ask("GET", &format!("{orders}?behind=1"), None);
     assert_eq!((page.status, page.body), (200, json!([])));

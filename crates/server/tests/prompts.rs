@@ -124,17 +124,22 @@ fn i02_a_recording_is_ordered_delivered_sent_back_and_accepted() {
         "it is told before it is recorded: {ordered}"
     );
     let of = |step: &str| dir.done(&["prompt", step, "huaxin", "1"])["state"].clone();
-    assert_eq!(dir.refused(&["prompt", "accept", "huaxin", "1"]).1, "prompt_state", "nothing was delivered");
+    let accept = |version| ["prompt", "accept", "huaxin", "1", "--version", version];
+    let back = |reason| ["prompt", "return", "huaxin", "1", "--version", "2", "--reason", reason];
+    assert_eq!(dir.refused(&accept("1")).1, "prompt_state", "nothing was delivered");
     assert_eq!(of("take"), "in_work");
     let deliver = ["prompt", "deliver", "huaxin", "1", &fixture("tone.ogg")];
     let delivered = dir.done(&deliver);
     assert_eq!((&delivered["state"], &delivered["version"]), (&"delivered".into(), &2.into()));
     assert_eq!(dir.refused(&deliver).1, "prompt_state", "the customer has to say what it thinks of it");
-    assert_eq!(dir.run(&["prompt", "return", "huaxin", "1", "--reason", " "]).0, 2, "it needs a reason");
-    let back = dir.done(&["prompt", "return", "huaxin", "1", "--reason", "太快"]);
-    assert_eq!((&back["state"], &back["reason"]), (&"returned".into(), &"太快".into()));
+    assert_eq!(dir.run(&back(" ")).0, 2, "it needs a reason");
+    let returned = dir.done(&back("太快"));
+    assert_eq!((&returned["state"], &returned["reason"]), (&"returned".into(), &"太快".into()));
     assert_eq!(dir.done(&deliver)["version"], 3);
-    assert_eq!(of("accept"), "accepted");
+    let (exit, code, _) = dir.refused(&accept("2"));
+    assert_eq!((exit, code.as_str()), (5, "version_moved"), "another one was heard");
+    assert_eq!(dir.refused(&back("太快")).1, "version_moved");
+    assert_eq!(dir.done(&accept("3"))["state"], "accepted");
     let all = dir.done(&["prompt", "list", "huaxin"]);
     let told: Vec<_> = all
         .as_array()

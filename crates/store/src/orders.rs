@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 
 use crate::audit::{Change, take_turn, write_audit};
 use crate::database::{Result, Store};
+use crate::prompts::{NewPrompt, insert_prompt};
 use crate::rows::{Read, code};
 
 /// Whose voice is wished.
@@ -62,17 +63,28 @@ impl OrderState {
     }
 }
 
-/// What becomes of an order.
+/// What becomes of an order. Whoever judges what was delivered names the version that it heard: another may lie there by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderStep {
     /// Somebody of the staff takes it up.
     Take,
     /// This version of the prompt is what was ordered.
-    Deliver(u32),
+    Deliver {
+        /// It was made in the same transaction.
+        version: u32,
+    },
     /// The customer takes it; the version is handed in for its review.
-    Accept,
-    /// The customer sends it back, for this reason.
-    Return(String),
+    Accept {
+        /// What the customer heard.
+        version: u32,
+    },
+    /// The customer sends it back.
+    Return {
+        /// What the customer heard.
+        version: u32,
+        /// Why.
+        reason: String,
+    },
     /// The customer wants it no more.
     Cancel,
 }
@@ -84,12 +96,20 @@ impl OrderStep {
             OrderStep::Take => {
                 (matches!(from, OrderState::Ordered | OrderState::Returned), OrderState::InWork)
             }
-            OrderStep::Deliver(_) => (from.is_open(), OrderState::Delivered),
-            OrderStep::Accept => (from == OrderState::Delivered, OrderState::Accepted),
-            OrderStep::Return(_) => (from == OrderState::Delivered, OrderState::Returned),
+            OrderStep::Deliver { .. } => (from.is_open(), OrderState::Delivered),
+            OrderStep::Accept { .. } => (from == OrderState::Delivered, OrderState::Accepted),
+            OrderStep::Return { .. } => (from == OrderState::Delivered, OrderState::Returned),
             OrderStep::Cancel => (from.is_open(), OrderState::Cancelled),
         };
         may.then_some(to)
+    }
+
+    /// The version that the customer judges.
+    fn judges(&self) -> Option<u32> {
+        match self {
+            OrderStep::Accept { version } | OrderStep::Return { version, .. } => Some(*version),
+            OrderStep::Take | OrderStep::Deliver { .. } | OrderStep::Cancel => None,
+        }
     }
 }
 
@@ -138,6 +158,8 @@ pub enum OrderStepped {
     Missing,
     /// It is in a state that this step does not lead from.
     Not(OrderState),
+    /// Another version than the one that was named lies there to be judged: this one.
+    Other(u32),
 }
 
 /// Which orders are meant.
@@ -179,6 +201,26 @@ impl Store {
         Ok(order)
     }
 
+    /// Writes the version that was ordered, as a draft, and delivers it: both or neither.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn deliver_prompt(
+        &self,
+        order: u32,
+        made: &NewPrompt,
+        change: &Change,
+    ) -> Result<OrderStepped> {
+        let mut transaction = self.begin().await?;
+        let version = insert_prompt(&mut transaction, made, change).await?;
+        let step = OrderStep::Deliver { version };
+        let stepped = take_step(&mut transaction, &made.tenant, order, &step, change).await?;
+        if stepped == OrderStepped::Done {
+            transaction.commit().await?;
+        }
+        Ok(stepped)
+    }
+
     /// Takes a step with an order; what the customer accepts is handed in for its review in the same transaction.
     ///
     /// # Errors
@@ -191,50 +233,11 @@ impl Store {
         change: &Change,
     ) -> Result<OrderStepped> {
         let mut transaction = self.begin().await?;
-        let Some(was) = one(&mut transaction, tenant, order).await? else { return Ok(OrderStepped::Missing) };
-        let Some(to) = step.leads(was.state) else { return Ok(OrderStepped::Not(was.state)) };
-        let (version, reason) = match step {
-            OrderStep::Deliver(version) => (Some(*version), was.reason.clone()),
-            OrderStep::Return(reason) => (was.version, Some(reason.clone())),
-            OrderStep::Take | OrderStep::Accept | OrderStep::Cancel => (was.version, was.reason.clone()),
-        };
-        let sql = "update prompt_order set state = $3, version = $4, reason = $5, changed_at = $6, changed_by = $7 \
-                   where tenant_id = $1 and order_no = $2 and state = $8";
-        let query = sqlx::query(sql).bind(tenant.to_string()).bind(i64::from(order)).bind(code(&to));
-        let query = query.bind(version.map(i64::from)).bind(reason.clone()).bind(change.at.0);
-        let query = query.bind(change.by.clone()).bind(code(&was.state));
-        if query.execute(&mut *transaction).await?.rows_affected() == 0 {
-            // Somebody was quicker; what it is by now says why.
-            let now = one(&mut transaction, tenant, order).await?;
-            return Ok(now.map_or(OrderStepped::Missing, |now| OrderStepped::Not(now.state)));
+        let stepped = take_step(&mut transaction, tenant, order, step, change).await?;
+        if stepped == OrderStepped::Done {
+            transaction.commit().await?;
         }
-        if let (OrderStep::Accept, Some(version)) = (step, was.version) {
-            let sql = "update prompt set state = 'submitted', submitted_at = $4, submitted_by = $5 \
-                       where tenant_id = $1 and name = $2 and version = $3 and state = 'draft'";
-            let query = sqlx::query(sql).bind(tenant.to_string()).bind(was.ordered.name.clone());
-            let query = query.bind(i64::from(version)).bind(change.at.0).bind(change.by.clone());
-            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
-                return Ok(OrderStepped::Not(was.state));
-            }
-        }
-        let (subject, before) = (subject(&was.ordered.name, order), code(&was.state));
-        let said = match step {
-            OrderStep::Deliver(version) => format!("{} {version}", code(&to)),
-            OrderStep::Return(reason) => format!("{} {reason}", code(&to)),
-            OrderStep::Take | OrderStep::Accept | OrderStep::Cancel => code(&to),
-        };
-        write_audit(
-            &mut transaction,
-            tenant,
-            change,
-            "step_prompt_order",
-            &subject,
-            Some(&before),
-            Some(&said),
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(OrderStepped::Done)
+        Ok(stepped)
     }
 
     /// One order.
@@ -264,6 +267,53 @@ impl Store {
         let query = query.bind(behind.to_owned()).bind(i64::from(number)).bind(i64::from(limit));
         query.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
+}
+
+/// Takes a step within a transaction, which is not to be committed unless it was taken.
+async fn take_step(
+    transaction: &mut AnyConnection,
+    tenant: &TenantId,
+    order: u32,
+    step: &OrderStep,
+    change: &Change,
+) -> Result<OrderStepped> {
+    // One step after the other: each is judged by what the one before left.
+    take_turn(transaction, tenant).await?;
+    let Some(was) = one(transaction, tenant, order).await? else { return Ok(OrderStepped::Missing) };
+    let Some(to) = step.leads(was.state) else { return Ok(OrderStepped::Not(was.state)) };
+    if let Some((meant, there)) = step.judges().zip(was.version)
+        && meant != there
+    {
+        return Ok(OrderStepped::Other(there));
+    }
+    let (version, reason) = match step {
+        OrderStep::Deliver { version } => (Some(*version), was.reason.clone()),
+        OrderStep::Return { reason, .. } => (was.version, Some(reason.clone())),
+        OrderStep::Take | OrderStep::Accept { .. } | OrderStep::Cancel => (was.version, was.reason.clone()),
+    };
+    let sql = "update prompt_order set state = $3, version = $4, reason = $5, changed_at = $6, changed_by = $7 \
+               where tenant_id = $1 and order_no = $2";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(i64::from(order)).bind(code(&to));
+    let query = query.bind(version.map(i64::from)).bind(reason).bind(change.at.0).bind(change.by.clone());
+    query.execute(&mut *transaction).await?;
+    if let OrderStep::Accept { version } = step {
+        let sql = "update prompt set state = 'submitted', submitted_at = $4, submitted_by = $5 \
+                   where tenant_id = $1 and name = $2 and version = $3 and state = 'draft'";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(was.ordered.name.clone());
+        let query = query.bind(i64::from(*version)).bind(change.at.0).bind(change.by.clone());
+        if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Ok(OrderStepped::Not(was.state));
+        }
+    }
+    let said = match step {
+        OrderStep::Deliver { version } => format!("{} {version}", code(&to)),
+        OrderStep::Return { reason, .. } => format!("{} {reason}", code(&to)),
+        OrderStep::Take | OrderStep::Accept { .. } | OrderStep::Cancel => code(&to),
+    };
+    let (subject, before) = (subject(&was.ordered.name, order), code(&was.state));
+    let (before, said) = (Some(before.as_str()), Some(said.as_str()));
+    write_audit(transaction, tenant, change, "step_prompt_order", &subject, before, said).await?;
+    Ok(OrderStepped::Done)
 }
 
 fn subject(name: &str, order: u32) -> String {

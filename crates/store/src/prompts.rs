@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::audit::{Change, write_audit};
+use crate::audit::{Change, take_turn, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::{Read, code, int};
 
@@ -97,20 +97,12 @@ const COLUMNS: &str = "tenant_id, name, version, state, file_id, format, voice, 
 
 impl Store {
     /// Writes the next version of a name, as a draft; its number.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub async fn add_prompt(&self, new: &NewPrompt, change: &Change) -> Result<u32> {
         let mut transaction = self.begin().await?;
-        let sql = "insert into prompt (tenant_id, name, version, state, file_id, format, voice, words, duration_ms, \
-                   bytes, checksum, made_at, made_by) values ($1, $2, \
-                   (select coalesce(max(version), 0) + 1 from prompt where tenant_id = $1 and name = $2), \
-                   'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11) returning version";
-        let query = sqlx::query(sql).bind(new.tenant.to_string()).bind(new.name.clone());
-        let query = query.bind(new.file.clone()).bind(new.format.clone()).bind(new.voice.clone());
-        let query = query.bind(new.words.clone()).bind(int(new.duration_ms)).bind(int(new.bytes));
-        let query = query.bind(new.checksum.clone()).bind(change.at.0).bind(change.by.clone());
-        let version: u32 = query.fetch_one(&mut *transaction).await?.count("version")?;
-        let (subject, became) = (subject(&new.name, version), format!("{} {}", new.format, new.checksum));
-        write_audit(&mut transaction, &new.tenant, change, "add_prompt", &subject, None, Some(&became))
-            .await?;
+        let version = insert_prompt(&mut transaction, new, change).await?;
         transaction.commit().await?;
         Ok(version)
     }
@@ -124,6 +116,8 @@ impl Store {
         change: &Change,
     ) -> Result<PromptStep> {
         let mut transaction = self.begin().await?;
+        // The customer may accept it at this moment.
+        take_turn(&mut transaction, tenant).await?;
         let was = match state_of(&mut transaction, tenant, name, version).await? {
             Some(PromptState::Draft) => PromptState::Draft,
             Some(other) => return Ok(PromptStep::Not(other)),
@@ -200,6 +194,28 @@ impl Store {
         let query = sqlx::query(sql).bind(tenant.map_or("", TenantId::as_str).to_owned());
         query.fetch_all(self.readers()).await?.iter().map(read_heard).collect()
     }
+}
+
+/// Writes the next version of a name into a transaction; its number. Others who make one wait until the transaction is over: two
+/// at once would be given the same number.
+pub(crate) async fn insert_prompt(
+    transaction: &mut AnyConnection,
+    new: &NewPrompt,
+    change: &Change,
+) -> Result<u32> {
+    take_turn(transaction, &new.tenant).await?;
+    let sql = "insert into prompt (tenant_id, name, version, state, file_id, format, voice, words, duration_ms, \
+               bytes, checksum, made_at, made_by) values ($1, $2, \
+               (select coalesce(max(version), 0) + 1 from prompt where tenant_id = $1 and name = $2), \
+               'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11) returning version";
+    let query = sqlx::query(sql).bind(new.tenant.to_string()).bind(new.name.clone());
+    let query = query.bind(new.file.clone()).bind(new.format.clone()).bind(new.voice.clone());
+    let query = query.bind(new.words.clone()).bind(int(new.duration_ms)).bind(int(new.bytes));
+    let query = query.bind(new.checksum.clone()).bind(change.at.0).bind(change.by.clone());
+    let version: u32 = query.fetch_one(&mut *transaction).await?.count("version")?;
+    let (subject, became) = (subject(&new.name, version), format!("{} {}", new.format, new.checksum));
+    write_audit(transaction, &new.tenant, change, "add_prompt", &subject, None, Some(&became)).await?;
+    Ok(version)
 }
 
 fn subject(name: &str, version: u32) -> String {

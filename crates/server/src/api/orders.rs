@@ -117,9 +117,12 @@ pub async fn place(
     asked.tell(orders::place(&asked.desk, &Place { tenant, name, words, voice, language, note, by }).await)
 }
 
-/// Why what was delivered is sent back.
+/// What the customer says of what was delivered.
 #[derive(Deserialize, ToSchema)]
-pub struct OrderReason {
+#[schema(as = PromptOrderWord)]
+pub struct CustomerWord {
+    /// The version that was heard; needed to take it and to send it back.
+    version: Option<u32>,
     /// Needed to send it back.
     reason: Option<String>,
 }
@@ -141,18 +144,18 @@ pub enum CustomerStep {
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/prompt-orders/{order}/{step}", tag = "prompts",
     params(("enterprise" = String, Path), ("order" = u32, Path), ("step" = CustomerStep, Path)),
-    request_body = OrderReason, security(("session" = ["change_setup"])),
+    request_body = CustomerWord, security(("session" = ["change_setup"])),
     responses(
         (status = 200, description = "taken", body = Ordered),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`prompt_state`: it does not follow now", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_value`: no reason", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`prompt_state`: it does not follow now; `version_moved`: another version is what is delivered now", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_value`: no version, or no reason", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn step(
     asked: Asked,
     Path((enterprise, order, step)): Path<(String, u32, CustomerStep)>,
-    Body(OrderReason { reason }): Body<OrderReason>,
+    Body(CustomerWord { version, reason }): Body<CustomerWord>,
 ) -> Result<axum::Json<Ordered>, Refused> {
     let step = match step {
         CustomerStep::Accept => StepKind::Accept,
@@ -160,7 +163,7 @@ pub async fn step(
         CustomerStep::Cancel => StepKind::Cancel,
     };
     let (of, by) = (Which { tenant: TenantId::new(&enterprise), order }, asked.person.login.clone());
-    asked.tell(orders::step(&asked.desk, &Step { of, step, reason, by }).await)
+    asked.tell(orders::step(&asked.desk, &Step { of, step, version, reason, by }).await)
 }
 
 /// 受理 / somebody of the provider's staff takes an order up.
@@ -178,7 +181,7 @@ pub async fn take(
     Path((enterprise, order)): Path<(String, u32)>,
 ) -> Result<axum::Json<Ordered>, Refused> {
     let (of, by) = (Which { tenant: TenantId::new(&enterprise), order }, asked.person.login.clone());
-    let step = Step { of, step: StepKind::Take, reason: None, by };
+    let step = Step { of, step: StepKind::Take, version: None, reason: None, by };
     asked.tell(orders::step(&asked.desk, &step).await)
 }
 
@@ -190,6 +193,7 @@ pub async fn take(
     security(("session" = ["record_prompts"])),
     responses(
         (status = 200, description = "delivered", body = Ordered),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`prompt_state`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`sound_file`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_tries`: too many are taken in", body = Problem, content_type = "application/problem+json"),

@@ -41,7 +41,7 @@ pub enum Prompt {
     /// 交付录音 / delivers what was ordered
     Deliver(orders::Delivery),
     /// 客户确认录音，提交审核 / the customer takes what was delivered; it is handed in
-    Accept(orders::Of),
+    Accept(orders::Taking),
     /// 客户退回录音 / the customer sends it back
     Return(orders::Back),
     /// 取消录音订单 / nobody wants the order any more
@@ -190,11 +190,11 @@ pub fn run(context: &Context, words: &Prompt) -> Ran {
         }
         Prompt::Order(words) => orders::order(context, words),
         Prompt::Orders(words) => orders::orders(context, words),
-        Prompt::Take(of) => orders::step(context, of, StepKind::Take, None),
+        Prompt::Take(of) => orders::step(context, of, StepKind::Take),
         Prompt::Deliver(words) => orders::deliver(context, words),
-        Prompt::Accept(of) => orders::step(context, of, StepKind::Accept, None),
+        Prompt::Accept(words) => orders::accept(context, words),
         Prompt::Return(words) => orders::give_back(context, words),
-        Prompt::Cancel(of) => orders::step(context, of, StepKind::Cancel, None),
+        Prompt::Cancel(of) => orders::step(context, of, StepKind::Cancel),
     }
 }
 

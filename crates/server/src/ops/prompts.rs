@@ -2,7 +2,7 @@
 //! are looked at by a process of their own (FAULTS P5).
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hotline::TenantId;
 use hotline::content::banned_words;
@@ -185,11 +185,16 @@ pub async fn add(desk: &Desk, asked: &Add) -> Outcome<Made> {
     named_well(&asked.name)?;
     worded_well(asked.words.as_deref())?;
     desk.enterprise(&asked.tenant).await?;
-    let file = asked.file.clone();
-    let decoding = tokio::task::spawn_blocking(move || decoding::decode(&file, &Limits::default()));
-    let sound = decoding.await.map_err(Refusal::bad_request)??;
+    let sound = sound_in(&asked.file).await?;
     let new = New { tenant: &asked.tenant, name: &asked.name, voice: None, words: asked.words.clone() };
     keep(desk, new, sound, asked.submit, &asked.by).await
+}
+
+/// The sound of a file that somebody handed over.
+async fn sound_in(file: &Path) -> Outcome<decoding::Sound> {
+    let file = file.to_owned();
+    let decoding = tokio::task::spawn_blocking(move || decoding::decode(&file, &Limits::default()));
+    decoding.await.map_err(Refusal::bad_request)?
 }
 
 /// Has a text said as the next version of a name. It carries the mark of synthetic speech, in the file and on its row (row
@@ -268,14 +273,37 @@ struct New<'a> {
     words: Option<String>,
 }
 
+async fn keep(desk: &Desk, new: New<'_>, sound: decoding::Sound, submit: bool, by: &str) -> Outcome<Made> {
+    let shelved = shelve(desk, new, sound)?;
+    let version = match desk.store.add_prompt(&shelved.row, &desk.change(by)).await {
+        Ok(version) => version,
+        Err(error) => {
+            shelved.remove();
+            return Err(error.into());
+        }
+    };
+    let of = One { tenant: shelved.row.tenant, name: shelved.row.name, version: Some(version) };
+    match submit {
+        true => self::submit(desk, &Submit { of, by: by.to_owned() }).await,
+        false => made(&found(desk, &of).await?),
+    }
+}
+
+/// A version whose file is there, and whose row is not.
+struct Shelved {
+    row: NewPrompt,
+    path: PathBuf,
+}
+
+impl Shelved {
+    /// Without its row nothing leads to the file.
+    fn remove(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// The file first, then its row: a row without a file is never seen.
-async fn keep(
-    desk: &Desk,
-    new: New<'_>,
-    mut sound: decoding::Sound,
-    submit: bool,
-    by: &str,
-) -> Outcome<Made> {
+fn shelve(desk: &Desk, new: New<'_>, mut sound: decoding::Sound) -> Outcome<Shelved> {
     let id = FileId::new().map_err(|error| Refusal::file(&desk.data, error))?;
     let path = id.path_in(&desk.data);
     if let Some(producer) = new.voice.clone() {
@@ -294,19 +322,7 @@ async fn keep(
         bytes: sound.wav.len() as u64,
         checksum: format!("crc32c:{:08x}", media::segment::crc32c(0, &sound.wav)),
     };
-    let version = match desk.store.add_prompt(&row, &desk.change(by)).await {
-        Ok(version) => version,
-        Err(error) => {
-            // Without its row nothing leads to the file.
-            let _ = std::fs::remove_file(&path);
-            return Err(error.into());
-        }
-    };
-    let of = One { tenant: row.tenant, name: row.name, version: Some(version) };
-    match submit {
-        true => self::submit(desk, &Submit { of, by: by.to_owned() }).await,
-        false => made(&found(desk, &of).await?),
-    }
+    Ok(Shelved { row, path })
 }
 
 /// Hands a draft in.

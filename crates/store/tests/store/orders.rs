@@ -49,23 +49,33 @@ async fn i02_an_order_goes_from_the_words_to_a_version_in_review(case: Case) {
         let (huaxin, at) = (huaxin.clone(), at(s));
         async move { store.step_prompt_order(&huaxin, 1, &step, &at).await.unwrap() }
     };
-    assert_eq!(step(OrderStep::Accept, 2).await, OrderStepped::Not(Ordered), "nothing was delivered");
+    let deliver = |file: &str, s| {
+        let (made, at) = (version(0, "greeting", file), at(s));
+        async move { store.deliver_prompt(1, &made, &at).await.unwrap() }
+    };
+    let accept = |version| OrderStep::Accept { version };
+    let back = |version| OrderStep::Return { version, reason: "太快".into() };
+    assert_eq!(step(accept(1), 2).await, OrderStepped::Not(Ordered), "nothing was delivered");
     assert_eq!(step(OrderStep::Take, 3).await, OrderStepped::Done);
     assert_eq!(step(OrderStep::Take, 4).await, OrderStepped::Not(InWork));
-    assert_eq!(store.add_prompt(&version(0, "greeting", "f1"), &at(5)).await.unwrap(), 1);
-    assert_eq!(step(OrderStep::Deliver(1), 6).await, OrderStepped::Done);
+    assert_eq!(deliver("f1", 6).await, OrderStepped::Done);
     assert_eq!(
         step(OrderStep::Cancel, 7).await,
         OrderStepped::Not(Delivered),
         "it was made: take it or say why not"
     );
-    assert_eq!(step(OrderStep::Return("太快".into()), 8).await, OrderStepped::Done);
+    assert_eq!(step(back(1), 8).await, OrderStepped::Done);
     let kept = store.prompt_order(&huaxin, 1).await.unwrap().expect("it is there");
     assert_eq!((kept.state, kept.version, kept.reason.as_deref()), (Returned, Some(1), Some("太快")));
     assert_eq!((kept.ordered, kept.opened, kept.changed), (order(0, "greeting"), at(0), at(8)));
-    assert_eq!(store.add_prompt(&version(0, "greeting", "f2"), &at(9)).await.unwrap(), 2);
-    assert_eq!(step(OrderStep::Deliver(2), 10).await, OrderStepped::Done);
-    assert_eq!(step(OrderStep::Accept, 11).await, OrderStepped::Done);
+    assert_eq!(deliver("f2", 10).await, OrderStepped::Done);
+    assert_eq!(
+        step(accept(1), 11).await,
+        OrderStepped::Other(2),
+        "who heard the first one has not heard this"
+    );
+    assert_eq!(step(back(1), 11).await, OrderStepped::Other(2));
+    assert_eq!(step(accept(2), 11).await, OrderStepped::Done);
     let kept = store.prompt_order(&huaxin, 1).await.unwrap().expect("it is there");
     assert_eq!((kept.state, kept.version), (Accepted, Some(2)));
     let versions = store.prompts(Some(&huaxin), Some("greeting")).await.unwrap();
@@ -76,7 +86,8 @@ async fn i02_an_order_goes_from_the_words_to_a_version_in_review(case: Case) {
         "what was accepted waits for its review, what was sent back is kept and heard by nobody"
     );
     assert_eq!(store.heard_prompts(None).await.unwrap(), []);
-    assert_eq!(step(OrderStep::Deliver(3), 12).await, OrderStepped::Not(Accepted));
+    assert_eq!(deliver("f3", 12).await, OrderStepped::Not(Accepted));
+    assert_eq!(store.prompts(None, None).await.unwrap().len(), 2, "what was not delivered is no draft");
     let nobody = store.step_prompt_order(&huaxin, 9, &OrderStep::Take, &at(13)).await.unwrap();
     assert_eq!(nobody, OrderStepped::Missing);
     let audited = store.audit(&huaxin, None, 20).await.unwrap();
@@ -98,11 +109,20 @@ async fn i02_what_was_delivered_is_handed_in_by_its_acceptance_alone(case: Case)
     assert_eq!(numbers, [1, 2, 3], "orders at once have a number each");
     let step = async |step: OrderStep| store.step_prompt_order(&huaxin, 1, &step, &at).await.unwrap();
     step(OrderStep::Take).await;
-    store.add_prompt(&version(0, "greeting", "f1"), &at).await.unwrap();
-    step(OrderStep::Deliver(1)).await;
+    let deliver =
+        async |file: &str| store.deliver_prompt(1, &version(0, "greeting", file), &at).await.unwrap();
+    let (one, two) = tokio::join!(deliver("f1"), deliver("f2"));
+    let slower = OrderStepped::Not(OrderState::Delivered);
+    assert!(
+        [(OrderStepped::Done, slower), (slower, OrderStepped::Done)].contains(&(one, two)),
+        "{one:?}, {two:?}"
+    );
+    let drafts = store.prompts(Some(&huaxin), Some("greeting")).await.unwrap();
+    assert_eq!(drafts.len(), 1, "who was slower leaves no version behind: {drafts:?}");
     let handed_in = store.submit_prompt(&huaxin, "greeting", 1, &at).await.unwrap();
     assert_eq!(handed_in, PromptStep::Delivered, "the customer has not accepted it");
-    let (accepted, returned) = tokio::join!(step(OrderStep::Accept), step(OrderStep::Return("太快".into())));
+    let back = OrderStep::Return { version: 1, reason: "太快".into() };
+    let (accepted, returned) = tokio::join!(step(OrderStep::Accept { version: 1 }), step(back));
     let told = match (accepted, returned) {
         (OrderStepped::Done, told @ OrderStepped::Not(OrderState::Accepted)) => told,
         (told @ OrderStepped::Not(OrderState::Returned), OrderStepped::Done) => told,

@@ -6,7 +6,10 @@ use store::{HeardPrompt, NewPrompt, PromptState, PromptStep};
 use crate::case::Case;
 use crate::sample::{change, morning, tenant};
 
-crate::on_both_engines!(k09_only_the_latest_approved_version_is_heard_and_old_ones_are_kept);
+crate::on_both_engines!(
+    k09_only_the_latest_approved_version_is_heard_and_old_ones_are_kept,
+    i02_versions_that_are_made_at_once_are_numbered_in_turn
+);
 
 fn new(n: u64, name: &str, file: &str) -> NewPrompt {
     NewPrompt {
@@ -81,4 +84,13 @@ async fn k09_only_the_latest_approved_version_is_heard_and_old_ones_are_kept(cas
         (Some("approved"), Some("rejected taken back"))
     );
     assert_eq!(audit.len(), 10);
+}
+
+async fn i02_versions_that_are_made_at_once_are_numbered_in_turn(case: Case) {
+    let at = change(morning());
+    let add = async |file: &str| case.store.add_prompt(&new(0, "greeting", file), &at).await.unwrap();
+    let (one, two, three, four) = tokio::join!(add("f1"), add("f2"), add("f3"), add("f4"));
+    let mut numbers = [one, two, three, four];
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
 }

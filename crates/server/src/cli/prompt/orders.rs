@@ -88,12 +88,26 @@ pub struct Delivery {
     file: PathBuf,
 }
 
+/// The words of `prompt accept`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai prompt accept huaxin 3 --version 2")]
+pub struct Taking {
+    #[command(flatten)]
+    of: Of,
+    /// 所听的版本 / the version that was heard
+    #[arg(long)]
+    version: u32,
+}
+
 /// The words of `prompt return`.
 #[derive(Args)]
-#[command(after_help = "例 / example: sibai prompt return huaxin 3 --reason \"语速太快\"")]
+#[command(after_help = "例 / example: sibai prompt return huaxin 3 --version 2 --reason \"语速太快\"")]
 pub struct Back {
     #[command(flatten)]
     of: Of,
+    /// 所听的版本 / the version that was heard
+    #[arg(long)]
+    version: u32,
     /// 理由 / why
     #[arg(long)]
     reason: String,
@@ -141,15 +155,30 @@ pub fn deliver(context: &Context, words: &Delivery) -> Ran {
     told(context, &Request::PromptDeliver(Deliver { of: which(&words.of), file, by }))
 }
 
+/// Takes what was delivered.
+pub fn accept(context: &Context, words: &Taking) -> Ran {
+    step_with(context, &words.of, StepKind::Accept, Some(words.version), None)
+}
+
 /// Sends back what was delivered.
 pub fn give_back(context: &Context, words: &Back) -> Ran {
-    step(context, &words.of, StepKind::Return, Some(words.reason.clone()))
+    step_with(context, &words.of, StepKind::Return, Some(words.version), Some(words.reason.clone()))
 }
 
 /// Takes another step.
-pub fn step(context: &Context, of: &Of, step: StepKind, reason: Option<String>) -> Ran {
+pub fn step(context: &Context, of: &Of, step: StepKind) -> Ran {
+    step_with(context, of, step, None, None)
+}
+
+fn step_with(
+    context: &Context,
+    of: &Of,
+    step: StepKind,
+    version: Option<u32>,
+    reason: Option<String>,
+) -> Ran {
     let by = context.by.clone();
-    told(context, &Request::PromptOrderStep(Step { of: which(of), step, reason, by }))
+    told(context, &Request::PromptOrderStep(Step { of: which(of), step, version, reason, by }))
 }
 
 fn which(of: &Of) -> Which {

@@ -11,7 +11,7 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use super::{Add, BannedWord, add, banned, named_well, worded_well};
+use super::{BannedWord, New, banned, named_well, shelve, sound_in, worded_well};
 use crate::ops::{Code, Desk, Outcome, PAGE_MAX, Refusal};
 
 /// Characters of a note, and of a reason.
@@ -68,6 +68,9 @@ pub struct Step {
     pub of: Which,
     /// Which step.
     pub step: StepKind,
+    /// The version that was heard; needed to take it and to send it back.
+    #[serde(default)]
+    pub version: Option<u32>,
     /// Why; needed to send it back.
     #[serde(default)]
     pub reason: Option<String>,
@@ -220,37 +223,52 @@ pub async fn deliver(desk: &Desk, asked: &Deliver) -> Outcome<Ordered> {
     if !order.state.is_open() {
         return Err(not_now(order.order, order.state));
     }
-    let (file, by) = (asked.file.clone(), asked.by.clone());
-    let words = Some(order.words);
-    let made =
-        add(desk, &Add { tenant: order.tenant, name: order.name, file, words, submit: false, by }).await?;
-    step_with(desk, &asked.of, &OrderStep::Deliver(made.version), &asked.by).await
+    let sound = sound_in(&asked.file).await?;
+    let new = New { tenant: &order.tenant, name: &order.name, voice: None, words: Some(order.words) };
+    let shelved = shelve(desk, new, sound)?;
+    let told = desk.store.deliver_prompt(order.order, &shelved.row, &desk.change(&asked.by)).await;
+    if !matches!(told, Ok(OrderStepped::Done)) {
+        shelved.remove();
+    }
+    stepped(desk, &asked.of, told?).await
 }
 
 /// Takes another step with an order.
 ///
 /// # Errors
-/// There is no such order, the step does not follow now, or its reason is missing.
+/// There is no such order, the step does not follow now, its version or its reason is missing, or another version was delivered.
 pub async fn step(desk: &Desk, asked: &Step) -> Outcome<Ordered> {
     let reason = asked.reason.as_deref().map(str::trim).unwrap_or_default();
     noted_well(reason)?;
+    let heard = || {
+        let missing =
+            || Refusal::invalid("请写明所听的版本（version）", "say which version was heard (version)");
+        asked.version.ok_or_else(missing)
+    };
     let step = match asked.step {
         StepKind::Take => OrderStep::Take,
-        StepKind::Accept => OrderStep::Accept,
+        StepKind::Accept => OrderStep::Accept { version: heard()? },
         StepKind::Return if reason.is_empty() => {
             return Err(Refusal::invalid("退回必须说明理由", "sending it back needs a reason"));
         }
-        StepKind::Return => OrderStep::Return(reason.to_owned()),
+        StepKind::Return => OrderStep::Return { version: heard()?, reason: reason.to_owned() },
         StepKind::Cancel => OrderStep::Cancel,
     };
-    step_with(desk, &asked.of, &step, &asked.by).await
+    let change = desk.change(&asked.by);
+    let told = desk.store.step_prompt_order(&asked.of.tenant, asked.of.order, &step, &change).await?;
+    stepped(desk, &asked.of, told).await
 }
 
-async fn step_with(desk: &Desk, of: &Which, step: &OrderStep, by: &str) -> Outcome<Ordered> {
-    match desk.store.step_prompt_order(&of.tenant, of.order, step, &desk.change(by)).await? {
+async fn stepped(desk: &Desk, of: &Which, told: OrderStepped) -> Outcome<Ordered> {
+    match told {
         OrderStepped::Done => one(desk, of).await,
         OrderStepped::Missing => Err(missing(of.order)),
         OrderStepped::Not(state) => Err(not_now(of.order, state)),
+        OrderStepped::Other(version) => Err(Refusal::new(
+            Code::VersionMoved,
+            format!("录音订单 {} 现在交付的是版本 {version}", of.order),
+            format!("version {version} is what is delivered for the order {} now", of.order),
+        )),
     }
 }
 
