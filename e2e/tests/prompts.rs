@@ -1,6 +1,7 @@
 //! An enterprise's own prompts, from the file to the caller's ear, by the real process (rows I02, K09).
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use e2e::{Platform, Setup, acme, carrier, number, signed_in};
 use farend::Sound;
@@ -86,6 +87,34 @@ fn i02_k09_nothing_unreviewed_is_heard_and_what_is_approved_is_heard_by_the_next
     let rows: Vec<_> =
         all.as_array().expect("a list").iter().map(|one| (&one["state"], &one["heard"])).collect();
     assert_eq!(rows, [(&"rejected".into(), &false.into()), (&"approved".into(), &true.into())]);
+}
+
+/// From the order to the end of the call that hears it, with the notice itself, which is two seconds long.
+#[test]
+fn r22_a_crisis_is_heard_within_five_seconds_of_its_switch() {
+    let (world, _told) = carrier(&[]);
+    let mut enterprise = acme(&[]);
+    enterprise.numbers[0].otherwise = Then::HangUp { prompt: Some("usual".into()) };
+    enterprise.numbers[0].groups.clear();
+    let platform = Platform::start(Setup::new("crisis-heard", world.local(), vec![enterprise]));
+    let dir = platform.data_dir();
+    for (name, hz) in [("usual", 1_000.0), ("recall", 1_400.0)] {
+        done(&platform, &["prompt", "add", "acme", name, &tone_file(&dir, hz), "--submit"]);
+        done(&platform, &["prompt", "review", "acme", name, "--approve"]);
+    }
+    let owner = signed_in(&platform, "acme", "li", "owner");
+    let crisis = "/api/v1/enterprises/acme/crisis";
+    let on = json!({"until_ms": 4_070_908_800_000_i64, "notice": "recall", "then": "hang_up"});
+    assert_eq!(heard(&platform), Some(1_000));
+    let switched = Instant::now();
+    let began = owner.ask("PUT", crisis, Some(&on));
+    assert_eq!((began.status, &began.body["on"]), (200, &json!(true)), "{}", began.body);
+    assert_eq!(heard(&platform), Some(1_400), "the next call hears it");
+    assert!(switched.elapsed() < Duration::from_secs(5), "{:?} until it was heard", switched.elapsed());
+    let switched = Instant::now();
+    assert_eq!(owner.ask("DELETE", crisis, None).body["on"], false);
+    assert_eq!(heard(&platform), Some(1_000), "and the next one the usual again");
+    assert!(switched.elapsed() < Duration::from_secs(5), "{:?} until it was over", switched.elapsed());
 }
 
 #[test]
