@@ -4,11 +4,13 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use e2e::{Platform, Setup, acme, answers, carrier, eventually, number};
+use e2e::{Platform, Setup, acme, answers, carrier, eventually, number, signed_in, step};
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, CallRecord, Cause, LegOutcome, Party};
 use hotline::enterprise::{AskKind, Enterprise, FlowAsk, FlowDocument, FlowStep, FlowStepKind};
+use serde_json::json;
 
 const PHONE: &str = "01062345601";
 
@@ -182,4 +184,52 @@ fn i01_i14_a_sipp_caller_goes_through_menus_by_telephone_events() {
 #[test]
 fn i01_i14_a_sipp_caller_goes_through_menus_by_info() {
     goes_through_menus("caller_menu_info", "sipp-info");
+}
+
+/// The version with menus is published, walked, and taken back in one step while the caller is in its first menu: the caller
+/// goes through both menus, the next caller meets the version before.
+#[test]
+fn i08_a_version_is_rolled_back_within_five_seconds_and_the_call_on_it_goes_on() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let menus = json!({"sibai_flow": 1, "name": "main", "start": "menu", "steps": [
+        {"id": "menu", "kind": "menu", "prompt": "digit_5", "exits": {"2": "again", "default": "bye"}},
+        {"id": "again", "kind": "menu", "prompt": "digit_5", "exits": {"1": "phone", "default": "bye"}},
+        {"id": "phone", "kind": "dial", "target": "all"},
+        {"id": "bye", "kind": "hang_up"},
+    ]});
+    let mut acme = with_menus();
+    acme.flows[0].steps = vec![step("bye", FlowStepKind::HangUp { prompt: None })];
+    acme.flows[0].start = "bye".into();
+    let platform = Platform::start(Setup::new("sipp-rollback", world.local(), vec![acme]));
+    let admin = signed_in(&platform, "acme", "sun", "admin");
+    let flows = "/api/v1/enterprises/acme/flows";
+    let asked = |method: &str, place: &str, body| {
+        let answer = admin.ask(method, &format!("{flows}{place}"), Some(&body));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    };
+    asked("PUT", "", json!({"text": menus.to_string()}));
+    assert_eq!(asked("POST", "/main/publish", json!({}))["version"], 2);
+    let caller = Sipp::caller("caller_menu_info", &platform);
+    eventually("the caller is in the menu", || {
+        let (_, live) = platform.run(&["live", "list", "acme"]);
+        live.as_array().filter(|calls| !calls.is_empty()).map(drop)
+    });
+    let asked_at = Instant::now();
+    assert_eq!(asked("POST", "/main/rollback", json!({}))["version"], 1);
+    let mut next = platform.call(number(), "13900139000");
+    next.hold_for = Duration::from_secs(60);
+    platform.place(next);
+    assert!(asked_at.elapsed() < Duration::from_secs(5), "{:?} until a call met it", asked_at.elapsed());
+    caller.agrees();
+    let of = |from: &str| {
+        let calls = platform.await_calls(2).into_iter().map(|call| call.record);
+        calls.into_iter().find(|record| record.caller.contains(from)).expect("its record")
+    };
+    let (on_it, behind_it) = (of("13800138000"), of("13900139000"));
+    assert_eq!((on_it.flow_version, behind_it.flow_version), (2, 1));
+    let keys: Vec<_> = on_it.keys.iter().map(|key| (key.step.as_str(), key.keys.as_str())).collect();
+    assert_eq!((on_it.status, keys), (AnswerStatus::Answered, vec![("menu", "2"), ("again", "1")]));
+    assert!(behind_it.ended_at < on_it.keys[1].at, "the one behind it was over before the second key");
+    eventually("clean books", || platform.findings().is_empty().then_some(()));
 }
