@@ -2,7 +2,7 @@
 //! tell the same, and a node that dies leaves nobody stuck (rows Q01, Q02, Q10, Q24).
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::{
     Account, Platform, Setup, Softphone, Visitor, acme_with_agents, block_on, carrier, eventually, extension,
@@ -257,8 +257,10 @@ fn q24_after_kill_9_no_agent_is_in_a_dead_call() {
     phone.await_tone(CALLER_HZ);
     assert_eq!(state(&platform), "talking");
     platform.kill();
+    let died = Instant::now();
     platform.restart();
     assert_eq!(state(&platform), "free");
+    assert!(died.elapsed() < Duration::from_secs(10), "{:?} until the agent is free again", died.elapsed());
     caller.join().expect("a caller").expect("a call");
     let mut call = platform.call(number(), "13900139000");
     call.hold_for = Duration::from_secs(2);
