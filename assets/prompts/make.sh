@@ -20,10 +20,8 @@ grep -v '^#' words.tsv | while IFS="$(printf '\t')" read -r name language words 
 done
 
 # What is said over and over has a breath behind it.
-for name in confirm_call en_confirm_call; do
-    sox -D "$raw/trimmed/$name.wav" "$raw/notes/$name.wav" pad 0 1
-    mv "$raw/notes/$name.wav" "$raw/trimmed/$name.wav"
-done
+sox -D "$raw/trimmed/confirm_call.wav" "$raw/notes/confirm_call.wav" pad 0 1
+mv "$raw/notes/confirm_call.wav" "$raw/trimmed/confirm_call.wav"
 
 # The colour ring: a melody of eight notes of 400 ms on the pentatonic scale, plucked, looped without a seam.
 note=0

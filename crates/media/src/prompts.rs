@@ -242,8 +242,7 @@ pub static FILES: &[(&str, &[u8])] = files![
     "callback_confirm",
     "en_callback_to",
     "en_callback_confirm",
-    "confirm_call",
-    "en_confirm_call"
+    "confirm_call"
 ];
 
 /// Ids from here on belong to the user of the engine.

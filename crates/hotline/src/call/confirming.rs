@@ -101,11 +101,10 @@ impl Call {
                 self.play(leg, Sound::Prompt(Arc::from(CONFIRM_PROMPT)), true);
                 u64::from(s) * 1_000
             }
-            Confirm::Tone => {
+            Confirm::Tone | Confirm::Off => {
                 self.actions.push_back(Action::Judge { leg });
                 TONE_MS
             }
-            Confirm::Off => 0,
         };
         self.arm(Timer::Confirm(leg), now + ms);
     }
