@@ -264,3 +264,39 @@ fn i08_i09_r26_a_flow_is_drafted_checked_published_and_rolled_back_over_the_api(
     assert!(audited(&platform, "sun").contains(&"put_flow_draft".to_owned()));
     assert_eq!(platform.findings(), []);
 }
+
+#[test]
+fn r03_p04_the_versions_of_a_document_are_listed_and_one_is_gone_back_to() {
+    let (world, _told) = carrier(&[]);
+    let platform = Platform::start(Setup::new("door-document", world.local(), vec![acme(&[PHONE])]));
+    let admin = signed_in(&platform, "acme", "sun", "admin");
+    let put = |text: &str| {
+        let body = json!({"text": text, "apply": true});
+        admin.ask("PUT", &format!("{ACME}/document"), Some(&body)).body
+    };
+    let first = read(&admin, "document")["yaml"].as_str().expect("YAML").to_owned();
+    assert_eq!(put(&first.replacen("name: Acme", "name: Acme 2", 1))["version"], 2);
+    let versions = read(&admin, "document/versions");
+    assert_eq!((&versions[0]["version"], &versions[0]["by"]), (&json!(2), &json!("sun")), "{versions}");
+    assert_eq!(versions, run(&platform, &["versions", "acme"]), "as the command line tells it");
+    assert_eq!(read(&admin, "document/versions?before=2&limit=5"), json!([versions[1]]));
+    let before = read(&admin, "document?version=1")["yaml"].as_str().expect("YAML").to_owned();
+    assert_eq!(before, first);
+    assert_eq!(put(&before)["version"], 3, "a roll-back is a version too");
+    assert_eq!(read(&admin, "document")["yaml"], json!(first));
+
+    // An operator's desk changes nothing by the enterprise's own hand: document, crisis or flow.
+    run(&platform, &["carrier", "acme", "operator-desk", "--area-code", "010"]);
+    let crisis = json!({"until_ms": LATER_MS, "then": "hang_up"});
+    for (method, place, body) in [
+        ("PUT", "document", json!({"text": first.replacen("name: Acme", "name: Acme 3", 1), "apply": true})),
+        ("PUT", "crisis", crisis),
+        ("DELETE", "crisis", json!({})),
+        ("PUT", "flows", json!({"text": draft("digit_1", &["hello", "bye"])})),
+    ] {
+        let answer = admin.ask(method, &format!("{ACME}/{place}"), Some(&body));
+        assert_eq!(code(&answer), (403, "no_self_change"), "{method} {place}: {}", answer.body);
+    }
+    assert_eq!(read(&admin, "document")["version"], 3);
+    assert_eq!(platform.findings(), []);
+}

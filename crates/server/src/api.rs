@@ -145,6 +145,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(session::change_password))
         .routes(routes!(enterprises::list))
         .routes(routes!(enterprises::document, enterprises::put_document))
+        .routes(routes!(enterprises::versions))
         .routes(routes!(enterprises::audit))
         .routes(routes!(calls::list))
         .routes(routes!(calls::one))

@@ -110,6 +110,8 @@ enum Command {
     Import(enterprise::Import),
     /// 导出一个企业的全部配置 / exports an enterprise's document
     Export(enterprise::Export),
+    /// 列出企业文件的版本 / lists the versions of an enterprise's document
+    Versions(enterprise::Versions),
     /// 企业列表 / lists enterprises
     #[command(after_help = "例 / example: sibai enterprises")]
     Enterprises,
@@ -242,6 +244,7 @@ fn dispatch(command: Command, context: &Context, config: Option<PathBuf>) -> Ran
         Command::Schema(words) => pure::schema(&words),
         Command::Import(words) => enterprise::import(context, &words),
         Command::Export(words) => enterprise::export(context, &words),
+        Command::Versions(words) => enterprise::versions(context, &words),
         Command::Enterprises => enterprise::list(context),
         Command::Account(words) => account::run(context, &words),
         Command::Block(words) => barring::mark(context, crate::ops::barring::List::Block, &words),

@@ -123,6 +123,7 @@ pub struct Desk {
 pub enum Request {
     Import(enterprises::Import),
     Export(enterprises::Export),
+    DocumentVersions(enterprises::Versions),
     Enterprises(enterprises::Page),
     TopUp(money::TopUp),
     Limit(money::Limit),
@@ -273,6 +274,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
     match request {
         Request::Import(asked) => told(enterprises::import(desk, &asked).await),
         Request::Export(asked) => told(enterprises::export(desk, &asked).await),
+        Request::DocumentVersions(asked) => told(enterprises::versions(desk, &asked).await),
         Request::Enterprises(asked) => told(enterprises::list(desk, &asked).await),
         Request::TopUp(asked) => told(money::top_up(desk, &asked).await),
         Request::Limit(asked) => told(money::limit(desk, &asked).await),

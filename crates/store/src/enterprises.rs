@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use hotline::enterprise::{Enterprise, Limits};
-use hotline::{HotlineNumber, TenantId};
+use hotline::{HotlineNumber, TenantId, Wall};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -179,6 +179,24 @@ impl Store {
         query.fetch_optional(self.readers()).await?.as_ref().map(read_stored).transpose()
     }
 
+    /// The versions of an enterprise's document with who wrote them and when, the latest first: at most `limit` before a version, or
+    /// from the latest.
+    pub async fn enterprise_versions(
+        &self,
+        tenant: &TenantId,
+        (before, limit): (Option<u32>, u32),
+    ) -> Result<Vec<(u32, Change)>> {
+        let sql = "select version, changed_by, changed_at from enterprise where tenant_id = $1 and version < $2 \
+                   order by version desc limit $3";
+        let query = sqlx::query(sql).bind(tenant.to_string());
+        let query = query.bind(before.map_or(i64::MAX, i64::from)).bind(i64::from(limit));
+        let read = |row: &AnyRow| {
+            let change = Change { by: row.text("changed_by")?, at: Wall(row.int("changed_at")?) };
+            Ok((row.count("version")?, change))
+        };
+        query.fetch_all(self.readers()).await?.iter().map(read).collect()
+    }
+
     /// Enterprises with their latest versions, by id, after `after`, at most `limit`.
     pub async fn enterprises(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<(TenantId, u32)>> {
         let sql = "select tenant_id, max(version) as version from enterprise where tenant_id > $1 \
@@ -328,7 +346,7 @@ fn read_stored(row: &AnyRow) -> Result<Stored> {
     Ok(Stored {
         version: row.count("version")?,
         enterprise: row.json("document")?,
-        change: Change { by: row.text("changed_by")?, at: hotline::Wall(row.int("changed_at")?) },
+        change: Change { by: row.text("changed_by")?, at: Wall(row.int("changed_at")?) },
     })
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Asked, Body, Path, Problem, Refused, Words};
-use crate::ops::enterprises::{self, Export, Exported, Import, Imported, Listed};
+use crate::ops::enterprises::{self, Export, Exported, Import, Imported, Listed, Versions, Written};
 use crate::ops::money::{self, Audit, Audited};
 use crate::ops::{Code, Refusal};
 
@@ -56,6 +56,32 @@ pub async fn document(
 ) -> Result<axum::Json<Exported>, Refused> {
     let export = Export { tenant: TenantId::new(&enterprise), version };
     asked.tell(enterprises::export(&asked.desk, &export).await)
+}
+
+/// Which page of versions.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VersionPage {
+    /// Before this version: where the page before ended.
+    before: Option<u32>,
+    /// At most; 100 unless said, 1000 at most.
+    #[serde(default = "super::page_usual")]
+    limit: u32,
+}
+
+/// 企业文件的版本 / the versions of the enterprise's document, the latest first. To go back to one, read it and put its text.
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/document/versions", tag = "enterprises",
+    params(("enterprise" = String, Path), VersionPage), security(("session" = ["read_setup"])),
+    responses((status = 200, description = "a page", body = Vec<Written>))
+)]
+pub async fn versions(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Words(VersionPage { before, limit }): Words<VersionPage>,
+) -> Result<axum::Json<Vec<Written>>, Refused> {
+    let versions = Versions { tenant: TenantId::new(&enterprise), before, limit };
+    asked.tell(enterprises::versions(&asked.desk, &versions).await)
 }
 
 /// A document to be checked or taken in.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use hotline::TenantId;
 
+use super::pages::pages;
 use super::show::{print, print_raw};
 use super::{Client, Context, Need, Ran};
-use crate::ops::enterprises::{self, Difference, ImportOutcome, Imported, Listed, Sort};
+use crate::ops::enterprises::{self, Difference, ImportOutcome, Imported, Listed, Sort, Written};
 use crate::ops::{Refusal, Request};
 
 /// The words of `import`.
@@ -112,6 +113,28 @@ pub fn export(context: &Context, words: &Export) -> Ran {
             format!("{} 版本 {} 已写入 {}", exported.tenant, exported.version, file.display()),
             format!("{} version {} is written to {}", exported.tenant, exported.version, file.display()),
         ),
+    })?;
+    Ok(0)
+}
+
+/// The words of `versions`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai versions huaxin && sibai export huaxin --version 3")]
+pub struct Versions {
+    /// 企业 / the enterprise's id
+    tenant: String,
+}
+
+/// `sibai versions`
+pub fn versions(context: &Context, words: &Versions) -> Ran {
+    let all: Vec<Written> = pages(context, u64::MAX, |limit, last: Option<&Written>| {
+        let (tenant, before) = (TenantId::new(&words.tenant), last.map(|last| last.version));
+        Request::DocumentVersions(enterprises::Versions { tenant, before, limit })
+    })?;
+    context.show(&all, |all| {
+        let row = |one: &Written| vec![one.version.to_string(), one.by.clone(), one.at.clone()];
+        let head = [("版本", "version"), ("谁", "by"), ("时间", "at")];
+        context.table(&head, &all.iter().map(row).collect::<Vec<_>>());
     })?;
     Ok(0)
 }

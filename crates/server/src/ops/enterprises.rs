@@ -15,8 +15,9 @@ use store::{LimitKind, Put};
 
 use super::difference::differences;
 pub use super::difference::{Difference, Sort};
+use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, Refusal, document};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, document};
 
 /// Read a document; without `apply` nothing changes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -112,6 +113,43 @@ pub struct Listed {
 pub async fn list(desk: &Desk, asked: &Page) -> Outcome<Vec<Listed>> {
     let found = desk.store.enterprises(asked.after.as_ref(), asked.limit).await?;
     Ok(found.into_iter().map(|(tenant, version)| Listed { tenant, version }).collect())
+}
+
+/// List the versions of an enterprise's document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Versions {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// Before this version: where the page before ended.
+    #[serde(default)]
+    pub before: Option<u32>,
+    /// At most; [`PAGE_MAX`] whatever is said.
+    pub limit: u32,
+}
+
+/// A version of an enterprise's document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DocumentVersion)]
+pub struct Written {
+    /// The version, from 1.
+    pub version: u32,
+    /// Who wrote it.
+    pub by: String,
+    /// When, Beijing time.
+    pub at: String,
+}
+
+/// Lists a page of the versions of an enterprise's document, the latest first.
+///
+/// # Errors
+/// It is not there.
+pub async fn versions(desk: &Desk, asked: &Versions) -> Outcome<Vec<Written>> {
+    desk.enterprise(&asked.tenant).await?;
+    let page = (asked.before, asked.limit.min(PAGE_MAX));
+    let found = desk.store.enterprise_versions(&asked.tenant, page).await?;
+    let written =
+        |(version, change): (u32, store::Change)| Written { version, by: change.by, at: time(change.at) };
+    Ok(found.into_iter().map(written).collect())
 }
 
 /// Writes an enterprise out.

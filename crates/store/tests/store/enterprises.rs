@@ -187,6 +187,9 @@ async fn i08_a_published_flow_never_changes_and_a_draft_does(case: Case) {
         let put = store.put_enterprise(&document, place as u32, &by).await.unwrap();
         assert_eq!(put, Put::Stored { version: place as u32 + 1, alarmed: false });
     }
+    let written = async |page| store.enterprise_versions(&document.id, page).await.unwrap();
+    assert_eq!(written((None, 2)).await, [(3, by.clone()), (2, by.clone())]);
+    assert_eq!(written((Some(2), 10)).await, [(1, by.clone())]);
     // The third put rolled back: what is in use stands in the document, and no version is new.
     let live = store.enterprise(&document.id).await.unwrap().unwrap().enterprise;
     assert_eq!(live.flows, [flow(1, "closed")]);
