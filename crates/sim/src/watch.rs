@@ -439,7 +439,7 @@ fn check_results(record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Resul
 }
 
 /// Row Q20: no call is offered or sent to an agent who has no room for it. What comes by somebody's word costs what calls cost,
-/// whatever queue the call came by.
+/// whatever queue the call came by; who was offered the call before takes it back as it had it.
 fn check_room(hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
     let Some(staff) = hotline.staff.as_deref() else { return Ok(()) };
     let holds = |number: &Arc<str>, weight: u16| {
@@ -447,6 +447,7 @@ fn check_room(hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
         rules.is_none_or(|rules| rules.capacity >= weight)
     };
     let mut weight = staff.capacity.voice;
+    let mut had = BTreeSet::new();
     for dated in log {
         match &dated.fact {
             Fact::Queued { queue, .. } => {
@@ -456,7 +457,8 @@ fn check_room(hotline: &Hotline, log: &[Dated]) -> Result<(), String> {
             Fact::Offered { agent, .. } if !holds(agent, weight) => {
                 return Err(format!("a call of {weight} units is offered to {agent}, who has no room (Q20)"));
             }
-            Fact::AgentTook { agent, .. } if !holds(agent, staff.capacity.voice) => {
+            Fact::Offered { agent, .. } => _ = had.insert(agent),
+            Fact::AgentTook { agent, .. } if !had.contains(agent) && !holds(agent, staff.capacity.voice) => {
                 return Err(format!("a call was sent to {agent}, who has no room (Q20)"));
             }
             _ => {}

@@ -25,8 +25,10 @@ pub struct Agents {
 struct Told {
     /// In order of time and number.
     changes: Vec<StateChange>,
-    /// The life of the node that told the last of them.
-    life: u32,
+    /// The last that a node told. What a person ordered past the node knows nothing of it, and the other way round.
+    by_node: Option<StateChange>,
+    /// The life of the node in which one was missing.
+    torn_in: u32,
 }
 
 impl Told {
@@ -52,24 +54,25 @@ impl Agents {
         self.told.entry((step.tenant.clone(), step.agent.clone())).or_default().add(&step.change);
     }
 
-    /// A change is told: the next of its agent, or one that a node which died had told before.
+    /// A change is told: the next of its agent, or one that a node which died had told before. The write that a crash tears may
+    /// hold what was kept of an agent without its last change: once in each life behind a crash one may be missing.
     pub fn changes(&mut self, step: &AgentStep, life: u32) -> Result<(), String> {
         let told = self.told.entry((step.tenant.clone(), step.agent.clone())).or_default();
         let change = &step.change;
         if told.changes.contains(change) {
             return Ok(());
         }
-        let fail =
-            |what: String| Err(format!("agent {} in life {life}: {change:?} {what} (Q10)", step.agent));
-        let died = std::mem::replace(&mut told.life, life) != life;
-        match told.changes.last() {
-            _ if died || self.unknown.contains(&step.tenant) => {}
-            Some(last) if change.number > last.number + 1 || change.at < last.at => {
-                return fail(format!("does not follow {last:?}"));
+        let number_max = told.changes.iter().map(|told| told.number).max().unwrap_or(0) + 1;
+        let is_later = told.by_node.as_ref().is_none_or(|last| change.at >= last.at);
+        let follows = is_later && change.number <= number_max;
+        if !follows && !self.unknown.contains(&step.tenant) {
+            let was_torn = std::mem::replace(&mut told.torn_in, life) == life;
+            if life == 1 || was_torn {
+                let (agent, last) = (&step.agent, &told.by_node);
+                return Err(format!("agent {agent} in life {life}: {change:?} follows {last:?} (Q10)"));
             }
-            None if change.number != 1 => return fail("is not the first".to_owned()),
-            Some(_) | None => {}
         }
+        told.by_node = Some(change.clone());
         told.add(change);
         Ok(())
     }

@@ -382,6 +382,14 @@ impl World {
         if self.clock < self.store.away_until {
             return Ok(());
         }
+        // As the server's lock on accounts has it: one that is on its way to the node is told first, or it would come without
+        // the order after the node was told of that in vain.
+        let told_at = self.lanes[1];
+        let tenant = &self.enterprises[place].0.id;
+        if told_at >= self.clock && self.node.as_ref().is_some_and(|node| node.tenant(tenant).is_none()) {
+            self.later(told_at - self.clock + 1, Due::Deed(Deed::Agent(place, at, logs_in)));
+            return Ok(());
+        }
         let order = match self.dice.within(0, 3) {
             _ if logs_in => Order::LogIn,
             0 => Order::LogOut,
