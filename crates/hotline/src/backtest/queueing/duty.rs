@@ -79,7 +79,9 @@ impl Roster {
         for one in stood {
             let begun = one.since.unwrap_or(Wall(one.at.0 - one.times.sum() as i64));
             let shifts = self.shifts.entry(agent.clone()).or_default();
-            let goes_on = shifts.last().is_some_and(|shift| (shift.from.0 - begun.0).abs() <= SAME_MS);
+            // What began before the last call's end is the same login, whatever was done to the clock meanwhile.
+            let goes_on =
+                shifts.last().is_some_and(|shift| begun <= shift.to || begun.0 - shift.from.0 <= SAME_MS);
             if !goes_on {
                 shifts.push(Shift { from: begun, to: begun, rests: Vec::new() });
                 before = None;
@@ -232,6 +234,19 @@ mod tests {
         let ends: Vec<_> = roster.shifts["8001"].iter().map(|shift| (shift.from.0, shift.to.0)).collect();
         // Whoever logs out in a call is gone with its end.
         assert_eq!(ends, [(LOGIN, first + 200_000), (again, again + 400_000)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_second_login() {
+        let (first, second) = (LOGIN + 600_000, LOGIN + 1_200_000);
+        for step in [-30_000, 30_000] {
+            let talks = vec![
+                stood(first, LOGIN, 60_000, 0, 0, Duty::Ready),
+                stood(second, LOGIN + step, 90_000, 20_000, 0, Duty::Ready),
+            ];
+            let shift = Shift { from: Wall(LOGIN), to: Wall(second + STAYS_MS), rests: Vec::new() };
+            assert_eq!(roster(talks, Vec::new()).shifts["8001"], [shift]);
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ const SPILL_EVERY_MS: u64 = 5_000;
 const RING_GRACE_MS: u64 = 4_000;
 /// Whether a rest that waits for the end of a call has begun is looked at so often.
 const LOOKS_AGAIN_MS: u64 = 5_000;
+/// So often at most: whatever keeps an agent for longer, its rest is over then.
+const LOOKS_MAX: u16 = 1_440;
 /// Newer than any version of a document.
 const VERSION: u32 = u32::MAX;
 
@@ -44,8 +46,8 @@ enum Turn {
     Out,
     In,
     Rest,
-    /// Back from a rest that lasts so many milliseconds.
-    Back(u64),
+    /// Back from a rest that lasts so many milliseconds; how often that may be put off.
+    Back(u64, u16),
 }
 
 /// A call that waits.
@@ -116,7 +118,7 @@ impl<'m> Running<'m> {
                     self.at_wall(*from, Due::Duty(place, Turn::Rest));
                     if *to < shift.to {
                         let ms = (to.0 - from.0).max(0) as u64;
-                        self.at_wall(*to, Due::Duty(place, Turn::Back(ms)));
+                        self.at_wall(*to, Due::Duty(place, Turn::Back(ms, LOOKS_MAX)));
                     }
                 }
             }
@@ -186,13 +188,7 @@ impl<'m> Running<'m> {
                 }
             }
             Due::Responds(call, agent, serial) => self.responds(call, agent, serial),
-            Due::WroteUp(agent, call) => {
-                let writes = |agent: &crate::agent::Agent| {
-                    agent.after_work().is_some_and(|work| work.call == Some(call) && work.may_end)
-                        && *agent.duty() == Duty::Ready
-                };
-                self.ready(agent, writes);
-            }
+            Due::WroteUp(agent, call) => self.wrote_up(agent, call),
             Due::Returns(agent) => self
                 .ready(agent, |agent| matches!(agent.duty(), Duty::Rest(Rest::NoAnswer | Rest::Unreachable))),
             Due::GivesUp(serial, call) => self.leaves(call, serial, Left::Gone, StayEnd::Abandoned),
@@ -214,19 +210,25 @@ impl<'m> Running<'m> {
     }
 
     fn order(&mut self, agent: usize, turn: Turn) {
-        if let Turn::Back(ms) = turn
+        if let Turn::Back(ms, looks @ 1..) = turn
             && let Some(at) = self.rests_until(agent, ms)
         {
-            return self.later(at, Due::Duty(agent, turn));
+            return self.later(at, Due::Duty(agent, Turn::Back(ms, looks - 1)));
         }
         let order = match turn {
             Turn::Out => Order::LogOut,
             Turn::In => Order::LogIn,
             Turn::Rest => Order::Rest(Rest::Own("".into())),
-            Turn::Back(_) => Order::Ready,
+            Turn::Back(..) => Order::Ready,
         };
         // Whom the document names no more is nobody; whose state does not allow it was not in it.
         let now = self.at();
+        if turn == Turn::Out
+            && let Some((_, _, State::AfterWork)) = self.floor.agent_numbered(&self.agents[agent])
+        {
+            // Who leaves writes up no more.
+            _ = self.floor.obey(&self.agents[agent], &Order::Ready, now);
+        }
         _ = self.floor.obey(&self.agents[agent], &order, now);
     }
 
@@ -238,6 +240,19 @@ impl<'m> Running<'m> {
             State::Rest => Some(agent.since() + ms).filter(|at| *at > self.now),
             State::Talking | State::Ringing | State::AfterWork => Some(self.now + LOOKS_AGAIN_MS),
             State::Off | State::Free => None,
+        }
+    }
+
+    /// After-work is over. Who asked for a rest meanwhile has it now: what a moment of readiness brings is taken back.
+    fn wrote_up(&mut self, agent: AgentNo, call: CallId) {
+        let Some((rules, one)) = self.floor.agent(agent) else { return };
+        if !one.after_work().is_some_and(|work| work.call == Some(call) && work.may_end) {
+            return;
+        }
+        let (number, duty, now) = (rules.number.clone(), one.duty().clone(), self.at());
+        _ = self.floor.obey(&number, &Order::Ready, now);
+        if let Duty::Rest(rest) = duty {
+            _ = self.floor.obey(&number, &Order::Rest(rest), now);
         }
     }
 
@@ -372,7 +387,12 @@ impl<'m> Running<'m> {
         let Some(waits) = self.waiting.get_mut(&call) else { return };
         let queue = &self.comers[waits.comer].visits[waits.visit].queue;
         let ring_ms = self.floor.queue_rules(queue).map_or(0, |rules| rules.ring_ms);
-        let Some((rules, _)) = self.floor.agent(agent) else { return };
+        let Some((rules, one)) = self.floor.agent(agent) else { return };
+        if *one.duty() != Duty::Ready {
+            let now = self.at();
+            _ = self.floor.refused(call, agent, Refusal::Withdrawn, now);
+            return;
+        }
         let turn = self.offered.entry((call, agent)).or_default();
         let (ms, response) = self.model.response(call, &rules.number, *turn, ring_ms);
         *turn += 1;
@@ -447,4 +467,72 @@ fn modelled(staff: &Staff) -> Staff {
         (queue.wait_told, queue.callback, queue.survey) = (None, None, None);
     }
     staff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seen::{Ended, Offer, Seen, Stood, Visit};
+    use super::*;
+    use crate::agent::Times;
+
+    const LOGIN: i64 = 1_000_000;
+
+    fn stood(at: i64, talking: u64, after_work: u64, rest: u64) -> Stood {
+        let free = at as u64 - talking - after_work - rest;
+        let times = Times { free, ringing: 0, talking, after_work, rest };
+        Stood { at: Wall(LOGIN + at), since: Some(Wall(LOGIN)), times, duty: Duty::Ready }
+    }
+
+    /// A call that the agent answered, by the log, and had for 90 s.
+    fn comes(seen: &mut Seen, call: u128, at: i64) {
+        let agent: Arc<str> = "8001".into();
+        let call = CallId(call);
+        let end = Ended {
+            why: StayEnd::Answered,
+            wait_ms: 5_000,
+            agent: Some(agent.clone()),
+            busy_ms: Some(90_000),
+        };
+        let visit = Visit { queue: "sales".into(), after_ms: 0, is_moved: false, end: Some(end) };
+        let number = crate::HotlineNumber::from_suffix(6_010_100).expect("seven digits");
+        let (caller, at) = ("".into(), Wall(LOGIN + at));
+        seen.comers.push(Comer { call, number, caller, at, priority: 0, visits: vec![visit] });
+        let offer = Offer { agent, ms: 5_000, response: Response::Answered };
+        seen.offers.insert(call, vec![offer]);
+    }
+
+    /// By the log the agent rests from 620 s to 740 s; in the model it is in a call until 655 s and writes up until 675 s.
+    #[test]
+    fn a_rest_that_is_asked_for_in_a_call_begins_when_it_is_written_up() {
+        let mut seen = Seen::default();
+        let ends = vec![stood(600_000, 60_000, 0, 0), stood(1_200_000, 90_000, 20_000, 120_000)];
+        seen.stood.insert("8001".into(), ends);
+        comes(&mut seen, 1, 560_000);
+        comes(&mut seen, 2, 670_000);
+        let id = crate::TenantId::new("huaxin");
+        let mut document = crate::enterprise::Enterprise::new(id, "Huaxin", crate::PlanId::new("T1"));
+        document.agents.push(crate::enterprise::Agent {
+            number: "8001".into(),
+            name: "Lin".into(),
+            extension: "801".into(),
+            mobile: None,
+            confirm: None,
+            skills: Default::default(),
+            capacity: None,
+        });
+        let wrap_up = WrapUp::Optional { ms_max: None };
+        let queue = crate::enterprise::Queue {
+            wrap_up,
+            leave_empty: Vec::new(),
+            join_empty: Vec::new(),
+            ..crate::enterprise::Queue::new("sales", &["8001"])
+        };
+        document.queues.push(queue);
+        let staff = crate::enterprise::staff(&document, 1);
+        let model = Model::new(seen, &staff);
+        let run = model.run(&staff, model.comers());
+        let waits: Vec<_> = run.waits.iter().map(|wait| (wait.call.0, wait.why, wait.wait_ms)).collect();
+        // Behind 20 s of after-work it rests for its 120 s, and takes 5 s to answer.
+        assert_eq!(waits, [(1, StayEnd::Answered, 5_000), (2, StayEnd::Answered, 130_000)]);
+    }
 }
