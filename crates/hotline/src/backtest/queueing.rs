@@ -11,6 +11,7 @@ mod seen;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::agent::Refusal;
 use crate::cdr::StayEnd;
 use crate::flow::Chance;
 use crate::queue::Staff;
@@ -23,7 +24,7 @@ pub(super) use seen::visits;
 
 use curve::Curve;
 use duty::Roster;
-use seen::{Offer, Response};
+use seen::{Errand, Offer, Response};
 
 /// With fewer callers who gave up, a queue's patience is that of all queues together.
 pub const GAVE_UP_MIN: usize = 10;
@@ -37,6 +38,12 @@ const TALK_MS: u64 = 180_000;
 const AFTER_WORK_MS: u64 = 0;
 /// An agent whom the platform sent to rest comes back after this where nobody was seen to, milliseconds.
 const RETURNS_MS: u64 = 300_000;
+/// What is asked of chance about a call; from [`OFFERS`] on, its so-manieth offer to an agent.
+const PATIENCE: u64 = 1;
+const TALK: u64 = 2;
+const AFTER_WORK: u64 = 4;
+const RETURN: u64 = 5;
+const OFFERS: u64 = 6;
 
 /// What became of one wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +123,9 @@ impl Model {
         }
         let mut offers = BTreeMap::<Arc<str>, Vec<_>>::new();
         for offer in seen.offers.values().flatten() {
-            let what = Some(offer.response).filter(|response| *response != Response::Withdrawn);
+            // What rang in vain was not answered for so long: how it had ended, nobody knows.
+            let ended = !matches!(offer.response, Response::Withdrawn | Response::Refused(Refusal::Missed));
+            let what = Some(offer.response).filter(|_| ended);
             offers.entry(offer.agent.clone()).or_default().push((offer.ms, what));
         }
         let any_patience = Curve::new(waits.values().flatten().copied().collect());
@@ -170,6 +179,14 @@ impl Model {
         run::Running::new(self, staff, comers).run()
     }
 
+    /// The wait of its call behind which something kept an agent, by its place, if there was one and its end is known.
+    fn visit_behind(&self, errand: &Errand) -> Option<usize> {
+        let comer = self.comer(errand.call)?;
+        let began = |visit: &Visit| comer.at.0 + visit.after_ms as i64 <= errand.from.0;
+        let last = comer.visits.iter().rposition(began)?;
+        comer.visits[last].end.is_some().then_some(last)
+    }
+
     /// A wait of a call as it was: the so-manieth in this queue.
     fn own(&self, call: CallId, queue: &str, turn: usize) -> Option<&Ended> {
         let comer = &self.seen.comers[*self.places.get(&call)?];
@@ -185,7 +202,7 @@ impl Model {
         let curve = self.patience.get(queue).filter(|curve| curve.ends() >= GAVE_UP_MIN);
         let curve = curve.unwrap_or(&self.any_patience);
         let beyond = own.map(|end| end.wait_ms);
-        curve.draw(beyond, share(call, 1, turn as u64)).map(|(ms, _)| ms)
+        curve.draw(beyond, share(call, PATIENCE, turn as u64)).map(|(ms, _)| ms)
     }
 
     /// When the caller presses the key that leads it on, as it did.
@@ -202,7 +219,7 @@ impl Model {
             return (ms as f64 * self.pace(agent) / self.pace(of)) as u64;
         }
         let of = self.talks.get(queue).filter(|talks| talks.len() >= STAYS_MIN).unwrap_or(&self.any_talk);
-        let drawn = pick(of, share(call, 2, turn as u64)).unwrap_or(TALK_MS);
+        let drawn = pick(of, share(call, TALK, turn as u64)).unwrap_or(TALK_MS);
         (drawn as f64 * self.pace(agent)) as u64
     }
 
@@ -216,13 +233,18 @@ impl Model {
         let offers = self.seen.offers.get(&call);
         let of_agent = |offer: &&Offer| *offer.agent == *agent;
         let own = offers.and_then(|offers| offers.iter().filter(of_agent).nth(turn));
-        if let Some(offer) = own.filter(|offer| offer.response != Response::Withdrawn) {
+        let is_known = |offer: &&Offer| match offer.response {
+            Response::Withdrawn => false,
+            Response::Refused(Refusal::Missed) => offer.ms >= ring_ms,
+            Response::Answered | Response::Refused(_) => true,
+        };
+        if let Some(offer) = own.filter(is_known) {
             return (offer.ms, offer.response);
         }
         let curve = self.responses.get(agent).filter(|curve| curve.seen() >= OFFERS_MIN);
-        let chance = share(call, 3 + turn as u64, spread(agent));
+        let chance = share(call, OFFERS + turn as u64, spread(agent));
         let drawn = curve.unwrap_or(&self.any_response).draw(own.map(|offer| offer.ms), chance);
-        let missed = (ring_ms, Response::Refused(crate::agent::Refusal::Missed));
+        let missed = (ring_ms, Response::Refused(Refusal::Missed));
         drawn.map_or(missed, |(ms, response)| (ms, *response))
     }
 
@@ -237,7 +259,7 @@ impl Model {
         }
         let own: Vec<u64> = own.iter().map(|(_, ms)| *ms).collect();
         let of = if own.len() >= OFFERS_MIN { &own } else { &self.any_after_work };
-        pick(of, share(talk_of, 4, spread(agent))).unwrap_or(AFTER_WORK_MS)
+        pick(of, share(talk_of, AFTER_WORK, spread(agent))).unwrap_or(AFTER_WORK_MS)
     }
 
     /// When an agent's talk in a call was over, if it had one.
@@ -251,7 +273,7 @@ impl Model {
 
     /// After how long an agent whom the platform sent to rest comes back, milliseconds.
     fn return_ms(&self, agent: &str, call: CallId) -> u64 {
-        pick(&self.roster.returns, share(call, 5, spread(agent))).unwrap_or(RETURNS_MS)
+        pick(&self.roster.returns, share(call, RETURN, spread(agent))).unwrap_or(RETURNS_MS)
     }
 }
 

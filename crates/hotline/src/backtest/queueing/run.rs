@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use super::seen::Response;
+use super::seen::{Response, Visit};
 use super::{Comer, Model, Modelled, Run};
 use crate::agent::{Duty, Refusal, Rest, State, WrapUp};
 use crate::cdr::StayEnd;
@@ -29,7 +29,7 @@ enum Due {
     /// A comer's wait begins.
     Comes(usize, usize),
     TalkOver(CallId, AgentNo),
-    ErrandOver(usize),
+    ErrandOver(usize, AgentNo),
     Errand(usize),
     Responds(CallId, AgentNo, u64),
     WroteUp(AgentNo, CallId),
@@ -79,6 +79,10 @@ pub(super) struct Running<'m> {
     came: BTreeMap<(CallId, Arc<str>), (usize, Mono)>,
     /// Offers of a call to an agent so far.
     offered: BTreeMap<(CallId, AgentNo), usize>,
+    /// Errands that follow a wait of their call, by the call, with the wait's place in what was seen, until it ends so again.
+    errands: BTreeMap<CallId, Vec<(usize, usize)>>,
+    /// Calls whose talk is sent on to another queue when it is over: their comer, the visit, and how long after.
+    sent_on: BTreeMap<CallId, (usize, usize, u64)>,
     run: Run,
 }
 
@@ -100,6 +104,8 @@ impl<'m> Running<'m> {
             talking: BTreeSet::new(),
             came: BTreeMap::new(),
             offered: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            sent_on: BTreeMap::new(),
             run: Run::default(),
         };
         running.floor.take_staff(&running.staff, running.at());
@@ -124,17 +130,15 @@ impl<'m> Running<'m> {
             }
         }
         for (place, errand) in model.seen.errands.iter().enumerate() {
-            self.at_wall(errand.from, Due::Errand(place));
+            match model.visit_behind(errand) {
+                Some(visit) => self.errands.entry(errand.call).or_default().push((place, visit)),
+                None => self.at_wall(errand.from, Due::Errand(place)),
+            }
         }
         for (place, comer) in self.comers.iter().enumerate() {
-            let mut flow = true;
-            for (at, visit) in comer.visits.iter().enumerate() {
-                // What follows a wait of the flow's comes when that is over; where people send a call is their doing.
-                if flow || visit.is_moved {
-                    let wall = Wall(comer.at.0 + visit.after_ms as i64);
-                    self.at_wall(wall, Due::Comes(place, at));
-                }
-                flow = false;
+            // What follows a wait comes when that is over.
+            if let Some(first) = comer.visits.first() {
+                self.at_wall(Wall(comer.at.0 + first.after_ms as i64), Due::Comes(place, 0));
             }
         }
     }
@@ -157,6 +161,7 @@ impl<'m> Running<'m> {
             }
             self.hear();
         }
+        self.run.errands_left += self.errands.values().map(|errands| errands.len() as u64).sum::<u64>();
         self.run
     }
 
@@ -181,11 +186,8 @@ impl<'m> Running<'m> {
             Due::Comes(comer, visit) => self.comes(comer, visit),
             Due::TalkOver(call, agent) => self.talk_over(call, agent),
             Due::Errand(place) => self.errand(place),
-            Due::ErrandOver(place) => {
-                let errand = &self.model.seen.errands[place];
-                if let Some((agent, ..)) = self.floor.agent_numbered(&errand.agent) {
-                    self.floor.over_of(errand.call, agent, now);
-                }
+            Due::ErrandOver(place, agent) => {
+                self.floor.over_of(self.model.seen.errands[place].call, agent, now)
             }
             Due::Responds(call, agent, serial) => self.responds(call, agent, serial),
             Due::WroteUp(agent, call) => self.wrote_up(agent, call),
@@ -271,7 +273,8 @@ impl<'m> Running<'m> {
             Some((agent, _, State::Free | State::Rest | State::Off)) => {
                 self.floor.ring(errand.call, agent, now);
                 self.floor.took(errand.call, agent, None, now);
-                self.at_wall(errand.to, Due::ErrandOver(place));
+                let ms = (errand.to.0 - errand.from.0).max(0) as u64;
+                self.later(now.mono + ms, Due::ErrandOver(place, agent));
             }
             _ => self.run.errands_left += 1,
         }
@@ -318,7 +321,10 @@ impl<'m> Running<'m> {
         if let Some(ms) = self.model.patience_ms(call, &queue, turn) {
             self.later(joined + ms, Due::GivesUp(serial, call));
         }
-        if let Some(ms) = self.model.key_ms(call, &queue, turn) {
+        // A key that the draft took away is not there to be pressed.
+        let has_key =
+            self.comers[comer].visits[visit].end.as_ref().is_some_and(|end| end.why == StayEnd::ByKey);
+        if let Some(ms) = self.model.key_ms(call, &queue, turn).filter(|_| has_key) {
             self.later(joined + ms, Due::PressesKey(serial, call));
         }
         self.later(joined + patience_ms, Due::PatienceOver(serial, call));
@@ -369,17 +375,41 @@ impl<'m> Running<'m> {
             wait_ms: self.now.since_ms(joined),
             agent,
         });
-        let next = comer.visits.get(at + 1).filter(|next| !next.is_moved);
         let is_last = matches!(why, StayEnd::Answered | StayEnd::Abandoned | StayEnd::CutOff);
-        match (&visit.end, next) {
+        match (&visit.end, comer.visits.get(at + 1)) {
             (Some(end), Some(next)) if end.why == why => {
-                let left_ms = visit.after_ms + end.wait_ms;
-                let at_next = self.now + next.after_ms.saturating_sub(left_ms);
-                self.later(at_next, Due::Comes(place, at + 1));
+                let left_ms = visit.after_ms + end.wait_ms + end.busy_ms.unwrap_or(0);
+                let after_ms = next.after_ms.saturating_sub(left_ms);
+                match why {
+                    StayEnd::Answered => _ = self.sent_on.insert(comer.call, (place, at + 1, after_ms)),
+                    _ => self.later(self.now + after_ms, Due::Comes(place, at + 1)),
+                }
             }
             (Some(end), None) if end.why == why => {}
             _ if is_last => {}
             _ => self.run.beyond += 1,
+        }
+        self.errands_behind(place, at, why);
+    }
+
+    /// What a call kept other agents with behind a wait, it keeps them with behind a wait that ends the same way.
+    fn errands_behind(&mut self, place: usize, at: usize, why: StayEnd) {
+        let visits = &self.comers[place].visits;
+        let (call, queue) = (self.comers[place].call, &visits[at].queue);
+        let turn = visits[..at].iter().filter(|visit| visit.queue == *queue).count();
+        let Some(left) = self.errands.remove(&call) else { return };
+        let Some(comer) = self.model.comer(call) else { return };
+        let of_queue = |(_, visit): &(usize, &Visit)| visit.queue == *queue;
+        let own = comer.visits.iter().enumerate().filter(of_queue).nth(turn);
+        let own = own.and_then(|(place, visit)| Some((place, visit.after_ms, visit.end.as_ref()?)));
+        let own = own.filter(|(.., end)| end.why == why);
+        let (behind, left): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|(_, visit)| own.is_some_and(|(own, ..)| own == *visit));
+        self.errands.insert(call, left);
+        let over = own.map_or(0, |(_, after_ms, end)| comer.at.0 + (after_ms + end.wait_ms) as i64);
+        for (errand, _) in behind {
+            let after_ms = (self.model.seen.errands[errand].from.0 - over).max(0) as u64;
+            self.later(self.now + after_ms, Due::Errand(errand));
         }
     }
 
@@ -448,6 +478,9 @@ impl<'m> Running<'m> {
         let now = self.at();
         self.talking.remove(&call);
         self.floor.over_of(call, agent, now);
+        if let Some((comer, visit, after_ms)) = self.sent_on.remove(&call) {
+            self.later(now.mono + after_ms, Due::Comes(comer, visit));
+        }
         let work = self.floor.agent(agent).and_then(|(_, agent)| agent.after_work());
         if work.is_some_and(|work| work.may_end) {
             let number = self.number(agent);
@@ -483,22 +516,50 @@ mod tests {
         Stood { at: Wall(LOGIN + at), since: Some(Wall(LOGIN)), times, duty: Duty::Ready }
     }
 
-    /// A call that the agent answered, by the log, and had for 90 s.
-    fn comes(seen: &mut Seen, call: u128, at: i64) {
-        let agent: Arc<str> = "8001".into();
+    fn answered(queue: &str, after_ms: u64, wait_ms: u64, agent: &str, busy_ms: u64) -> Visit {
+        let agent = Some(agent.into());
+        let end = Some(Ended { why: StayEnd::Answered, wait_ms, agent, busy_ms: Some(busy_ms) });
+        Visit { queue: queue.into(), after_ms, is_moved: false, end }
+    }
+
+    /// A call that came so long behind the login; by the log, agents took 5 s to answer it.
+    fn comes(seen: &mut Seen, call: u128, at: i64, visits: Vec<Visit>) {
         let call = CallId(call);
-        let end = Ended {
-            why: StayEnd::Answered,
-            wait_ms: 5_000,
-            agent: Some(agent.clone()),
-            busy_ms: Some(90_000),
-        };
-        let visit = Visit { queue: "sales".into(), after_ms: 0, is_moved: false, end: Some(end) };
+        let agents: BTreeSet<Arc<str>> =
+            visits.iter().filter_map(|visit| visit.end.as_ref()?.agent.clone()).collect();
+        let offer = |agent| Offer { agent, ms: 5_000, response: Response::Answered };
+        seen.offers.insert(call, agents.into_iter().map(offer).collect());
         let number = crate::HotlineNumber::from_suffix(6_010_100).expect("seven digits");
         let (caller, at) = ("".into(), Wall(LOGIN + at));
-        seen.comers.push(Comer { call, number, caller, at, priority: 0, visits: vec![visit] });
-        let offer = Offer { agent, ms: 5_000, response: Response::Answered };
-        seen.offers.insert(call, vec![offer]);
+        seen.comers.push(Comer { call, number, caller, at, priority: 0, visits });
+    }
+
+    /// A queue for each agent, by their numbers.
+    fn staff(wrap_up: WrapUp) -> Staff {
+        let id = crate::TenantId::new("huaxin");
+        let mut document = crate::enterprise::Enterprise::new(id, "Huaxin", crate::PlanId::new("T1"));
+        for number in ["8001", "8002"] {
+            document.agents.push(crate::enterprise::Agent {
+                number: number.into(),
+                name: "Lin".into(),
+                extension: number[1..].into(),
+                mobile: None,
+                confirm: None,
+                skills: Default::default(),
+                capacity: None,
+            });
+            document.queues.push(crate::enterprise::Queue {
+                wrap_up,
+                leave_empty: Vec::new(),
+                join_empty: Vec::new(),
+                ..crate::enterprise::Queue::new(number, &[number])
+            });
+        }
+        crate::enterprise::staff(&document, 1)
+    }
+
+    fn waits(run: &Run) -> Vec<(u128, &str, StayEnd, u64)> {
+        run.waits.iter().map(|wait| (wait.call.0, &*wait.queue, wait.why, wait.wait_ms)).collect()
     }
 
     /// By the log the agent rests from 620 s to 740 s; in the model it is in a call until 655 s and writes up until 675 s.
@@ -507,32 +568,90 @@ mod tests {
         let mut seen = Seen::default();
         let ends = vec![stood(600_000, 60_000, 0, 0), stood(1_200_000, 90_000, 20_000, 120_000)];
         seen.stood.insert("8001".into(), ends);
-        comes(&mut seen, 1, 560_000);
-        comes(&mut seen, 2, 670_000);
-        let id = crate::TenantId::new("huaxin");
-        let mut document = crate::enterprise::Enterprise::new(id, "Huaxin", crate::PlanId::new("T1"));
-        document.agents.push(crate::enterprise::Agent {
-            number: "8001".into(),
-            name: "Lin".into(),
-            extension: "801".into(),
-            mobile: None,
-            confirm: None,
-            skills: Default::default(),
-            capacity: None,
-        });
-        let wrap_up = WrapUp::Optional { ms_max: None };
-        let queue = crate::enterprise::Queue {
-            wrap_up,
-            leave_empty: Vec::new(),
-            join_empty: Vec::new(),
-            ..crate::enterprise::Queue::new("sales", &["8001"])
-        };
-        document.queues.push(queue);
-        let staff = crate::enterprise::staff(&document, 1);
+        comes(&mut seen, 1, 560_000, vec![answered("8001", 0, 5_000, "8001", 90_000)]);
+        comes(&mut seen, 2, 670_000, vec![answered("8001", 0, 5_000, "8001", 90_000)]);
+        let staff = staff(WrapUp::Optional { ms_max: None });
         let model = Model::new(seen, &staff);
         let run = model.run(&staff, model.comers());
-        let waits: Vec<_> = run.waits.iter().map(|wait| (wait.call.0, wait.why, wait.wait_ms)).collect();
         // Behind 20 s of after-work it rests for its 120 s, and takes 5 s to answer.
-        assert_eq!(waits, [(1, StayEnd::Answered, 5_000), (2, StayEnd::Answered, 130_000)]);
+        let expected = [(1, "8001", StayEnd::Answered, 5_000), (2, "8001", StayEnd::Answered, 130_000)];
+        assert_eq!(waits(&run), expected);
+    }
+
+    /// By the log 8001 sends the first call to 8002, who has it for 200 s; the second waits for 8002 meanwhile.
+    #[test]
+    fn a_call_that_is_not_answered_keeps_nobody_else() {
+        let mut seen = Seen::default();
+        seen.stood.insert("8001".into(), vec![stood(1_200_000, 30_000, 0, 0)]);
+        seen.stood.insert("8002".into(), vec![stood(1_200_000, 290_000, 0, 0)]);
+        comes(&mut seen, 1, 600_000, vec![answered("8001", 0, 5_000, "8001", 30_000)]);
+        comes(&mut seen, 2, 700_000, vec![answered("8002", 0, 140_000, "8002", 90_000)]);
+        let (from, to) = (Wall(LOGIN + 635_000), Wall(LOGIN + 835_000));
+        seen.errands.push(super::super::seen::Errand { call: CallId(1), agent: "8002".into(), from, to });
+        let staff = staff(WrapUp::None);
+        let model = Model::new(seen, &staff);
+        let run = model.run(&staff, model.comers());
+        let first = (1, "8001", StayEnd::Answered, 5_000);
+        assert_eq!(waits(&run), [first, (2, "8002", StayEnd::Answered, 140_000)]);
+        assert_eq!(run.errands_left, 0);
+        let closed = model.run(&staff, &model.comers()[1..]);
+        assert_eq!(waits(&closed), [(2, "8002", StayEnd::Answered, 5_000)]);
+        assert_eq!(closed.errands_left, 1);
+    }
+
+    /// By the log 8001 sends the call on to the queue of 8002, 2 s after its talk.
+    #[test]
+    fn a_call_is_sent_on_from_the_talk_it_comes_to_and_from_none_else() {
+        let visits = |of: [&'static str; 2]| {
+            let moved = answered("8002", 37_000, 5_000, of[1], 60_000);
+            vec![answered("8001", 0, 5_000, of[0], 30_000), Visit { is_moved: true, ..moved }]
+        };
+        let run = |on_duty: &str| {
+            let mut seen = Seen::default();
+            seen.stood.insert(on_duty.into(), vec![stood(1_200_000, 30_000, 0, 0)]);
+            seen.stood.insert("8002".into(), vec![stood(1_200_000, 60_000, 0, 0)]);
+            comes(&mut seen, 1, 600_000, visits(["8001", "8002"]));
+            let staff = staff(WrapUp::None);
+            let model = Model::new(seen, &staff);
+            model.run(&staff, model.comers())
+        };
+        let answers = run("8001");
+        let sent_on: Vec<_> = answers.waits.iter().map(|wait| (&*wait.queue, wait.at.0 - LOGIN)).collect();
+        assert_eq!(sent_on, [("8001", 600_000), ("8002", 637_000)]);
+        // Nobody answers, and nobody sends the call on.
+        let nobody = run("8002");
+        assert!(matches!(waits(&nobody)[..], [(1, "8001", StayEnd::TimedOut, _)]), "{nobody:?}");
+        assert_eq!(nobody.beyond, 1);
+    }
+
+    /// By the log the caller pressed a key after 20 s; the draft has no key there.
+    #[test]
+    fn a_key_that_is_gone_is_not_pressed() {
+        let ended = |why| Some(Ended { why, wait_ms: 20_000, agent: None, busy_ms: None });
+        let mut seen = Seen::default();
+        let visit = Visit { end: ended(StayEnd::ByKey), ..answered("8001", 0, 0, "8001", 0) };
+        comes(&mut seen, 1, 600_000, vec![visit]);
+        let staff = staff(WrapUp::None);
+        let model = Model::new(seen, &staff);
+        assert_eq!(waits(&model.run(&staff, model.comers())), [(1, "8001", StayEnd::ByKey, 20_000)]);
+        let mut draft = model.comers().to_vec();
+        draft[0].visits[0].end = None;
+        let run = model.run(&staff, &draft);
+        assert!(matches!(waits(&run)[..], [(1, "8001", StayEnd::TimedOut, _)]), "{run:?}");
+    }
+
+    /// 20 s of ringing in vain say nothing of the 21st second: others answer after 25 s.
+    #[test]
+    fn who_rang_in_vain_may_answer_a_longer_ringing() {
+        let mut seen = Seen::default();
+        let offer = |ms, response| Offer { agent: "8001".into(), ms, response };
+        for call in 2..=20 {
+            seen.offers.insert(CallId(call), vec![offer(25_000, Response::Answered)]);
+        }
+        let missed = Response::Refused(Refusal::Missed);
+        seen.offers.insert(CallId(1), vec![offer(20_000, missed)]);
+        let model = Model::new(seen, &staff(WrapUp::None));
+        assert_eq!(model.response(CallId(1), "8001", 0, 20_000), (20_000, missed));
+        assert_eq!(model.response(CallId(1), "8001", 0, 30_000), (25_000, Response::Answered));
     }
 }

@@ -128,8 +128,12 @@ impl Queues {
     /// Takes in a call that was told again.
     pub fn take(&mut self, replayed: &Replayed) {
         let comer = &replayed.comer;
-        let waited = self.model.comer(comer.call).is_some();
-        if comer.visits.is_empty() && replayed.unknown.is_some() && waited {
+        let was = self.model.comer(comer.call);
+        let waited = was.is_some();
+        // A wait whose end is not known is the model's; what would follow another, or was sent on from one, is nobody's.
+        let is_modelled = comer.visits.last().is_some_and(|visit| visit.end.is_none());
+        let was_moved = was.is_some_and(|was| was.visits.iter().any(|visit| visit.is_moved));
+        if replayed.unknown.is_some() && (!is_modelled || was_moved) {
             self.unknown += 1;
         }
         if waited || !comer.visits.is_empty() {
