@@ -39,8 +39,9 @@ impl Wire {
         format!("postgres://postgres@{}/postgres?sslmode=disable", self.address)
     }
 
-    /// The next commit reaches the server, its answer does not come back and the connection breaks.
-    pub fn lose_next_commit(&self) {
+    /// The next commit of calls reaches the server, its answer does not come back and the connection breaks. What else the process
+    /// writes meanwhile goes its way.
+    pub fn lose_next_commit_of_calls(&self) {
         self.armed.store(true, Ordering::SeqCst);
     }
 
@@ -57,9 +58,12 @@ fn carry(client: TcpStream, server: UnixStream, armed: &Arc<AtomicBool>, lost: &
     let (its_losing, armed, lost) = (losing.clone(), armed.clone(), lost.clone());
     thread::spawn(move || {
         let mut bytes = [0; 64 << 10];
+        let mut has_calls = false;
         while let Ok(count @ 1..) = from_client.read(&mut bytes) {
-            if bytes[..count].windows(6).any(|word| word == b"COMMIT") && armed.swap(false, Ordering::SeqCst)
-            {
+            let says = |words: &[u8]| bytes[..count].windows(words.len()).any(|word| word == words);
+            has_calls |= says(b"insert into call (");
+            let is_over = says(b"COMMIT");
+            if is_over && std::mem::take(&mut has_calls) && armed.swap(false, Ordering::SeqCst) {
                 its_losing.store(true, Ordering::SeqCst);
             }
             if to_server.write_all(&bytes[..count]).is_err() {

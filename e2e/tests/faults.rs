@@ -526,7 +526,7 @@ fn fault_f6_a_commit_whose_answer_was_lost_is_read_back_and_not_repeated() {
     let mut setup = Setup::new("f6", world.local(), vec![acme(&[PHONE])]);
     setup.database_url = Some(wire.url());
     let platform = Platform::start(setup);
-    wire.lose_next_commit();
+    wire.lose_next_commit_of_calls();
     assert_eq!(platform.place(short(&platform)).status, 200);
     eventually("a lost answer", || (wire.lost() == 1).then_some(()));
     eventually("nothing left to settle", || (platform.figure("sibai_unsettled") == 0).then_some(()));

@@ -168,6 +168,62 @@ fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings(
         "{listed}"
     );
     assert!(listed[0]["times_ms"]["talking"].as_u64().is_some_and(|ms| ms > 0), "{listed}");
+    let refused = agent.ask("GET", "/api/v1/enterprises/acme/agent-report", None);
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    q10_q25_the_report_adds_up(&platform, &leader, &listed[0]["times_ms"]);
+}
+
+/// What an agent did, by the API, page by page, and by the command line alike.
+fn q10_q25_the_report_adds_up(platform: &Platform, leader: &Visitor, lived: &Value) {
+    let of = |what: &str| leader.ask("GET", &format!("/api/v1/enterprises/acme/agent-report?{what}"), None);
+    let since = "since_ms=1600000000000&until_ms=1600000000001";
+    assert_eq!(of(since).body, json!({"agents": [], "next": null}), "nobody worked then");
+    let (now_ms, day_ms) = (now_ms(), 86_400_000);
+    let span = format!("since_ms={}&until_ms={}", now_ms - day_ms, now_ms + day_ms);
+    let told = eventually("both agents in the report", || {
+        let told = of(&span).body;
+        (told["agents"].as_array().is_some_and(|agents| agents.len() == 2)).then_some(told)
+    });
+    let first = &told["agents"][0];
+    let counts = ["agent", "rung", "answered", "missed", "rejected", "logins"].map(|name| &first[name]);
+    let expected = [json!("8001"), json!(1), json!(1), json!(0), json!(0), json!(1)];
+    assert_eq!(counts, expected.each_ref(), "{told}");
+    let ms = |name: &str| first[name].as_u64().expect("milliseconds");
+    let states = ["free_ms", "ringing_ms", "talking_ms", "after_work_ms", "rest_ms"].map(ms);
+    assert_eq!(states.iter().sum::<u64>(), ms("logged_in_ms"), "{told}");
+    // What the agent's own clock counted, as far as a wall clock tells it.
+    let talked = lived["talking"].as_u64().expect("milliseconds");
+    assert!(ms("talking_ms").abs_diff(talked) < 100 && ms("rest_ms") > 0, "{lived} {told}");
+    assert_eq!(first["rests"][0]["reason"], "lunch", "{told}");
+    assert_eq!(first["rests"][0]["ms"].as_u64(), Some(ms("rest_ms")), "{told}");
+    let page = of(&format!("{span}&limit=1")).body;
+    assert_eq!((&page["next"], page["agents"].as_array().map(Vec::len)), (&json!("8001"), Some(1)), "{page}");
+    let page = of(&format!("{span}&limit=1&behind=8001")).body;
+    assert_eq!((&page["agents"][0]["agent"], &page["next"]), (&json!("8002"), &Value::Null), "{page}");
+    assert_eq!(of("agent=8009").body["code"], "not_found");
+    assert_eq!(of("since_ms=2&until_ms=1").body["code"], "invalid_value");
+    let told = of(&format!("{span}&agent=8002")).body;
+    let (code, by_words) = platform.run(&[
+        "agent",
+        "report",
+        "acme",
+        "--agent",
+        "8002",
+        "--from",
+        "2020-09-13T20:26",
+        "--to",
+        "2021-09-13",
+    ]);
+    assert_eq!((code, &by_words), (Some(0), &json!([])), "nobody worked then");
+    // Logged out again: its sums are done.
+    let (one, from) = (&told["agents"][0], told["agents"][0]["from"].as_str().expect("a time"));
+    let (code, by_words) = platform.run(&["agent", "report", "acme", "--agent", "8002", "--from", from]);
+    assert_eq!((code, &by_words[0]["logged_in_ms"]), (Some(0), &one["logged_in_ms"]), "{by_words}");
+}
+
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("a clock").as_millis() as u64
 }
 
 /// The agent hangs up, the caller presses 5, and the row has it.
@@ -223,9 +279,7 @@ fn q12_the_report_shows_the_answered_call(platform: &Platform) {
     assert_eq!((code, &told["error"]["code"]), (Some(4), &json!("not_found")), "{told}");
     let supervisor = signed_in(platform, "acme", "ma", "supervisor");
     let day_ms = 86_400_000;
-    let now_ms =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_millis()
-            as u64;
+    let now_ms = now_ms();
     let of = |since: u64, until: u64| {
         format!("/api/v1/enterprises/acme/service-level?since_ms={since}&until_ms={until}&each=day")
     };

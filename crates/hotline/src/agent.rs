@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::{CallId, Mono, Now, Wall};
 
 pub use history::StateChange;
+pub use worked::{Sums, Worked};
 
 use history::{History, read_history};
 
 mod history;
+mod worked;
 
 /// After an offer that came to nothing an agent gets none for this long: the same phone does not ring at once again.
 pub const PAUSE_MS: u64 = 10_000;

@@ -161,6 +161,7 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(agents::queues))
         .routes(routes!(service::read))
         .routes(routes!(service::forecast))
+        .routes(routes!(service::agents))
         .routes(routes!(phones::borrow))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::ticket))

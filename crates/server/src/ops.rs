@@ -17,6 +17,7 @@ use crate::running::Running;
 use crate::speech::Speaker;
 
 pub mod accounts;
+pub mod agent_report;
 pub mod agents;
 pub mod alarms;
 pub mod alerts;
@@ -148,6 +149,7 @@ pub enum Request {
     Forget(callers::Forget),
     Agent(agents::Steer),
     Agents(agents::Of),
+    AgentReport(agent_report::Asked),
     Queues(agents::Of),
     Crisis(crisis::Crisis),
     CrisisConfirm(crisis::Confirm),
@@ -301,6 +303,7 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::CrisisShow(asked) => told(crisis::show(desk, &asked).await),
         Request::Agent(asked) => told(agents::steer(desk, &asked).await),
         Request::Agents(asked) => told(agents::agents(desk, &asked).await),
+        Request::AgentReport(asked) => told(agent_report::report(desk, &asked).await),
         Request::Queues(asked) => told(agents::queues(desk, &asked).await),
         Request::Forget(asked) => told(callers::forget(desk, &asked).await),
         Request::Regions(asked) => told(regions::reload(desk, &asked).await),

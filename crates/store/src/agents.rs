@@ -132,6 +132,28 @@ impl Store {
         query.fetch_optional(self.readers()).await?.as_ref().map(read).transpose()
     }
 
+    /// The numbers behind `behind` of agents of whom any change is known, in their order, at most `limit`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn agents_with_changes(
+        &self,
+        tenant: &TenantId,
+        behind: &str,
+        limit: u32,
+    ) -> Result<Vec<String>> {
+        // From one to the next: each has thousands of rows.
+        let sql = "select agent from agent_change where tenant_id = $1 and agent > $2 order by agent limit 1";
+        let mut found: Vec<String> = Vec::new();
+        while found.len() < limit as usize {
+            let behind = found.last().map_or(behind, String::as_str).to_owned();
+            let query = sqlx::query(sql).bind(tenant.to_string()).bind(behind);
+            let Some(row) = query.fetch_optional(self.readers()).await? else { break };
+            found.push(row.text("agent")?);
+        }
+        Ok(found)
+    }
+
     /// Forgets changes before an instant, at most `limit`; how many there were.
     ///
     /// # Errors

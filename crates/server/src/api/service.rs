@@ -1,4 +1,4 @@
-//! Service levels of queues, and forecasts of the agents they need (rows Q12, Q26).
+//! Service levels of queues, what agents did, and forecasts of the agents that queues need (rows Q10, Q12, Q26).
 
 use hotline::Wall;
 use hotline::calendar::NotADate;
@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 
 use super::{Asked, Path, Problem, Refused, Words};
 use crate::ops::Refusal;
+use crate::ops::agent_report::{self, AGENTS_MAX, Page};
 use crate::ops::forecast::{self, Forecast};
 use crate::ops::service::{self, Each, Service};
 
@@ -45,6 +46,47 @@ pub async fn read(
     asked.tell(
         service::report(&asked.desk, &service::Asked { tenant: enterprise, queue, since, until, each }).await,
     )
+}
+
+/// Which agents, and which span of time.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Agents {
+    /// Of this agent, by number; all unless said.
+    agent: Option<String>,
+    /// From when on: milliseconds since 1970-01-01 UTC; from the midnight in Beijing that began today unless said.
+    since_ms: Option<i64>,
+    /// Until when; until now unless said.
+    until_ms: Option<i64>,
+    /// Each `day` or `hour` by itself, in Beijing.
+    #[param(inline)]
+    each: Option<Each>,
+    /// Agents behind this number: `next` of the page before.
+    behind: Option<String>,
+    /// Agents of a page; 100 unless said, and at most.
+    limit: Option<u32>,
+}
+
+/// 坐席工作报表 / what agents did: time logged in by states, rests by reason, calls that rang (rows Q10, Q25).
+#[utoipa::path(
+    get, path = "/api/v1/enterprises/{enterprise}/agent-report", tag = "agents",
+    params(("enterprise" = String, Path), Agents), security(("session" = ["read_calls"])),
+    responses(
+        (status = 200, description = "a page, by agent and time", body = Page),
+        (status = 404, description = "`not_found`: there is no such agent", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_value`: the span is none, or too long", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn agents(
+    asked: Asked,
+    Path(tenant): Path<String>,
+    Words(which): Words<Agents>,
+) -> Result<axum::Json<Page>, Refused> {
+    let Agents { agent, since_ms, until_ms, each, behind, limit } = which;
+    let (since, until) = (since_ms.map(Wall), until_ms.map(Wall));
+    let limit = limit.unwrap_or(AGENTS_MAX);
+    let question = agent_report::Asked { tenant, agent, since, until, each, behind, limit };
+    asked.tell(agent_report::report(&asked.desk, &question).await)
 }
 
 /// Which day.

@@ -4,10 +4,12 @@ use clap::{Args, Subcommand};
 use hotline::TenantId;
 use hotline::queue::AgentView;
 
-use super::show::print;
+use super::show::{length, print};
 use super::{Context, Need, Ran, say};
 use crate::ops::Request;
+use crate::ops::agent_report::{AGENTS_MAX, AgentWork, Asked, Page};
 use crate::ops::agents::{Device, Of, Steer, Wish};
+use crate::ops::service::Each;
 
 /// The words of `agent`.
 #[derive(Subcommand)]
@@ -44,6 +46,30 @@ pub enum Agent {
         /// 企业 / the enterprise
         tenant: String,
     },
+    /// 工作报表：签入时长、各状态时长、小休原因、振铃和接听 / what agents did: time by states, rests by reason, calls that rang
+    #[command(
+        after_help = "例 / examples:\n  sibai agent report huaxin\n  sibai agent report huaxin --agent 8001 --from 2026-10-01 --to 2026-11-01 --each day"
+    )]
+    Report(Report),
+}
+
+/// Which agents and which time.
+#[derive(Args)]
+pub struct Report {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 工号；不写则全部 / the agent's number; all unless said
+    #[arg(long)]
+    agent: Option<String>,
+    /// 从何时起，不写则从今天零点 / from when on; from today's midnight unless said
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// 到何时止，不写则到现在 / until when; until now unless said
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// 按天或按小时分开 / each day or hour by itself
+    #[arg(long, value_enum)]
+    each: Option<Each>,
 }
 
 /// Which agent.
@@ -69,7 +95,64 @@ pub fn agent(context: &Context, words: &Agent) -> Ran {
             context.show(&agents, |agents| agents.iter().for_each(|view| print(&line(context, view))))?;
             Ok(0)
         }
+        Agent::Report(which) => report(context, which),
     }
+}
+
+fn report(context: &Context, which: &Report) -> Ran {
+    let mut asked = Asked {
+        tenant: which.tenant.clone(),
+        agent: which.agent.clone(),
+        since: which.from.as_deref().map(|text| context.instant(text)).transpose()?,
+        until: which.to.as_deref().map(|text| context.instant(text)).transpose()?,
+        each: which.each,
+        behind: None,
+        limit: AGENTS_MAX,
+    };
+    let mut agents: Vec<AgentWork> = Vec::new();
+    loop {
+        let page: Page = context.ask(Need::Data, &Request::AgentReport(asked.clone()))?;
+        agents.extend(page.agents);
+        asked.behind = page.next;
+        if asked.behind.is_none() {
+            break;
+        }
+    }
+    context.show(&agents, |agents| table(context, agents))?;
+    Ok(0)
+}
+
+fn table(context: &Context, agents: &[AgentWork]) {
+    if agents.is_empty() {
+        return context.say("没有坐席签入", "no agent was logged in");
+    }
+    let row = |one: &AgentWork| {
+        let rests = one.rests.iter().map(|rest| format!("{} {}", rest.reason, length(rest.ms)));
+        let mut row = vec![format!("{} {}", one.agent, one.name), one.from.clone(), one.to.clone()];
+        let times =
+            [one.logged_in_ms, one.free_ms, one.ringing_ms, one.talking_ms, one.after_work_ms, one.rest_ms];
+        row.extend(times.map(length));
+        row.extend([one.rung, one.answered, one.missed, one.rejected].map(|count| count.to_string()));
+        row.push(rests.collect::<Vec<_>>().join(", "));
+        row
+    };
+    let head = [
+        ("坐席", "agent"),
+        ("开始", "from"),
+        ("结束", "to"),
+        ("签入", "logged in"),
+        ("空闲", "free"),
+        ("振铃", "ringing"),
+        ("通话", "talking"),
+        ("话后", "after-work"),
+        ("小休", "rest"),
+        ("振铃次数", "rung"),
+        ("接听", "answered"),
+        ("未接", "missed"),
+        ("拒接", "rejected"),
+        ("小休原因", "rests"),
+    ];
+    context.table(&head, &agents.iter().map(row).collect::<Vec<_>>());
 }
 
 fn steer(context: &Context, who: &Who, wish: Wish) -> Ran {

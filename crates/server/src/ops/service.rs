@@ -157,7 +157,7 @@ const STAYS: u32 = 5_000;
 /// # Errors
 /// There is no such enterprise or queue, or the span is none.
 pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Service>> {
-    let span = Span::of(asked, crate::clock::wall())?;
+    let span = Span::of(asked.since, asked.until, asked.each, crate::clock::wall())?;
     let tenant = TenantId::new(&asked.tenant);
     let document = desk.enterprise(&tenant).await?.enterprise;
     let set = |queue: &str| document.queues.iter().find(|one| one.name == queue)?.service_level;
@@ -194,22 +194,23 @@ pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Service>> {
 
 /// The span of time that is asked about.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    since: Wall,
-    until: Wall,
+pub(super) struct Span {
+    pub since: Wall,
+    pub until: Wall,
     each: Option<Each>,
 }
 
 impl Span {
-    fn of(asked: &Asked, now: Wall) -> Outcome<Span> {
-        let until = asked.until.unwrap_or(now);
+    /// From the midnight that began today until now, unless said otherwise.
+    pub fn of(since: Option<Wall>, until: Option<Wall>, each: Option<Each>, now: Wall) -> Outcome<Span> {
+        let until = until.unwrap_or(now);
         let today = || Date::of(now.beijing()).midnight().wall();
-        let since = asked.since.unwrap_or_else(today);
+        let since = since.unwrap_or_else(today);
         check_instant("since", since)?;
         check_instant("until", until)?;
-        let days_max = if asked.each == Some(Each::Hour) { DAYS_BY_HOUR_MAX } else { DAYS_MAX };
+        let days_max = if each == Some(Each::Hour) { DAYS_BY_HOUR_MAX } else { DAYS_MAX };
         if (1..=days_max * DAY_MS).contains(&(until.0 - since.0)) {
-            return Ok(Span { since, until, each: asked.each });
+            return Ok(Span { since, until, each });
         }
         Err(Refusal::invalid(
             format!("起止时间应先后有序，且不超过 {days_max} 天"),
@@ -220,6 +221,13 @@ impl Span {
     /// The part that an instant lies in, counted from 1970 in Beijing; one for all where parts are not asked for.
     fn part_of(&self, at: Wall) -> i64 {
         self.each.map_or(0, |each| (at.0 + BEIJING_MS).div_euclid(length_ms(each)))
+    }
+
+    /// Where each part begins, and where the last is over.
+    pub fn bounds(&self) -> Vec<Wall> {
+        let last = Wall(self.until.0 - 1).max(self.since);
+        let parts = self.part_of(self.since)..=self.part_of(last);
+        parts.map(|part| self.of_part(part).0).chain([self.until]).collect()
     }
 
     /// From when to when a part lasts, as far as it was asked about.
@@ -379,9 +387,7 @@ mod tests {
     #[test]
     fn q12_days_and_hours_are_beijings_and_end_where_the_question_does() {
         let noon = hotline::Beijing::parse("2026-10-10T12:00").expect("a time").wall();
-        let of = |since: Option<Wall>, until: Option<Wall>, each| {
-            Span::of(&Asked { since, until, each, ..Asked::default() }, noon)
-        };
+        let of = |since: Option<Wall>, until: Option<Wall>, each| Span::of(since, until, each, noon);
         let span = of(Some(noon), Some(Wall(noon.0 + DAY_MS)), Some(Each::Day)).expect("a span");
         let parts: Vec<_> = (0..24).map(|hour| span.part_of(Wall(noon.0 + hour * HOUR_MS))).collect();
         assert_eq!(parts.iter().filter(|part| **part == parts[0]).count(), 12);

@@ -71,6 +71,11 @@ async fn q10_changes_of_agents_are_written_once_and_read_by_time_page_by_page(ca
     let before = store.agent_change_before(&whose, "8001", Wall(120)).await.unwrap().expect("there is one");
     assert_eq!((before.change.at, before.change.number), (Wall(110), 3), "the later of two at one instant");
     assert_eq!(store.agent_change_before(&whose, "8001", Wall(100)).await.unwrap(), None);
+    let pages = [("", 1), ("8001", 5), ("", 5), ("8002", 5)];
+    let expected: [&[&str]; 4] = [&["8001"], &["8002"], &["8001", "8002"], &[]];
+    for ((behind, limit), expected) in pages.into_iter().zip(expected) {
+        assert_eq!(store.agents_with_changes(&whose, behind, limit).await.unwrap(), expected, "{behind}");
+    }
 }
 
 async fn q10_what_is_kept_of_an_agent_is_never_older_than_its_changes(case: Case) {
