@@ -87,6 +87,7 @@ pub fn acme_with_agents(agents: &[(&str, &str)], password: &str) -> Enterprise {
             extension,
             skills,
             capacity: None,
+            shifts: Vec::new(),
             mobile: None,
             confirm: None,
         });

@@ -42,6 +42,7 @@ fn started(name: &'static str) -> (World, Platform) {
         extension: "801".into(),
         skills,
         capacity: None,
+        shifts: Vec::new(),
         mobile: None,
         confirm: None,
     });

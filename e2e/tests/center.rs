@@ -56,6 +56,7 @@ fn center() -> Enterprise {
             extension,
             skills,
             capacity: None,
+            shifts: Vec::new(),
             mobile: None,
             confirm: None,
         });

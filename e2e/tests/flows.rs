@@ -50,6 +50,7 @@ fn with_a_way_out() -> Enterprise {
         extension: "801".into(),
         skills,
         capacity: None,
+        shifts: Vec::new(),
         mobile: None,
         confirm: None,
     });

@@ -31,6 +31,7 @@ fn enterprise() -> Enterprise {
         mobile: None,
         confirm: None,
         capacity: None,
+        shifts: Vec::new(),
     });
     acme
 }

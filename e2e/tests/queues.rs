@@ -11,8 +11,10 @@ use e2e::{
 use farend::Says;
 use farend::call::{Press, place};
 use hotline::agent::State;
+use hotline::calendar::Schedule;
 use hotline::cdr::AnswerStatus;
 use hotline::enterprise::{Agent, Enterprise, Satisfaction};
+use hotline::shift::{AgentShift, Shift};
 use media::measure::tone;
 use media::wav::Wav;
 use serde_json::{Value, json};
@@ -102,6 +104,8 @@ fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings(
     let mut acme = with_a_queue();
     let other = Agent { number: "8002".into(), name: "Zhao".into(), ..acme.agents[0].clone() };
     acme.agents.push(Agent { extension: "802".into(), ..other });
+    acme.shifts.push(all_day());
+    acme.agents[0].shifts.push(AgentShift::always("all day"));
     let (_, second) = extension("802", PASSWORD);
     acme.extensions.push(second);
     let platform = Platform::start(Setup::new("queues-api", world.local(), vec![acme]));
@@ -171,6 +175,78 @@ fn q02_q10_p04_an_agent_steers_itself_over_the_api_and_sees_the_call_that_rings(
     let refused = agent.ask("GET", "/api/v1/enterprises/acme/agent-report", None);
     assert_eq!(refused.status, 403, "{}", refused.body);
     q10_q25_the_report_adds_up(&platform, &leader, &listed[0]["times_ms"]);
+    let refused = agent.ask("GET", "/api/v1/enterprises/acme/attendance", None);
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    q26_the_plan_is_held_against_what_agents_did(&platform, &leader);
+}
+
+/// Every hour of every day, with a break at noon.
+fn all_day() -> Shift {
+    let breaks = vec!["12:00-12:30".parse().expect("hours")];
+    Shift { name: "all day".into(), schedule: Schedule::always(), breaks, grace_minutes: 60 }
+}
+
+/// Attendance and coverage, by the API and by the command line alike.
+fn q26_the_plan_is_held_against_what_agents_did(platform: &Platform, leader: &Visitor) {
+    let of = |what: &str| leader.ask("GET", &format!("/api/v1/enterprises/acme/{what}"), None).body;
+    let today = of("attendance");
+    let [first, second] = today["agents"].as_array().expect("agents").as_slice() else { panic!("{today}") };
+    assert_eq!((&first["agent"], &second["agent"]), (&json!("8001"), &json!("8002")), "{today}");
+    let duty = &first["duties"][0];
+    assert_eq!((&duty["shift"], &duty["came"]), (&json!("all day"), &json!("present")), "{today}");
+    let ms = |of: &Value, name: &str| of[name].as_u64().expect("milliseconds");
+    let parts = ["worked_ms", "rest_ms", "off_ms"].map(|name| ms(duty, name));
+    assert_eq!(parts.iter().sum::<u64>(), ms(duty, "planned_ms"), "{today}");
+    assert!(ms(duty, "late_ms") > 0 && ms(first, "logged_in_ms") > 0, "{today}");
+    assert_eq!(ms(first, "outside_ms"), 0, "all of its day is duty");
+    assert_eq!(second["duties"], json!([]), "{today}");
+    assert_eq!(ms(second, "outside_ms"), ms(second, "logged_in_ms"), "{today}");
+    // A day on which nobody came; on it the second had nothing to do.
+    let absent = of("attendance?date=2026-06-01");
+    let only = [&absent["agents"][0]["agent"], &absent["agents"][0]["duties"][0]["came"]];
+    assert_eq!(
+        (absent["agents"].as_array().map(Vec::len), only),
+        (Some(1), [&json!("8001"), &json!("absent")])
+    );
+    let duty = &absent["agents"][0]["duties"][0];
+    let (planned, off) = (ms(duty, "planned_ms"), ms(duty, "off_ms"));
+    assert_eq!((planned, off, ms(duty, "break_ms")), (84_600_000, 84_600_000, 1_800_000), "{absent}");
+    assert_eq!((&duty["adherence_e1"], &duty["first"]), (&json!(0), &Value::Null), "{absent}");
+    let by_words = platform.run(&["agent", "attendance", "acme", "--date", "2026-06-01"]);
+    assert_eq!(by_words, (Some(0), absent["agents"].clone()));
+    let page = of("attendance?date=2026-06-01&limit=1");
+    assert_eq!((&page["next"], &page["agents"]), (&json!("8001"), &absent["agents"]), "{page}");
+    assert_eq!(of("attendance?date=2026-06-01&limit=1&behind=8001")["next"], Value::Null);
+    assert_eq!(of("attendance?agent=8009")["code"], "not_found");
+    assert_eq!(of("attendance?date=june")["code"], "invalid_value");
+    let planned = of("coverage?date=2026-06-01");
+    let quarters = planned["quarters"].as_array().expect("quarters");
+    assert_eq!(
+        (quarters.len(), planned["agents"].as_u64(), &planned["forecast"]),
+        (96, Some(2), &Value::Null)
+    );
+    let quarter = |place: usize| &quarters[place];
+    let (morning, noon) = (quarter(0), quarter(48));
+    assert_eq!((&morning["planned_e2"], &noon["planned_e2"]), (&json!(100), &json!(0)), "{planned}");
+    assert_eq!((&morning["logged_in_e2"], &morning["suggested"]), (&json!(0), &Value::Null), "{planned}");
+    let ahead = of("coverage?date=2100-01-01&queue=sales&handling_s=180");
+    assert_eq!(ahead["quarters"][0]["logged_in_e2"], Value::Null, "{ahead}");
+    let inputs = (&ahead["agents"], &ahead["forecast"]["handling"]["by"]);
+    assert_eq!(inputs, (&json!(1), &json!("asked")), "the queue has one agent: {ahead}");
+    let words = [
+        "agent",
+        "coverage",
+        "acme",
+        "--date",
+        "2100-01-01",
+        "--queue",
+        "sales",
+        "--handling-seconds",
+        "180",
+    ];
+    assert_eq!(platform.run(&words), (Some(0), ahead), "the same by the command line");
+    assert_eq!(of("coverage?queue=service")["code"], "not_found");
+    assert_eq!(of("coverage?queue=sales&weeks=13")["code"], "invalid_value");
 }
 
 /// What an agent did, by the API, page by page, and by the command line alike.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Schedule;
 use crate::capacity::Capacity;
 use crate::cdr::ChargingFrom;
+use crate::shift::Shift;
 use crate::{HotlineNumber, Money, PlanId, TenantId, Wall};
 
 pub use crate::ledger::AccountKind;
@@ -96,6 +97,9 @@ pub struct Enterprise {
     /// What agents carry at once (row Q20).
     #[serde(default)]
     pub capacity: Capacity,
+    /// When agents are to be at work (row Q26).
+    #[serde(default)]
+    pub shifts: Vec<Shift>,
     /// Who takes calls.
     #[serde(default)]
     pub agents: Vec<Agent>,
@@ -129,6 +133,7 @@ impl Enterprise {
             extensions: Vec::new(),
             flows: Vec::new(),
             capacity: Capacity::default(),
+            shifts: Vec::new(),
             agents: Vec::new(),
             queues: Vec::new(),
             numbers: Vec::new(),

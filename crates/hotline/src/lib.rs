@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod attendance;
 pub mod backtest;
 pub mod barring;
 pub mod calendar;
@@ -33,6 +34,7 @@ pub mod routing;
 pub mod satisfaction;
 pub mod service;
 pub mod settlement;
+pub mod shift;
 pub mod speech;
 pub mod staffing;
 pub mod tenant;

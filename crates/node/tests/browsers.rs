@@ -485,6 +485,7 @@ fn with_an_agent() -> Enterprise {
         extension,
         skills: Default::default(),
         capacity: None,
+        shifts: Vec::new(),
         mobile: None,
         confirm: None,
     });

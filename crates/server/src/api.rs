@@ -28,6 +28,7 @@ use crate::ops::{Code, Desk, Refusal};
 use crate::running::Running;
 
 mod agents;
+mod attendance;
 mod callbacks;
 mod calls;
 mod crisis;
@@ -162,6 +163,8 @@ fn described() -> (Router<Api>, Description) {
         .routes(routes!(service::read))
         .routes(routes!(service::forecast))
         .routes(routes!(service::agents))
+        .routes(routes!(attendance::read))
+        .routes(routes!(attendance::coverage))
         .routes(routes!(phones::borrow))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::ticket))

@@ -13,6 +13,7 @@ use crate::ops::prompts::decoding;
 mod account;
 mod agents;
 mod alerts;
+mod attendance;
 mod backtest;
 mod barring;
 mod calendar;

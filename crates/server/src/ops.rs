@@ -22,6 +22,7 @@ pub mod agents;
 pub mod alarms;
 pub mod alerts;
 pub mod arms;
+pub mod attendance;
 pub mod backtest;
 pub mod backup;
 pub mod barring;
@@ -221,6 +222,8 @@ pub enum Request {
     ResultSums(results::Filter),
     QueueReport(service::Asked),
     QueueForecast(forecast::Asked),
+    Attendance(attendance::Asked),
+    Coverage(attendance::CoverageAsked),
     Callbacks(callbacks::List),
     CallbackEnd(callbacks::End),
     CallbackStop(callbacks::Stop),
@@ -375,6 +378,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::ResultSums(asked) => told(results::sums(desk, &asked).await),
         Request::QueueReport(asked) => told(service::report(desk, &asked).await),
         Request::QueueForecast(asked) => told(forecast::forecast(desk, &asked).await),
+        Request::Attendance(asked) => told(attendance::attendance(desk, &asked).await),
+        Request::Coverage(asked) => told(attendance::coverage(desk, &asked).await),
         Request::Callbacks(asked) => told(callbacks::list(desk, &asked).await),
         Request::CallbackEnd(asked) => told(callbacks::end(desk, &asked).await),
         Request::CallbackStop(asked) => told(callbacks::stop(desk, &asked).await),

@@ -144,6 +144,7 @@ fn with_queue(mut enterprise: Enterprise, dice: &mut Dice) -> Enterprise {
             confirm: None,
             skills,
             capacity: None,
+            shifts: Vec::new(),
         };
         enterprise.extensions.push(Extension::new(&number, &number, secret));
         enterprise.agents.push(agent);

@@ -19,6 +19,7 @@ mod reader;
 mod results;
 mod rules;
 mod service;
+mod shifts;
 mod tell;
 mod tree;
 
@@ -194,7 +195,8 @@ impl Reader<'_> {
         let (extensions, extension_numbers) = self.extensions(&object, named.as_ref().map(|(id, _)| id));
         let mut lists = self.lists(&object);
         let capacity = object.field("capacity").map_or(Some(Capacity::default()), |at| self.capacity(&at));
-        let agents = self.agents(&object, &extension_numbers);
+        let (mut shifts, shifts_are_whole) = self.shifts(&object);
+        let agents = self.agents(&object, &extension_numbers, &mut shifts);
         let known = agents.as_ref().zip(capacity);
         let queues =
             known.and_then(|(agents, capacity)| self.queues(&object, agents, capacity, &lists.schedules));
@@ -234,6 +236,7 @@ impl Reader<'_> {
             extensions: extensions.into_iter().collect::<Option<_>>()?,
             flows: Vec::new(),
             capacity: capacity?,
+            shifts: shifts_are_whole.then_some(shifts.read)?,
             agents: agents?.0,
             queues: queues?,
             numbers: numbers?,

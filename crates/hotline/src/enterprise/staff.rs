@@ -14,6 +14,7 @@ use crate::queue::{
 };
 use crate::results::Results;
 use crate::service::ServiceLevel;
+use crate::shift::AgentShift;
 
 /// Somebody who takes calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct Agent {
     /// What it carries at once, in units; as the enterprise says unless it is said here (row Q20).
     #[serde(default)]
     pub capacity: Option<u16>,
+    /// The shifts it has (row Q26).
+    #[serde(default)]
+    pub shifts: Vec<AgentShift>,
 }
 
 /// Where callers wait for agents.

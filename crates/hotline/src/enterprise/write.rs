@@ -23,6 +23,7 @@ use crate::calendar::{Date, DayOverride, Holidays, Interval, Schedule};
 use crate::capacity::Capacity;
 use crate::cdr::ChargingFrom;
 use crate::message::Address;
+use crate::shift::{GRACE_MINUTES, Shift};
 use crate::trunk::Srtp;
 
 /// The document of an enterprise as YAML. Reading it back gives the same enterprise; a schedule that follows an
@@ -67,6 +68,7 @@ pub fn write(enterprise: &Enterprise) -> Tree {
         .unless(enterprise.capacity == Capacity::default(), "capacity", || {
             queues::capacity(&enterprise.capacity)
         })
+        .items("shifts", &enterprise.shifts, shift)
         .items("agents", &enterprise.agents, queues::agent)
         .items("queues", &enterprise.queues, queues::queue)
         .with("numbers", list(enterprise.numbers.iter().map(hotline_number)))
@@ -295,11 +297,21 @@ fn ringback(written: &Ringback) -> Tree {
 }
 
 fn schedule(name: &str, written: &Schedule) -> Tree {
+    schedule_fields(name, written).map()
+}
+
+fn schedule_fields(name: &str, written: &Schedule) -> Fields {
     Fields::new()
         .with("name", text(name))
         .with("hours", weekly(written.weekly.days()))
         .unless(written.holidays == Holidays::Ignored, "holidays", || flag(true))
         .unless(written.overrides.is_empty(), "dates", || dates(&written.overrides))
+}
+
+fn shift(written: &Shift) -> Tree {
+    schedule_fields(&written.name, &written.schedule)
+        .unless(written.breaks.is_empty(), "breaks", || hours(&written.breaks))
+        .unless(written.grace_minutes == GRACE_MINUTES, "grace_minutes", || number(written.grace_minutes))
         .map()
 }
 

@@ -1,7 +1,7 @@
 //! Service levels of queues, what agents did, and forecasts of the agents that queues need (rows Q10, Q12, Q26).
 
 use hotline::Wall;
-use hotline::calendar::NotADate;
+use hotline::calendar::{Date, NotADate};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -117,11 +117,16 @@ pub async fn forecast(
     Words(day): Words<Day>,
 ) -> Result<axum::Json<Forecast>, Refused> {
     let Day { date, weeks, handling_s } = day;
-    let date = date.parse().map_err(|error: NotADate| {
-        let zh = format!("{} 不是日期；请写 2026-10-12", error.0);
-        asked.refuse(Refusal::invalid(zh, error.to_string()))
-    })?;
+    let date = date_of(&asked, &date)?;
     let weeks = weeks.unwrap_or(forecast::WEEKS);
     let question = forecast::Asked { tenant, queue, date, weeks, handling_s };
     asked.tell(forecast::forecast(&asked.desk, &question).await)
+}
+
+/// A date as a question has it.
+pub(super) fn date_of(asked: &Asked, text: &str) -> Result<Date, Refused> {
+    text.parse().map_err(|error: NotADate| {
+        let zh = format!("{} 不是日期；请写 2026-10-12", error.0);
+        asked.refuse(Refusal::invalid(zh, error.to_string()))
+    })
 }

@@ -2,13 +2,17 @@
 
 use clap::{Args, Subcommand};
 use hotline::TenantId;
+use hotline::calendar::Date;
 use hotline::queue::AgentView;
 
+use super::attendance;
 use super::show::{length, print};
 use super::{Context, Need, Ran, say};
 use crate::ops::Request;
 use crate::ops::agent_report::{AGENTS_MAX, AgentWork, Asked, Page};
 use crate::ops::agents::{Device, Of, Steer, Wish};
+use crate::ops::attendance::CoverageAsked;
+use crate::ops::forecast;
 use crate::ops::service::Each;
 
 /// The words of `agent`.
@@ -51,6 +55,40 @@ pub enum Agent {
         after_help = "例 / examples:\n  sibai agent report huaxin\n  sibai agent report huaxin --agent 8001 --from 2026-10-01 --to 2026-11-01 --each day"
     )]
     Report(Report),
+    /// 考勤：迟到、早退、缺勤、小休、依从率 / how shifts were kept: late, early, absent, rest, adherence
+    #[command(
+        after_help = "依从率 = 应在岗时段（不含休息）内签入且不在小休的时长 ÷ 应在岗时长\nadherence = time at work, neither resting nor logged out, within the time to work (breaks taken off) ÷ that time\n例 / examples:\n  sibai agent attendance huaxin\n  sibai agent attendance huaxin --date 2026-10-12 --agent 8001"
+    )]
+    Attendance {
+        /// 企业 / the enterprise
+        tenant: String,
+        /// 哪一天，不写则今天 / the day; today unless said
+        #[arg(long)]
+        date: Option<Date>,
+        /// 工号；不写则全部 / the agent's number; all unless said
+        #[arg(long)]
+        agent: Option<String>,
+    },
+    /// 每一刻钟的排班、签入、在岗人数和建议坐席数 / agents planned, logged in, at work and suggested, each quarter of an hour
+    #[command(
+        after_help = "例 / examples:\n  sibai agent coverage huaxin\n  sibai agent coverage huaxin --queue 售前 --date 2026-10-12"
+    )]
+    Coverage {
+        /// 企业 / the enterprise
+        tenant: String,
+        /// 哪一天，不写则今天 / the day; today unless said
+        #[arg(long)]
+        date: Option<Date>,
+        /// 只计这个队列的坐席，并给出建议坐席数 / agents of this queue alone, with those suggested
+        #[arg(long)]
+        queue: Option<String>,
+        /// 预测回看几周的同一天 / the forecast looks back so many weeks
+        #[arg(long, default_value_t = forecast::WEEKS)]
+        weeks: u8,
+        /// 预测中每个来电的处理秒数，不写则按实际通话 / how long a call keeps an agent; as measured unless said
+        #[arg(long, value_name = "SECONDS")]
+        handling_seconds: Option<u32>,
+    },
 }
 
 /// Which agents and which time.
@@ -96,6 +134,14 @@ pub fn agent(context: &Context, words: &Agent) -> Ran {
             Ok(0)
         }
         Agent::Report(which) => report(context, which),
+        Agent::Attendance { tenant, date, agent } => {
+            attendance::day(context, tenant, *date, agent.as_deref())
+        }
+        Agent::Coverage { tenant, date, queue, weeks, handling_seconds } => {
+            let (tenant, queue) = (tenant.clone(), queue.clone());
+            let (date, weeks, handling_s) = (*date, *weeks, *handling_seconds);
+            attendance::coverage(context, CoverageAsked { tenant, date, queue, weeks, handling_s })
+        }
     }
 }
 

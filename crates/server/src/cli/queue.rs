@@ -123,8 +123,8 @@ fn queue_lines(context: &Context, view: &QueueView) {
     }
 }
 
-/// Quarters without calls are left out.
-fn forecast_lines(context: &Context, told: &Forecast) {
+/// What a forecast goes by.
+pub(super) fn forecast_inputs(context: &Context, told: &Forecast) {
     let days: Vec<String> = told.days.iter().map(|day| format!("{} {}", day.date, day.calls)).collect();
     let days = if days.is_empty() { context.pick("没有", "none").to_owned() } else { days.join(", ") };
     let handling = &told.handling;
@@ -144,6 +144,11 @@ fn forecast_lines(context: &Context, told: &Forecast) {
         format!("处理时长 {s} 秒（{by_zh}）：接听 {answered} 个，平均通话 {talk_s} 秒，话后整理 {after_s} 秒；目标 {percent}% 在 {seconds} 秒内"),
         format!("a call takes {s} s ({by_en}): {answered} answered, {talk_s} s of talk in the mean, {after_s} s of after-work; goal {percent}% within {seconds} s"),
     );
+}
+
+/// Quarters without calls are left out.
+fn forecast_lines(context: &Context, told: &Forecast) {
+    forecast_inputs(context, told);
     let tenths = |value: u64| format!("{}.{}%", value / 10, value % 10);
     let e2 = |value: u64| format!("{}.{:02}", value / 100, value % 100);
     let row = |one: &forecast::Quarter| {

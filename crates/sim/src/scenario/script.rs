@@ -594,6 +594,7 @@ fn agent(enterprise: &Enterprise, rest: &str) -> Option<Agent> {
             Some(units) => Some(units.parse().ok()?),
             None => None,
         },
+        shifts: Vec::new(),
     })
 }
 

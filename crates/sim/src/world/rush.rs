@@ -144,6 +144,7 @@ fn enterprise(rush: &Rush) -> Enterprise {
             confirm: None,
             skills: [("mandarin".to_owned(), 1 + (at % 4) as u8)].into(),
             capacity: None,
+            shifts: Vec::new(),
         });
     }
     let members: Vec<String> = enterprise.agents.iter().map(|agent| agent.number.clone()).collect();

@@ -199,6 +199,7 @@ mod tests {
             confirm: None,
             skills: Default::default(),
             capacity: None,
+            shifts: Vec::new(),
         });
         document.queues.push(crate::enterprise::Queue::new("sales", &["8001"]));
         Roster::of(&seen, &crate::enterprise::staff(&document, 1))

@@ -547,6 +547,7 @@ mod tests {
                 confirm: None,
                 skills: Default::default(),
                 capacity: None,
+                shifts: Vec::new(),
             });
             document.queues.push(crate::enterprise::Queue {
                 wrap_up,

@@ -53,7 +53,7 @@ impl Reader<'_> {
         Some(BlockEntry { caller, until, by: words("by"), note: words("note") })
     }
 
-    fn date(&mut self, at: &At<'_>) -> Option<Date> {
+    pub(super) fn date(&mut self, at: &At<'_>) -> Option<Date> {
         let text = self.text(at)?;
         let date = text.parse().ok();
         if date.is_none() {

@@ -50,6 +50,7 @@ pub(super) const DOCUMENT: Shape = Shape {
         may("extensions"),
         may("flows"),
         may("capacity"),
+        may("shifts"),
         may("agents"),
         may("queues"),
         must("numbers"),
@@ -197,8 +198,28 @@ pub(super) const AGENT: Shape = Shape {
         may("confirm_seconds"),
         may("skills"),
         may("capacity"),
+        may("shifts"),
     ],
-    later: &["shifts", "roles"],
+    later: &["roles"],
+};
+
+pub(super) const SHIFT: Shape = Shape {
+    name: "shift",
+    fields: &[
+        must("name"),
+        must("hours"),
+        may("holidays"),
+        may("dates"),
+        may("breaks"),
+        may("grace_minutes"),
+    ],
+    later: &["calendar", "time_zone", "agents"],
+};
+
+pub(super) const AGENT_SHIFT: Shape = Shape {
+    name: "agent_shift",
+    fields: &[must("shift"), may("from"), may("until")],
+    later: &["every_weeks"],
 };
 
 pub(super) const CAPACITY: Shape = Shape {
@@ -693,7 +714,7 @@ pub const FLOW_SHAPES: [&Shape; 26] = [
 ];
 
 /// Every shape of a document.
-pub const SHAPES: [&Shape; 39] = [
+pub const SHAPES: [&Shape; 41] = [
     &DOCUMENT,
     &ENTERPRISE,
     &LIMITS,
@@ -706,7 +727,9 @@ pub const SHAPES: [&Shape; 39] = [
     &CALLERS,
     &NUMBER,
     &EXTENSION,
+    &SHIFT,
     &AGENT,
+    &AGENT_SHIFT,
     &CAPACITY,
     &QUEUE,
     &WRAP_UP,

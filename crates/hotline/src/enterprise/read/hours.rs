@@ -2,7 +2,7 @@
 
 use super::fields::{CALLERS, DATE_HOURS, REGIONS, SCHEDULE};
 use super::problem::{Counted, Fault, Wanted};
-use super::reader::{At, Reader};
+use super::reader::{At, Object, Reader};
 use super::tree::Value;
 use crate::Weekday;
 use crate::barring::CallerPatterns;
@@ -20,6 +20,12 @@ impl Reader<'_> {
     pub(super) fn schedule(&mut self, at: &At<'_>) -> Option<NamedSchedule> {
         let object = self.object(at, &SCHEDULE)?;
         let name = object.field("name").and_then(|at| self.name(&at));
+        let schedule = self.hours(&object);
+        Some(NamedSchedule { name: name?, schedule: schedule? })
+    }
+
+    /// `hours`, `holidays` and `dates`, as schedules and shifts have them.
+    pub(super) fn hours(&mut self, object: &Object<'_>) -> Option<Schedule> {
         let weekly = object.field("hours").and_then(|at| self.weekly(&at));
         let holidays = object.field("holidays").map_or(Holidays::Ignored, |at| self.holidays(&at));
         let mut overrides = std::collections::BTreeMap::new();
@@ -43,7 +49,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Some(NamedSchedule { name: name?, schedule: Schedule { weekly: weekly?, overrides, holidays } })
+        Some(Schedule { weekly: weekly?, overrides, holidays })
     }
 
     fn holidays(&mut self, at: &At<'_>) -> Holidays {
@@ -95,7 +101,7 @@ impl Reader<'_> {
     }
 
     /// The hours of one day: `closed`, one interval, or a list of intervals.
-    fn day_hours(&mut self, at: &At<'_>, wanted: Wanted) -> Option<Vec<Interval>> {
+    pub(super) fn day_hours(&mut self, at: &At<'_>, wanted: Wanted) -> Option<Vec<Interval>> {
         let items = match &at.tree.value {
             Value::Text(text) if text == "closed" => Vec::new(),
             Value::Text(_) => vec![at.clone()],

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::HotlineNumber;
-use crate::calendar::HoursError;
+use crate::calendar::{Date, HoursError, Interval};
 use crate::enterprise::{DESK_LINES_MAX, DestinationKind};
 use crate::number::RefusalCode;
 
@@ -55,6 +55,7 @@ pub enum Named {
     /// A saved case of a flow.
     Test,
     Agent,
+    Shift,
     Queue,
     Skill,
     /// A result of handling, by its path or its code.
@@ -231,6 +232,25 @@ pub enum Fault {
     BadDays {
         /// As written.
         found: String,
+    },
+    /// A break of a shift that no hours of it are around.
+    BreakOutsideShift {
+        /// As written.
+        found: Interval,
+    },
+    /// Two shifts of an agent are at one time.
+    ShiftsOverlap {
+        /// The earlier of the agent's list.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// The last day is before the first.
+    UntilBeforeFrom {
+        /// The first.
+        from: Date,
+        /// The last.
+        until: Date,
     },
     /// Not a date.
     BadDate {
@@ -477,6 +497,9 @@ impl Fault {
             Fault::BadMoney { .. } => "bad_money",
             Fault::BadHours(_) => "bad_hours",
             Fault::BadDays { .. } => "bad_days",
+            Fault::BreakOutsideShift { .. } => "break_outside_shift",
+            Fault::ShiftsOverlap { .. } => "shifts_overlap",
+            Fault::UntilBeforeFrom { .. } => "until_before_from",
             Fault::BadDate { .. } => "bad_date",
             Fault::BadRegion { .. } => "bad_region",
             Fault::BadCallerPattern { .. } => "bad_caller_pattern",
@@ -564,6 +587,15 @@ impl Fault {
             }
             Fault::BadHours(error) => error.to_string(),
             Fault::BadDays { found } => format!("{found:?} is no weekday: write mon, mon-fri or sat,sun"),
+            Fault::BreakOutsideShift { found } => {
+                format!("the break {found} lies within no hours of this shift")
+            }
+            Fault::ShiftsOverlap { one, other } => {
+                format!("the shifts {one:?} and {other:?} of this agent are at one time")
+            }
+            Fault::UntilBeforeFrom { from, until } => {
+                format!("the last day, {until}, is before the first, {from}")
+            }
             Fault::BadDate { found } => format!("{found:?} is no date: write it as 2026-10-10"),
             Fault::BadRegion { found } => format!(
                 "{found:?} is no region: a 大区, province, city, area code such as 0755, number prefix such as 1380013, \
@@ -701,6 +733,9 @@ impl Fault {
             }
             Fault::BadHours(error) => chinese_hours(error),
             Fault::BadDays { found } => format!("“{found}”不是星期：可写 mon、mon-fri 或 sat,sun"),
+            Fault::BreakOutsideShift { found } => format!("休息时段 {found} 不在该班次的任何工作时段之内"),
+            Fault::ShiftsOverlap { one, other } => format!("该坐席的班次“{one}”与“{other}”时间重叠"),
+            Fault::UntilBeforeFrom { from, until } => format!("截止日期 {until} 早于开始日期 {from}"),
             Fault::BadDate { found } => format!("“{found}”不是日期：应写作 2026-10-10"),
             Fault::BadRegion { found } => format!(
                 "“{found}”不是地区：可写大区、省、市、区号（如 0755）、号段（如 1380013）、unknown 或 international"

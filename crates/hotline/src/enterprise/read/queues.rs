@@ -6,6 +6,7 @@ use super::fields::{AGENT, ANNOUNCE, CALLBACK_OFFER, NEEDS, QUEUE, SATISFACTION,
 use super::numbers::{RING_ALL_MAX, STRATEGIES};
 use super::problem::{Counted, Fault, Named, Wanted};
 use super::reader::{At, Names, Object, Reader, is_name};
+use super::shifts::Shifts;
 use super::tree::Value;
 use crate::agent::WrapUp;
 use crate::capacity::Capacity;
@@ -59,14 +60,26 @@ pub(in crate::enterprise) const WRAP_UPS: [(&str, WrapUpMode); 3] =
     [("none", WrapUpMode::None), ("optional", WrapUpMode::Optional), ("forced", WrapUpMode::Forced)];
 
 impl Reader<'_> {
-    pub(super) fn agents(&mut self, object: &Object<'_>, extensions: &Names) -> Option<(Vec<Agent>, Names)> {
+    pub(super) fn agents(
+        &mut self,
+        object: &Object<'_>,
+        extensions: &Names,
+        shifts: &mut Shifts,
+    ) -> Option<(Vec<Agent>, Names)> {
         let mut numbers = Names::new();
         let items = self.items(object.field("agents"), Counted::Entries, AGENTS_MAX);
-        let agents: Vec<_> = items.iter().map(|at| self.agent(at, extensions, &mut numbers)).collect();
+        let agents: Vec<_> =
+            items.iter().map(|at| self.agent(at, extensions, shifts, &mut numbers)).collect();
         Some((agents.into_iter().collect::<Option<_>>()?, numbers))
     }
 
-    fn agent(&mut self, at: &At<'_>, extensions: &Names, numbers: &mut Names) -> Option<Agent> {
+    fn agent(
+        &mut self,
+        at: &At<'_>,
+        extensions: &Names,
+        shifts: &mut Shifts,
+        numbers: &mut Names,
+    ) -> Option<Agent> {
         let object = self.object(at, &AGENT)?;
         let name = object.field("name").and_then(|at| self.name(&at));
         let number = object.field("number").and_then(|at| {
@@ -89,6 +102,7 @@ impl Reader<'_> {
         let mobile = self.agents_mobile(&object);
         let skills = object.field("skills").map_or(Some(BTreeMap::new()), |at| self.levels(&at));
         let capacity = object.field("capacity").map(|at| self.units(&at));
+        let shifts = self.agent_shifts(object.field("shifts"), shifts);
         if object.field("extension").is_none() && object.field("mobile").is_none() {
             self.wrong(at, Fault::Missing { field: "extension" });
         }
@@ -98,7 +112,8 @@ impl Reader<'_> {
         };
         let (mobile, confirm) = mobile?;
         let capacity = capacity.map_or(Some(None), |read| read.map(Some))?;
-        Some(Agent { number: number?, name: name?, extension, mobile, confirm, skills: skills?, capacity })
+        let (number, name, skills, shifts) = (number?, name?, skills?, shifts?);
+        Some(Agent { number, name, extension, mobile, confirm, skills, capacity, shifts })
     }
 
     /// The mobile of an agent, which may be called as a bound number may, and how its answers are confirmed.

@@ -10,10 +10,12 @@ use super::super::staff::CALLBACK_OFFER;
 use super::super::{Agent, Announce, CallbackOffer, DialBack, Needs, Queue, Satisfaction, SpillWhen, Tree};
 use super::{Fields, flag, list, number, text, texts, word};
 use crate::agent::WrapUp;
+use crate::calendar::Date;
 use crate::capacity::Capacity;
 use crate::queue::Absence;
 use crate::results::{ResultCode, Results};
 use crate::service::ServiceLevel;
+use crate::shift::AgentShift;
 
 pub(super) fn agent(written: &Agent) -> Tree {
     Fields::new()
@@ -24,7 +26,17 @@ pub(super) fn agent(written: &Agent) -> Tree {
         .confirm(written.confirm)
         .unless(written.skills.is_empty(), "skills", || numbers(&written.skills))
         .maybe("capacity", written.capacity.map(number))
+        .items("shifts", &written.shifts, agent_shift)
         .map()
+}
+
+fn agent_shift(written: &AgentShift) -> Tree {
+    if written.from.is_none() && written.until.is_none() {
+        return text(&written.shift);
+    }
+    let date = |date: Option<Date>| date.map(|date| text(&date.to_string()));
+    let fields = Fields::new().with("shift", text(&written.shift));
+    fields.maybe("from", date(written.from)).maybe("until", date(written.until)).map()
 }
 
 pub(super) fn capacity(written: &Capacity) -> Tree {

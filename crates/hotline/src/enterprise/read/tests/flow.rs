@@ -68,6 +68,7 @@ fn enterprise() -> Enterprise {
         extension,
         skills: Default::default(),
         capacity: None,
+        shifts: Vec::new(),
         mobile: None,
         confirm: None,
     });

@@ -11,9 +11,13 @@ extensions:
   - {name: one, number: 801, password: correct horse}
   - {name: two, number: 802, password: correct horse}
 capacity: {agent: 120, voice: 90, text: 30, during_call: text}
+shifts:
+  - {name: 早班, hours: {mon-fri: 08:00-16:00}, holidays: true, dates: {2026-11-28: 09:00-12:00}, breaks: [12:00-12:30, 14:00-14:10]}
+  - {name: 夜班, hours: {mon-thu: 22:00-06:00}, breaks: 01:00-01:30, grace_minutes: 0}
+  - {name: 周一, hours: {mon: 15:00-23:00}}
 agents:
-  - {number: 8001, name: 王芳, extension: 801, skills: {粤语: 4}, capacity: 60}
-  - {number: 8002, name: 李雷, extension: 802}
+  - {number: 8001, name: 王芳, extension: 801, skills: {粤语: 4}, capacity: 60, shifts: [早班, 夜班]}
+  - {number: 8002, name: 李雷, shifts: [{shift: 早班, until: 2026-12-31}, {shift: 周一, from: 2027-01-01, until: 2027-01-31}], extension: 802}
 queues:
   - name: 售前
     strategy: weighted
@@ -111,6 +115,24 @@ fn q02_r28_queues_and_agents_are_read_written_and_compiled() {
 }
 
 #[test]
+fn q26_shifts_are_read_with_their_breaks_and_agents_have_them_by_dates() {
+    use crate::shift::{AgentShift, duties};
+    let (enterprise, _) = read(&yaml(&with_queues("hang_up")), &allowed()).expect("right");
+    let date = |text: &str| text.parse::<crate::calendar::Date>().expect("a date");
+    let [early, night, monday] = &enterprise.shifts[..] else { panic!("{:?}", enterprise.shifts) };
+    assert_eq!((early.breaks.len(), early.grace_minutes, night.grace_minutes), (2, 5, 0));
+    assert!(monday.breaks.is_empty() && early.schedule.overrides.contains_key(&date("2026-11-28")));
+    assert_eq!(enterprise.agents[0].shifts, [AgentShift::always("早班"), AgentShift::always("夜班")]);
+    let until = AgentShift { shift: "早班".into(), from: None, until: Some(date("2026-12-31")) };
+    assert_eq!(enterprise.agents[1].shifts[0], until);
+    let years = crate::calendar::HolidayYears::shipped();
+    let of =
+        |day: &str| duties(&enterprise.shifts, &enterprise.agents[1].shifts, (date(day), date(day)), years);
+    assert_eq!(of("2026-12-28").iter().map(|duty| duty.shift.as_str()).collect::<Vec<_>>(), ["早班"]);
+    assert_eq!(of("2027-01-04").iter().map(|duty| duty.shift.as_str()).collect::<Vec<_>>(), ["周一"]);
+}
+
+#[test]
 fn q12_a_service_level_is_a_template_or_a_goal_of_ones_own_and_reads_back() {
     let whole = "{percent: 90, seconds: 10, short_abandons: in, short_abandon_seconds: 3, abandons: in_time}";
     let own = ServiceLevel {
@@ -166,6 +188,20 @@ fn q02_what_is_wrong_with_queues_and_agents_is_said() {
         ("agent: 120", "agents: 120", "capacity.agents unknown_field"),
         ("during_call: text", "during_call: voice", "capacity.during_call unknown_value"),
         ("粤语: 4}", "粤语: 11}", "agents[0].skills.粤语 out_of_range"),
+        ("[早班, 夜班]", "[早班, 晚班]", "agents[0].shifts[1] unknown_name"),
+        ("[早班, 夜班]", "[早班, 早班]", "agents[0].shifts[1] shifts_overlap"),
+        ("[早班, 夜班]", "[早班, 周一]", "agents[0].shifts[1] shifts_overlap"),
+        ("[早班, 夜班]", "[夜班, 周一]", "agents[0].shifts[1] shifts_overlap"),
+        ("[早班, 夜班]", "[[早班]]", "agents[0].shifts[0] wrong_type"),
+        ("from: 2027-01-01", "from: 2026-12-31", "agents[1].shifts[1] shifts_overlap"),
+        ("from: 2027-01-01", "from: 2027-02-01", "agents[1].shifts[1] until_before_from"),
+        ("from: 2027-01-01", "from: 2027-02-29", "agents[1].shifts[1].from bad_date"),
+        ("{shift: 早班, until", "{shifts: 早班, until", "agents[1].shifts[0].shifts unknown_field"),
+        ("name: 夜班", "name: 早班", "shifts[1].name duplicate_name"),
+        ("mon-thu: 22:00-06:00", "monday: 22:00-06:00", "shifts[1].hours.monday bad_days"),
+        ("breaks: 01:00-01:30", "breaks: 05:45-06:15", "shifts[1].breaks break_outside_shift"),
+        ("14:00-14:10", "12:15-14:10", "shifts[0].breaks bad_hours"),
+        ("grace_minutes: 0", "grace_minutes: 61", "shifts[1].grace_minutes out_of_range"),
         ("members: [8002]", "members: [8003]", "queues[1].members[0] unknown_name"),
         ("name: 售后", "name: 售前", "queues[1].name duplicate_name"),
         ("mode: forced, seconds: 30", "mode: forced", "queues[0].wrap_up missing"),
