@@ -66,6 +66,7 @@ fn cells(context: &Context, duty: &DutyKept) -> [String; 10] {
         CameAs::Expected => context.pick("未到时间", "expected"),
         CameAs::Present => context.pick("出勤", "present"),
         CameAs::Absent => context.pick("缺勤", "absent"),
+        CameAs::Unknown => context.pick("无记录", "not known"),
     };
     let beyond = |ms: u64, is_beyond: bool| if is_beyond { length(ms) } else { String::new() };
     let tenths = |value: u64| format!("{}.{}%", value / 10, value % 10);

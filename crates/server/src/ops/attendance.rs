@@ -104,7 +104,8 @@ pub struct DutyKept {
     pub break_ms: u64,
     /// Of them: free, ringing, talking or after-work.
     pub break_worked_ms: u64,
-    /// Adherence, percent × 10, rounded down: `worked_ms` ÷ `planned_ms`. None before there is a time to work.
+    /// Adherence, percent × 10, rounded down: `worked_ms` ÷ `planned_ms`. None before there is a time to work, and where nothing is
+    /// known.
     pub adherence_e1: Option<u64>,
 }
 
@@ -119,6 +120,8 @@ pub enum CameAs {
     Present,
     /// It was not, and the grace is over.
     Absent,
+    /// Nothing is kept of what any agent of the enterprise did by then.
+    Unknown,
 }
 
 /// Which quarters of an hour are asked for.
@@ -161,7 +164,8 @@ pub struct CoverageQuarter {
     pub from: String,
     /// Agents planned by their shifts, breaks taken off, × 100: the mean over the quarter.
     pub planned_e2: u64,
-    /// Agents logged in, × 100: the mean over the quarter, as far as it is over; none before it begins.
+    /// Agents logged in, × 100: the mean over the quarter, as far as it is over; none before it begins, and where nothing is kept of
+    /// what any agent of the enterprise did by then.
     pub logged_in_e2: Option<u64>,
     /// Of them, not at rest.
     pub working_e2: Option<u64>,
@@ -220,7 +224,7 @@ pub async fn coverage(desk: &Desk, asked: &CoverageAsked) -> Outcome<Coverage> {
         None => None,
     };
     let numbers = book.counted(desk, asked.queue.as_deref()).await?;
-    let mut counts = Counts::new(book.midnight(), book.now);
+    let mut counts = Counts::new(book.midnight(), book.now, book.known_since);
     for number in &numbers {
         counts.plan(&book.duties(number));
         let lived = book.lived(desk, number).await?;
@@ -241,6 +245,8 @@ struct Book {
     document: Enterprise,
     date: Date,
     now: Wall,
+    /// When the first change of an agent's state was that is kept; now where there is none.
+    known_since: Wall,
     /// Duties of agents that begin on the day or the one before, by number.
     plan: BTreeMap<String, Vec<Duty>>,
 }
@@ -270,7 +276,9 @@ impl Book {
             (agent.number.clone(), duties(&document.shifts, &agent.shifts, span, &years))
         };
         let plan = document.agents.iter().map(of).collect();
-        Ok(Book { tenant, document, date, now, plan })
+        let first = desk.store.agent_changes(&tenant, &ChangeFilter::default(), 1).await?;
+        let known_since = first.first().map_or(now, |row| row.change.at);
+        Ok(Book { tenant, document, date, now, known_since, plan })
     }
 
     fn midnight(&self) -> Wall {
@@ -321,7 +329,10 @@ impl Book {
         let all = self.duties(number);
         let (logged_in_ms, outside_ms) = logged_in(&all, lived, self.midnight(), self.now);
         let begin = self.midnight();
-        let kept = |duty: &Duty| told(duty, attend(duty, lived.before.as_ref(), &lived.changes, self.now));
+        let kept = |duty: &Duty| {
+            let attended = attend(duty, lived.before.as_ref(), &lived.changes, self.now);
+            told(duty, attended, duty.until > self.known_since)
+        };
         let of_day = all.iter().filter(|duty| duty.from >= begin);
         AgentDay {
             agent: number.to_owned(),
@@ -346,7 +357,7 @@ fn logged_in(duties: &[Duty], lived: &Lived, midnight: Wall, now: Wall) -> (u64,
     (sum(&mut parts.iter()), sum(&mut parts.iter().step_by(2)))
 }
 
-fn told(duty: &Duty, of: Attended) -> DutyKept {
+fn told(duty: &Duty, of: Attended, is_known: bool) -> DutyKept {
     DutyKept {
         shift: duty.shift.clone(),
         from: time(duty.from),
@@ -354,6 +365,7 @@ fn told(duty: &Duty, of: Attended) -> DutyKept {
         came: match of.came {
             Came::Expected => CameAs::Expected,
             Came::Present => CameAs::Present,
+            Came::Absent if !is_known => CameAs::Unknown,
             Came::Absent => CameAs::Absent,
         },
         first: of.first.map(time),
@@ -368,7 +380,7 @@ fn told(duty: &Duty, of: Attended) -> DutyKept {
         off_ms: of.off_ms,
         break_ms: of.break_ms,
         break_worked_ms: of.break_worked_ms,
-        adherence_e1: of.adherence_e1(),
+        adherence_e1: of.adherence_e1().filter(|_| is_known),
     }
 }
 
@@ -376,15 +388,16 @@ fn told(duty: &Duty, of: Attended) -> DutyKept {
 struct Counts {
     midnight: Wall,
     now: Wall,
+    known_since: Wall,
     planned: [u64; QUARTERS],
     logged_in: [u64; QUARTERS],
     working: [u64; QUARTERS],
 }
 
 impl Counts {
-    fn new(midnight: Wall, now: Wall) -> Self {
+    fn new(midnight: Wall, now: Wall, known_since: Wall) -> Self {
         let none = [0; QUARTERS];
-        Self { midnight, now, planned: none, logged_in: none, working: none }
+        Self { midnight, now, known_since, planned: none, logged_in: none, working: none }
     }
 
     /// Where a quarter begins; that behind the last is where the day is over.
@@ -415,7 +428,8 @@ impl Counts {
         let quarter = |quarter: usize| {
             let minutes = quarter * 15;
             let over_ms = (self.now.0 - self.begin(quarter).0).clamp(0, QUARTER_MS) as u64;
-            let mean = |ms: u64| (ms * 100 + over_ms / 2).checked_div(over_ms);
+            let is_known = self.begin(quarter + 1) > self.known_since;
+            let mean = |ms: u64| (ms * 100 + over_ms / 2).checked_div(over_ms).filter(|_| is_known);
             CoverageQuarter {
                 from: format!("{:02}:{:02}", minutes / 60, minutes % 60),
                 planned_e2: self.planned[quarter] * 100 / QUARTER_MS as u64,
@@ -456,7 +470,7 @@ mod tests {
     #[test]
     fn q26_quarters_have_the_mean_of_who_was_planned_and_who_was_there() {
         // Now is five minutes into the second quarter of the day that began at 0.
-        let mut counts = Counts::new(Wall(0), Wall(1_200_000));
+        let mut counts = Counts::new(Wall(0), Wall(1_200_000), Wall(-1));
         counts.plan(&[duty(-HOUR_MS, 450_000), duty(450_000, HOUR_MS)]);
         counts.plan(&[duty(0, HOUR_MS)]);
         let of =
@@ -478,6 +492,20 @@ mod tests {
         ];
         assert_eq!(figures, expected);
         assert_eq!((told.len(), told[3].planned_e2, told[4].planned_e2), (96, 200, 0));
+        counts.known_since = Wall(QUARTER_MS);
+        let known: Vec<_> = counts.told(None)[..3].iter().map(|one| one.logged_in_e2).collect();
+        assert_eq!(known, [None, Some(50), None], "of the first nothing is kept, the third has not begun");
+    }
+
+    #[test]
+    fn q26_of_a_day_nothing_is_kept_of_nobody_is_called_absent() {
+        let (duty, now) = (duty(0, HOUR_MS), Wall(2 * HOUR_MS));
+        let came = |is_known| {
+            let told = told(&duty, attend(&duty, None, &[], now), is_known);
+            (told.came, told.adherence_e1, told.off_ms)
+        };
+        assert_eq!(came(true), (CameAs::Absent, Some(0), 3_300_000));
+        assert_eq!(came(false), (CameAs::Unknown, None, 3_300_000));
     }
 
     #[test]

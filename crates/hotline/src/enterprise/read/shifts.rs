@@ -49,7 +49,6 @@ impl Reader<'_> {
             Shift { name: name?, schedule: schedule?, breaks: breaks?, grace_minutes: grace_minutes? as u16 };
         if let (Some(found), Some(at)) = (shift.stray_break(), object.field("breaks")) {
             self.wrong(&at, Fault::BreakOutsideShift { found });
-            return None;
         }
         Some(shift)
     }
