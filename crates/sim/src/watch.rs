@@ -1,5 +1,6 @@
 //! What must always hold, kept beside the world and computed from other sources than the node's own: the disk, the
-//! store, the far ends. It refuses to repair anything.
+//! store, the far ends. Of queues and agents alone the floor is asked about itself (`world/floor.rs`), beside the history
+//! of agents that is computed here. It refuses to repair anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
