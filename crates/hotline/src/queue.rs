@@ -32,11 +32,13 @@ mod results;
 mod room;
 mod rules;
 mod spill;
+mod staged;
 mod view;
 
 pub use changes::AgentChange;
 pub use results::{Given, Terms};
 pub use spill::{Spill, SpillBy, Spilled};
+pub use staged::{Scene, Unstaged, WAITING_MAX};
 pub use view::{AfterWorkView, AgentView, QueueView};
 
 use expect::{Pace, Spoken};

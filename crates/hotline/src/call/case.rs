@@ -60,6 +60,7 @@ impl FlowTest {
             rejects: self.rejects.clone(),
             keys: self.keys.clone(),
             http: self.http.iter().filter_map(|text| super::HttpAnswer::parse(text)).collect(),
+            scene: self.scene.clone(),
         }
     }
 }
@@ -68,7 +69,7 @@ impl Expectation {
     /// What of a call's log is not as it has to be.
     pub fn mismatches(&self, log: &[Dated]) -> Vec<Mismatch> {
         let path = flow_path(log);
-        let answered = answered_by(log).unwrap_or_default();
+        let (answered, names) = answered_by(log).unwrap_or_default();
         let cause = cause(log).map(|cause| cause.code().to_owned()).unwrap_or_default();
         let differs = |what, expected: &str, found: &str| {
             let (expected, found) = (expected.to_owned(), found.to_owned());
@@ -77,7 +78,8 @@ impl Expectation {
         let arrows = |path: &[String]| path.join(" → ");
         let path =
             (!self.path.is_empty()).then(|| differs(Looked::Path, &arrows(&self.path), &arrows(&path)));
-        let answered = self.answered_by.as_ref().map(|name| differs(Looked::AnsweredBy, name, &answered));
+        let other = self.answered_by.as_ref().filter(|name| !names.contains(*name));
+        let answered = other.map(|name| differs(Looked::AnsweredBy, name, &answered));
         let cause = self.cause.as_ref().map(|code| differs(Looked::Cause, code, &cause));
         [path, answered, cause].into_iter().flatten().flatten().collect()
     }
@@ -97,15 +99,21 @@ pub fn flow_path(log: &[Dated]) -> Vec<String> {
     of_flow.map(|walked| walked.rule.to_string()).collect()
 }
 
-fn answered_by(log: &[Dated]) -> Option<String> {
+/// Who answered, as it is shown, and all that a case may call it: the name of the bound number; of an agent the number too.
+fn answered_by(log: &[Dated]) -> Option<(String, Vec<String>)> {
     let joined = log.iter().find_map(|dated| match &dated.fact {
         Fact::Joined { leg } => Some(*leg),
         _ => None,
     })?;
-    log.iter().find_map(|dated| match &dated.fact {
+    let agent = log.iter().find_map(|dated| match &dated.fact {
+        Fact::Offered { leg, agent } if *leg == joined => Some(agent.to_string()),
+        _ => None,
+    });
+    let name = log.iter().find_map(|dated| match &dated.fact {
         Fact::Dialled(dialled) if dialled.leg == joined => Some(dialled.destination.to_string()),
         _ => None,
-    })
+    })?;
+    Some((agent.clone().unwrap_or_else(|| name.clone()), agent.into_iter().chain([name]).collect()))
 }
 
 fn cause(log: &[Dated]) -> Option<Cause> {

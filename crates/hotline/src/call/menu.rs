@@ -307,6 +307,7 @@ mod tests {
         let years = HolidayYears::shipped();
         let mut desk = Desk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs, years };
         explain(arrival, &answers, &mut desk, Now { mono: Mono(86_400_000), wall: at })
+            .expect("no floor is set up")
     }
 
     fn cause(log: &[Dated]) -> Cause {

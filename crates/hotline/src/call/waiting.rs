@@ -314,6 +314,12 @@ impl Call {
         self.waits().is_some_and(|waits| waits.offers.iter().any(|offer| offer.leg == leg))
     }
 
+    /// The agent, by number, whose phone a leg rings for an offer.
+    pub(super) fn offered_on(&self, leg: LegNo) -> Option<&str> {
+        let waits = self.queued.as_ref()?.waits.as_ref()?;
+        waits.offers.iter().find(|offer| offer.leg == leg).map(|offer| &*offer.number)
+    }
+
     /// Rings the phone of an agent to whom the floor offers the call.
     fn offer(&mut self, agent: AgentNo, desk: &mut Desk<'_>, now: Mono) {
         if !self.goes_on_calling_back(desk, now) {

@@ -1,6 +1,7 @@
 //! A flow as people write it: steps with an id, a kind, parameters and named exits, and saved cases of what it must do.
 //! Values only; [`super::compile`] lays them out as steps of [`crate::flow`], which calls walk.
 
+use crate::queue::Scene;
 use serde::{Deserialize, Serialize};
 
 use super::{FlowCallback, FlowHttp, NamedCode, Ringback, Satisfaction, ShareMode};
@@ -393,6 +394,9 @@ pub struct FlowTest {
     /// What servers outside answer at one request after the other: `200,data.level=gold`, or `error`.
     #[serde(default)]
     pub http: Vec<String>,
+    /// What agents are doing, and who waits before the caller.
+    #[serde(default)]
+    pub scene: Scene,
     /// What has to become of it.
     pub expect: Expectation,
 }

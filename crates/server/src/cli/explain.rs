@@ -1,6 +1,7 @@
 //! `sibai explain`: what would happen to a call, decision by decision.
 
 use clap::Args;
+use hotline::agent::State;
 
 use super::pure::read_number;
 use super::show::{length, print};
@@ -12,7 +13,7 @@ use crate::ops::explain::{Explain, Explained, StateSource};
 /// The words of `explain`.
 #[derive(Args)]
 #[command(
-    after_help = "例 / example: sibai explain 4006010114 --from 13800138000 --at 2026-10-10T09:30 --busy 北京前台"
+    after_help = "例 / example: sibai explain 4006010114 --from 13800138000 --at 2026-10-10T09:30 --busy 北京前台\n例 / example: sibai explain 4008123888 --from 13800138000 --agents 8001=talking --waiting 咨询=3"
 )]
 pub struct Words {
     /// 400 号码 / the number called
@@ -39,9 +40,29 @@ pub struct Words {
     /// 外部服务依次的应答，如 200,data.level=gold 或 error / what servers outside answer in turn, or error
     #[arg(long)]
     http: Vec<String>,
+    /// 座席当时的状态：off、free、ringing、talking、after_work、rest / what agents are doing
+    #[arg(long, value_name = "AGENT=STATE", value_delimiter = ',', value_parser = agent)]
+    agents: Vec<(String, State)>,
+    /// 队列中排在前面的人数 / how many wait in queues before the caller
+    #[arg(long, value_name = "QUEUE=COUNT", value_delimiter = ',', value_parser = waiting)]
+    waiting: Vec<(String, u16)>,
     /// 随机选择的种子 / the seed of random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+fn agent(text: &str) -> Result<(String, State), String> {
+    let states = || State::ALL.map(State::code).join(", ");
+    let wrong = || format!("应如 / such as 8001=free：{}", states());
+    let (number, code) = text.split_once('=').ok_or_else(wrong)?;
+    let state = State::ALL.into_iter().find(|state| state.code() == code).ok_or_else(wrong)?;
+    Ok((number.to_owned(), state))
+}
+
+fn waiting(text: &str) -> Result<(String, u16), String> {
+    let counted = text.rsplit_once('=').and_then(|(queue, count)| Some((queue, count.parse().ok()?)));
+    let (queue, count) = counted.ok_or("应如 / such as 咨询=3")?;
+    Ok((queue.to_owned(), count))
 }
 
 /// `sibai explain`
@@ -58,6 +79,8 @@ pub fn run(context: &Context, words: &Words) -> Ran {
         rejects: words.rejects.clone(),
         keys: words.keys.clone(),
         http: words.http.clone(),
+        agents: words.agents.iter().cloned().collect(),
+        waiting: words.waiting.iter().cloned().collect(),
         seed: words.seed,
     });
     let explained: Explained = context.ask(Need::Data, &request)?;

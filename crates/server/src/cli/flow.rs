@@ -13,7 +13,7 @@ use super::{Context, Need, Ran};
 use crate::ops::Request;
 use crate::ops::arms::{self, Compared};
 use crate::ops::enterprises::Difference;
-use crate::ops::flows::{self, Checked, Listed, Published, Shown, Version};
+use crate::ops::flows::{self, Checked, Listed, Published, Shown, Tested, Version};
 use crate::ops::funnel::{self, Funnelled};
 
 /// The words of `flow`.
@@ -224,10 +224,7 @@ fn show_check(context: &Context, checked: &Checked) {
         if test.mismatches.is_empty() {
             context.say(format!("通过：{}（{path}）", test.name), format!("passes: {} ({path})", test.name));
         }
-        for one in &test.mismatches {
-            let what = context.pick(&one.zh, &one.en);
-            context.say(format!("未通过：{}：{what}", test.name), format!("fails: {}: {what}", test.name));
-        }
+        show_missed(context, test);
     }
     let (name, failed) =
         (&checked.name, checked.tests.iter().filter(|test| !test.mismatches.is_empty()).count());
@@ -248,6 +245,13 @@ fn show_check(context: &Context, checked: &Checked) {
             format!("“{name}”：{problems} 处问题，不能发布"),
             format!("{name:?}: {problems} problems; it cannot be published"),
         ),
+    }
+}
+
+fn show_missed(context: &Context, test: &Tested) {
+    for one in &test.mismatches {
+        let what = context.pick(&one.zh, &one.en);
+        context.say(format!("未通过：{}：{what}", test.name), format!("fails: {}: {what}", test.name));
     }
 }
 
@@ -275,6 +279,7 @@ fn show_published(context: &Context, published: &Published) {
             format!("{name:?} is unchanged, still version {version}{en}"),
         ),
     }
+    published.failing.iter().for_each(|test| show_missed(context, test));
 }
 
 fn list(context: &Context, words: &Tenant) -> Ran {

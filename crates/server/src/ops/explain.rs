@@ -1,13 +1,16 @@
 //! A call without a call: the same core as a live one, on a copy of the tenant's state, with typed-in caller, time and
 //! answers (rows R25, R26). It changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hotline::agent::State;
 use hotline::calendar::HolidayYears;
 use hotline::call::{Answers, Arrival, Dated, Desk as CallDesk, HttpAnswer, explain as run};
 use hotline::cdr::CallRecord;
-use hotline::enterprise::compile_number;
+use hotline::enterprise::{Language, compile_number};
 use hotline::ledger::Account;
+use hotline::queue::Scene;
 use hotline::rating::Tariffs;
 use hotline::region::{CallerRules, Region};
 use hotline::routing::Trunks;
@@ -45,6 +48,15 @@ pub struct Explain {
     /// What servers outside answer at one request after the other: `200,data.level=gold`, or `error`.
     #[serde(default)]
     pub http: Vec<String>,
+    /// What agents are doing, by number: `off`, `free`, `ringing`, `talking`, `after_work` or `rest`; who is not named does what it
+    /// does now.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub agents: BTreeMap<String, State>,
+    /// How many wait in queues before the caller, by the queue's name, at most 2,000 in all; in queues that are not named wait those
+    /// who wait now.
+    #[serde(default)]
+    pub waiting: BTreeMap<String, u16>,
     /// The seed of random choices.
     #[serde(default)]
     pub seed: u64,
@@ -105,7 +117,7 @@ const BEGIN: Mono = Mono(86_400_000);
 /// Runs a call that is none.
 ///
 /// # Errors
-/// Nobody holds the number, or the instant is none.
+/// Nobody holds the number, the instant is none, or agents and queues cannot be as typed in.
 pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
     check_instant("at", asked.at)?;
     let (hotline, name) = hotline_of(desk, asked.number).await?;
@@ -133,10 +145,16 @@ pub async fn explain(desk: &Desk, asked: &Explain) -> Outcome<Explained> {
         rejects: digits(&asked.rejects),
         keys: asked.keys.clone(),
         http: http_answers(&asked.http)?,
+        scene: Scene {
+            agents: asked.agents.clone().into_iter().collect(),
+            waiting: asked.waiting.clone().into_iter().collect(),
+        },
     };
     let mut call_desk =
         CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs: &tariffs, years: &years };
     let facts = run(arrival, &answers, &mut call_desk, Now { mono: BEGIN, wall: asked.at });
+    let facts =
+        facts.map_err(|why| Refusal::invalid(why.message(Language::Zh), why.message(Language::En)))?;
     let settled = settle(id, &facts, &tariffs, 0).map(|settled| settled.settlement);
     let (record, charges) =
         settled.map_or((None, Vec::new()), |settled| (Some(settled.record), settled.charges));

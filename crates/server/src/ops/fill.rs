@@ -214,6 +214,7 @@ impl Maker {
             years: HolidayYears::shipped(),
         };
         let log = run(arrival, &answers, &mut desk, Now { mono: Mono(86_400_000), wall: Wall(begins) });
+        let log = log.expect("no floor is set up");
         self.position += 1;
         let settled = settle(id, &log, &self.tariffs, self.position)?;
         if let Some(admission) = settled.admission {

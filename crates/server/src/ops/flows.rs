@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hotline::calendar::HolidayYears;
 use hotline::call::{Arrival, Desk as CallDesk, explain as run};
 use hotline::enterprise::{
-    Enterprise, FlowDocument, FlowStepKind, FlowTest, Number, Then, Tree, Value, compile_number, read_flow,
-    write_flow,
+    Enterprise, FlowDocument, FlowStepKind, FlowTest, Language, Number, Then, Tree, Value, compile_number,
+    read_flow, write_flow,
 };
 use hotline::rating::Tariffs;
 use hotline::region::{CallerRules, RegionTable};
@@ -132,6 +132,10 @@ pub struct Published {
     /// The numbers that walk it, by themselves.
     #[schema(value_type = Vec<String>)]
     pub numbers: Vec<HotlineNumber>,
+    /// Its saved cases that come out otherwise with the enterprise as it is now: none behind a publication, which they stop; they
+    /// stop no way back.
+    #[serde(default)]
+    pub failing: Vec<Tested>,
 }
 
 /// List the flows of an enterprise.
@@ -395,7 +399,8 @@ fn failed(name: &str, tested: &[Tested]) -> Option<Refusal> {
     Some(refusal)
 }
 
-/// Walks a version that was published before, in one step.
+/// Walks a version that was published before, in one step. Its saved cases are run and told of; they stop nothing, since whoever
+/// goes back has calls that go wrong now.
 ///
 /// # Errors
 /// There is no such version, or the enterprise changed so that calls cannot walk it any more.
@@ -413,8 +418,11 @@ pub async fn rollback(desk: &Desk, asked: &Rollback) -> Outcome<Published> {
     let flow = flow.ok_or_else(|| no_version(&asked.name, Some(version)))?;
     let mut next = stored.enterprise.clone();
     next.flows.retain(|known| known.name != flow.name);
-    next.flows.push(flow);
-    adopt(desk, &asked.name, next, &stored, &asked.by).await
+    next.flows.push(flow.clone());
+    let tested = test_all(desk, &next, &flow).await?;
+    let failing = tested.into_iter().filter(|test| !test.mismatches.is_empty()).collect();
+    let published = adopt(desk, &asked.name, next, &stored, &asked.by).await?;
+    Ok(Published { failing, ..published })
 }
 
 /// Commits an enterprise that walks another version, judged as an imported document is.
@@ -442,7 +450,8 @@ async fn adopt(
     }
     let version = next.flows.iter().find(|flow| flow.name == name).map_or(0, |flow| flow.version);
     let numbers = numbers_of(&next, name);
-    Ok(Published { name: name.to_owned(), version, changed, enterprise_version, numbers })
+    let failing = Vec::new();
+    Ok(Published { name: name.to_owned(), version, changed, enterprise_version, numbers, failing })
 }
 
 fn numbers_of(enterprise: &Enterprise, name: &str) -> Vec<HotlineNumber> {
@@ -627,7 +636,7 @@ fn run_one(
     });
     let number = Number { enabled: true, limits: Default::default(), ..number };
     let alone = Enterprise { limits: Default::default(), frozen: None, crisis: None, ..enterprise.clone() };
-    let hotline = Arc::new(compile_number(&alone, &number, 0));
+    let hotline = Arc::new(compile_number(&alone, &number, 1));
     let caller = CallerRules::default().normalise(&test.from, None).number;
     let arrival = Arrival {
         id: CallId::at(at.0, 0),
@@ -645,11 +654,15 @@ fn run_one(
     let way_out = Trunk { outgoing: true, ..Trunk::plain("test", "192.0.2.1:5060") };
     let mut trunks = Trunks { rows: vec![way_out] };
     let mut call_desk = CallDesk { tenant: &mut tenant, trunks: &mut trunks, tariffs, years };
-    let facts = run(arrival, &test.answers(), &mut call_desk, Now { mono: BEGIN, wall: at });
-    let missed = |one: &hotline::call::Mismatch| Missed {
-        zh: one.message(hotline::enterprise::Language::Zh),
-        en: one.message(hotline::enterprise::Language::En),
-    };
-    let mismatches = test.expect.mismatches(&facts).iter().map(missed).collect();
-    Tested { name: test.name.clone(), path: hotline::call::flow_path(&facts), mismatches }
+    let missed = |say: &dyn Fn(Language) -> String| Missed { zh: say(Language::Zh), en: say(Language::En) };
+    let (path, mismatches) =
+        match run(arrival, &test.answers(), &mut call_desk, Now { mono: BEGIN, wall: at }) {
+            Ok(facts) => {
+                let mismatches = test.expect.mismatches(&facts);
+                let mismatches = mismatches.iter().map(|one| missed(&|language| one.message(language)));
+                (hotline::call::flow_path(&facts), mismatches.collect())
+            }
+            Err(why) => (Vec::new(), vec![missed(&|language| why.message(language))]),
+        };
+    Tested { name: test.name.clone(), path, mismatches }
 }

@@ -1,6 +1,7 @@
 //! The command line as people use it: the real binary, a data directory of its own, answers by `--json`, exit codes.
 
 mod backtest;
+mod cases;
 mod center;
 mod quality;
 

@@ -447,9 +447,11 @@ pub(super) const FLOW_TEST: Shape = Shape {
         may("no_answer"),
         may("rejects"),
         may("http"),
+        may("agents"),
+        may("waiting"),
         must("expect"),
     ],
-    later: &["number", "states"],
+    later: &["number"],
 };
 
 pub(super) const EXPECT: Shape = Shape {

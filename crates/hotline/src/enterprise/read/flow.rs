@@ -15,6 +15,7 @@ use super::reader::{At, Names, Object, Reader};
 use super::rules::{GREETING, MESSAGE_SILENCE_S, MODES};
 use super::tree::Value;
 use crate::Beijing;
+use crate::agent::State;
 use crate::call::HttpAnswer;
 use crate::cdr::Cause;
 use crate::enterprise::{
@@ -22,6 +23,7 @@ use crate::enterprise::{
     FlowShare, FlowStep, FlowStepKind, FlowTest, NamedCode, NoticeOf, Operand, RETURN, Ringback, ShareMode,
     Sticky,
 };
+use crate::queue::{Scene, WAITING_MAX};
 
 /// Flows of one enterprise.
 pub(super) const FLOWS_MAX: usize = 200;
@@ -637,6 +639,7 @@ impl Reader<'_> {
             let (found, one_of) = (wrong.clone(), vec!["200,data.level=gold", "error"]);
             self.wrong(&at, Fault::UnknownValue { found, one_of });
         }
+        let scene = self.scene(&object);
         let expect = object.field("expect").and_then(|at| self.expectation(&at));
         Some(FlowTest {
             name: name?,
@@ -647,8 +650,38 @@ impl Reader<'_> {
             no_answer,
             rejects,
             http,
+            scene,
             expect: expect?,
         })
+    }
+
+    /// What agents are doing in a saved case, and who waits. Whether they are there is seen when it is run: a case does not keep an
+    /// agent from leaving.
+    fn scene(&mut self, object: &Object<'_>) -> Scene {
+        let mut scene = Scene::default();
+        let states = State::ALL.map(|state| (state.code(), state));
+        for (agent, at) in self.named_entries(object.field("agents")) {
+            scene.agents.extend(self.choice(&at, &states, &[]).map(|state| (agent, state)));
+        }
+        for (queue, at) in self.named_entries(object.field("waiting")) {
+            let count = self.whole(&at, 0, WAITING_MAX.into());
+            scene.waiting.extend(count.map(|count| (queue, count as u16)));
+        }
+        scene
+    }
+
+    /// The entries of a map by their names, none where it is not there.
+    fn named_entries<'t>(&mut self, at: Option<At<'t>>) -> Vec<(String, At<'t>)> {
+        let Some(at) = at else { return Vec::new() };
+        let Value::Map(fields) = &at.tree.value else {
+            self.wrong(&at, Fault::WrongType { wanted: Wanted::Map });
+            return Vec::new();
+        };
+        if fields.len() > VALUES_MAX {
+            self.wrong(&at, Fault::TooMany { counted: Counted::Entries, max: VALUES_MAX });
+            return Vec::new();
+        }
+        at.entries().into_iter().map(|(key, at)| (key.text.clone(), at)).collect()
     }
 
     fn expectation(&mut self, at: &At<'_>) -> Option<Expectation> {

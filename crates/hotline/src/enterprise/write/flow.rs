@@ -9,6 +9,7 @@ use crate::enterprise::{
     AskKind, Exit, Expectation, FlowAsk, FlowCallback, FlowDocument, FlowHttp, FlowQueue, FlowStep,
     FlowStepKind, FlowTest, Json, Key, NamedCode, NoticeOf, Operand, ShareMode, Sticky, Tree, Value,
 };
+use crate::queue::Scene;
 
 /// A flow's document as a tree, all on line 0. Its version is not in it.
 pub fn write_flow(written: &FlowDocument) -> Tree {
@@ -189,6 +190,7 @@ fn json(written: &Json) -> Tree {
 
 fn test(written: &FlowTest) -> Tree {
     let Expectation { path, answered_by, cause } = &written.expect;
+    let Scene { agents, waiting } = &written.scene;
     let expect = Fields::new()
         .unless(path.is_empty(), "path", || texts(path))
         .maybe("answered_by", answered_by.as_deref().map(text))
@@ -202,6 +204,12 @@ fn test(written: &FlowTest) -> Tree {
         .unless(written.no_answer.is_empty(), "no_answer", || texts(&written.no_answer))
         .unless(written.rejects.is_empty(), "rejects", || texts(&written.rejects))
         .unless(written.http.is_empty(), "http", || texts(&written.http))
+        .unless(agents.is_empty(), "agents", || {
+            agents.iter().fold(Fields::new(), |map, (agent, state)| map.with(agent, text(state.code()))).map()
+        })
+        .unless(waiting.is_empty(), "waiting", || {
+            waiting.iter().fold(Fields::new(), |map, (queue, count)| map.with(queue, number(count))).map()
+        })
         .with("expect", expect.map())
         .map()
 }
