@@ -231,6 +231,17 @@ impl Platform {
         block_on(farend::call::place(call, HangUp::default(), |_| {})).expect("a call")
     }
 
+    /// Places calls at once, to their ends; the final status of each.
+    ///
+    /// # Panics
+    /// One is none.
+    pub fn place_all<const N: usize>(&self, calls: [CallConfig; N]) -> [u16; N] {
+        let place =
+            |call| std::thread::spawn(|| block_on(farend::call::place(call, HangUp::default(), |_| {})));
+        let placed = calls.map(place);
+        placed.map(|call| call.join().expect("a thread").expect("a call").status)
+    }
+
     /// Every call in the database, oldest first, once there are `count`.
     ///
     /// # Panics

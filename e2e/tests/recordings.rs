@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use e2e::{Platform, Setup, Visitor, acme, answers, carrier, eventually, number, signed_in};
 use farend::Says;
+use farend::call::parse_press;
 use farend::world::World;
+use hotline::consent::{Choice, Consent};
+use hotline::enterprise::Recording;
 use media::measure::tone;
 use media::wav::Wav;
 use serde_json::{Value, json};
@@ -151,6 +154,62 @@ fn v02_v13_fault_p4_a_recording_is_heard_by_ranges_and_the_audit_knows() {
     assert!(index.contains(&recording) && index.contains(&sum) && index.lines().count() == 2, "{index}");
     let inside = files(&unpacked.join("recordings"));
     assert_eq!((inside.len(), fs::read(&inside[0]).expect("a WAV")), (1, whole));
+}
+
+#[test]
+fn v10_a_caller_says_whether_it_is_recorded_and_one_evidence_proves_it() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let mut enterprise = acme(&[PHONE]);
+    enterprise.numbers[0].recording = Recording::asking(true, Consent::OptIn);
+    let platform = Platform::start(Setup::new("recordings-consent", world.local(), vec![enterprise]));
+    let caller = |from: &str, keys: &str| {
+        let mut call = platform.call(number(), from);
+        call.press = parse_press(keys).expect("keys");
+        // The notice takes about seven seconds, the key may take five, and what is said of it three.
+        (call.says, call.hold_for) = (Says::Tone { hz: 440 }, Duration::from_secs(20));
+        call
+    };
+    let callers = [("13800138000", "1"), ("13800138001", "12"), ("13800138002", "")];
+    assert_eq!(platform.place_all(callers.map(|(from, keys)| caller(from, keys))), [200; 3]);
+    let calls = platform.await_calls(3);
+    let of = |caller: &str| {
+        let call = calls.iter().find(|call| call.record.caller == caller);
+        call.map(|call| call.record.clone()).expect("its record")
+    };
+    let (agreed, refused, silent) = (of("13800138000"), of("13800138001"), of("13800138002"));
+    assert_eq!((refused.consent, refused.recording), (Some(Choice::Refused), None), "the last key counts");
+    assert_eq!((silent.consent, silent.recording), (Some(Choice::Silent), None));
+    assert!(refused.talk_ms > 0 && silent.talk_ms > 0, "they talk all the same: {refused:?} {silent:?}");
+    assert_eq!(agreed.consent, Some(Choice::Agreed));
+    let recording = agreed.recording.expect("it was recorded");
+    eventually("the recording's row", || {
+        platform.with_store(async |store| store.recording(recording).await.expect("read"))
+    });
+    assert_eq!(
+        platform.with_store(async |store| store.recordings(None, None, 10).await.expect("read")).len(),
+        1
+    );
+    let (_, proof) = platform.run(&["recording", "evidence", "acme", &recording.to_string()]);
+    assert_eq!(
+        (&proof["broken_at"], &proof["events"][0]["what"]),
+        (&json!(null), &json!("recorded")),
+        "{proof}"
+    );
+    let detail: Value =
+        serde_json::from_str(proof["events"][0]["detail"].as_str().expect("a detail")).expect("JSON");
+    assert_eq!((&detail["notice"], &detail["consent"]), (&json!("consent"), &json!("agreed")), "{detail}");
+    let when = |field: &str| detail[field].as_i64().unwrap_or_else(|| panic!("{field}: {detail}"));
+    let answered_at = agreed.answered_at.expect("answered").0;
+    assert!(
+        answered_at + 3_000 < when("notice_ended_at"),
+        "heard to its end, though the key came early: {detail}"
+    );
+    assert!((when("notice_ended_at")..agreed.joined_at.expect("joined").0 + 1).contains(&when("consent_at")));
+    let sound = platform.data_dir().join("agreed.wav");
+    let words = ["recording", "save", "acme", &recording.to_string(), sound.to_str().expect("a path")];
+    assert_eq!(platform.run(&words).0, Some(0));
+    assert_heard(&fs::read(&sound).expect("saved"));
+    assert_eq!(platform.verify()["findings"], json!([]));
 }
 
 /// Every file below a folder.

@@ -93,6 +93,7 @@ fn answered_call(started_at: Wall) -> CallRecord {
         agent: String::new(),
         messages: Vec::new(),
         pauses: Vec::new(),
+        consent: None,
         rating: None,
         results: Vec::new(),
         spills: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::barring::{self, Asker, Barred, Standing};
 use crate::calendar::HolidayYears;
 use crate::cdr::{AttemptKind, Cause, ChargingFrom, LegOutcome, Party, Quality};
-use crate::enterprise::ShareMode;
+use crate::enterprise::{NoticeOf, ShareMode};
 use crate::flow::{self, Chance, Fetched, Request, StepNo, Stop};
 use crate::hotline::Hotline;
 use crate::queue::{Given, Told};
@@ -37,6 +37,7 @@ mod asking;
 mod calling_back;
 mod case;
 mod confirming;
+mod consenting;
 mod dialling;
 mod ending;
 mod explain;
@@ -60,6 +61,7 @@ mod watching;
 
 use asking::Asking;
 use calling_back::{CallingBack, Reaching};
+use consenting::Behind;
 use dialling::Dialling;
 use fetching::Fetching;
 use leg::{Leg, LegState, Rings};
@@ -341,6 +343,8 @@ enum State {
     Fetching(Fetching),
     /// Asking to be called back.
     Requesting(Requesting),
+    /// Behind the recording notice, the caller is waited for to agree or to refuse.
+    Choosing(Behind),
     /// Calling back: an agent listens while the phone of who asked rings.
     Reaching(Box<Reaching>),
 }
@@ -572,6 +576,7 @@ impl Call {
             State::Fetching(fetching) => self.fetching(fetching, event, desk, now),
             State::Requesting(requesting) => self.requesting(requesting, event, desk, now),
             State::Reaching(reaching) => self.reaching(*reaching, event, desk, now),
+            State::Choosing(behind) => self.choosing(behind, event, desk, now),
         }
     }
 
@@ -615,10 +620,15 @@ impl Call {
         match event {
             Event::Played { play: ended } if ended == play => {
                 self.disarm(Timer::Prompt);
-                self.notice_heard(play, now);
-                self.walk(next, desk, now);
+                match self.notice_heard(play, now) {
+                    true => self.noticed(Behind::Step(next), desk, now),
+                    false => self.walk(next, desk, now),
+                }
             }
             other => {
+                if self.tells_notice(play) {
+                    self.presses_consent(&other);
+                }
                 self.state = State::Playing { play, next };
                 self.take_ending(other, desk, now);
             }
@@ -699,7 +709,8 @@ impl Call {
             Stop::Http { step } => self.fetch(step, desk, now),
             Stop::Callback { step } => self.request_callback(step, desk, now),
             Stop::Notice { prompt, what, answer, next } => {
-                if answer || !self.early.media {
+                let asks = what == NoticeOf::Recording && self.asks_consent();
+                if answer || !self.early.media || (asks && !self.early.keys) {
                     self.answer_caller(desk, now);
                 }
                 let play = self.prompt(Arc::from(&prompt), now);

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{PauseEnd, PauseWhy};
+use crate::consent::Choice;
 use crate::queue::Spilled;
 use crate::region::Region;
 use crate::satisfaction::AskedBy;
@@ -503,6 +504,9 @@ pub struct CallRecord {
     /// When the recording kept nothing (row V09).
     #[serde(default)]
     pub pauses: Vec<PauseRecord>,
+    /// What the caller said when asked whether it may be recorded, if it was (row V10).
+    #[serde(default)]
+    pub consent: Option<Choice>,
     /// What the caller said of the talk, if it was asked (row Q07).
     #[serde(default)]
     pub rating: Option<RatingRecord>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Schedule;
 use crate::capacity::Capacity;
 use crate::cdr::ChargingFrom;
+use crate::consent::Consent;
 use crate::shift::Shift;
 use crate::{HotlineNumber, Money, PlanId, TenantId, Wall};
 
@@ -613,12 +614,23 @@ pub struct Recording {
     /// The longest that an order keeps the recording from being written (row V09), seconds.
     #[serde(default = "pause_s_max")]
     pub pause_s_max: u16,
+    /// Whether the caller is asked behind the notice (row V10).
+    #[serde(default)]
+    pub consent: Consent,
 }
 
 impl Recording {
     /// With what is usual beside.
     pub fn new(enabled: bool) -> Recording {
-        Recording { enabled, notice: read::RECORDING_NOTICE.to_owned(), pause_s_max: pause_s_max() }
+        let notice = read::RECORDING_NOTICE.to_owned();
+        Recording { enabled, notice, pause_s_max: pause_s_max(), consent: Consent::Notice }
+    }
+
+    /// The same for a number that asks its callers.
+    pub fn asking(enabled: bool, consent: Consent) -> Recording {
+        let usual = Recording::new(enabled);
+        let notice = if consent.asks() { read::CONSENT_NOTICE.to_owned() } else { usual.notice };
+        Recording { notice, consent, ..usual }
     }
 }
 

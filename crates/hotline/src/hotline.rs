@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::barring::Bars;
 use crate::calendar::{HolidayYears, Schedule};
 use crate::cdr::ChargingFrom;
+use crate::consent::Consent;
 use crate::enterprise::{AccountKind, BalanceEnd, CallerMemory, Confirm, DestinationKind, Limits, Strategy};
 use crate::flow::{Flow, Step, StepNo};
 use crate::message::Tells;
@@ -61,6 +62,8 @@ pub struct Hotline {
     pub ringbacks: Ringbacks,
     /// The notice's prompt if calls are recorded.
     pub recording_notice: Option<String>,
+    /// Whether the caller is asked behind it (row V10).
+    pub consent: Consent,
     /// The longest that an order keeps a recording from being written (row V09), milliseconds.
     pub pause_ms_max: u64,
     /// Longest talk, milliseconds.

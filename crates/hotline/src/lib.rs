@@ -12,6 +12,7 @@ pub mod callback;
 pub mod capacity;
 pub mod cdr;
 pub mod compare;
+pub mod consent;
 pub mod content;
 pub mod display;
 pub mod enterprise;

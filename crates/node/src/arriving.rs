@@ -460,6 +460,7 @@ fn unassigned(number: HotlineNumber, tenant: TenantId) -> Hotline {
         tenant_limits: Default::default(),
         ringbacks: Default::default(),
         recording_notice: None,
+        consent: Default::default(),
         pause_ms_max: 0,
         talk_ms_max: 0,
         charging_from: Default::default(),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 
 /// First bytes of both files; a later form of the files or of [`Hotline`] has another.
-const MAGIC: [u8; 8] = *b"SBHOT028";
+const MAGIC: [u8; 8] = *b"SBHOT029";
 /// Before a body and before an index record: length, CRC-32.
 const FRAME: usize = 8;
 /// A frame longer than this is none.
@@ -395,7 +395,7 @@ mod tests {
 
     fn number(suffix: u32) -> Number {
         Number {
-            recording: Recording { enabled: false, notice: String::new(), pause_s_max: 0 },
+            recording: Recording { notice: String::new(), pause_s_max: 0, ..Recording::new(false) },
             talk_s_max: 60,
             ..Number::new(
                 HotlineNumber::from_suffix(suffix).expect("seven digits"),

@@ -11,6 +11,7 @@ pub use flows::{ASKED, CALL_ME_BACK};
 use hotline::agent::{State, WrapUp};
 use hotline::calendar::{Schedule, Week};
 use hotline::cdr::ChargingFrom;
+use hotline::consent::Consent;
 use hotline::enterprise::{
     AccountKind, Agent, Announce, BalanceEnd, BlockEntry, CallbackOffer, CallerMemory, Condition, Confirm,
     Destination, DestinationKind, DialBack, Enterprise, Extension, Forwards, Group, Limits, MemoryScope,
@@ -94,6 +95,13 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     let mut unsure = Dice::new(own.draw());
     if unsure.chance(400) {
         confirm_answers(&mut enterprise, &mut unsure);
+    }
+    let mut asking = Dice::new(own.draw());
+    for number in enterprise.numbers.iter_mut().filter(|number| number.recording.enabled) {
+        if asking.chance(400) {
+            let consent = *asking.pick(&[Consent::OptOut, Consent::OptIn]);
+            number.recording = Recording::asking(true, consent);
+        }
     }
     if dice.chance(500) { with_queue(enterprise, dice) } else { enterprise }
 }

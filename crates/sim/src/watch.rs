@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hotline::call::{Dated, Fact, LegNo, PauseWhy};
 use hotline::callback::callable;
 use hotline::cdr::{AttemptKind, CallRecord, Cause, LegOutcome, LegRecord, PauseRecord};
+use hotline::consent::{Choice, Consent};
 use hotline::enterprise::{AccountKind, BalanceEnd, ShareMode, Strategy};
 use hotline::flow::StepWhy;
 use hotline::routing::RouteWhy;
@@ -563,7 +564,20 @@ fn check_recording(record: &CallRecord, hotline: &Hotline, log: &[Dated]) -> Res
     if began.is_some() && (noticed.is_none() || noticed > began || noticed > joined) {
         return Err("recorded before the notice was heard (I07)".into());
     }
-    if joined.is_some() && hotline.recording_notice.is_some() != began.is_some() {
+    let chosen = log.iter().position(|dated| matches!(dated.fact, Fact::RecordingChosen { .. }));
+    let asks = hotline.recording_notice.is_some() && hotline.consent != Consent::Notice;
+    let asked_in_order = chosen.is_none() || (noticed.is_some() && noticed < chosen);
+    if !asked_in_order || (asks && joined.is_some() && (chosen.is_none() || chosen > joined)) {
+        return Err("the talk began before the caller had chosen whether it is recorded (V10)".into());
+    }
+    let by_rules = hotline.recording_notice.is_some()
+        && match record.consent {
+            _ if !asks => true,
+            Some(Choice::Agreed) => true,
+            Some(Choice::Silent) => hotline.consent == Consent::OptOut,
+            Some(Choice::Refused) | None => false,
+        };
+    if joined.is_some() && by_rules != began.is_some() {
         return Err(format!("recording {:?}, but the rules say otherwise", record.recording));
     }
     Ok(())

@@ -228,6 +228,8 @@ scenarios! {
     v08_one_text_for_a_missed_call
     v09_a_recording_is_paused_by_an_order
     v09_secret_keys_are_not_recorded
+    v10_silence_is_consent_where_the_owner_says_so
+    v10_the_caller_chooses_whether_it_is_recorded
     r31_who_rejected_is_not_rung_again
     x04_a_codec_changes_in_mid_call
     x04_a_fax_is_refused_and_the_call_stays

@@ -29,7 +29,7 @@ static CALL: LazyLock<Rows> = LazyLock::new(|| {
          status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, forwards, recording_id, \
          recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, legs, node, position, log, password, \
          priority, flow, flow_version, keys, queue, wait_ms, offers, agent, transfers, hold_ms, messages, \
-         pauses, rating, spills, callback, calls_back)",
+         pauses, rating, spills, callback, calls_back, consent)",
         "on conflict do nothing",
     )
 });
@@ -69,7 +69,7 @@ pub(crate) async fn insert_records<'a>(
 
 fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
     let record = &settlement.record;
-    let mut values = Vec::with_capacity(55);
+    let mut values = Vec::with_capacity(56);
     values.extend([
         record.tenant.as_str().into(),
         record.call.to_string().into(),
@@ -123,6 +123,7 @@ fn call_values(settlement: &Settlement, node: &str) -> Vec<Value> {
         list_text(&record.spills).into(),
         record.callback.as_ref().map(json_text).unwrap_or_default().into(),
         record.calls_back.as_ref().map(json_text).unwrap_or_default().into(),
+        record.consent.as_ref().map(code).into(),
     ]);
     values
 }
@@ -349,7 +350,7 @@ impl Store {
                    joined_at, ended_at, status, cause, ended_by, charging_from, post_dial_ms, talk_ms, sale_ms, \
                    forwards, recording_id, recording_cut, received, sent, lost, jitter_us, mos_e2, strangers, \
                    legs, node, position, log, password, priority, flow, flow_version, keys, queue, wait_ms, offers, agent, \
-                   transfers, hold_ms, messages, pauses, rating, spills, callback, calls_back \
+                   transfers, hold_ms, messages, pauses, rating, spills, callback, calls_back, consent \
                    from call where call_id = $1";
         let Some(row) = sqlx::query(sql).bind(call.to_string()).fetch_optional(&mut *snapshot).await? else {
             return Ok(None);
@@ -434,6 +435,7 @@ fn read_record(row: &AnyRow, tenant: TenantId, call: CallId, legs: Vec<LegRecord
         keys: read_list(row, "keys")?,
         messages: read_list(row, "messages")?,
         pauses: read_list(row, "pauses")?,
+        consent: row.coded_or_none("consent")?,
         queue: row.text("queue")?,
         wait_ms: row.count("wait_ms")?,
         offers: row.count("offers")?,

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 38] = [
+pub const MIGRATIONS: [(i64, &str, &str); 39] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -45,6 +45,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 38] = [
     (36, "prompt_order", include_str!("../../../migrations/0036_prompt_order.sql")),
     (37, "quality", include_str!("../../../migrations/0037_quality.sql")),
     (38, "agent_change", include_str!("../../../migrations/0038_agent_change.sql")),
+    (39, "recording_consent", include_str!("../../../migrations/0039_recording_consent.sql")),
 ];
 
 impl Store {

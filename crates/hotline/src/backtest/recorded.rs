@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::barring::{Standing, Suspicion};
 use crate::call::{Arrived, ConfirmedBy, Dated, Dialled, Fact, LegNo, Tone};
 use crate::cdr::{Cause, LegOutcome, Party};
+use crate::consent::Choice;
 use crate::enterprise::{ShareMode, Strategy};
 use crate::flow::{StepWhy, Walked};
 use crate::routing::{RouteWhy, Skip};
@@ -66,6 +67,8 @@ pub struct Recorded {
     pub(super) answerer: Option<Option<(Arc<str>, Wall)>>,
     /// Whether the caller was asked lately what a talk was worth.
     pub(super) asked_lately: bool,
+    /// What the caller said when asked whether it may be recorded.
+    pub(super) consent: Option<Choice>,
     /// In which part, and how long after its beginning, something from outside ended it.
     pub(super) ended: Option<(usize, u64, Ends)>,
 }
@@ -240,6 +243,7 @@ impl Recorded {
             routes: BTreeMap::new(),
             answerer: None,
             asked_lately: false,
+            consent: None,
             ended: None,
         };
         recorded.log = log;
@@ -398,6 +402,7 @@ impl Reading<'_> {
                 self.failed(*leg, place, at, *outcome, *status, *q850);
             }
             Fact::Joined { .. } => self.talks = true,
+            Fact::RecordingChosen { choice, .. } => self.recorded.consent = Some(*choice),
             Fact::NotRated { why: Unrated::Lately } => self.recorded.asked_lately = true,
             _ => {}
         }

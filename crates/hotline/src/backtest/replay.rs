@@ -118,7 +118,8 @@ impl Replay {
             tariffs: &self.tariffs,
             years: &self.years,
         };
-        let call = Call::begin_again(arrival, recorded.standing.clone(), &mut desk, now);
+        let mut call = Call::begin_again(arrival, recorded.standing.clone(), &mut desk, now);
+        call.chose_before(recorded.consent);
         self.state.take_back();
         let mut run = Run {
             call,

@@ -2,6 +2,7 @@
 //! plays its far ends knows what they are asked. For [`crate::backtest`] alone; a live call is begun by an INVITE.
 
 use super::asking::Question;
+use super::consenting::Behind;
 use super::{Arrival, Call, Desk, LegNo, State};
 use crate::Now;
 use crate::barring::Standing;
@@ -50,12 +51,14 @@ impl Call {
     /// Where it stands.
     pub(crate) fn stands(&self) -> Stands {
         match &self.state {
-            State::Playing { .. } => Stands::Playing,
+            State::Playing { .. } | State::Choosing(Behind::Step(_)) => Stands::Playing,
             State::Asking(_) => Stands::Asking,
             State::Fetching(_) => Stands::Fetching,
             State::Dialling(_) => Stands::Dialling,
             State::Waiting => Stands::Waiting,
-            State::Noticing { .. } | State::Greeting { .. } => Stands::Meeting,
+            State::Noticing { .. } | State::Greeting { .. } | State::Choosing(Behind::Meeting(_)) => {
+                Stands::Meeting
+            }
             State::Talking { leg } => Stands::Talking(*leg),
             State::Leaving(_) => Stands::Leaving,
             State::Rating(_) => Stands::Rating,

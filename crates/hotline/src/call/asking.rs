@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{Action, CALLER, Call, Desk, Event, Fact, State, Timer};
 use crate::Mono;
 use crate::cdr::Cause;
+use crate::consent::Choice;
 use crate::enterprise::Password;
 use crate::flow::StepNo;
 
@@ -206,6 +207,7 @@ impl Call {
             State::Asking(asking) => self.judge(asking, desk, now),
             State::Rating(rating) => self.rating_unheard(*rating, desk, now),
             State::Requesting(requesting) => self.judge_number(requesting, desk, now),
+            State::Choosing(behind) => self.choose(Choice::Silent, behind, desk, now),
             other => self.state = other,
         }
     }

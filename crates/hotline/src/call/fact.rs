@@ -3,6 +3,7 @@
 
 use super::{HeldBy, MessageEnd, Moved, NotObeyed, PauseEnd, PauseWhy, Target, Unqueued, WatchMode};
 use crate::agent::Refusal;
+use crate::consent::Choice;
 use crate::queue::{NoPlace, Spilled};
 use std::sync::Arc;
 
@@ -276,6 +277,8 @@ pub enum Fact {
     /// Agents of the queue that the call joins who are logged in and never offered it, the first twenty of them, each with its
     /// reason (row Q20).
     AgentsPassed { queue: Arc<str>, passed: Vec<(Arc<str>, NoRoom)> },
+    /// The caller was asked whether the talk may be recorded, and whether it will be (row V10).
+    RecordingChosen { choice: Choice, recorded: bool },
 }
 
 /// By what it is known that somebody answered (row R29).

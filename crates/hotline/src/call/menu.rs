@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::asking::{Asking, Key, Question};
+use super::consenting::Chosen;
 use super::satisfaction::Talked;
 use super::{Call, Desk, Fact};
 use crate::cdr::Cause;
@@ -38,6 +39,8 @@ pub(super) struct Flowing {
     notice: Option<(u32, Arc<str>)>,
     /// Whether the recording notice was heard to its end; it is told once a call (row I07).
     pub(super) is_noticed: bool,
+    /// Whether the caller lets the talk be recorded, where that is asked (row V10).
+    pub(super) chosen: Chosen,
 }
 
 impl Flowing {
@@ -228,12 +231,19 @@ impl Call {
         Some(Fact::MessageWanted { to: Arc::from(to), text: text.into() })
     }
 
-    /// A prompt of the flow was heard to its end: if it was the recording notice, it is not told again.
-    pub(super) fn notice_heard(&mut self, play: u32, now: Mono) {
-        if let Some((_, prompt)) = self.flowing.notice.take_if(|(playing, _)| *playing == play) {
-            self.flowing.is_noticed = true;
-            self.note(Fact::Noticed { prompt }, now);
-        }
+    /// A prompt of the flow was heard to its end: if it was the recording notice, it is not told again. Whether it was.
+    pub(super) fn notice_heard(&mut self, play: u32, now: Mono) -> bool {
+        let Some((_, prompt)) = self.flowing.notice.take_if(|(playing, _)| *playing == play) else {
+            return false;
+        };
+        self.flowing.is_noticed = true;
+        self.note(Fact::Noticed { prompt }, now);
+        true
+    }
+
+    /// Whether this playback tells the recording notice.
+    pub(super) fn tells_notice(&self, play: u32) -> bool {
+        self.flowing.notice.as_ref().is_some_and(|(playing, _)| *playing == play)
     }
 
     /// Where the flow goes on though nobody was found, if its step says; once for each time it dials.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::consenting::Behind;
 use super::{Action, CALLER, Call, Desk, Event, Fact, HeldBy, LegNo, PROMPT_MS_MAX, Sound, State, Timer};
 use crate::cdr::ChargingFrom;
 use crate::enterprise::{Language, SayAgent};
@@ -51,7 +52,7 @@ impl Call {
     /// The notice, once in a call (row I07), then the talk.
     fn notice_or_join(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
         match self.hotline.recording_notice.clone().filter(|_| !self.has_talked()) {
-            Some(_) if self.flowing.is_noticed => self.join_recorded(leg, desk, now),
+            Some(_) if self.flowing.is_noticed => self.noticed(Behind::Meeting(leg), desk, now),
             Some(notice) => self.give_notice(leg, notice.as_str().into(), now),
             None => self.join(leg, desk, now),
         }
@@ -70,12 +71,15 @@ impl Call {
         match event {
             Event::Played { play: ended } if ended == play => {
                 self.disarm(Timer::Prompt);
-                let prompt = self.hotline.recording_notice.as_deref().unwrap_or_default().into();
-                self.note(Fact::Noticed { prompt }, now);
-                self.flowing.is_noticed = true;
-                self.join_recorded(leg, desk, now);
+                if !self.flowing.is_noticed {
+                    let prompt = self.hotline.recording_notice.as_deref().unwrap_or_default().into();
+                    self.note(Fact::Noticed { prompt }, now);
+                    self.flowing.is_noticed = true;
+                }
+                self.noticed(Behind::Meeting(leg), desk, now);
             }
             other => {
+                self.presses_consent(&other);
                 self.state = State::Noticing { leg, play };
                 self.up(leg, other, desk, now);
             }
@@ -113,13 +117,7 @@ impl Call {
         }
     }
 
-    /// The join of two parties of whom the caller heard the notice.
-    pub(super) fn join_recorded(&mut self, leg: LegNo, desk: &mut Desk<'_>, now: Mono) {
-        self.join(leg, desk, now);
-        self.record(leg, now);
-    }
-
-    fn record(&mut self, leg: LegNo, now: Mono) {
+    pub(super) fn record(&mut self, leg: LegNo, now: Mono) {
         let recording = RecordingId(self.id.0);
         self.note(Fact::RecordingBegan { recording }, now);
         self.actions.push_back(Action::Record { recording, leg });
@@ -136,7 +134,7 @@ impl Call {
     }
 
     /// Events of a call whose two sides have answered.
-    fn up(&mut self, leg: LegNo, event: Event, desk: &mut Desk<'_>, now: Mono) {
+    pub(super) fn up(&mut self, leg: LegNo, event: Event, desk: &mut Desk<'_>, now: Mono) {
         match event {
             Event::LegHungUp { leg: gone } if gone == leg => self.end_by_target(leg, desk, now),
             other => self.take_ending(other, desk, now),

@@ -102,6 +102,7 @@ impl<'a> Folding<'a> {
             hold_ms: 0,
             messages: Vec::new(),
             pauses: Vec::new(),
+            consent: None,
             rating: None,
             results: Vec::new(),
             spills: Vec::new(),
@@ -159,6 +160,7 @@ impl<'a> Folding<'a> {
             Fact::Joined { .. } => self.joined(at),
             Fact::RecordingBegan { recording } => self.record.recording = Some(*recording),
             Fact::RecordingCut => self.record.recording_cut = true,
+            Fact::RecordingChosen { choice, .. } => self.record.consent = Some(*choice),
             Fact::QualityOf { leg, quality } if *leg == CALLER => self.record.quality = Some(*quality),
             Fact::QualityOf { leg, quality } => {
                 if let Some(leg) = self.leg(*leg) {

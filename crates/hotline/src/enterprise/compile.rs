@@ -86,6 +86,7 @@ pub fn compile_number(enterprise: &Enterprise, number: &Number, version: u32) ->
         tenant_limits: enterprise.limits.clone(),
         ringbacks: Ringbacks { steps: layout.tones.into(), ..ringbacks(enterprise, number) },
         recording_notice: number.recording.enabled.then(|| number.recording.notice.clone()),
+        consent: number.recording.consent,
         pause_ms_max: u64::from(number.recording.pause_s_max) * 1000,
         talk_ms_max: u64::from(number.talk_s_max) * 1000,
         charging_from: enterprise.charging_from,

@@ -37,7 +37,8 @@ pub(super) use flow::{NOTICES, STICKY};
 pub(super) use hours::DAYS;
 pub(super) use http::{METHODS, WAITS};
 pub(super) use numbers::{
-    KINDS, LINES, MEMORY_HOURS, PAUSE_S_MAX, RECORDING_NOTICE, RING_S, SCOPES, STRATEGIES, TALK_S_MAX,
+    CONSENT_NOTICE, CONSENTS, KINDS, LINES, MEMORY_HOURS, PAUSE_S_MAX, RECORDING_NOTICE, RING_S, SCOPES,
+    STRATEGIES, TALK_S_MAX,
 };
 pub(super) use queues::{SAY_AGENT, STATES, WRAP_UPS, WrapUpMode, usual_announce};
 pub(super) use rules::MODES;

@@ -11,8 +11,9 @@ pub use flow::write_flow;
 use std::collections::BTreeMap;
 
 use super::read::{
-    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, CONFIRM_S, DAYS, FORM, GREETING, KINDS, LINES, MEMORY_HOURS,
-    MESSAGE_S, MODES, REFER, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind, usual_balance_end,
+    ACCOUNTS, BALANCE_ENDS, CHARGING_FROM, CONFIRM_S, CONSENTS, DAYS, FORM, GREETING, KINDS, LINES,
+    MEMORY_HOURS, MESSAGE_S, MODES, REFER, RING_S, SCOPES, SRTP, STRATEGIES, TALK_S_MAX, infer_kind,
+    usual_balance_end,
 };
 use super::{
     Alarm, CallerMemory, Condition, Confirm, Crisis, CrisisThen, Destination, Enterprise, Extension, Finally,
@@ -385,8 +386,8 @@ impl Fields {
     }
 
     fn recording(self, written: &Recording) -> Self {
-        let usual = Recording::new(written.enabled);
-        if *written == usual {
+        let usual = Recording::asking(written.enabled, written.consent);
+        if *written == usual && !written.consent.asks() {
             return self.unless(!written.enabled, "recording", || flag(true));
         }
         let map = Fields::new()
@@ -394,7 +395,8 @@ impl Fields {
             .unless(written.notice == usual.notice, "notice", || text(&written.notice))
             .unless(written.pause_s_max == usual.pause_s_max, "pause_seconds_max", || {
                 number(u32::from(written.pause_s_max))
-            });
+            })
+            .unless(!written.consent.asks(), "consent", || word(&CONSENTS, written.consent));
         self.with("recording", map.map())
     }
 

@@ -95,6 +95,7 @@ pub(crate) fn answered_call(talk_ms: u64) -> CallRecord {
         talk_ms,
         sale_ms: talk_ms,
         forwards: 0,
+        consent: None,
         recording: None,
         password: String::new(),
         priority: 0,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hotline::call::{ConfirmedBy, Dated, Fact, LegNo};
 use hotline::cdr::{AnswerStatus, AttemptKind, Cause, ChargingFrom, Party};
+use hotline::consent::Choice;
 use hotline::enterprise::{AskKind, Confirm, Strategy};
 use hotline::flow::StepWhy;
 use hotline::region::Region;
@@ -353,11 +354,26 @@ impl Teller<'_> {
         if self.charging == from { ("，开始计费", ": charging begins") } else { ("", "") }
     }
 
+    /// What the caller said of being recorded.
+    fn recording_chosen(&self, choice: Choice, recorded: bool) -> String {
+        let (zh, en) = match choice {
+            Choice::Agreed => ("主叫同意录音", "the caller agrees to the recording"),
+            Choice::Refused => ("主叫不同意录音", "the caller refuses the recording"),
+            Choice::Silent => ("主叫未按键", "the caller presses nothing"),
+        };
+        let (zh_then, en_then) = match recorded {
+            true => ("将录音", "the talk is recorded"),
+            false => ("不录音", "the talk is not recorded"),
+        };
+        self.pick(format!("{zh}，{zh_then}"), format!("{en}: {en_then}"))
+    }
+
     fn rest(&self, fact: &Fact) -> String {
         match fact {
             Fact::Noticed { prompt } => {
                 self.pick(format!("录音告知 {prompt} 播放完毕"), format!("the notice {prompt} was played"))
             }
+            Fact::RecordingChosen { choice, recorded } => self.recording_chosen(*choice, *recorded),
             Fact::RecordingBegan { .. } => self.pick("开始录音".into(), "recording begins".into()),
             Fact::RecordingCut => self.pick("录音中断".into(), "recording stopped early".into()),
             Fact::SliceHeld { until_ms, price_e4 } => self.pick(

@@ -7,6 +7,7 @@ use std::io::Read;
 use hotline::calendar::HolidayYears;
 use hotline::call::Fact;
 use hotline::cdr::{self, PauseRecord};
+use hotline::consent::Choice;
 use hotline::retention::{self, Policy};
 use hotline::settlement::{self, Settlement};
 use hotline::{CallId, Mono, RecordingId, TenantId, Wall};
@@ -173,6 +174,8 @@ struct Expected {
     tenant: TenantId,
     /// The notice that was played before, and when it ended.
     notice: Option<(String, Wall)>,
+    /// What the caller said when asked, and when, if it was.
+    consent: Option<(Choice, Wall)>,
     /// The recording of the talk, and when it kept nothing (row V09).
     paused: Option<(RecordingId, Vec<PauseRecord>)>,
 }
@@ -188,10 +191,19 @@ impl Expected {
             Fact::Noticed { prompt } => Some((prompt.to_string(), dated.at)),
             _ => None,
         });
+        let chosen = facts.iter().find_map(|dated| match dated.fact {
+            Fact::RecordingChosen { choice, .. } => Some((choice, dated.at)),
+            _ => None,
+        });
         let wall = |at: Mono| Wall(at.0 as i64 + offset.unwrap_or_default());
         let record = cdr::fold(call, &facts).map(|folded| folded.record);
         let paused = record.and_then(|record| Some((record.recording?, record.pauses)));
-        Expected { tenant: tenant.clone(), notice: noticed.map(|(prompt, at)| (prompt, wall(at))), paused }
+        Expected {
+            tenant: tenant.clone(),
+            notice: noticed.map(|(prompt, at)| (prompt, wall(at))),
+            consent: chosen.map(|(choice, at)| (choice, wall(at))),
+            paused,
+        }
     }
 }
 
@@ -214,6 +226,8 @@ async fn recorded(tenant: &TenantId, files: &[(RecordingFile, Expected)]) -> std
             "duration_ms": file.duration_ms,
             "notice": notice,
             "notice_ended_at": ended_at.map(|at| at.0),
+            "consent": call.consent.map(|(choice, _)| choice),
+            "consent_at": call.consent.map(|(_, at)| at.0),
             "pauses": call.paused.as_ref().filter(|(of, _)| *of == file.recording).map(|(_, pauses)| pauses),
         });
         let (tenant, recording) = (tenant.clone(), file.recording);

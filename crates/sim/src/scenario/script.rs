@@ -5,12 +5,13 @@ mod flow;
 use hotline::agent::{Device, Rest, State, WrapUp};
 use hotline::calendar::{Interval, Schedule, Week};
 use hotline::cdr::ChargingFrom;
+use hotline::consent::Consent;
 use hotline::enterprise::{
     AccountKind, Agent, Announce, BARRED, BalanceEnd, BlockAnswer, BlockEntry, CallbackOffer, CallerMemory,
     Condition, Confirm, Crisis, CrisisThen, Destination, DestinationKind, DialBack, Enterprise, Extension,
     Group, MemoryScope, NamedCallers, NamedCode, NamedRegions, NamedSchedule, Needs, Nuisance, Number,
-    Password, Queue, RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret, Share,
-    ShareMode, SpillWhen, Strategy, Then, UnknownRegion, phone_user,
+    Password, Queue, Recording, RegionBarring, RegionMode, Ringback, Rule, Satisfaction, SayAgent, Secret,
+    Share, ShareMode, SpillWhen, Strategy, Then, UnknownRegion, phone_user,
 };
 use hotline::message::Address;
 use hotline::queue::{Absence, Order};
@@ -449,6 +450,8 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
                 enterprise.limits.calls_per_minute_max = Some(most.parse().ok()?);
             }
             ("record", "yes") => number.recording.enabled = true,
+            ("record", "opt_out") => number.recording = Recording::asking(true, Consent::OptOut),
+            ("record", "opt_in") => number.recording = Recording::asking(true, Consent::OptIn),
             ("pause_max", most) => number.recording.pause_s_max = (milliseconds(most)? / 1_000) as u16,
             ("ring", prompt) => number.ringback = Ringback::Prompt(prompt.into()),
             ("talk_max", most) => number.talk_s_max = (milliseconds(most)? / 1_000) as u32,

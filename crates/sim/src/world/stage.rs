@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hotline::call::{Sound, TalkOrder, Target, Tone, WatchMode};
 use hotline::cdr::CallRecord;
+use hotline::consent::Choice;
 use hotline::enterprise::{CRISIS, CrisisThen, Enterprise, REALM, compile, phone_user};
 use hotline::flow::{Fetched, NoAnswer, Request};
 use hotline::rating::{ChargeKind, Per, Tariffs};
@@ -811,6 +812,7 @@ fn figure(settlement: &Settlement, key: &str) -> Option<String> {
             });
             pauses.collect::<Vec<_>>().join(",")
         }
+        "consent" => record.consent.map(Choice::code).unwrap_or("-").into(),
         "recorded" => if record.recording.is_some() { "yes" } else { "no" }.into(),
         "caller" => record.caller.clone(),
         "province" => record.region.province.to_string(),

@@ -133,6 +133,14 @@ impl World {
         if self.words.is_none() && self.answer_a_bar(*leg, prompt) {
             return;
         }
+        if &**prompt == "consent" && self.words.is_none() && self.outside.chance(800) {
+            // Most say something, some of them too late or what is no answer, some twice.
+            for _ in 0..self.outside.within(1, 2) {
+                let (ms, digit) = (self.outside.within(100, 11_000), *self.outside.pick(b"11223"));
+                self.media.later.push((ms, MediaEvent::Digit { leg: *leg, digit }));
+            }
+            return;
+        }
         if &**prompt == "callback_offer" && self.words.is_none() && self.outside.chance(700) {
             // Whoever is told of callbacks wants one, mostly.
             let ms = self.outside.within(100, 5_000);

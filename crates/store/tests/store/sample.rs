@@ -83,6 +83,7 @@ fn settlement_of(n: u64, started_at: Wall, status: AnswerStatus, cause: Cause) -
         hold_ms: n % 5 * 1_000,
         agent: if answered { "8001".into() } else { String::new() },
         messages: Vec::new(),
+        consent: Some(hotline::consent::Choice::Agreed),
         pauses: pauses(n, started_at),
         rating: None,
         results: Vec::new(),

@@ -390,8 +390,8 @@ pub(super) const MEMORY: Shape =
 
 pub(super) const RECORDING: Shape = Shape {
     name: "recording",
-    fields: &[may("enabled"), may("notice"), may("pause_seconds_max")],
-    later: &["keep_days", "format", "consent", "percent"],
+    fields: &[may("enabled"), may("notice"), may("pause_seconds_max"), may("consent")],
+    later: &["keep_days", "format", "percent"],
 };
 
 pub(super) const BLOCK_ENTRY: Shape = Shape {

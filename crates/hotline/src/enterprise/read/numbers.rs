@@ -11,6 +11,7 @@ use super::reader::{At, Names, Object, Reader, Uses};
 use super::rules::Lists;
 use super::tree::Value;
 use crate::HotlineNumber;
+use crate::consent::Consent;
 use crate::enterprise::{
     CallerMemory, DESK_LINES_MAX, Destination, DestinationKind, Finally, Forwards, Group, Limits,
     MemoryScope, Number, Recording, Ringback, Strategy, Then,
@@ -24,6 +25,11 @@ pub(in crate::enterprise) const LINES: u16 = 1;
 pub(in crate::enterprise) const TALK_S_MAX: u32 = 4 * 3600;
 /// The prompt of the recording notice unless said.
 pub(in crate::enterprise) const RECORDING_NOTICE: &str = "recording_notice";
+/// Likewise where the caller is asked behind it.
+pub(in crate::enterprise) const CONSENT_NOTICE: &str = "consent";
+/// The ways to ask.
+pub(in crate::enterprise) const CONSENTS: [(&str, Consent); 3] =
+    [("notice", Consent::Notice), ("opt_out", Consent::OptOut), ("opt_in", Consent::OptIn)];
 /// How long an order keeps a recording from being written, unless said: to read a card's number aloud.
 pub(in crate::enterprise) const PAUSE_S_MAX: u16 = 120;
 
@@ -380,26 +386,27 @@ impl Reader<'_> {
         }
     }
 
-    /// `true`, `false`, or `{enabled: …, notice: …, pause_seconds_max: …}`, on unless it says off.
+    /// `true`, `false`, or `{enabled: …, notice: …, consent: …, pause_seconds_max: …}`, on unless it says off.
     fn recording(&mut self, at: Option<At<'_>>) -> Recording {
         let Some(at) = at else { return Recording::new(false) };
-        let (enabled, notice, pause) = match &at.tree.value {
-            Value::Bool(enabled) => (*enabled, None, None),
+        let (enabled, notice, pause, consent) = match &at.tree.value {
+            Value::Bool(enabled) => (*enabled, None, None, Consent::Notice),
             Value::Map(_) => {
                 let Some(object) = self.object(&at, &RECORDING) else { return Recording::new(false) };
                 let pause = object.field("pause_seconds_max").and_then(|at| self.whole(&at, 5, 900));
-                (self.flag(object.field("enabled"), true), object.field("notice"), pause)
+                let consent = self.choice_or(object.field("consent"), &CONSENTS, Consent::Notice);
+                (self.flag(object.field("enabled"), true), object.field("notice"), pause, consent)
             }
             _ => {
                 self.wrong(&at, Fault::WrongType { wanted: Wanted::FlagOrMap });
-                (false, None, None)
+                (false, None, None, Consent::Notice)
             }
         };
-        if notice.is_none() && enabled && !self.allowed.prompts.contains(&RECORDING_NOTICE) {
-            let fault = Fault::UnknownName { named: Named::Prompt, name: RECORDING_NOTICE.to_owned() };
+        let usual = Recording::asking(enabled, consent);
+        if notice.is_none() && enabled && !self.allowed.prompts.contains(&usual.notice.as_str()) {
+            let fault = Fault::UnknownName { named: Named::Prompt, name: usual.notice.clone() };
             self.wrong(&at, fault);
         }
-        let usual = Recording::new(enabled);
         Recording {
             notice: notice.and_then(|notice| self.prompt(&notice)).unwrap_or(usual.notice),
             pause_s_max: pause.map_or(usual.pause_s_max, |seconds| seconds as u16),

@@ -9,6 +9,8 @@ mod yaml;
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::consent::Consent;
+use crate::enterprise::Recording;
 use crate::enterprise::{
     Author, BlockAnswer, BlockEntry, Condition, DestinationKind, Forwards, Refer, RegionMode, Ringback,
     Share, ShareMode, Strategy, Then, UnknownRegion, compile, to_yaml, write,
@@ -17,10 +19,11 @@ use crate::flow::{Chance, StepKind};
 use crate::trunk::Srtp;
 pub(in crate::enterprise) use yaml::yaml;
 
-const PROMPTS: [&str; 7] = [
+const PROMPTS: [&str; 8] = [
     "after_hours",
     "barred",
     "colour_ring",
+    "consent",
     "enter_password",
     "recording_notice",
     "welcome",
@@ -115,6 +118,23 @@ fn the_right_document_is_read_as_it_says() {
         (&number.ringback, number.recording.enabled, number.talk_s_max),
         (&Ringback::Tone, true, 14_400)
     );
+}
+
+#[test]
+fn v10_callers_are_asked_by_a_prompt_that_asks_unless_another_is_named() {
+    let of = |recording: &str| {
+        let text = RIGHT.replace("recording: true", &format!("recording: {recording}"));
+        assert_ne!(text, RIGHT);
+        let (enterprise, _) = read(&yaml(&text), &allowed()).expect(recording);
+        let again = read(&write(&enterprise), &allowed()).expect(recording).0;
+        assert_eq!(again, enterprise);
+        enterprise.numbers[0].recording.clone()
+    };
+    assert_eq!(of("{consent: opt_in}"), Recording::asking(true, Consent::OptIn));
+    assert_eq!(of("{consent: opt_in}").notice, "consent");
+    let named = of("{consent: opt_out, notice: recording_notice}");
+    assert_eq!((named.notice.as_str(), named.consent), ("recording_notice", Consent::OptOut));
+    assert_eq!(of("{consent: notice}"), Recording::new(true));
 }
 
 #[test]
