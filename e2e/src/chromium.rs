@@ -18,12 +18,21 @@ use crate::{PATIENCE, eventually};
 const LISTENING: &str = r#"
     window.connections = [];
     const Connection = window.RTCPeerConnection;
-    window.RTCPeerConnection = function (...words) {
-        const connection = new Connection(...words);
+    window.RTCPeerConnection = function (options = {}, ...words) {
+        const way = window.onlyRelays ? { ...options, iceTransportPolicy: 'relay' } : options;
+        const connection = new Connection(way, ...words);
         window.connections.push(connection);
         return connection;
     };
     window.RTCPeerConnection.prototype = Connection.prototype;
+    // How its packets leave: the kind of its own end of the pair in use, and by what it reaches its relay.
+    window.way = async () => {
+        const found = await window.connections.at(-1)?.getStats();
+        const stats = new Map(found ?? []);
+        const transport = [...stats.values()].find((one) => one.type === 'transport');
+        const own = stats.get(stats.get(transport?.selectedCandidatePairId)?.localCandidateId);
+        return own ? `${own.candidateType} ${own.relayProtocol ?? '-'}` : 'none';
+    };
     // What is heard now: levels in dB by frequency, and how far these are apart in Hz.
     window.spectrum = () => {
         const track = window.connections.flatMap((one) => one.getReceivers()).map((one) => one.track)
@@ -107,6 +116,15 @@ impl Chromium {
         browser
     }
 
+    /// From the next page on no packet of a voice leaves but by a relay, as behind a firewall that lets nothing else out.
+    ///
+    /// # Panics
+    /// The browser is gone.
+    pub fn only_by_relays(&mut self) {
+        let script = json!({"source": "window.onlyRelays = true;"});
+        self.ask("Page.addScriptToEvaluateOnNewDocument", &script);
+    }
+
     /// Opens a page.
     ///
     /// # Panics
@@ -115,6 +133,8 @@ impl Chromium {
         let opened = self.ask("Page.navigate", &json!({ "url": url }));
         assert!(opened.get("errorText").is_none(), "{opened}");
         self.await_true("document.readyState === 'complete'");
+        let text = self.value("document.body.innerText").to_string();
+        assert!(!text.contains("The pages are not built"), "{text}");
     }
 
     /// F5.

@@ -11,6 +11,7 @@ mod platform;
 mod proxy;
 mod sample;
 mod softphone;
+mod turn;
 mod visitor;
 
 pub use baresip::{Baresip, Pickup};
@@ -26,6 +27,7 @@ pub use sample::{
     sip_phone, step,
 };
 pub use softphone::{Account, Softphone};
+pub use turn::Turn;
 pub use visitor::{Answer, PASSWORD, Visitor, first_password, signed_in, signed_in_agent};
 
 use std::time::{Duration, Instant};

@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::{Chromium, Platform, Setup, acme_with_agents, block_on, carrier, eventually, number, signed_in};
+use e2e::{
+    Chromium, Platform, Setup, Turn, acme_with_agents, block_on, carrier, eventually, number, signed_in,
+};
 use farend::Says;
 use farend::call::place;
 use hotline::agent::State;
@@ -26,11 +28,17 @@ fn with_a_queue() -> Enterprise {
 
 /// An agent's account, by the command line as an operator makes it; then the agent at its desk, logged in and reached.
 fn at_the_desk(platform: &Platform) -> Chromium {
+    at_the_desk_by(platform, |_| ())
+}
+
+/// The same in a browser that something is done to before.
+fn at_the_desk_by(platform: &Platform, before: impl Fn(&mut Chromium)) -> Chromium {
     let words = ["account", "add", "acme", "wang", "--name", "王工", "--role", "agent", "--agent", "8001"];
     let (code, made) = platform.run(&words);
     assert_eq!(code, Some(0), "{made}");
     let first = made["password"].as_str().expect("told once").to_owned();
     let mut browser = Chromium::start(AGENT_HZ);
+    before(&mut browser);
     browser.open(&format!("http://{}/agent", platform.http));
     sign_in(&mut browser, &first);
     browser.await_true("!!document.querySelector('[name=fresh]')");
@@ -116,6 +124,37 @@ fn q22_a_caller_and_an_agent_in_chromium_hear_each_other_and_keys_pass() {
         (none == true).then_some(())
     });
     assert_eq!(platform.findings(), []);
+}
+
+/// A firewall in front of the agent lets nothing out but TCP: the page's voice goes by the TURN server that the platform lends it.
+#[test]
+fn q22_an_agent_behind_a_firewall_talks_by_a_turn_server_over_tcp() {
+    let (world, _told) = carrier(&[]);
+    let turn = Turn::start();
+    let setup = Setup {
+        more: turn.configuration(),
+        ..Setup::new("browser-turn", world.local(), vec![with_a_queue()])
+    };
+    let platform = Platform::start(setup);
+    let mut browser = at_the_desk_by(&platform, Chromium::only_by_relays);
+    let heard = platform.data_dir().join("heard.wav");
+    let mut call = platform.call(number(), "13800138000");
+    (call.says, call.hold_for) = (Says::Tone { hz: CALLER_HZ }, Duration::from_secs(12));
+    call.record = Some(heard.clone());
+    let caller = thread::spawn(move || block_on(place(call, Default::default(), |_| ())).expect("a call"));
+    browser.await_true("document.querySelector('[data-call]')?.dataset.call === 'ringing'");
+    browser.press("接听");
+    browser.await_tone(CALLER_HZ);
+    assert_eq!(browser.value("window.way()"), "relay tcp", "{}", turn.log());
+    browser.value("document.querySelector('[data-key=\"7\"]').click()");
+    let outcome = caller.join().expect("a caller");
+    assert_eq!((outcome.status, outcome.media.digits.as_str()), (200, "7"), "{outcome:?}");
+    let wav = Wav::parse(&std::fs::read(&heard).expect("it was written"), 16 << 20).expect("a WAV");
+    let level = most(&wav.channels[0], wav.rate, AGENT_HZ);
+    assert!(level > 2_000.0, "the caller heard the agent's tone at {level}");
+    // The name that was lent is the proof that the server took the platform's word for the page.
+    let lent = |line: &&str| line.contains(":acme-801>") && line.contains("ALLOCATE processed, success");
+    eventually("the TURN server's word on it", || turn.log().lines().find(lent).map(drop));
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub const FOR_TESTS: &[Need] = &[
     program("svmap", "sipvicious"),
     program("espeak-ng", "espeak-ng"),
     program("chromium", "chromium"),
+    program("turnserver", "coturn"),
     Need { program: "postgres", versions_in: Some("/usr/lib/postgresql"), package: "postgresql" },
 ];
 
