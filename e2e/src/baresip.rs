@@ -173,7 +173,10 @@ impl Baresip {
 
     /// All that was in its receiver so far, 8,000 samples a second. The size in the file's header is written at the
     /// end of the call, so all behind the header counts.
-    fn heard(&self) -> Vec<i16> {
+    ///
+    /// # Panics
+    /// It was in two calls.
+    pub fn heard(&self) -> Vec<i16> {
         let files = fs::read_dir(self.dir.join("heard")).expect("its directory").flatten();
         let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
         files.retain(|file| file.to_string_lossy().ends_with("-dec.wav"));

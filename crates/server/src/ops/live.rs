@@ -15,7 +15,7 @@ use super::{Code, Desk, Outcome, Refusal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveState {
-    /// Prompts, keys, or nobody dialled yet.
+    /// Prompts, keys, or nobody dialled yet; likewise behind a talk.
     InFlow,
     /// Somebody's phone rings.
     Ringing,
@@ -134,8 +134,10 @@ fn seen(call: &Call, tenant: &TenantId) -> Option<LiveCall> {
             legs.retain(|(leg, _)| leg != gone);
             unless_moving(moving, if legs.is_empty() { LiveState::InFlow } else { LiveState::Ringing })
         } else if let Fact::LegOver { leg: gone } = fact {
+            let talks = matches!(live.state, LiveState::Talking | LiveState::OnHold);
             legs.retain(|(leg, _)| leg != gone);
-            live.state
+            // Who talked is gone, and the call goes on: a question, a step behind the talk.
+            if talks && legs.is_empty() && !moving { LiveState::InFlow } else { live.state }
         } else if let Fact::LegAnswered { leg: answered } = fact {
             legs.retain(|(leg, _)| moving || leg == answered);
             unless_moving(moving, LiveState::Talking)
