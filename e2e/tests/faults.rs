@@ -218,6 +218,35 @@ fn b06_a_months_calls_are_counted_the_same_after_kill_9() {
 }
 
 #[test]
+fn fault_n7_the_days_legs_are_counted_over_kill_9_and_an_hour_of_too_many_is_told() {
+    let (world, _told) = carrier(&[(PHONE, answers(880))]);
+    let mut enterprise = acme(&[PHONE]);
+    enterprise.limits.outgoing_per_day_max = Some(2);
+    enterprise.alarm.outgoing_per_hour = 1;
+    let mut platform = Platform::start(Setup::new("fault-n7", world.local(), vec![enterprise]));
+    for count in 1..=2 {
+        assert_eq!(platform.place(short(&platform)).status, 200);
+        platform.await_calls(count);
+    }
+    // A document that changed is looked at soon.
+    assert_eq!(platform.run(&["alerts", "freeze", "acme"]).0, Some(0));
+    let alert = eventually("the alert", || {
+        let (_, alerts) = platform.run(&["alerts", "list", "acme"]);
+        let of = |alert: &&serde_json::Value| alert["kind"] == "hour_outgoing";
+        alerts.as_array().into_iter().flatten().find(of).cloned()
+    });
+    assert_eq!((&alert["used"], &alert["allowed"]), (&"2".into(), &"1".into()), "{alert}");
+    assert_eq!(platform.run(&["alerts", "unfreeze", "acme"]).0, Some(0));
+    platform.kill();
+    platform.restart();
+    assert_eq!(platform.place(short(&platform)).status, 486, "the day's legs are gone");
+    let record = platform.await_calls(3).remove(2).record;
+    assert_eq!((record.cause, record.legs.len()), (Cause::AllBusy, 0));
+    assert_eq!(platform.figure("sibai_outgoing_refused_total"), 1);
+    assert_eq!(platform.verify()["findings"], serde_json::json!([]));
+}
+
+#[test]
 fn fault_f3_a_start_without_copies_waits_for_a_database_that_is_away() {
     let database = Postgres::start();
     a_start_waits("f3-cold", &database, database.url());

@@ -20,6 +20,8 @@ pub enum AlertKind {
     HourCost,
     /// Bound numbers changed within some minutes (row B11).
     BindingChanges,
+    /// Legs that left by trunks within an hour (FAULTS N7).
+    HourOutgoing,
     /// Recordings that are deleted from a day in Beijing on, such as 20270110 (row V03): how many.
     RecordingsEnd,
 }

@@ -188,6 +188,9 @@ pub struct Limits {
     /// Calls let in of one caller within any minute (row B08).
     #[serde(default)]
     pub calls_per_minute_per_caller_max: Option<u32>,
+    /// Legs that leave by a trunk within a day in Beijing: forwards, transfers, mobiles, callbacks (FAULTS N7).
+    #[serde(default)]
+    pub outgoing_per_day_max: Option<u32>,
     /// Fees in a calendar month in Beijing (row B05).
     pub month_cost_cap_e4: Option<Money>,
     /// Calls in a calendar month in Beijing (row B06).

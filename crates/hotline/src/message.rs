@@ -232,6 +232,9 @@ pub fn alert(kind: AlertKind, number: Option<HotlineNumber>, level: u8, used: i6
         AlertKind::HourCost => {
             format!("{whose} 一小时话费 {} 元，高于平时，请核实。", Money(used))
         }
+        AlertKind::HourOutgoing => {
+            format!("一小时内经中继呼出 {used} 次，超过 {allowed} 次，请核实。")
+        }
         AlertKind::RecordingsEnd => format!("{used} 份录音将在 7 天内到期删除，需要的请下载保存。"),
         AlertKind::BindingChanges => format!("短时间内更改了 {used} 个绑定号码，请核实。"),
     }

@@ -94,7 +94,7 @@ impl DeedKind {
 pub struct TenantState {
     /// What it is, unique in the tenant: `pointer/<number>/<group>`, `deal/<number>/<step>`, `weight/<number>/<group>`,
     /// `phone/<digits>`, `memory/<place>`, `lock/<number>/<caller>`, `suspect/<place>`, `agent/<number>`, `asked/<place>`,
-    /// `callback/<place>`; told but never kept so: `stop/<number>`, `ended/<call>`.
+    /// `callback/<place>`, `outgoing/<number or all>`; told but never kept so: `stop/<number>`, `ended/<call>`.
     pub key: String,
     /// Its value as text.
     pub value: String,
@@ -317,7 +317,12 @@ fn states(log: &[Dated], arrived: &crate::call::Arrived) -> Vec<TenantState> {
         }
         _ => None,
     };
-    log.iter().filter_map(of).collect()
+    let outgoing = |dated: &Dated| match &dated.fact {
+        Fact::OutgoingCounted { used, turn } => Some(tenant::outgoing_states(arrived.number, used, *turn)),
+        _ => None,
+    };
+    let counted = log.iter().filter_map(outgoing).flatten();
+    log.iter().filter_map(of).chain(counted).collect()
 }
 
 #[cfg(test)]

@@ -10,13 +10,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use outgoing::{OutgoingUse, outgoing_states};
 pub use seen::{Score, Seen, lock_state, suspect_state};
 
 mod calling_back;
 mod lately;
+mod outgoing;
 mod rate;
 mod seen;
 
+use outgoing::{InHour, OnDay};
 use rate::{Rates, Whose};
 
 use crate::barring::Barred;
@@ -57,6 +60,9 @@ pub struct Tenant {
     floor: Option<Box<Floor>>,
     /// Who is to be called back (row Q15).
     requests: Requests,
+    /// Legs that left by trunks (FAULTS N7).
+    outgoing: OnDay,
+    outgoing_hour: InHour,
 }
 
 /// How far each share or member is ahead or behind.
@@ -94,6 +100,7 @@ struct NumberUse {
     calls_up: u32,
     callers: BTreeMap<String, u32>,
     months: Months,
+    outgoing: OnDay,
 }
 
 /// Money of the enterprise: the balance is the sum of its entries as last told, less what was posted since.
@@ -587,6 +594,9 @@ impl Tenant {
         if let Some(number) = key.strip_prefix("agent/") {
             return self.floor_mut().remember(number, value);
         }
+        if let Some(whose) = key.strip_prefix("outgoing/") {
+            return self.remember_outgoing(whose, value);
+        }
         if let Some(digits) = key.strip_prefix("phone/") {
             if let Some(used) = read_phone(value) {
                 self.set_phone(digits, used);
@@ -623,7 +633,8 @@ impl Tenant {
 
     /// Whether nothing of a number needs an account: no balance, no cap. Its calls go on without the store.
     pub fn needs_no_account(hotline: &Hotline) -> bool {
-        let uncapped = |limits: &Limits| limits.month_calls_cap.is_none();
+        let uncapped =
+            |limits: &Limits| limits.month_calls_cap.is_none() && limits.outgoing_per_day_max.is_none();
         !is_metered(hotline) && uncapped(&hotline.limits) && uncapped(&hotline.tenant_limits)
     }
 

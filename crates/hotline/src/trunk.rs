@@ -85,6 +85,8 @@ pub enum Pass {
     NoDisplay,
     /// We are not registered with its carrier.
     Unregistered,
+    /// As many legs as may leave by trunks for this enterprise or number today have left (FAULTS N7).
+    DayFull,
 }
 
 /// The ways to a bound number, first to be tried first.
@@ -128,7 +130,12 @@ impl Trunks {
         let Some(trunk) = self.rows.iter_mut().find(|trunk| *trunk.name == *name) else { return Ok(()) };
         match trunk.pass(now) {
             Some(
-                pass @ (Pass::Quiet | Pass::Full | Pass::TooFast | Pass::NoDisplay | Pass::Unregistered),
+                pass @ (Pass::Quiet
+                | Pass::Full
+                | Pass::TooFast
+                | Pass::NoDisplay
+                | Pass::Unregistered
+                | Pass::DayFull),
             ) => Err(pass),
             Some(Pass::Down) | None => {
                 trunk.load.begin(trunk.profile.calls_per_s_max, now);

@@ -188,6 +188,9 @@ pub enum Notice {
     TrunkUnproven { trunk: Arc<str>, from: sip::Hop },
     /// A trunk was passed over because it may show no number for a call (row K06). A person should look.
     NoDisplay { call: CallId, trunk: Arc<str> },
+    /// A leg was refused, since as many as may have left by trunks today for its enterprise or number (FAULTS N7). A person should
+    /// look.
+    DayFull { call: CallId, tenant: TenantId },
     /// An agent was set to rest because offers were not answered, or the phone is registered nowhere (row Q17). A supervisor
     /// should look.
     AgentRests { call: CallId, tenant: TenantId, agent: Arc<str>, how: Refusal },
@@ -512,6 +515,10 @@ impl Node {
                 let notice =
                     |(trunk, _): &(Arc<str>, _)| Notice::NoDisplay { call: slot.id, trunk: trunk.clone() };
                 self.outputs.extend(refused.map(notice).map(Output::Notice));
+                if passed.iter().any(|(_, pass)| *pass == hotline::trunk::Pass::DayFull) {
+                    let tenant = slot.call.hotline().tenant.clone();
+                    self.outputs.push_back(Output::Notice(Notice::DayFull { call: slot.id, tenant }));
+                }
             }
         }
         let start = self.writer.append(&Record::Facts { call: slot.id, facts: new.into() });

@@ -88,6 +88,8 @@ pub struct Meters {
     pub outbound_refused: Figure,
     pub outbound_as_hotline: Figure,
     pub displays_refused: Figure,
+    /// Legs refused since today's are all gone (FAULTS N7).
+    pub outgoing_refused: Figure,
     pub post_dial: Histogram,
     pub sip_received: Figure,
     pub sip_dropped: Figure,

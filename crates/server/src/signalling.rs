@@ -516,6 +516,10 @@ impl Turns {
                 meters.displays_refused.add(1);
                 tracing::warn!(%call, %trunk, "a trunk may show no number for this call and was passed over");
             }
+            Notice::DayFull { call, tenant } => {
+                meters.outgoing_refused.add(1);
+                tracing::warn!(%call, %tenant, "a leg was refused: today's are all gone (outgoing_per_day)");
+            }
             Notice::AgentRests { call, tenant, agent, how } => {
                 tracing::warn!(%call, %tenant, %agent, ?how, "an agent was set to rest");
             }

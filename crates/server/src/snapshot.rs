@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 
 /// First bytes of both files; a later form of the files or of [`Hotline`] has another.
-const MAGIC: [u8; 8] = *b"SBHOT029";
+const MAGIC: [u8; 8] = *b"SBHOT030";
 /// Before a body and before an index record: length, CRC-32.
 const FRAME: usize = 8;
 /// A frame longer than this is none.

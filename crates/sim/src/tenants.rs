@@ -96,6 +96,15 @@ fn enterprise(place: u32, dice: &mut Dice) -> Enterprise {
     if unsure.chance(400) {
         confirm_answers(&mut enterprise, &mut unsure);
     }
+    let mut capped = Dice::new(own.draw());
+    if capped.chance(200) {
+        enterprise.limits.outgoing_per_day_max = Some(capped.within(5, 120) as u32);
+    }
+    for number in &mut enterprise.numbers {
+        if capped.chance(100) {
+            number.limits.outgoing_per_day_max = Some(capped.within(5, 60) as u32);
+        }
+    }
     let mut asking = Dice::new(own.draw());
     for number in enterprise.numbers.iter_mut().filter(|number| number.recording.enabled) {
         if asking.chance(400) {
@@ -252,6 +261,7 @@ fn limits(dice: &mut Dice, scale: u64) -> Limits {
         concurrent_calls_per_caller_max: dice.chance(150).then(|| dice.within(1, 2) as u32),
         calls_per_minute_max: dice.chance(100).then(|| dice.within(2, 6 * scale) as u32),
         calls_per_minute_per_caller_max: dice.chance(100).then(|| dice.within(1, 3) as u32),
+        outgoing_per_day_max: None,
         month_cost_cap_e4: dice
             .chance(250)
             .then(|| Money::from_fen(dice.within(100, 1_500) as i64 * scale as i64)),

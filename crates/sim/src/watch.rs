@@ -14,6 +14,7 @@ use hotline::flow::StepWhy;
 use hotline::routing::RouteWhy;
 use hotline::settlement::Settled;
 use hotline::tenant::Tenant;
+use hotline::trunk::Pass;
 use hotline::{CallId, Hotline, HotlineNumber, Money, Mono, TenantId, Wall};
 
 use crate::store::Store;
@@ -360,6 +361,8 @@ fn is_turned(order: &[Arc<str>], expected: &mut [Arc<str>]) -> bool {
 
 /// Who was tried until the next routing was next in the order, but for those passed over when their turn came.
 fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
+    // Phones without a trunk are reached still.
+    let is_day_full = |(_, pass): &(Arc<str>, Pass)| *pass == Pass::DayFull;
     let is_end = |fact: &Fact| {
         matches!(
             fact,
@@ -377,10 +380,14 @@ fn check_tried(after: &[Dated], order: &[Arc<str>]) -> Result<(), String> {
                 tried.push(&dialled.destination);
             }
             Fact::PassedOver { destination, .. } => passed.push(destination),
+            Fact::TrunksPassed { destination, passed: trunks } if trunks.iter().any(is_day_full) => {
+                passed.push(destination);
+            }
             _ => {}
         }
     }
-    let due = order.iter().map(|name| &**name).filter(|name| !passed.contains(name));
+    // The first of two trunks may have been tried before.
+    let due = order.iter().map(|name| &**name).filter(|name| !passed.contains(name) || tried.contains(name));
     if due.take(tried.len()).eq(tried.iter().copied()) {
         return Ok(());
     }

@@ -201,6 +201,8 @@ pub struct World {
     regions: Arc<RegionTable>,
     recent: VecDeque<String>,
     touched: Vec<TenantId>,
+    /// Enterprises an agent of which was given an order in the store alone: accounts that were under way then are read anew.
+    held: BTreeSet<TenantId>,
     invites: u64,
     answered: u64,
     closing: bool,
@@ -316,6 +318,7 @@ impl World {
             regions: Arc::new(RegionTable::shipped().clone()),
             recent: VecDeque::new(),
             touched: Vec::new(),
+            held: BTreeSet::new(),
             invites: 0,
             answered: 0,
             closing: false,

@@ -100,6 +100,7 @@ scenarios! {
     fault_f9_two_of_a_group_answer
     fault_f8_a_cause_of_the_trunks_own
     fault_n7_a_premium_or_foreign_number_is_not_dialled
+    fault_n7_the_legs_of_a_day_are_gone
     first_call
     i01_five_levels_back_and_again
     i03_colour_ring

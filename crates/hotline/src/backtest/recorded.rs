@@ -12,6 +12,7 @@ use crate::enterprise::{ShareMode, Strategy};
 use crate::flow::{StepWhy, Walked};
 use crate::routing::{RouteWhy, Skip};
 use crate::satisfaction::{AskedBy, Unrated};
+use crate::trunk::Pass;
 use crate::{CallId, Hotline, Mono, Wall};
 
 /// What answers is listened to for longer than this only where it may be a tone.
@@ -207,6 +208,17 @@ pub(super) struct Routed {
 }
 
 impl Recorded {
+    /// How many legs still left by trunks until the day's were gone, if they were in this call (FAULTS N7).
+    pub(super) fn legs_left(&self) -> Option<u32> {
+        let is_full = |dated: &Dated| match &dated.fact {
+            Fact::TrunksPassed { passed, .. } => passed.iter().any(|(_, pass)| *pass == Pass::DayFull),
+            _ => false,
+        };
+        let end = self.log.iter().position(is_full)?;
+        let by_trunk = |dated: &&Dated| matches!(&dated.fact, Fact::Dialled(leg) if !leg.trunk.is_empty());
+        Some(self.log[..end].iter().filter(by_trunk).count() as u32)
+    }
+
     /// Reads a log. The names of phones are those of `hotline`, which is to take the call this time.
     ///
     /// # Errors
@@ -468,6 +480,10 @@ impl Reading<'_> {
         let is_of = |own: &Self, name: &str| own.no_way.as_ref().is_some_and(|(before, _)| **before == *name);
         match fact {
             Fact::TrunksPassed { destination, .. } if is_of(self, destination) => {}
+            // The day's legs were gone: that comes about again.
+            Fact::TrunksPassed { passed, .. } if passed.iter().any(|(_, pass)| *pass == Pass::DayFull) => {
+                self.lost_way();
+            }
             Fact::TrunksPassed { destination, .. } => {
                 self.lost_way();
                 self.no_way = Some((destination.clone(), Turn::NoWay));

@@ -134,6 +134,7 @@ impl Replay {
             no_way: BTreeSet::new(),
             plays: None,
             asking: false,
+            leaving: false,
             talks: false,
             took_up: BTreeSet::new(),
             tainted: BTreeSet::new(),
@@ -233,6 +234,8 @@ struct Run<'r> {
     plays: Option<u32>,
     /// Whether the caller is about to press something: what is asked meanwhile is not answered.
     asking: bool,
+    /// Whether it ends in this instant.
+    leaving: bool,
     talks: bool,
     /// Legs of which it is known what came of their answer where that is asked, or listened for.
     took_up: BTreeSet<LegNo>,
@@ -366,12 +369,14 @@ impl Run<'_> {
                     self.handle(Event::LegHungUp { leg }, at);
                 }
             }
-            // What was due by then was done before.
+            // What was due by then was done before; of what it asks then nothing more comes.
             Ends::Cut(cause) => {
+                self.leaving = true;
                 self.handle(Event::Timeout, at);
                 self.stop_here(Stop::End(End::For(cause)));
             }
             Ends::Moved => {
+                self.leaving = true;
                 self.handle(Event::Timeout, at);
                 self.stop_here(Stop::End(End::Moved));
             }

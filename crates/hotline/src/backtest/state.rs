@@ -89,6 +89,7 @@ impl State {
             *floor = Floor::default();
             floor.take_staff(staff, Now { mono: recorded.at, wall: recorded.wall() });
         }
+        self.tenant.tell_outgoing_left(hotline, recorded.wall(), recorded.legs_left());
         self.remember_caller(recorded, hotline);
     }
 

@@ -286,11 +286,14 @@ impl Call {
         }
     }
 
-    /// A place on a trunk that may show a number for this call.
+    /// A place on a trunk that may show a number for this call, where today's legs are not all gone.
     pub(super) fn take_trunk(&self, trunk: &str, desk: &mut Desk<'_>, now: Mono) -> Result<(), Pass> {
         let live = self.live().ok_or(Pass::NoDisplay)?;
         if let Some(row) = desk.trunks.named(trunk) {
             Display::on_trunk(&row.profile, &live).map_err(|_| Pass::NoDisplay)?;
+        }
+        if desk.tenant.outgoing_is_full(&self.hotline, self.wall(now)) {
+            return Err(Pass::DayFull);
         }
         desk.trunks.begin(trunk, now)
     }
@@ -309,6 +312,10 @@ impl Call {
             Some(way) => {
                 let leg = self.begin_attempt(dialling, place, way, desk, now);
                 dialling.attempts.push(Attempt { leg, place, ways });
+            }
+            // No carrier is to try elsewhere for it: to the caller all are busy.
+            None if desk.tenant.outgoing_is_full(&self.hotline, self.wall(now)) => {
+                dialling.hear(LegOutcome::Busy);
             }
             None => dialling.hear(LegOutcome::TrunkFailed),
         }

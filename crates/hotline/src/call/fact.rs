@@ -19,7 +19,7 @@ use crate::region::Region;
 use crate::results::Chosen;
 use crate::routing::{RouteWhy, Skip};
 use crate::satisfaction::{AskedBy, Unrated};
-use crate::tenant::{Admission, PhoneUse};
+use crate::tenant::{Admission, OutgoingUse, PhoneUse};
 use crate::trunk::Pass;
 use crate::{CallId, HotlineNumber, Money, Mono, PlanId, RecordingId, TenantId, Wall, Word};
 
@@ -279,6 +279,8 @@ pub enum Fact {
     AgentsPassed { queue: Arc<str>, passed: Vec<(Arc<str>, NoRoom)> },
     /// The caller was asked whether the talk may be recorded, and whether it will be (row V10).
     RecordingChosen { choice: Choice, recorded: bool },
+    /// A leg left by a trunk, and how many have today; noted where a cap holds (FAULTS N7).
+    OutgoingCounted { used: OutgoingUse, turn: u64 },
 }
 
 /// By what it is known that somebody answered (row R29).

@@ -101,9 +101,22 @@ impl Call {
             kind,
         };
         self.note(Fact::Dialled(Box::new(dialled)), now);
+        if way.is_some() {
+            self.count_outgoing(desk, now);
+        }
         self.actions.push_back(Action::Dial { leg, place, way });
         self.arm(Timer::Ring(leg), now + destination.ring_ms + grace_ms);
         leg
+    }
+
+    /// A leg leaves by a trunk: counted for the alarm, and kept where a cap holds.
+    fn count_outgoing(&mut self, desk: &mut Desk<'_>, now: Mono) {
+        let used = desk.tenant.count_outgoing(self.hotline.number, self.wall(now));
+        let caps = [&self.hotline.limits, &self.hotline.tenant_limits];
+        if caps.iter().any(|limits| limits.outgoing_per_day_max.is_some()) {
+            let turn = desk.tenant.next_turn();
+            self.note(Fact::OutgoingCounted { used, turn }, now);
+        }
     }
 
     /// A leg's 18x; whether it is the first, from which its ring time counts.

@@ -248,6 +248,7 @@ impl<'a> Folding<'a> {
             | Fact::AnswererKept { .. }
             | Fact::AnswererKnown { .. }
             | Fact::PhoneUsed { .. }
+            | Fact::OutgoingCounted { .. }
             | Fact::Prompted { .. }
             | Fact::Noticed { .. }
             | Fact::SliceRefused { .. }

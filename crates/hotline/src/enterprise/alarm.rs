@@ -20,8 +20,15 @@ pub struct Alarm {
     pub binding_changes: u8,
     /// Within so many minutes.
     pub binding_minutes: u16,
+    /// More legs than this that left by trunks within an hour are odd (FAULTS N7).
+    #[serde(default = "outgoing_per_hour")]
+    pub outgoing_per_hour: u32,
     /// Whether what is odd freezes the enterprise: no new calls until somebody lifts it.
     pub freeze: bool,
+}
+
+fn outgoing_per_hour() -> u32 {
+    5_000
 }
 
 impl Default for Alarm {
@@ -32,6 +39,7 @@ impl Default for Alarm {
             normal_days: 28,
             binding_changes: 10,
             binding_minutes: 60,
+            outgoing_per_hour: outgoing_per_hour(),
             freeze: false,
         }
     }

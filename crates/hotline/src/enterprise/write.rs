@@ -98,6 +98,9 @@ fn alarm(written: &Alarm) -> Tree {
             field(written.binding_changes == usual.binding_changes, written.binding_changes.into()),
         )
         .maybe("binding_minutes", field(same_minutes, written.binding_minutes))
+        .unless(written.outgoing_per_hour == usual.outgoing_per_hour, "outgoing_per_hour", || {
+            number(written.outgoing_per_hour)
+        })
         .unless(written.freeze == usual.freeze, "freeze", || flag(written.freeze))
         .map()
 }
@@ -283,6 +286,7 @@ fn limits(written: &Limits) -> Tree {
         .maybe("concurrent_calls_per_caller", written.concurrent_calls_per_caller_max.map(number))
         .maybe("calls_per_minute", written.calls_per_minute_max.map(number))
         .maybe("calls_per_minute_per_caller", written.calls_per_minute_per_caller_max.map(number))
+        .maybe("outgoing_per_day", written.outgoing_per_day_max.map(number))
         .maybe("month_cost", written.month_cost_cap_e4.map(|money| text(&money.to_string())))
         .maybe("month_calls", written.month_calls_cap.map(number))
         .maybe("lifted_month", written.lifted_month.map(number))

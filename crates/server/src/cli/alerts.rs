@@ -105,6 +105,10 @@ fn show(context: &Context, alert: &Alert) {
             format!("批量更改绑定号码：{used} 个，超过 {allowed} 个"),
             format!("{used} bound numbers changed, more than {allowed}"),
         ),
+        AlertKind::HourOutgoing => (
+            format!("{period} 起一小时经中继呼出 {used} 次，超过 {allowed} 次"),
+            format!("{used} legs left by trunks in the hour from {period}, more than {allowed}"),
+        ),
         AlertKind::RecordingsEnd => (
             format!("{used} 个录音将于 {period} 到期删除，需要的请先下载"),
             format!("{used} recordings are deleted on {period}; save what is needed before"),

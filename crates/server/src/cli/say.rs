@@ -167,6 +167,9 @@ impl Teller<'_> {
             Pass::Full => self.context.pick("并发已满", "carries all the calls it may"),
             Pass::TooFast => self.context.pick("每秒呼叫数已满", "has begun all the calls of this second"),
             Pass::Unregistered => self.context.pick("尚未注册成功", "is not registered"),
+            Pass::DayFull => self
+                .context
+                .pick("今日呼出已达上限（outgoing_per_day）", "today's legs are all gone (outgoing_per_day)"),
             Pass::NoDisplay => {
                 self.context.pick("不能显示合规的主叫号码", "may show no number for this call")
             }
@@ -373,6 +376,10 @@ impl Teller<'_> {
             Fact::Noticed { prompt } => {
                 self.pick(format!("录音告知 {prompt} 播放完毕"), format!("the notice {prompt} was played"))
             }
+            Fact::OutgoingCounted { used, .. } => self.pick(
+                format!("今日经中继呼出第 {} 次（本号码第 {} 次）", used.of_all, used.of_number),
+                format!("leg {} of today by trunks, {} of this number", used.of_all, used.of_number),
+            ),
             Fact::RecordingChosen { choice, recorded } => self.recording_chosen(*choice, *recorded),
             Fact::RecordingBegan { .. } => self.pick("开始录音".into(), "recording begins".into()),
             Fact::RecordingCut => self.pick("录音中断".into(), "recording stopped early".into()),

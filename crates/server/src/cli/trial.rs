@@ -298,7 +298,7 @@ fn not_dialled(why: NotDialled) -> (&'static str, &'static str) {
         NotDialled::Passed(Pass::TooFast) => {
             ("每秒呼叫已满（calls_per_s_max）", "as many calls in this second as it may begin")
         }
-        NotDialled::Passed(Pass::Down | Pass::NoDisplay) => ("不可用", "not usable"),
+        NotDialled::Passed(Pass::Down | Pass::NoDisplay | Pass::DayFull) => ("不可用", "not usable"),
         NotDialled::NoRoom => ("没有空闲媒体端口", "no media port is free"),
         NotDialled::Draining => ("服务正在停止，不接新呼叫", "the server takes no new calls"),
         NotDialled::TooMany => ("其他测试呼叫正在进行", "other test calls are being made"),

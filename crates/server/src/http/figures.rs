@@ -108,6 +108,12 @@ fn plain(meters: &Meters) -> Vec<Line> {
             meters.displays_refused.value(),
         ),
         (
+            "sibai_outgoing_refused_total",
+            Counter,
+            "Legs refused since as many as may have left by trunks today for their enterprise or number.",
+            meters.outgoing_refused.value(),
+        ),
+        (
             "sibai_messages_sent_total",
             Counter,
             "Messages that the gateway took.",

@@ -1,4 +1,4 @@
-//! Odd charges (row B11): twice a minute, and when a document changed, every enterprise's last hours are held against its normal one, calls in progress
+//! Odd charges (row B11) and odd numbers of legs by trunks (FAULTS N7): twice a minute, and when a document changed, every enterprise's last hours are held against its normal one, calls in progress
 //! included, and what is odd raises an alert. Where the enterprise wants it, no new call is taken until somebody lifts that.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +89,8 @@ struct Known {
     hour: Wall,
     normal: BTreeMap<(TenantId, Wall, u16), Money>,
     told: BTreeSet<(TenantId, Wall, u8)>,
+    /// Hours in which the legs of an enterprise were told of.
+    legs: BTreeSet<(TenantId, Wall)>,
 }
 
 /// Fees by enterprise and the hour in which their calls began.
@@ -98,7 +100,9 @@ type Hours = BTreeMap<(TenantId, Wall), Money>;
 async fn look(desk: &Desk, known: &mut Known, now: Wall) -> Outcome<()> {
     let hour = hour_of(now);
     if known.hour != hour {
-        *known = Known { hour, told: std::mem::take(&mut known.told), ..Known::default() };
+        let (told, legs) = (std::mem::take(&mut known.told), std::mem::take(&mut known.legs));
+        *known = Known { hour, told, legs, ..Known::default() };
+        known.legs.retain(|(_, told)| told.0 > hour.0 - DAY_MS);
         known.told.retain(|(_, told, _)| told.0 > hour.0 - 2 * DAY_MS);
     }
     let hours = hours(desk, Wall(hour.0 - HOUR_MS)).await?;
@@ -116,7 +120,32 @@ async fn look(desk: &Desk, known: &mut Known, now: Wall) -> Outcome<()> {
             known.told.insert((tenant, hour, alarm.cost_times));
         }
     }
+    for (tenant, hour, legs) in legs_of_the_hour(desk, hour).await? {
+        let alarm = alarms.get(&tenant).copied().unwrap_or_default();
+        if legs > alarm.outgoing_per_hour && !known.legs.contains(&(tenant.clone(), hour)) {
+            let alert = store::Alert {
+                kind: AlertKind::HourOutgoing,
+                level: 100,
+                used: legs.into(),
+                allowed: alarm.outgoing_per_hour.into(),
+                ..alert_of(&tenant, hour, now)
+            };
+            raise(desk, &alert, &alarm).await?;
+            known.legs.insert((tenant, hour));
+        }
+    }
     Ok(())
+}
+
+/// Legs that left by trunks in this hour, of each enterprise.
+async fn legs_of_the_hour(desk: &Desk, hour: Wall) -> Outcome<Vec<(TenantId, Wall, u32)>> {
+    let Some(live) = &desk.live else { return Ok(Vec::new()) };
+    let told = live.ask(move |node, _| {
+        let counted = node.tenants().map(|(id, tenant)| (id, tenant.outgoing_in_hour()));
+        let now = counted.filter(|(_, (of, legs))| *of == hour && *legs > 0);
+        now.map(|(id, (of, legs))| (id.clone(), of, legs)).collect()
+    });
+    Ok(told.await?)
 }
 
 async fn hours(desk: &Desk, since: Wall) -> Outcome<Hours> {
@@ -164,8 +193,6 @@ async fn normal(desk: &Desk, known: &mut Known, tenant: &TenantId, hour: Wall, d
     Ok(normal)
 }
 
-/// Freezes first and raises then: a process that dies between the two does both again. What was raised before is left as
-/// it is, frozen or lifted.
 async fn tell(
     desk: &Desk,
     tenant: &TenantId,
@@ -176,17 +203,34 @@ async fn tell(
     now: Wall,
 ) -> Outcome<()> {
     let alert = store::Alert {
+        level: alarm.cost_times,
+        used: spent.0,
+        allowed: allowed.0,
+        ..alert_of(tenant, hour, now)
+    };
+    raise(desk, &alert, alarm).await
+}
+
+/// An alert about an hour's fees.
+fn alert_of(tenant: &TenantId, hour: Wall, now: Wall) -> store::Alert {
+    store::Alert {
         tenant: tenant.clone(),
         kind: AlertKind::HourCost,
         number: None,
         period: u32::try_from(hour.0 / HOUR_MS).unwrap_or(0),
-        level: alarm.cost_times,
+        level: 0,
         raised_at: now,
-        used: spent.0,
-        allowed: allowed.0,
+        used: 0,
+        allowed: 0,
         acked: None,
-    };
-    if desk.store.is_raised(&alert).await? {
+    }
+}
+
+/// Freezes first and raises then: a process that dies between the two does both again. What was raised before is left as
+/// it is, frozen or lifted.
+async fn raise(desk: &Desk, alert: &store::Alert, alarm: &Alarm) -> Outcome<()> {
+    let store::Alert { tenant, kind, used, allowed, .. } = alert;
+    if desk.store.is_raised(alert).await? {
         return Ok(());
     }
     let asked = Freeze { tenant: tenant.clone(), frozen: true, by: BY.to_owned() };
@@ -198,7 +242,7 @@ async fn tell(
             done => tries = done.map(|_| 0)?,
         }
     }
-    tracing::warn!(%tenant, %spent, %allowed, frozen = alarm.freeze, "an hour's fees are odd");
-    desk.store.raise_alert(&alert).await?;
+    tracing::warn!(%tenant, ?kind, used, allowed, frozen = alarm.freeze, "an hour is odd");
+    desk.store.raise_alert(alert).await?;
     Ok(())
 }

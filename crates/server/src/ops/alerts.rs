@@ -136,11 +136,16 @@ pub async fn list(desk: &Desk, asked: &List) -> Outcome<Vec<Alert>> {
     let rows = desk.store.alerts(asked.tenant.as_ref(), asked.all, ALERTS_MAX).await?;
     let amount = |kind: AlertKind, value: i64| match kind {
         AlertKind::MonthCost | AlertKind::HourCost => Money(value).to_string(),
-        AlertKind::MonthCalls | AlertKind::BindingChanges | AlertKind::RecordingsEnd => value.to_string(),
+        AlertKind::MonthCalls
+        | AlertKind::BindingChanges
+        | AlertKind::RecordingsEnd
+        | AlertKind::HourOutgoing => value.to_string(),
     };
     let period = |kind: AlertKind, period: u32| match kind {
         AlertKind::MonthCost | AlertKind::MonthCalls => period.to_string(),
-        AlertKind::HourCost | AlertKind::BindingChanges => time(Wall(i64::from(period) * 3_600_000)),
+        AlertKind::HourCost | AlertKind::BindingChanges | AlertKind::HourOutgoing => {
+            time(Wall(i64::from(period) * 3_600_000))
+        }
         AlertKind::RecordingsEnd => {
             format!("{:04}-{:02}-{:02}", period / 10_000, period / 100 % 100, period % 100)
         }

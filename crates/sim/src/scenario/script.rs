@@ -435,6 +435,10 @@ fn set_number(enterprise: &mut Enterprise, rest: &str) -> Option<Money> {
             ("month_calls_cap", cap) => number.limits.month_calls_cap = Some(cap.parse().ok()?),
             ("lifted", month) => number.limits.lifted_month = Some(month.parse().ok()?),
             ("count_unanswered", "yes") => number.limits.count_unanswered = true,
+            ("outgoing_per_day", most) => number.limits.outgoing_per_day_max = Some(most.parse().ok()?),
+            ("tenant_outgoing_per_day", most) => {
+                enterprise.limits.outgoing_per_day_max = Some(most.parse().ok()?);
+            }
             ("concurrent", most) => number.limits.concurrent_calls_max = Some(most.parse().ok()?),
             ("concurrent_per_caller", most) => {
                 number.limits.concurrent_calls_per_caller_max = Some(most.parse().ok()?);

@@ -1,11 +1,11 @@
-//! Row B08: how many calls were up at once and let in within a minute, told from the records of a whole life and held
-//! against the limits. It does not ask the tenant's own counts.
+//! Row B08: how many calls were up at once and let in within a minute, and how many legs left by trunks within a day (FAULTS N7), told
+//! from the records of a whole life and held against the limits. It does not ask the tenant's own counts.
 
 use std::collections::BTreeMap;
 
 use hotline::call::{Dated, Fact};
 use hotline::cdr::CallRecord;
-use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId};
+use hotline::{CallId, Hotline, HotlineNumber, Mono, TenantId, Wall};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -27,13 +27,24 @@ struct Spans {
     minute_max: Option<u32>,
 }
 
+/// Legs by trunks of one day in Beijing, and the cap.
+#[derive(Debug, Default)]
+struct Legs {
+    by_call: BTreeMap<CallId, u32>,
+    max: Option<u32>,
+}
+
 /// Everybody's calls.
 #[derive(Debug, Default)]
-pub(super) struct Crowd(BTreeMap<Whose, Spans>);
+pub(super) struct Crowd {
+    calls: BTreeMap<Whose, Spans>,
+    legs: BTreeMap<(Whose, i64), Legs>,
+}
 
 impl Crowd {
     /// A call is over. Limits are those of the rules it was let in by; no edit of a life changes them.
     pub(super) fn note(&mut self, record: &CallRecord, hotline: &Hotline, log: &[Dated]) {
+        self.note_legs(record, hotline, log);
         let at = |of: fn(&Fact) -> bool| log.iter().find(|dated| of(&dated.fact)).map(|dated| dated.at);
         let admitted = at(|fact| matches!(fact, Fact::Admitted { .. }));
         let (Some(from), Some(to)) = (admitted, at(|fact| matches!(fact, Fact::HungUp { .. }))) else {
@@ -42,7 +53,7 @@ impl Crowd {
         let (own, whole) = (&hotline.limits, &hotline.tenant_limits);
         let (number, tenant) = (record.number, record.tenant.clone());
         let mut add = |whose, at_once_max, minute_max| {
-            let spans = self.0.entry(whose).or_default();
+            let spans = self.calls.entry(whose).or_default();
             spans.spans.insert(record.call, (from, to));
             (spans.at_once_max, spans.minute_max) = (at_once_max, minute_max);
         };
@@ -63,9 +74,36 @@ impl Crowd {
         }
     }
 
+    fn note_legs(&mut self, record: &CallRecord, hotline: &Hotline, log: &[Dated]) {
+        let Some(Fact::Arrived(arrived)) = log.first().map(|dated| &dated.fact) else { return };
+        let by_trunk = |dated: &&Dated| matches!(&dated.fact, Fact::Dialled(leg) if !leg.trunk.is_empty());
+        let day = |dated: &Dated| Wall::of(dated.at, arrived.wall_offset_ms).beijing().day_number();
+        let mut days: BTreeMap<i64, u32> = BTreeMap::new();
+        for leg in log.iter().filter(by_trunk) {
+            *days.entry(day(leg)).or_default() += 1;
+        }
+        let caps = [
+            (Whose::Number(record.number), hotline.limits.outgoing_per_day_max),
+            (Whose::Tenant(record.tenant.clone()), hotline.tenant_limits.outgoing_per_day_max),
+        ];
+        for (day, count) in days {
+            for (whose, max) in &caps {
+                let legs = self.legs.entry((whose.clone(), day)).or_default();
+                legs.by_call.insert(record.call, count);
+                legs.max = *max;
+            }
+        }
+    }
+
     /// Whether any limit was passed. A node that died has forgotten the minute before, so `minutes` says if those count.
     pub(super) fn check(&self, minutes: bool) -> Result<(), String> {
-        for (whose, Spans { spans, at_once_max, minute_max }) in &self.0 {
+        for ((whose, day), Legs { by_call, max }) in &self.legs {
+            let count: u32 = by_call.values().sum();
+            if let Some(limit) = max.filter(|limit| count > *limit) {
+                return Err(format!("{whose:?} had {count} legs by trunks on day {day} of {limit} (N7)"));
+            }
+        }
+        for (whose, Spans { spans, at_once_max, minute_max }) in &self.calls {
             let spans: Vec<_> = spans.values().copied().collect();
             let most = most_at_once(&spans);
             if let Some(limit) = at_once_max.filter(|limit| most > *limit) {

@@ -77,6 +77,9 @@ impl World {
             }
         };
         self.store.keep(&tenant, &[kept]);
+        if !cold.is_empty() {
+            self.held.insert(tenant.clone());
+        }
         for step in cold {
             self.store.keep_steps([&step]);
             self.watch.agents.changes_cold(&step);

@@ -495,7 +495,11 @@ impl World {
             return;
         }
         match reply {
-            Reply::Loaded(tenant, loaded) => {
+            Reply::Loaded(tenant, mut loaded) => {
+                // Over an order to an agent no account is read: one that was under way is read behind it.
+                if let Some(account) = loaded.account.as_mut().filter(|_| self.held.contains(&tenant)) {
+                    *account = self.store.account(&tenant);
+                }
                 let is_open =
                     |world: &Self| world.node.as_ref().is_some_and(|node| node.tenant(&tenant).is_some());
                 let (was_open, told) = (is_open(self), loaded.account.is_some());

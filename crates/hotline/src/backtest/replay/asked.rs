@@ -106,7 +106,10 @@ impl Run<'_> {
 
     /// A question begins to be asked: the caller does there what it did next.
     pub(super) fn ask(&mut self) {
-        if self.asking || self.due.iter().any(|(_, due)| matches!(due, Due::Attempt | Due::Heard)) {
+        if self.asking
+            || self.leaving
+            || self.due.iter().any(|(_, due)| matches!(due, Due::Attempt | Due::Heard))
+        {
             return;
         }
         let Some(next) = self.attempts.front() else {

@@ -17,7 +17,9 @@ impl Reader<'_> {
         let normal_days = small("normal_days", usual.normal_days, 1, 366);
         let binding_changes = small("binding_changes", usual.binding_changes.into(), 1, 200);
         let binding_minutes = small("binding_minutes", usual.binding_minutes, 1, 1_440);
+        let outgoing = object.field("outgoing_per_hour").and_then(|at| self.whole(&at, 1, 10_000_000));
         Alarm {
+            outgoing_per_hour: outgoing.map_or(usual.outgoing_per_hour, |most| most as u32),
             cost_times: cost_times as u8,
             cost_floor_e4: self.money(object.field("cost_floor")).unwrap_or(usual.cost_floor_e4),
             normal_days,

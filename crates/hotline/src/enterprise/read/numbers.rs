@@ -361,6 +361,7 @@ impl Reader<'_> {
             calls_per_minute_max: self.count(object.field("calls_per_minute"), CALLS_PER_MINUTE_MAX),
             calls_per_minute_per_caller_max: self
                 .count(object.field("calls_per_minute_per_caller"), CALLS_PER_MINUTE_MAX),
+            outgoing_per_day_max: self.count(object.field("outgoing_per_day"), 1_000_000_000),
             month_cost_cap_e4: self.money(object.field("month_cost")),
             month_calls_cap: self.count(object.field("month_calls"), 1_000_000_000),
             lifted_month: object
