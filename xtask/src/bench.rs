@@ -49,6 +49,7 @@ const FIGURES: &[Figure] = &[
     },
     Figure { name: "rating", what: "rate and post a call in memory", measure: cost::rating },
     Figure { name: "queue", what: "an offer decision of a queue", measure: cost::queue },
+    Figure { name: "flow", what: "one step of a flow, and a flow of 200 steps checked", measure: cost::flow },
     Figure { name: "locate", what: "caller region lookup", measure: cost::locate },
     Figure { name: "call", what: "full call without media beside Kamailio", measure: call::full_call },
     Figure {

@@ -100,11 +100,8 @@ impl Node {
             }
             Sip::Ended { leg } => self.on_leg(leg, |node, slot, number| {
                 node.by_leg.remove(&leg);
-                if number != CALLER {
-                    // The endpoint has nothing more of it: whatever was still awaited will not come.
-                    let outcome = LegOutcome::Cancelled;
-                    node.tell(slot, Event::LegFailed { leg: number, outcome, status: 0, q850: None });
-                }
+                // The endpoint has nothing more of it: whatever was still awaited will not come.
+                node.last_word(slot, number);
             }),
             Sip::Info { leg, content_type, body } => {
                 self.on_leg(leg, |node, slot, number| node.key_by_info(slot, number, &content_type, &body))
@@ -112,10 +109,20 @@ impl Node {
             Sip::Referred { leg, refer } => {
                 self.on_leg(leg, |node, slot, number| node.referred(slot, number, leg, &refer))
             }
-            Sip::InfoDone { leg, .. } | Sip::ByeDone { leg } => self.on_leg(leg, |_, _, _| {}),
+            // Who was asked whether it is somebody and was hung up on has its line back, though the dialog lingers (row R29).
+            Sip::ByeDone { leg } => self.on_leg(leg, Node::last_word),
+            Sip::InfoDone { leg, .. } => self.on_leg(leg, |_, _, _| {}),
             Sip::ReinviteAnswered { leg, .. } | Sip::ReinviteFailed { leg, .. } => {
                 self.on_leg(leg, |_, _, _| {})
             }
+        }
+    }
+
+    /// Nothing more comes of a leg to a target. Whoever was joined has heard that before.
+    fn last_word(&mut self, slot: SlotId, leg: LegNo) {
+        if leg != CALLER {
+            let outcome = LegOutcome::Cancelled;
+            self.tell(slot, Event::LegFailed { leg, outcome, status: 0, q850: None });
         }
     }
 

@@ -219,6 +219,9 @@ scenarios! {
     r29_the_caller_leaves_while_somebody_is_asked
     r29_the_first_of_all_who_presses
     r29_the_key_is_pressed
+    r29_transferred_to_a_phone_that_is_asked
+    r29_a_key_crosses_the_callers_hang_up
+    r29_who_is_asked_rings_beside_who_is_not
     r30_our_own_number_is_shown
     r32_a_list_raises_its_callers
     r33_spill_by_service_level_ends

@@ -50,6 +50,20 @@ pub fn queue(effort: &Effort) -> Outcome<Vec<Row>> {
     Ok(vec![Row::against(what, median(&numbers(&runs, "us")?), "µs", 20.0, false)])
 }
 
+/// A flow of 200 steps checked in less than 50 ms, and a step of it walked in at most 5 µs, by the dearest kind (rows I08, I09).
+pub fn flow(effort: &Effort) -> Outcome<Vec<Row>> {
+    let (step, check) = ("one flow step, the dearest kind", "a flow of 200 steps checked");
+    let Some(package) = package_with("flow_cost")? else {
+        let none = "no crate has an example `flow_cost`";
+        return Ok(vec![Row::absent(step, none), Row::absent(check, none)]);
+    };
+    let runs = example_runs(package, "flow_cost", &[], effort.rounds)?;
+    Ok(vec![
+        Row::against(step, median(&numbers(&runs, "step_us")?), "µs", 5.0, false),
+        Row::against(check, median(&numbers(&runs, "checked_ms")?), "ms", 50.0, false),
+    ])
+}
+
 fn per_second(what: &str, example: &str, unit: &str, bar: f64, effort: &Effort) -> Outcome<Vec<Row>> {
     let Some(package) = package_with(example)? else {
         return Ok(vec![Row::absent(what, &format!("no crate has an example `{example}`"))]);
