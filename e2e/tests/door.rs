@@ -155,14 +155,31 @@ fn r22_a_crisis_is_switched_seen_by_the_next_call_and_ended_and_two_persons_are_
     let put = owner.ask("PUT", &format!("{ACME}/document"), Some(&by_two));
     assert_eq!(put.status, 200, "{}", put.body);
     let confirm = format!("{place_of}/confirm");
-    assert_eq!(code(&admin.ask("POST", &confirm, None)), (404, "not_found"));
-    let asked = owner.ask("PUT", &place_of, Some(&on(LATER_MS, json!("go_on"))));
-    assert_eq!((&asked.body["on"], &asked.body["asked_by"]), (&json!(false), &json!("li")), "{}", asked.body);
-    assert_eq!(code(&owner.ask("POST", &confirm, None)), (422, "second_person"));
-    let began = admin.ask("POST", &confirm, None);
-    assert_eq!((&began.body["on"], &began.body["asked_by"]), (&json!(true), &Value::Null), "{}", began.body);
+    let confirms = |who: &Visitor, request: &Value| who.ask("POST", &confirm, Some(&json!({"request": request})));
+    assert_eq!(code(&confirms(&admin, &json!("0123456789ab"))), (404, "not_found"));
+    assert_eq!(code(&admin.ask("POST", &confirm, None)), (400, "bad_request"), "what is confirmed is named");
+    let asked = owner.ask("PUT", &place_of, Some(&on(LATER_MS, json!("go_on")))).body;
+    assert_eq!((&asked["on"], &asked["asked"]["by"]), (&json!(false), &json!("li")), "{asked}");
+    assert_eq!(read(&admin, "crisis")["asked"]["crisis"]["then"], json!("go_on"), "the second person sees it");
+    let (seen, other) = (&asked["asked"]["request"], on(LATER_MS, json!("hang_up")));
+    assert_eq!(code(&confirms(&owner, seen)), (422, "second_person"));
+    let other = owner.ask("PUT", &place_of, Some(&other)).body;
+    assert_eq!(code(&confirms(&admin, seen)), (409, "version_moved"), "what was looked at does not wait now");
+    assert_ne!(seen, &other["asked"]["request"]);
+    let asked = owner.ask("PUT", &place_of, Some(&on(LATER_MS, json!("go_on")))).body;
+    let began = confirms(&admin, &asked["asked"]["request"]);
+    assert_eq!((&began.body["on"], &began.body["asked"]), (&json!(true), &Value::Null), "{}", began.body);
     assert!(reached(), "the number's own rules follow the notice");
     assert_eq!(admin.ask("DELETE", &place_of, None).body["on"], false, "one is enough to end it");
+    // One person does not pass by the second with a document: it switches nothing and takes no person away.
+    let by_document = |lines: &str| {
+        let text = json!({"text": format!("{document}\n{lines}"), "apply": true});
+        owner.ask("PUT", &format!("{ACME}/document"), Some(&text))
+    };
+    let put = by_document("crisis_by_two: true\ncrisis: {until: 2099-01-01 00:00, then: hang_up}\n");
+    assert_eq!((put.status, &put.body["warnings"][0]["code"]), (200, &json!("crisis_kept")), "{}", put.body);
+    assert_eq!(read(&owner, "crisis")["on"], false);
+    assert_eq!(code(&by_document("")), (422, "second_person"));
     let audit = run(&platform, &["audit", "acme"]).to_string();
     assert!(audit.contains("li, sun"), "both are named: {audit}");
     assert_eq!(platform.findings(), []);
@@ -227,8 +244,25 @@ fn i08_i09_r26_a_flow_is_drafted_checked_published_and_rolled_back_over_the_api(
     assert_eq!(read(&auditor, "flows/main/differences")[0]["path"], "steps[hello].prompt");
     assert_eq!(code(&auditor.ask("POST", &publish, Some(&json!({})))), (403, "forbidden"));
 
+    // Of two who write, the later does not wipe out what it has not seen, and nobody publishes what they did not look at.
+    let seen = read(&auditor, "flows/main")["mark"].clone();
+    assert_eq!(seen, kept["mark"]);
+    let put_on = |base: &Value, text: &str| {
+        admin.ask("PUT", &format!("{ACME}/flows"), Some(&json!({"text": text, "base": base})))
+    };
+    let other = put_on(&seen, &draft("digit_3", &["hello", "bye"]));
+    assert_eq!(other.status, 200, "{}", other.body);
+    for base in [&seen, &json!("")] {
+        assert_eq!(code(&put_on(base, &draft("digit_4", &["hello", "bye"]))), (409, "version_moved"));
+    }
+    let looked_at = json!({"draft": seen});
+    assert_eq!(code(&admin.ask("POST", &publish, Some(&looked_at))), (409, "version_moved"));
+    assert_eq!(put_on(&other.body["mark"], &right).body["mark"], seen, "the same text is named the same");
+    let audit = run(&platform, &["audit", "acme"]).to_string();
+    assert!(audit.contains(other.body["mark"].as_str().expect("named")), "the audit names the texts: {audit}");
+
     assert_eq!(walked(), Some(1), "a draft is nobody's way");
-    let published = admin.ask("POST", &publish, Some(&json!({})));
+    let published = admin.ask("POST", &publish, Some(&looked_at));
     assert_eq!(
         (published.status, &published.body["version"], &published.body["changed"]),
         (200, &json!(2), &json!(true))
@@ -254,6 +288,8 @@ fn i08_i09_r26_a_flow_is_drafted_checked_published_and_rolled_back_over_the_api(
     assert_eq!(walked(), Some(1));
     assert_eq!(code(&admin.ask("POST", &rollback, Some(&json!({"to": 7})))), (404, "not_found"));
     assert_eq!(admin.ask("POST", &rollback, Some(&json!({"to": 2}))).body["version"], 2);
+    let again = admin.ask("POST", &rollback, Some(&json!({"to": 2}))).body;
+    assert_eq!((&again["version"], &again["changed"]), (&json!(2), &json!(false)), "it is walked already");
     assert_eq!(
         read(&auditor, "flows"),
         run(&platform, &["flow", "list", "acme"]),

@@ -295,8 +295,22 @@ async fn gate(
     let of =
         Of { enterprise: named("enterprise").map(TenantId::new), agent: named("agent").map(str::to_owned) };
     match pass(&api, path.as_str(), of, &mut request).await {
-        Ok(()) => next.run(request).await,
+        Ok(()) if request.method().is_safe() => next.run(request).await,
+        Ok(()) => carried_through(next.run(request)).await,
         Err(refusal) => Problem::answer(&refusal, language),
+    }
+}
+
+/// A change goes on to its end though nobody waits for its answer any more: half of one would be in the database and unknown
+/// to the node.
+async fn carried_through<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(change).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and with it whoever would be told.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -589,6 +603,27 @@ mod tests {
         {
             assert_eq!(same_origin(&headers(Some(other))).unwrap_err().code, Code::ForeignOrigin, "{other}");
         }
+    }
+
+    /// Whoever asked hangs up between the commit and the word to the node: the word is told nevertheless.
+    #[tokio::test]
+    async fn a_change_goes_on_to_its_end_though_nobody_waits_for_it() {
+        let (committed, begun) = tokio::sync::oneshot::channel();
+        let (go_on, held) = tokio::sync::oneshot::channel::<()>();
+        let (told, heard) = tokio::sync::oneshot::channel();
+        let change = async move {
+            let _ = committed.send(());
+            let _ = held.await;
+            let _ = told.send("told");
+        };
+        let mut asked = Box::pin(carried_through(change));
+        tokio::select! {
+            () = &mut asked => panic!("it waits to go on"),
+            _ = begun => {}
+        }
+        drop(asked);
+        go_on.send(()).expect("it is there still");
+        assert_eq!(heard.await, Ok("told"));
     }
 
     #[test]

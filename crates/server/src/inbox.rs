@@ -10,7 +10,8 @@ use hotline::Now;
 use media::sys::epoll::Waker;
 use node::{Change, Loaded, Node};
 
-/// Things people may have waiting. What media and store tell is bounded by the legs and loads that asked for it.
+/// Things people may have waiting. What media and store tell is bounded by the legs and loads that asked for it, and what was
+/// committed by the connections of those who wait for its end.
 const COMMANDS_MAX: usize = 1_024;
 
 /// A look at the node between two of its turns.

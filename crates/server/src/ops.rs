@@ -418,11 +418,12 @@ impl Desk {
         Change { by: by.to_owned(), at: crate::clock::wall() }
     }
 
-    /// Held over a change in the database and the word of it to the node: no account is read for the node in between, which
-    /// would come without the change after the node was told of it in vain. Nothing is held without a running process.
-    async fn hold_accounts(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+    /// Held over a change of an enterprise in the database and the word of it to the node: its account is not read for the node
+    /// in between, which would come without the change after the node was told of it in vain. Nothing is held without a
+    /// running process.
+    async fn hold_account(&self, tenant: &TenantId) -> Option<RwLockWriteGuard<'_, ()>> {
         match &self.live {
-            Some(live) => Some(live.lock_accounts().await),
+            Some(live) => Some(live.lock_account(tenant).await),
             None => None,
         }
     }
@@ -438,6 +439,12 @@ impl Desk {
             Refusal::not_found(format!("没有企业 {tenant}"), format!("there is no enterprise {tenant}"))
         })
     }
+}
+
+/// What names a text, for who comes back to say that this one is meant: the first 12 hexadecimal digits of its SHA-256.
+fn mark_of(text: &str) -> String {
+    let sum = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    sum.as_ref().iter().take(6).map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Where region files lie in a data directory.

@@ -11,7 +11,7 @@ use hotline::{HotlineNumber, Money, Now, TenantId};
 use node::directory::Entry;
 use node::{Change, Node, TrialOrder, TrialReport, TrunkConfig};
 use store::{HeardPrompt, Store};
-use tokio::sync::{Notify, RwLock, RwLockWriteGuard, oneshot};
+use tokio::sync::{Notify, RwLockWriteGuard, oneshot};
 
 use crate::config::Config;
 use crate::copies::Copies;
@@ -20,6 +20,7 @@ use crate::meters::Meters;
 use crate::net::Names;
 use crate::prompts::by_tenant;
 use crate::snapshot::Snapshot;
+use crate::storing::accounts::Accounts;
 use crate::traces;
 
 /// A handle on the process; cheap to clone.
@@ -33,7 +34,7 @@ struct Parts {
     store: Store,
     snapshot: Arc<Snapshot>,
     copies: Option<Copies>,
-    accounts: Arc<RwLock<()>>,
+    accounts: Accounts,
     stopping: Arc<Notify>,
     changed: Notify,
     sip: SocketAddr,
@@ -69,7 +70,7 @@ impl Running {
         store: Store,
         snapshot: Arc<Snapshot>,
         copies: Option<Copies>,
-        accounts: Arc<RwLock<()>>,
+        accounts: Accounts,
         stopping: Arc<Notify>,
         sip: SocketAddr,
         http: SocketAddr,
@@ -145,14 +146,16 @@ impl Running {
         Ok(answer.await?)
     }
 
-    /// Gives the node a committed change; returns when calls to come see it.
+    /// Gives the node a committed change; returns when calls to come see it. However much people ask, it is taken: what is
+    /// committed and not told would be another thing in the database than in memory, and whoever asks again is told that it
+    /// is done.
     ///
     /// # Errors
-    /// Too much is asked, or the process is ending: the change is committed and is seen after the next start.
+    /// The process is ending: the change is committed and is seen after the next start.
     pub async fn apply(&self, change: Change) -> Result<(), AskError> {
         let (told, taken) = oneshot::channel();
         let done = move || _ = told.send(());
-        self.0.inbox.push_command(Message::Change { change, done: Box::new(done) })?;
+        self.0.inbox.push(Message::Change { change, done: Box::new(done) });
         Ok(taken.await?)
     }
 
@@ -186,12 +189,12 @@ impl Running {
         &self.0.changed
     }
 
-    /// Held over a change of an account in the database and the word of it to the node ([`Running::credited`]).
-    pub async fn lock_accounts(&self) -> RwLockWriteGuard<'_, ()> {
-        self.0.accounts.write().await
+    /// Held over a change of an enterprise's account in the database and the word of it to the node ([`Running::credited`]).
+    pub async fn lock_account(&self, tenant: &TenantId) -> RwLockWriteGuard<'_, ()> {
+        self.0.accounts.of(tenant).write().await
     }
 
-    /// Money was paid in and committed, under [`Running::lock_accounts`].
+    /// Money was paid in and committed, under [`Running::lock_account`].
     ///
     /// # Errors
     /// Those of [`Running::apply`].
@@ -241,7 +244,7 @@ impl Running {
         let names = by_tenant(heard).remove(tenant).unwrap_or_default();
         let (told, taken) = oneshot::channel();
         let done = Box::new(move || _ = told.send(()));
-        self.0.inbox.push_command(Message::Heard { tenant: tenant.clone(), names, done })?;
+        self.0.inbox.push(Message::Heard { tenant: tenant.clone(), names, done });
         Ok(taken.await?)
     }
 

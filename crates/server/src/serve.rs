@@ -21,7 +21,7 @@ use hotline::region::RegionTable;
 use node::{Node, recovery};
 use store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::Notify;
 
 use crate::bridge::Bridge;
 use crate::clock::Clock;
@@ -36,6 +36,7 @@ use crate::registrations::RegistrationsThread;
 use crate::running::Running;
 use crate::signalling::{Signalling, Socket};
 use crate::snapshot::{self, Snapshot};
+use crate::storing::accounts::Accounts;
 use crate::storing::aside::Aside;
 use crate::storing::{StoreThread, Work};
 use crate::traces::TraceThread;
@@ -613,7 +614,7 @@ fn open_data(
             node: config.node.clone(),
             inbox,
             meters,
-            accounts: Arc::new(RwLock::new(())),
+            accounts: Accounts::default(),
             archive: config.archive(),
             aside: Arc::new(Aside::in_data(&config.data_dir)),
             retention_days: config.recording.retention_days,

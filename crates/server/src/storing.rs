@@ -1,6 +1,7 @@
 //! The store thread: settlements in batches, accounts on demand, rows of recordings. With the database away it keeps
 //! what it was given and tries again; it never writes twice what a read-back shows to be there (FAULTS F3, F6).
 
+pub mod accounts;
 mod agents;
 pub mod aside;
 mod helps;
@@ -18,6 +19,7 @@ use hotline::{Hotline, HotlineNumber, TenantId};
 use store::{HelpCall, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::accounts::Accounts;
 use crate::bridge::RecordingFile;
 use crate::inbox::Inbox;
 use crate::meters::Meters;
@@ -115,9 +117,9 @@ pub struct Work {
     pub inbox: Arc<Inbox>,
     /// Figures.
     pub meters: Arc<Meters>,
-    /// Read-locked while an account is read and told to the node, write-locked by whoever changes one and tells the
+    /// Read-locked while an account is read and told to the node, write-locked by whoever changes it and tells the
     /// node: so no change is counted twice.
-    pub accounts: Arc<tokio::sync::RwLock<()>>,
+    pub accounts: Accounts,
     /// Where recordings lie and how they are sealed; rows hold paths below its folder.
     pub archive: crate::archive::Archive,
     /// Where calls go that the database refuses for good.

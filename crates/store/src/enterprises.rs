@@ -14,6 +14,7 @@ use crate::audit::{Change, write_audit};
 use crate::callbacks::give_up_orphans;
 use crate::database::{Result, Store};
 use crate::flows::write_flows;
+use crate::provider::{NewSetting, replace_setting};
 use crate::rollups::column_of;
 use crate::rows::{Among, Read, Rows, Value, json_text, unreadable};
 
@@ -100,6 +101,18 @@ impl Store {
         expected: u32,
         change: &Change,
     ) -> Result<Put> {
+        self.put_enterprise_and(enterprise, expected, &[], change).await
+    }
+
+    /// The same with settings of the enterprise in one transaction, each audited. A setting that is another than it was
+    /// read stores nothing: [`Put::Moved`].
+    pub async fn put_enterprise_and(
+        &self,
+        enterprise: &Enterprise,
+        expected: u32,
+        settings: &[NewSetting<'_>],
+        change: &Change,
+    ) -> Result<Put> {
         let mut transaction = self.begin().await?;
         let current = current_version(&mut transaction, &enterprise.id).await?;
         if current != expected {
@@ -133,6 +146,11 @@ impl Store {
             Some(&became),
         )
         .await?;
+        for setting in settings {
+            if !replace_setting(&mut transaction, &enterprise.id, setting, change).await? {
+                return Ok(Put::Moved { current });
+            }
+        }
         transaction.commit().await?;
         Ok(Put::Stored { version, alarmed })
     }

@@ -8,7 +8,7 @@ use hotline::{TenantId, Wall};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::audit::{Change, write_audit};
+use crate::audit::{Change, take_turn, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::{Read, Rows, Value, json_text};
 
@@ -53,31 +53,35 @@ pub struct FlowVersion {
 }
 
 impl Store {
-    /// Keeps a draft in place of the one before.
+    /// Keeps a draft in place of the one before, if that is still the text that was read; whether it was. `told` is what
+    /// the audit says of both.
     pub async fn put_flow_draft(
         &self,
         tenant: &TenantId,
         name: &str,
-        text: &str,
+        (was, text): (Option<&str>, &str),
+        told: (Option<&str>, &str),
         change: &Change,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut transaction = self.begin().await?;
+        take_turn(&mut transaction, tenant).await?;
+        if draft(&mut transaction, tenant, name).await?.as_ref().map(|draft| draft.text.as_str()) != was {
+            return Ok(false);
+        }
         let sql = "insert into flow_draft (tenant_id, name, document, changed_by, changed_at) \
                    values ($1, $2, $3, $4, $5) on conflict (tenant_id, name) do update set \
                    document = excluded.document, changed_by = excluded.changed_by, \
                    changed_at = excluded.changed_at";
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned()).bind(text.to_owned());
         query.bind(change.by.clone()).bind(change.at.0).execute(&mut *transaction).await?;
-        write_audit(&mut transaction, tenant, change, "put_flow_draft", name, None, None).await?;
+        write_audit(&mut transaction, tenant, change, "put_flow_draft", name, told.0, Some(told.1)).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// The draft of a flow.
     pub async fn flow_draft(&self, tenant: &TenantId, name: &str) -> Result<Option<FlowDraft>> {
-        let sql = "select name, document, changed_by, changed_at from flow_draft where tenant_id = $1 and name = $2";
-        let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned());
-        query.fetch_optional(self.readers()).await?.as_ref().map(read_draft).transpose()
+        draft(&mut *self.readers().acquire().await?, tenant, name).await
     }
 
     /// The flows of an enterprise, drafts and published ones, by name: at most `limit` behind a name, or from the first.
@@ -139,6 +143,12 @@ impl Store {
         let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned()).bind(i64::from(version));
         query.fetch_optional(self.readers()).await?.map(|row| row.json("document")).transpose()
     }
+}
+
+async fn draft(connection: &mut AnyConnection, tenant: &TenantId, name: &str) -> Result<Option<FlowDraft>> {
+    let sql = "select name, document, changed_by, changed_at from flow_draft where tenant_id = $1 and name = $2";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned());
+    query.fetch_optional(connection).await?.as_ref().map(read_draft).transpose()
 }
 
 /// Keeps the versions that an enterprise's document has for the first time.

@@ -68,7 +68,7 @@ pub use orders::{
     NewOrder, OrderFilter, OrderLanguage, OrderState, OrderStep, OrderStepped, OrderVoice, PromptOrder,
 };
 pub use prompts::{HeardPrompt, NewPrompt, Prompt, PromptState, PromptStep};
-pub use provider::{PutTariff, Segment, TrunkRow};
+pub use provider::{NewSetting, PutTariff, Segment, TrunkRow};
 pub use quality::{
     Calibration, DrawOutcome, Evaluation, EvaluationFilter, EvaluationKind, EvaluationState, EvaluationStep,
     EvaluationStepped, FormPublished, FormVersion, KeptRule, NewEvaluation, Opened, Revision, SampleDraw,

@@ -7,7 +7,7 @@ use hotline::{PlanId, TenantId, Wall};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::audit::{Change, write_audit};
+use crate::audit::{Change, take_turn, write_audit};
 use crate::database::{Result, Store};
 use crate::rows::{Read, int, json_text};
 
@@ -181,14 +181,22 @@ impl Store {
     ) -> Result<()> {
         let mut transaction = self.begin().await?;
         let was = setting(&mut transaction, tenant, key).await?;
-        let sql = "insert into setting (tenant_id, key, value) values ($1, $2, $3) \
-                   on conflict (tenant_id, key) do update set value = excluded.value";
-        let query = sqlx::query(sql).bind(tenant.to_string()).bind(key.to_owned()).bind(value.to_owned());
-        query.execute(&mut *transaction).await?;
-        write_audit(&mut transaction, tenant, change, "put_setting", key, was.as_deref(), Some(value))
-            .await?;
+        write_setting(&mut transaction, tenant, (key, was.as_deref(), value), change).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Stores a setting if it is still what was read; whether it was.
+    pub async fn replace_setting(
+        &self,
+        tenant: &TenantId,
+        new: &NewSetting<'_>,
+        change: &Change,
+    ) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let replaced = replace_setting(&mut transaction, tenant, new, change).await?;
+        transaction.commit().await?;
+        Ok(replaced)
     }
 
     /// All settings whose keys begin so, by key. `prefix` has no `%` and no `_`.
@@ -203,6 +211,45 @@ impl Store {
     pub async fn setting(&self, tenant: &TenantId, key: &str) -> Result<Option<String>> {
         setting(&mut *self.readers().acquire().await?, tenant, key).await
     }
+}
+
+/// A setting to store in place of what was read.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSetting<'s> {
+    /// Its key.
+    pub key: &'s str,
+    /// What was read; `None` if it was not there.
+    pub was: Option<&'s str>,
+    /// What it becomes.
+    pub value: &'s str,
+}
+
+/// Stores it if it is still what was read; whether it was. The tenant's turn holds two who would replace it apart.
+pub(crate) async fn replace_setting(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    new: &NewSetting<'_>,
+    change: &Change,
+) -> Result<bool> {
+    take_turn(connection, tenant).await?;
+    if setting(connection, tenant, new.key).await?.as_deref() != new.was {
+        return Ok(false);
+    }
+    write_setting(connection, tenant, (new.key, new.was, new.value), change).await?;
+    Ok(true)
+}
+
+async fn write_setting(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    (key, was, value): (&str, Option<&str>, &str),
+    change: &Change,
+) -> Result<()> {
+    let sql = "insert into setting (tenant_id, key, value) values ($1, $2, $3) \
+               on conflict (tenant_id, key) do update set value = excluded.value";
+    let query = sqlx::query(sql).bind(tenant.to_string()).bind(key.to_owned()).bind(value.to_owned());
+    query.execute(&mut *connection).await?;
+    write_audit(connection, tenant, change, "put_setting", key, was, Some(value)).await
 }
 
 async fn setting(connection: &mut AnyConnection, tenant: &TenantId, key: &str) -> Result<Option<String>> {

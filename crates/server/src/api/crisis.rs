@@ -35,7 +35,7 @@ pub struct NewCrisis {
     put, path = "/api/v1/enterprises/{enterprise}/crisis", tag = "enterprises",
     params(("enterprise" = String, Path)), request_body = NewCrisis, security(("session" = ["change_setup"])),
     responses(
-        (status = 200, description = "the switch; `asked_by` while a second person has to confirm", body = Standing),
+        (status = 200, description = "the switch; `asked` while a second person has to confirm", body = Standing),
         (status = 403, description = "`no_self_change`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`version_moved`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_value`: its hour has passed; `invalid_document`, with every problem", body = Problem, content_type = "application/problem+json"),
@@ -73,17 +73,30 @@ async fn set(
     asked.tell(crisis::switch(&asked.desk, &Crisis { tenant, crisis, by }).await)
 }
 
+/// What is confirmed.
+#[derive(Deserialize, ToSchema)]
+pub struct ConfirmCrisis {
+    /// The `request` of what was looked at: that one begins and no other.
+    request: String,
+}
+
 /// 第二人确认 / begins the crisis that somebody else asked for; audited with both.
 #[utoipa::path(
     post, path = "/api/v1/enterprises/{enterprise}/crisis/confirm", tag = "enterprises",
-    params(("enterprise" = String, Path)), security(("session" = ["change_setup"])),
+    params(("enterprise" = String, Path)), request_body = ConfirmCrisis, security(("session" = ["change_setup"])),
     responses(
         (status = 200, description = "the switch", body = Standing),
+        (status = 403, description = "`no_self_change`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: nobody asked for one", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`second_person`: the same person did", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`version_moved`: what waits is another request, or the document was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`second_person`: the same person did; `invalid_value`: its hour has passed; `invalid_document`, with every problem", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn confirm(asked: Asked, Path(enterprise): Path<String>) -> Result<axum::Json<Standing>, Refused> {
+pub async fn confirm(
+    asked: Asked,
+    Path(enterprise): Path<String>,
+    Body(ConfirmCrisis { request }): Body<ConfirmCrisis>,
+) -> Result<axum::Json<Standing>, Refused> {
     let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
-    asked.tell(crisis::confirm(&asked.desk, &Confirm { tenant, by }).await)
+    asked.tell(crisis::confirm(&asked.desk, &Confirm { tenant, request, by }).await)
 }

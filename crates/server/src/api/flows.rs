@@ -45,6 +45,9 @@ pub async fn list(
 pub struct NewFlowDraft {
     /// The flow, as JSON or YAML; its `name` says whose draft it is.
     text: String,
+    /// The `mark` of the draft that it was made from, empty where there was none: refused where somebody else changed the draft
+    /// meanwhile. Not looked at unless said.
+    base: Option<String>,
 }
 
 /// 保存草稿并检查 / keeps a draft, right or not, and says what is wrong with it; audited.
@@ -55,16 +58,17 @@ pub struct NewFlowDraft {
     responses(
         (status = 200, description = "kept; what is wrong with it, and its saved cases", body = Checked),
         (status = 403, description = "`no_self_change`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`version_moved`: the draft is another than `base`; nothing is kept", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_document`, `invalid_value`: it is no document or has no name; nothing is kept", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn put(
     asked: Asked,
     Path(enterprise): Path<String>,
-    Body(NewFlowDraft { text }): Body<NewFlowDraft>,
+    Body(NewFlowDraft { text, base }): Body<NewFlowDraft>,
 ) -> Result<axum::Json<Checked>, Refused> {
     let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
-    asked.tell(flows::put(&asked.desk, &Put { tenant, text, by }).await)
+    asked.tell(flows::put(&asked.desk, &Put { tenant, text, base, by }).await)
 }
 
 /// Which version.
@@ -182,6 +186,8 @@ pub struct FlowPublication {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     numbers: Vec<HotlineNumber>,
+    /// The `mark` of the draft that was looked at: that one is published and no other. Whichever there is unless said.
+    draft: Option<String>,
 }
 
 /// 发布 / makes the draft a version that never changes; the next call walks it, calls in progress finish on theirs. Audited.
@@ -193,17 +199,17 @@ pub struct FlowPublication {
         (status = 200, description = "published, or the version in use already", body = Published),
         (status = 403, description = "`no_self_change`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: there is no draft, or no such number", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`version_moved`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`version_moved`: the draft or the document was changed meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_document`, with every problem; `findings`, with the saved cases that fail", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn publish(
     asked: Asked,
     Path((enterprise, name)): Path<(String, String)>,
-    Body(FlowPublication { numbers }): Body<FlowPublication>,
+    Body(FlowPublication { numbers, draft }): Body<FlowPublication>,
 ) -> Result<axum::Json<Published>, Refused> {
     let (tenant, by) = (TenantId::new(&enterprise), asked.person.login.clone());
-    asked.tell(flows::publish(&asked.desk, &Publish { tenant, name, numbers, by }).await)
+    asked.tell(flows::publish(&asked.desk, &Publish { tenant, name, numbers, draft, by }).await)
 }
 
 /// To which version.

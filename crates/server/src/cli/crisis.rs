@@ -15,7 +15,7 @@ pub enum Crisis {
     /// 停用 / off
     Off(Of),
     /// 第二人确认启用 / a second person confirms
-    Confirm(Of),
+    Confirm(Confirm),
     /// 查看 / how it stands
     Show(Of),
 }
@@ -42,6 +42,15 @@ pub struct On {
     dial: Option<String>,
 }
 
+/// The words of `crisis confirm`.
+#[derive(Args)]
+pub struct Confirm {
+    /// 企业 / the enterprise
+    tenant: String,
+    /// 申请的编号，见 crisis show / the request, as `crisis show` tells it
+    request: String,
+}
+
 /// An enterprise.
 #[derive(Args)]
 pub struct Of {
@@ -64,7 +73,10 @@ pub fn run(context: &Context, words: &Crisis) -> Ran {
             Request::Crisis(crisis::Crisis { tenant: TenantId::new(&on.tenant), crisis, by })
         }
         Crisis::Off(of) => Request::Crisis(crisis::Crisis { tenant: id(of), crisis: None, by }),
-        Crisis::Confirm(of) => Request::CrisisConfirm(crisis::Confirm { tenant: id(of), by }),
+        Crisis::Confirm(Confirm { tenant, request }) => {
+            let (tenant, request) = (TenantId::new(tenant), request.clone());
+            Request::CrisisConfirm(crisis::Confirm { tenant, request, by })
+        }
         Crisis::Show(of) => Request::CrisisShow(crisis::Show { tenant: id(of) }),
     };
     let standing: crisis::Standing = context.ask(Need::Data, &request)?;
@@ -82,10 +94,29 @@ fn show(context: &Context, standing: &crisis::Standing) {
         ),
         false => context.say(format!("{tenant} 危机模式未启用"), format!("{tenant}: no crisis is on")),
     }
-    if let Some(by) = &standing.asked_by {
+    if let Some(crisis::Asked { request, by, at, until, crisis }) = &standing.asked {
+        let (zh, en) = what(crisis);
         context.say(
-            format!("{by} 已申请启用，等待第二人确认：sibai crisis confirm {tenant}"),
-            format!("{by} asked for one; a second person confirms: sibai crisis confirm {tenant}"),
+            format!("{by} 于 {at} 申请启用至 {until}：{zh}，等待第二人确认：sibai crisis confirm {tenant} {request}"),
+            format!(
+                "{by} asked at {at} for one until {until}: {en}; a second person confirms: sibai crisis confirm {tenant} {request}"
+            ),
         );
     }
+}
+
+/// What a caller meets, in both languages.
+fn what(crisis: &crisis::Switch) -> (String, String) {
+    let (mut zh, mut en) = match &crisis.notice {
+        None => (String::new(), String::new()),
+        Some(notice) => (format!("播放 {notice}，"), format!("play {notice}, ")),
+    };
+    let (then_zh, then_en) = match &crisis.then {
+        CrisisThen::GoOn => ("然后按原规则".to_owned(), "then the usual rules".to_owned()),
+        CrisisThen::HangUp => ("然后挂机".to_owned(), "then hang up".to_owned()),
+        CrisisThen::Dial(number) => (format!("改呼 {number}"), format!("dial {number}")),
+    };
+    zh.push_str(&then_zh);
+    en.push_str(&then_en);
+    (zh, en)
 }

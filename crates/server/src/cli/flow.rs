@@ -52,6 +52,9 @@ pub struct Put {
     tenant: String,
     /// 流程文件（JSON 或 YAML；- 为标准输入）/ the flow (JSON or YAML; - is standard input)
     file: PathBuf,
+    /// 所改草稿的标记（mark，见 --json），空为没有草稿；已被别人改动时拒绝 / the mark of the draft that it was made from (see --json), empty where there was none; refused where somebody else changed it
+    #[arg(long, value_name = "MARK")]
+    base: Option<String>,
 }
 
 /// An enterprise.
@@ -81,6 +84,9 @@ pub struct Publish {
     /// 让该号码改用此流程，代替其规则 / has this number walk it, in place of its rules
     #[arg(long, value_name = "NUMBER")]
     number: Vec<String>,
+    /// 只发布此标记的草稿 / the draft of this mark and no other
+    #[arg(long, value_name = "MARK")]
+    draft: Option<String>,
 }
 
 /// A draft or a version of a flow.
@@ -175,13 +181,14 @@ pub fn run(context: &Context, words: &Flow) -> Ran {
     match words {
         Flow::Put(words) => {
             let (tenant, text) = (TenantId::new(&words.tenant), context.read_file(&words.file)?);
-            check(context, &Request::FlowPut(flows::Put { tenant, text, by: by() }))
+            check(context, &Request::FlowPut(flows::Put { tenant, text, base: words.base.clone(), by: by() }))
         }
         Flow::Validate(words) | Flow::Test(words) => check(context, &Request::FlowValidate(of(words))),
         Flow::Publish(words) => {
             let (tenant, name) = (TenantId::new(&words.tenant), words.name.clone());
             let numbers = words.number.iter().map(|number| read_number(number)).collect::<Result<_, _>>()?;
-            adopt(context, &Request::FlowPublish(flows::Publish { tenant, name, numbers, by: by() }))
+            let publish = flows::Publish { tenant, name, numbers, draft: words.draft.clone(), by: by() };
+            adopt(context, &Request::FlowPublish(publish))
         }
         Flow::Rollback(words) => {
             let (tenant, name, to) = (TenantId::new(&words.tenant), words.name.clone(), words.to);

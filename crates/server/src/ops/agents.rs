@@ -100,7 +100,7 @@ pub(super) async fn obey(
     order: Order,
     by: &str,
 ) -> Outcome<AgentView> {
-    let _held = desk.hold_accounts().await;
+    let _held = desk.hold_account(tenant).await;
     let staff = staff_of(desk, tenant).await?;
     let (mut floor, turn) = floor_of(desk, tenant, &staff).await?;
     let now = now_of(desk).await?;
@@ -241,7 +241,7 @@ async fn lose(desk: &Desk, lost: &Lost) -> Outcome<()> {
 /// Where the node has the enterprise in memory it decided already; else it is decided here, by the same rule: a page that
 /// is back by now, however long this waited for the database, is not lost.
 async fn lose_one(desk: &Desk, tenant: &TenantId, staff: &Arc<Staff>, number: &str) -> Outcome<()> {
-    let _held = desk.hold_accounts().await;
+    let _held = desk.hold_account(tenant).await;
     let known = in_memory(desk, tenant).await?;
     let is_known = known.is_some();
     let (mut floor, turn) = match known {

@@ -156,7 +156,7 @@ pub async fn end(desk: &Desk, asked: &End) -> Outcome<()> {
         ));
     }
     let state = if asked.done { CallbackState::Done } else { CallbackState::Cancelled };
-    let _held = desk.hold_accounts().await;
+    let _held = desk.hold_account(&asked.tenant).await;
     let change = desk.change(&asked.by);
     if !desk.store.end_callback(&asked.tenant, asked.call, (state, name), &change).await? {
         let call = asked.call;
@@ -184,7 +184,7 @@ pub async fn stop(desk: &Desk, asked: &Stop) -> Outcome<Stopped> {
         return Err(Refusal::invalid(zh, format!("{number} is no mobile or landline that could be called")));
     };
     // Whoever reads the enterprise for the node meanwhile would overlook what the node is told too early.
-    let _held = desk.hold_accounts().await;
+    let _held = desk.hold_account(&asked.tenant).await;
     let change = desk.change(&asked.by);
     if asked.on {
         let requests = desk.store.stop_callbacks(&asked.tenant, &number, &change).await?;

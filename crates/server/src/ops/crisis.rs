@@ -4,11 +4,12 @@
 use hotline::enterprise::{CrisisThen, Enterprise, write};
 use hotline::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
+use store::NewSetting;
 
-use super::enterprises::{check, commit};
+use super::enterprises::{check, commit_and};
 use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, Refusal, check_instant};
+use super::{Code, Desk, Outcome, Refusal, check_instant, mark_of};
 
 /// What a crisis is in a document.
 pub use hotline::enterprise::Crisis as Switch;
@@ -34,6 +35,8 @@ pub struct Crisis {
 pub struct Confirm {
     /// The enterprise.
     pub tenant: TenantId,
+    /// [`Asked::request`] of what was looked at: that one begins and no other.
+    pub request: String,
     /// Who confirms.
     pub by: String,
 }
@@ -61,16 +64,37 @@ pub struct Standing {
     /// What it is: `until` (milliseconds since 1970-01-01 UTC), `notice`, `then`.
     #[schema(value_type = Option<Object>)]
     pub crisis: Option<Switch>,
-    /// Who asked for one that waits for a second person.
-    pub asked_by: Option<String>,
+    /// One that waits for a second person.
+    pub asked: Option<Asked>,
 }
 
 /// A crisis that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = CrisisAsked)]
+pub struct Asked {
+    /// What names it: another for whatever else somebody asks for.
+    pub request: String,
+    /// Who asked.
+    pub by: String,
+    /// When, Beijing time.
+    pub at: String,
+    /// Until when it would last, Beijing time.
+    pub until: String,
+    /// What would begin, in the shape of `crisis`.
+    #[schema(value_type = Object)]
+    pub crisis: Switch,
+}
+
+/// A crisis that waits for a second person, as the setting keeps it.
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     by: String,
+    at: Wall,
     crisis: Switch,
 }
+
+/// The text of a setting, and what waits in it.
+type Kept = (Option<String>, Option<Waiting>);
 
 /// Switches. Where the enterprise wants two persons the first only asks.
 ///
@@ -86,13 +110,17 @@ pub async fn switch(desk: &Desk, asked: &Crisis) -> Outcome<Standing> {
     let change = desk.change(&asked.by);
     let next = Enterprise { crisis: asked.crisis.clone(), ..stored.enterprise.clone() };
     let next = validated(desk, &next, change.at).await?;
+    let (kept, _) = waiting(desk, &asked.tenant).await?;
     match &next.crisis {
         Some(crisis) if next.crisis_by_two => {
-            let waiting = Waiting { by: asked.by.clone(), crisis: crisis.clone() };
+            let waiting = Waiting { by: asked.by.clone(), at: change.at, crisis: crisis.clone() };
             let text = serde_json::to_string(&waiting).map_err(Refusal::bad_request)?;
-            desk.store.put_setting(&asked.tenant, ASKED, &text, &change).await?;
+            let new = NewSetting { key: ASKED, was: kept.as_deref(), value: &text };
+            if !desk.store.replace_setting(&asked.tenant, &new, &change).await? {
+                return Err(asked_another());
+            }
         }
-        Some(_) | None => apply(desk, &next, &stored, &asked.by).await?,
+        Some(_) | None => apply(desk, &next, &stored, kept.as_deref(), &asked.by).await?,
     }
     show(desk, &Show { tenant: asked.tenant.clone() }).await
 }
@@ -100,13 +128,17 @@ pub async fn switch(desk: &Desk, asked: &Crisis) -> Outcome<Standing> {
 /// Begins what another person asked for.
 ///
 /// # Errors
-/// Nobody asked, or the same person did.
+/// Nobody asked, the same person did, or what waits now is another than the one that is named.
 pub async fn confirm(desk: &Desk, asked: &Confirm) -> Outcome<Standing> {
     let stored = desk.enterprise(&asked.tenant).await?;
     super::carrier::may_change(desk, &asked.tenant).await?;
-    let Some(waiting) = waiting(desk, &asked.tenant).await? else {
+    let (kept, waiting) = waiting(desk, &asked.tenant).await?;
+    let (Some(text), Some(waiting)) = (&kept, waiting) else {
         return Err(Refusal::not_found("没有等待确认的危机模式", "no crisis waits for a second person"));
     };
+    if asked.request != mark_of(text) {
+        return Err(asked_another());
+    }
     if waiting.by == asked.by {
         return Err(Refusal::new(
             Code::SecondPerson,
@@ -117,7 +149,7 @@ pub async fn confirm(desk: &Desk, asked: &Confirm) -> Outcome<Standing> {
     let next = Enterprise { crisis: Some(waiting.crisis), ..stored.enterprise.clone() };
     let next = validated(desk, &next, desk.change(&asked.by).at).await?;
     let by = format!("{}, {}", waiting.by, asked.by);
-    apply(desk, &next, &stored, &by).await?;
+    apply(desk, &next, &stored, kept.as_deref(), &by).await?;
     show(desk, &Show { tenant: asked.tenant.clone() }).await
 }
 
@@ -129,19 +161,37 @@ pub async fn show(desk: &Desk, asked: &Show) -> Outcome<Standing> {
     let stored = desk.enterprise(&asked.tenant).await?;
     let crisis = stored.enterprise.crisis;
     let now = desk.change("").at;
+    let (kept, waiting) = waiting(desk, &asked.tenant).await?;
+    let told = |(text, waiting): (String, Waiting)| Asked {
+        request: mark_of(&text),
+        by: waiting.by,
+        at: time(waiting.at),
+        until: time(waiting.crisis.until),
+        crisis: waiting.crisis,
+    };
     Ok(Standing {
         tenant: asked.tenant.clone(),
         version: stored.version,
         on: crisis.as_ref().is_some_and(|crisis| now < crisis.until),
         until: crisis.as_ref().map(|crisis| time(crisis.until)),
         crisis,
-        asked_by: waiting(desk, &asked.tenant).await?.map(|waiting| waiting.by),
+        asked: kept.zip(waiting).map(told),
     })
 }
 
-async fn waiting(desk: &Desk, tenant: &TenantId) -> Outcome<Option<Waiting>> {
-    let text = desk.store.setting(tenant, ASKED).await?.filter(|text| !text.is_empty());
-    text.map(|text| serde_json::from_str(&text).map_err(Refusal::bad_request)).transpose()
+/// The setting as it is, and the crisis that waits in it. One that was asked for in an older shape waits no more.
+async fn waiting(desk: &Desk, tenant: &TenantId) -> Outcome<Kept> {
+    let text = desk.store.setting(tenant, ASKED).await?;
+    let waiting = text.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    Ok((text, waiting))
+}
+
+fn asked_another() -> Refusal {
+    Refusal::new(
+        Code::VersionMoved,
+        "现在等待确认的是另一个申请，请重新查看",
+        "what waits for a second person is another request now; look at it again",
+    )
 }
 
 /// The document with its switch, judged like an imported one: its phone comes out in national form.
@@ -159,9 +209,23 @@ async fn validated(desk: &Desk, next: &Enterprise, now: Wall) -> Outcome<Enterpr
     Err(refusal)
 }
 
-async fn apply(desk: &Desk, next: &Enterprise, stored: &store::Stored, by: &str) -> Outcome<()> {
-    let change = desk.change(by);
-    commit(desk, next, Some(&stored.enterprise), stored.version, by).await?;
+/// Commits the switch with what the audit says of it, and ends what waits: all of it or nothing. What is so already is no
+/// new version.
+async fn apply(
+    desk: &Desk,
+    next: &Enterprise,
+    stored: &store::Stored,
+    kept: Option<&str>,
+    by: &str,
+) -> Outcome<()> {
+    let over = NewSetting { key: ASKED, was: kept, value: "" };
+    let waits = kept.is_some_and(|text| !text.is_empty());
+    if *next == stored.enterprise {
+        if waits && !desk.store.replace_setting(&next.id, &over, &desk.change(by)).await? {
+            return Err(asked_another());
+        }
+        return Ok(());
+    }
     let told = match &next.crisis {
         None => "off".to_owned(),
         Some(crisis) => {
@@ -173,9 +237,11 @@ async fn apply(desk: &Desk, next: &Enterprise, stored: &store::Stored, by: &str)
             format!("on until {}, {then}", time(crisis.until))
         }
     };
-    desk.store.put_setting(&next.id, SWITCHED, &told, &change).await?;
-    if waiting(desk, &next.id).await?.is_some() {
-        desk.store.put_setting(&next.id, ASKED, "", &change).await?;
+    let was = desk.store.setting(&next.id, SWITCHED).await?;
+    let mut settings = vec![NewSetting { key: SWITCHED, was: was.as_deref(), value: &told }];
+    if waits {
+        settings.push(over);
     }
+    commit_and(desk, next, Some(&stored.enterprise), stored.version, &settings, by).await?;
     Ok(())
 }

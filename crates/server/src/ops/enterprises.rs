@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use hotline::enterprise::{
-    Allowed, BindingLimits, CarrierProfile, Enterprise, Fault, FlowDocument, Problem as Wrong, Tree, Value,
+    Allowed, Author, BindingLimits, CarrierProfile, Enterprise, Fault, FlowDocument, Problem as Wrong, Tree, Value,
     read, to_yaml, write,
 };
 use hotline::number::DestinationPolicy;
 use hotline::rating::{ChargeKind, Tariffs};
 use hotline::{HotlineNumber, TenantId};
 use serde::{Deserialize, Serialize};
-use store::{LimitKind, Put};
+use store::{LimitKind, NewSetting, Put};
 
 use super::difference::differences;
 pub use super::difference::{Difference, Sort};
@@ -184,9 +184,13 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
         Ok(read) => read,
         Err(problems) => return Err(refuse(desk, asked, &tree, &problems).await?),
     };
+    let mut warnings: Vec<Problem> = warnings.iter().map(Problem::of).collect();
     let stored = desk.store.enterprise(&enterprise.id).await?;
     // Who imports a document of before the freeze does not lift it (row B11).
     enterprise.frozen = stored.as_ref().and_then(|stored| stored.enterprise.frozen);
+    if let Some(stored) = &stored {
+        warnings.extend(keep_crisis(desk, &mut enterprise, &stored.enterprise)?);
+    }
     let before = stored.as_ref().map(|stored| write(&stored.enterprise));
     let mut imported = Imported {
         tenant: enterprise.id.clone(),
@@ -195,7 +199,7 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
         version: stored.as_ref().map_or(0, |stored| stored.version),
         numbers: enterprise.numbers.len(),
         differences: differences(before.as_ref(), &write(&enterprise)),
-        warnings: warnings.iter().map(Problem::of).collect(),
+        warnings,
     };
     if stored.as_ref().is_some_and(|stored| stored.enterprise == enterprise) {
         return Ok(imported);
@@ -210,6 +214,30 @@ pub async fn import(desk: &Desk, asked: &Import) -> Outcome<Imported> {
         imported.outcome = ImportOutcome::Applied;
     }
     Ok(imported)
+}
+
+/// An enterprise's crisis stays as it is: it has a switch of its own, which asks for a second person and is audited
+/// (row R22). Says so where the document has another.
+///
+/// # Errors
+/// The document takes the second person away, and whoever sits here is the enterprise.
+fn keep_crisis(desk: &Desk, enterprise: &mut Enterprise, stored: &Enterprise) -> Outcome<Option<Problem>> {
+    if stored.crisis_by_two && !enterprise.crisis_by_two && desk.author == Author::Enterprise {
+        return Err(Refusal::new(
+            Code::SecondPerson,
+            "crisis_by_two 只能由服务商取消",
+            "the provider alone takes crisis_by_two away",
+        ));
+    }
+    let written = std::mem::replace(&mut enterprise.crisis, stored.crisis.clone());
+    let said_otherwise = written.is_some() && written != enterprise.crisis;
+    Ok(said_otherwise.then(|| Problem {
+        line: 0,
+        path: "crisis".into(),
+        code: "crisis_kept".into(),
+        zh: "危机模式保持原样，只用它的开关改变".into(),
+        en: "the crisis stays as it is: its own switch alone changes it".into(),
+    }))
 }
 
 /// The document as an enterprise, or everything that is wrong with it.
@@ -379,9 +407,22 @@ pub(super) async fn commit(
     expected: u32,
     by: &str,
 ) -> Outcome<u32> {
+    commit_and(desk, enterprise, was, expected, &[], by).await
+}
+
+/// The same with settings of the enterprise in the same transaction.
+pub(super) async fn commit_and(
+    desk: &Desk,
+    enterprise: &Enterprise,
+    was: Option<&Enterprise>,
+    expected: u32,
+    settings: &[NewSetting<'_>],
+    by: &str,
+) -> Outcome<u32> {
     super::carrier::may_change(desk, &enterprise.id).await?;
     let change = desk.change(by);
-    let (version, alarmed) = match desk.store.put_enterprise(enterprise, expected, &change).await? {
+    let put = desk.store.put_enterprise_and(enterprise, expected, settings, &change).await?;
+    let (version, alarmed) = match put {
         Put::Stored { version, alarmed } => (version, alarmed),
         Put::Moved { current } => {
             return Err(Refusal::new(

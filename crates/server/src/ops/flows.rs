@@ -21,7 +21,7 @@ use super::difference::differences;
 use super::enterprises::{Difference, commit};
 use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, calendar, document, provider, regions};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, calendar, document, mark_of, provider, regions};
 
 /// Keep a draft.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Put {
     pub tenant: TenantId,
     /// The text, JSON or YAML.
     pub text: String,
+    /// [`Shown::mark`] of the draft that it was made from, empty where there was none; not looked at where absent.
+    #[serde(default)]
+    pub base: Option<String>,
     /// Who asks.
     pub by: String,
 }
@@ -52,6 +55,8 @@ pub struct Of {
 pub struct Checked {
     /// The flow's name.
     pub name: String,
+    /// What names the text that was checked, as [`Shown::mark`].
+    pub mark: String,
     /// Its steps.
     pub steps: usize,
     /// What is wrong with it; such a flow is not published.
@@ -99,6 +104,9 @@ pub struct Publish {
     /// Numbers that walk it from now on, in place of their rules.
     #[serde(default)]
     pub numbers: Vec<HotlineNumber>,
+    /// [`Shown::mark`] of the draft that was looked at: that one and no other. Whichever there is where absent.
+    #[serde(default)]
+    pub draft: Option<String>,
     /// Who asks.
     pub by: String,
 }
@@ -209,6 +217,8 @@ pub struct Shown {
     pub version: u32,
     /// The document: a draft as it was written, a version as JSON.
     pub text: String,
+    /// What names this text: another for any other.
+    pub mark: String,
 }
 
 /// What differs between two versions of a flow.
@@ -242,7 +252,7 @@ fn parsed(text: &str) -> Outcome<Tree> {
 /// Keeps a draft, right or not, and says what is wrong with it.
 ///
 /// # Errors
-/// The enterprise is not there, or the text is no document or has no name.
+/// The enterprise is not there, the text is no document or has no name, or somebody else changed the draft meanwhile.
 pub async fn put(desk: &Desk, asked: &Put) -> Outcome<Checked> {
     let stored = desk.enterprise(&asked.tenant).await?;
     super::carrier::may_change(desk, &asked.tenant).await?;
@@ -251,8 +261,29 @@ pub async fn put(desk: &Desk, asked: &Put) -> Outcome<Checked> {
         |name: &String| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     let name = name_in(&tree).filter(named);
     let name = name.ok_or_else(|| Refusal::invalid("流程没有名称（name）", "the flow has no name"))?;
-    desk.store.put_flow_draft(&asked.tenant, &name, &asked.text, &desk.change(&asked.by)).await?;
-    check(desk, &stored.enterprise, &tree, name).await
+    let before = desk.store.flow_draft(&asked.tenant, &name).await?;
+    let (was, mark) = (before.as_ref().map(|draft| mark_of(&draft.text)), mark_of(&asked.text));
+    if asked.base.as_deref().is_some_and(|base| base != was.as_deref().unwrap_or_default()) {
+        return Err(draft_moved(&name, before.as_ref()));
+    }
+    let texts = (before.as_ref().map(|draft| draft.text.as_str()), asked.text.as_str());
+    let (told, change) = ((was.as_deref(), mark.as_str()), desk.change(&asked.by));
+    if !desk.store.put_flow_draft(&asked.tenant, &name, texts, told, &change).await? {
+        return Err(draft_moved(&name, None));
+    }
+    check(desk, &stored.enterprise, &tree, (name, mark)).await
+}
+
+fn draft_moved(name: &str, now: Option<&store::FlowDraft>) -> Refusal {
+    let (zh, en) = now.map_or_else(Default::default, |draft| {
+        let (by, at) = (&draft.change.by, time(draft.change.at));
+        (format!("（{by}，{at}）"), format!(" ({by}, {at})"))
+    });
+    Refusal::new(
+        Code::VersionMoved,
+        format!("流程“{name}”的草稿已被改动{zh}，请重新查看"),
+        format!("the draft of the flow {name:?} was changed meanwhile{en}; look at it again"),
+    )
 }
 
 /// Says what is wrong with a draft or a version, and runs its saved cases.
@@ -262,7 +293,7 @@ pub async fn put(desk: &Desk, asked: &Put) -> Outcome<Checked> {
 pub async fn validate(desk: &Desk, asked: &Of) -> Outcome<Checked> {
     let stored = desk.enterprise(&asked.tenant).await?;
     let shown = show(desk, asked).await?;
-    check(desk, &stored.enterprise, &parsed(&shown.text)?, asked.name.clone()).await
+    check(desk, &stored.enterprise, &parsed(&shown.text)?, (shown.name, shown.mark)).await
 }
 
 /// A draft or a version as it would be walked now, or everything that is wrong with it.
@@ -290,29 +321,35 @@ async fn read(
     Ok(read_flow(tree, enterprise, &prompts, &unreviewed))
 }
 
-async fn check(desk: &Desk, enterprise: &Enterprise, tree: &Tree, name: String) -> Outcome<Checked> {
+async fn check(
+    desk: &Desk,
+    enterprise: &Enterprise,
+    tree: &Tree,
+    (name, mark): (String, String),
+) -> Outcome<Checked> {
     Ok(match read(desk, enterprise, tree).await? {
         Ok(flow) => {
             let tests = test_all(desk, enterprise, &flow).await?;
-            Checked { name, steps: flow.steps.len(), problems: Vec::new(), tests }
+            Checked { name, mark, steps: flow.steps.len(), problems: Vec::new(), tests }
         }
-        Err(problems) => Checked {
-            name,
-            steps: 0,
-            problems: problems.iter().map(Problem::of).collect(),
-            tests: Vec::new(),
-        },
+        Err(problems) => {
+            let problems = problems.iter().map(Problem::of).collect();
+            Checked { name, mark, steps: 0, problems, tests: Vec::new() }
+        }
     })
 }
 
 /// Publishes a draft: a version of its own, walked by the next call on. The same text twice is one version.
 ///
 /// # Errors
-/// Everything that is wrong with it, or the saved cases that fail.
+/// Everything that is wrong with it, the saved cases that fail, or the draft is another than the one that is named.
 pub async fn publish(desk: &Desk, asked: &Publish) -> Outcome<Published> {
     let stored = desk.enterprise(&asked.tenant).await?;
     let draft = desk.store.flow_draft(&asked.tenant, &asked.name).await?;
     let draft = draft.ok_or_else(|| no_draft(&asked.name))?;
+    if asked.draft.as_ref().is_some_and(|wanted| *wanted != mark_of(&draft.text)) {
+        return Err(draft_moved(&asked.name, Some(&draft)));
+    }
     let tree = parsed(&draft.text)?;
     let flow = match read(desk, &stored.enterprise, &tree).await? {
         Ok(flow) => flow,
@@ -417,8 +454,7 @@ pub async fn rollback(desk: &Desk, asked: &Rollback) -> Outcome<Published> {
     let flow = desk.store.flow_version(&asked.tenant, &asked.name, version).await?;
     let flow = flow.ok_or_else(|| no_version(&asked.name, Some(version)))?;
     let mut next = stored.enterprise.clone();
-    next.flows.retain(|known| known.name != flow.name);
-    next.flows.push(flow.clone());
+    next.flows.iter_mut().filter(|known| known.name == flow.name).for_each(|known| known.clone_from(&flow));
     let tested = test_all(desk, &next, &flow).await?;
     let failing = tested.into_iter().filter(|test| !test.mismatches.is_empty()).collect();
     let published = adopt(desk, &asked.name, next, &stored, &asked.by).await?;
@@ -520,7 +556,7 @@ pub async fn show(desk: &Desk, asked: &Of) -> Outcome<Shown> {
             (version, json(&write_flow(&flow)))
         }
     };
-    Ok(Shown { name, version, text })
+    Ok(Shown { mark: mark_of(&text), name, version, text })
 }
 
 /// What differs, as lines a person reads.

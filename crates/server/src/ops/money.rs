@@ -44,7 +44,7 @@ pub struct ToppedUp {
 /// amount.
 pub async fn top_up(desk: &Desk, asked: &TopUp) -> Outcome<ToppedUp> {
     desk.enterprise(&asked.tenant).await?;
-    let _held = desk.hold_accounts().await;
+    let _held = desk.hold_account(&asked.tenant).await;
     let change = desk.change(&asked.by);
     let done = desk.store.top_up(&asked.tenant, asked.amount, &asked.reference, &change).await?;
     let (posted, posted_before) = match done {

@@ -76,7 +76,7 @@ pub async fn re_rate(desk: &Desk, asked: &ReRate) -> Outcome<ReRated> {
         return Err(Refusal::not_found(format!("没有资费 {plan}"), format!("there is no sale plan {plan}")));
     }
     let _held = match (&desk.live, asked.apply) {
-        (Some(live), true) => Some(live.lock_accounts().await),
+        (Some(live), true) => Some(live.lock_account(&asked.tenant).await),
         _ => None,
     };
     let rows = desk.store.calls(&asked.range.filter(Some(asked.tenant.clone())), PAGE).await?;

@@ -35,7 +35,7 @@ pub(super) async fn run(work: Work, mut loads: mpsc::UnboundedReceiver<Load>) {
 
 async fn answer(work: &Work, load: Load) {
     // Held until the node has been told: see `Work::accounts`.
-    let _held = work.accounts.read().await;
+    let _held = work.accounts.of(&load.tenant).read().await;
     let number = load.number;
     // Nobody waits any more for what was asked too long ago.
     let Some(left) = LOAD_MAX.checked_sub(load.asked_at.elapsed()) else {

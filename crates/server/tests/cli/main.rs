@@ -466,16 +466,40 @@ fn r22_a_crisis_is_one_switch_of_one_or_two_persons_and_audited() {
     let text = std::fs::read_to_string(example("huaxin")).expect("shipped");
     let two = dir.write("two.yaml", &text.replacen("plan: T1", "crisis_by_two: true\nplan: T1", 1));
     dir.json(&["import", &two, "--apply"]);
-    let asked = dir.json(&[&with(&["--dial", "139-1111-2222"])[..], &["--by", "ann"]].concat());
-    assert_eq!((&asked["on"], &asked["asked_by"]), (&false.into(), &"ann".into()), "{asked}");
-    let confirm = |by| ["crisis", "confirm", "huaxin", "--by", by];
-    assert_eq!(dir.refusal(&confirm("ann")), (1, "second_person".into()));
-    let begun = dir.json(&confirm("ben"));
-    assert_eq!((&begun["on"], &begun["asked_by"]), (&true.into(), &Value::Null), "{begun}");
+    let asks = |number, by| dir.json(&[&with(&["--dial", number])[..], &["--by", by]].concat());
+    let asked = asks("139-1111-2222", "ann");
+    assert_eq!((&asked["on"], &asked["asked"]["by"]), (&false.into(), &"ann".into()), "{asked}");
+    assert_eq!(asked["asked"]["crisis"]["then"]["dial"], "13911112222", "the second person sees what is asked");
+    let request = |asked: &Value| asked["asked"]["request"].as_str().expect("named").to_owned();
+    let seen = request(&asked);
+    let confirm = |by, request: &str| {
+        let words: [&str; 6] = ["crisis", "confirm", "huaxin", request, "--by", by];
+        words.map(str::to_owned)
+    };
+    let refusal = |words: [String; 6]| dir.refusal(&words.each_ref().map(String::as_str));
+    assert_eq!(refusal(confirm("ann", &seen)), (1, "second_person".into()));
+    // What is asked meanwhile is another request, and the look at the one before does not begin it.
+    let other = request(&asks("13922223333", "ann"));
+    assert_eq!(refusal(confirm("ben", &seen)), (5, "version_moved".into()));
+    assert_eq!(dir.json(&["crisis", "show", "huaxin"])["on"], false);
+    assert_ne!(seen, other);
+    let seen = request(&asks("139-1111-2222", "ann"));
+    let begun = dir.json(&confirm("ben", &seen).each_ref().map(String::as_str));
+    assert_eq!((&begun["on"], &begun["asked"]), (&true.into(), &Value::Null), "{begun}");
     assert_eq!(begun["crisis"]["then"]["dial"], "13911112222", "in national form");
-    assert_eq!(dir.refusal(&confirm("ben")), (4, "not_found".into()));
+    assert_eq!(refusal(confirm("ben", &seen)), (4, "not_found".into()));
     let audit = dir.json(&["audit", "huaxin"]).to_string();
     assert!(audit.contains("ann, ben") && audit.contains("on until 2099-01-01"), "{audit}");
+    // A document is not the switch: what holds stays, and is said to.
+    let written = text.replacen("plan: T1", "crisis: {until: 2099-02-02 00:00, then: hang_up}\ncrisis_by_two: true\nplan: T1", 1);
+    let imported = dir.json(&["import", &dir.write("crisis.yaml", &written), "--apply"]);
+    assert!(imported["warnings"].to_string().contains("crisis_kept"), "{imported}");
+    assert_eq!(dir.json(&["crisis", "show", "huaxin"])["crisis"], begun["crisis"]);
+    dir.json(&["import", &two, "--apply"]);
+    assert_eq!(dir.json(&["crisis", "show", "huaxin"])["on"], true, "a document without one ends none");
+    // What is off already is no new version.
+    let off = dir.json(&["crisis", "off", "huaxin"]);
+    assert_eq!(dir.json(&["crisis", "off", "huaxin"])["version"], off["version"]);
 }
 
 #[test]

@@ -205,11 +205,21 @@ async fn i08_a_published_flow_never_changes_and_a_draft_does(case: Case) {
     let second = store.flow_version(&document.id, "主菜单", 2).await.unwrap();
     assert_eq!(second, Some(flow(2, "welcome")));
     assert_eq!(store.flow_version(&document.id, "主菜单", 3).await.unwrap(), None);
+    let put = async |name, texts, told| store.put_flow_draft(&document.id, name, texts, told, &by).await.unwrap();
+    let mut was = None;
     for text in ["{", "{\"name\": \"主菜单\"}"] {
-        store.put_flow_draft(&document.id, "主菜单", text, &by).await.unwrap();
+        assert!(put("主菜单", (was, text), (was, text)).await);
         assert_eq!(store.flow_draft(&document.id, "主菜单").await.unwrap().unwrap().text, text);
+        was = Some(text);
     }
-    store.put_flow_draft(&document.id, "夜间", "{", &by).await.unwrap();
+    // Who made theirs from another text keeps nothing: what came in between would be lost.
+    for was in [None, Some("{"), Some("")] {
+        assert!(!put("主菜单", (was, "["), (was, "[")).await, "{was:?}");
+    }
+    assert_eq!(store.flow_draft(&document.id, "主菜单").await.unwrap().unwrap().text, was.unwrap());
+    let kept = store.audit(&document.id, None, 1).await.unwrap().remove(0);
+    assert_eq!((&*kept.action, kept.was.as_deref(), kept.became.as_deref()), ("put_flow_draft", Some("{"), was));
+    assert!(put("夜间", (None, "{"), (None, "{")).await);
     let heads = async |page| store.flow_heads(&document.id, page).await.unwrap();
     let all = heads((None, 10)).await;
     let mut seen: Vec<_> = all.iter().map(|one| (&*one.name, one.latest, one.draft.as_ref())).collect();

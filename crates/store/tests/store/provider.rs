@@ -122,4 +122,11 @@ async fn settings_are_audited(case: Case) {
     assert_eq!(store.settings(&provider, "calendar/").await.unwrap(), own);
     let audit = store.audit(&provider, Some(3), 1).await.unwrap();
     assert_eq!((audit[0].was.as_deref(), audit[0].became.as_deref()), (Some("no"), Some("yes")));
+    // What somebody replaces has to be what they read.
+    let new = |was, value| store::NewSetting { key: "asked", was, value };
+    assert!(store.replace_setting(&provider, &new(None, "a"), &by).await.unwrap());
+    assert!(!store.replace_setting(&provider, &new(None, "b"), &by).await.unwrap(), "it is there now");
+    assert!(store.replace_setting(&provider, &new(Some("a"), "c"), &by).await.unwrap());
+    assert!(!store.replace_setting(&provider, &new(Some("a"), "d"), &by).await.unwrap());
+    assert_eq!(store.setting(&provider, "asked").await.unwrap().as_deref(), Some("c"));
 }
