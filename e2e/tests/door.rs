@@ -155,12 +155,17 @@ fn r22_a_crisis_is_switched_seen_by_the_next_call_and_ended_and_two_persons_are_
     let put = owner.ask("PUT", &format!("{ACME}/document"), Some(&by_two));
     assert_eq!(put.status, 200, "{}", put.body);
     let confirm = format!("{place_of}/confirm");
-    let confirms = |who: &Visitor, request: &Value| who.ask("POST", &confirm, Some(&json!({"request": request})));
+    let confirms =
+        |who: &Visitor, request: &Value| who.ask("POST", &confirm, Some(&json!({"request": request})));
     assert_eq!(code(&confirms(&admin, &json!("0123456789ab"))), (404, "not_found"));
     assert_eq!(code(&admin.ask("POST", &confirm, None)), (400, "bad_request"), "what is confirmed is named");
     let asked = owner.ask("PUT", &place_of, Some(&on(LATER_MS, json!("go_on")))).body;
     assert_eq!((&asked["on"], &asked["asked"]["by"]), (&json!(false), &json!("li")), "{asked}");
-    assert_eq!(read(&admin, "crisis")["asked"]["crisis"]["then"], json!("go_on"), "the second person sees it");
+    assert_eq!(
+        read(&admin, "crisis")["asked"]["crisis"]["then"],
+        json!("go_on"),
+        "the second person sees it"
+    );
     let (seen, other) = (&asked["asked"]["request"], on(LATER_MS, json!("hang_up")));
     assert_eq!(code(&confirms(&owner, seen)), (422, "second_person"));
     let other = owner.ask("PUT", &place_of, Some(&other)).body;
@@ -259,7 +264,10 @@ fn i08_i09_r26_a_flow_is_drafted_checked_published_and_rolled_back_over_the_api(
     assert_eq!(code(&admin.ask("POST", &publish, Some(&looked_at))), (409, "version_moved"));
     assert_eq!(put_on(&other.body["mark"], &right).body["mark"], seen, "the same text is named the same");
     let audit = run(&platform, &["audit", "acme"]).to_string();
-    assert!(audit.contains(other.body["mark"].as_str().expect("named")), "the audit names the texts: {audit}");
+    assert!(
+        audit.contains(other.body["mark"].as_str().expect("named")),
+        "the audit names the texts: {audit}"
+    );
 
     assert_eq!(walked(), Some(1), "a draft is nobody's way");
     let published = admin.ask("POST", &publish, Some(&looked_at));

@@ -57,7 +57,7 @@ pub enum Permission {
     SeeToMessages,
     /// Recordings that must outlive their time.
     HoldRecordings,
-    /// Calls and people as they are now.
+    /// Calls and people as they are now, and what people did: when they came, worked and rested, and why.
     WatchLive,
     /// The document of the enterprise.
     ReadSetup,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Change, Store};
-use tokio::sync::RwLockWriteGuard;
+use tokio::sync::{RwLockWriteGuard, Semaphore};
 
 use crate::archive::Archive;
 use crate::running::Running;
@@ -63,6 +63,7 @@ pub mod verify;
 pub mod voicemails;
 
 mod difference;
+mod turns;
 
 pub use refusal::{Code, Refusal};
 
@@ -86,10 +87,19 @@ fn check_instant(name: &str, at: Wall) -> Outcome<()> {
     ))
 }
 
-/// What takes long is done beside the threads that answer others.
+/// Reckonings at once; there are calls to be carried beside them.
+static RECKONING: Semaphore = Semaphore::const_new(2);
+
+/// What takes long is done beside the threads that answer others, two at a time.
 async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+    // It is never closed.
+    let permit = RECKONING.acquire().await.ok();
     let busy =
         |error: tokio::task::JoinError| Refusal::new(Code::NodeBusy, error.to_string(), error.to_string());
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(busy)
 }
 

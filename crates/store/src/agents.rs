@@ -2,6 +2,7 @@
 //! follows from the next row; sums are made by who reads.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use hotline::agent::StateChange;
@@ -43,6 +44,8 @@ static CHANGE: LazyLock<Rows> = LazyLock::new(|| {
     )
 });
 
+/// Agents that are asked about in one statement.
+const AT_A_TIME: usize = 500;
 const COLUMNS: &str = "agent, changed_at, number, state, reason, call_id, refusal";
 
 /// Writes changes that are not there yet, in one transaction with others.
@@ -132,6 +135,58 @@ impl Store {
         query.fetch_optional(self.readers()).await?.as_ref().map(read).transpose()
     }
 
+    /// The last change before an instant of each of these agents of whom one is known, in no order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn agent_changes_before(
+        &self,
+        tenant: &TenantId,
+        agents: &[String],
+        at: Wall,
+    ) -> Result<Vec<AgentRow>> {
+        let mut found: BTreeMap<String, AgentRow> = BTreeMap::new();
+        for some in agents.chunks(AT_A_TIME) {
+            for row in self.last_changes(tenant, some, at).await?.iter().map(read) {
+                let row = row?;
+                let is_later = |known: &AgentRow| known.change.number < row.change.number;
+                if found.get(&row.agent).is_none_or(is_later) {
+                    found.insert(row.agent.clone(), row);
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// All changes of some agents at the last instant before `at` at which each had one.
+    async fn last_changes(&self, tenant: &TenantId, agents: &[String], at: Wall) -> Result<Vec<AnyRow>> {
+        let instants = format!(
+            "select wanted.column1 as agent, (select max(changed_at) from agent_change where tenant_id = $1 \
+             and agent = wanted.column1 and changed_at < $2) as last from (values {}) as wanted",
+            places(agents.len(), 1, 3)
+        );
+        let values = [tenant.as_str().into(), at.0.into()].into_iter();
+        let values = values.chain(agents.iter().map(|agent| agent.as_str().into()));
+        let query = sqlx::query_with(AssertSqlSafe(instants), arguments(values));
+        let mut wanted: Vec<Value> = Vec::new();
+        for row in query.fetch_all(self.readers()).await? {
+            if let Some(last) = row.int_or_none("last")? {
+                wanted.extend([row.text("agent")?.as_str().into(), last.into()]);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns = COLUMNS.replace(", ", ", known.");
+        let rows = format!(
+            "select known.{columns} from (values {}) as wanted join agent_change as known on known.tenant_id = $1 \
+             and known.agent = wanted.column1 and known.changed_at = wanted.column2",
+            places(wanted.len() / 2, 2, 2)
+        );
+        let values = [tenant.as_str().into()].into_iter().chain(wanted);
+        Ok(sqlx::query_with(AssertSqlSafe(rows), arguments(values)).fetch_all(self.readers()).await?)
+    }
+
     /// The numbers behind `behind` of agents of whom any change is known, in their order, at most `limit`.
     ///
     /// # Errors
@@ -143,15 +198,13 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<String>> {
         // From one to the next: each has thousands of rows.
-        let sql = "select agent from agent_change where tenant_id = $1 and agent > $2 order by agent limit 1";
-        let mut found: Vec<String> = Vec::new();
-        while found.len() < limit as usize {
-            let behind = found.last().map_or(behind, String::as_str).to_owned();
-            let query = sqlx::query(sql).bind(tenant.to_string()).bind(behind);
-            let Some(row) = query.fetch_optional(self.readers()).await? else { break };
-            found.push(row.text("agent")?);
-        }
-        Ok(found)
+        let sql = "with recursive known(agent) as ( \
+                   select min(agent) from agent_change where tenant_id = $1 and agent > $2 union all \
+                   select (select min(agent) from agent_change where tenant_id = $1 and agent > known.agent) \
+                   from known where known.agent is not null) \
+                   select agent from known where agent is not null limit $3";
+        let query = sqlx::query(sql).bind(tenant.to_string()).bind(behind.to_owned()).bind(i64::from(limit));
+        query.fetch_all(self.readers()).await?.iter().map(|row| row.text("agent")).collect()
     }
 
     /// Forgets changes before an instant, at most `limit`; how many there were.
@@ -167,6 +220,15 @@ impl Store {
         transaction.commit().await?;
         Ok(gone)
     }
+}
+
+/// Places of `rows` rows of `columns` values each, the first numbered `first`: `($3),($4)`.
+fn places(rows: usize, columns: usize, first: usize) -> String {
+    let row = |row: usize| {
+        let places = (0..columns).map(|column| format!("${}", first + row * columns + column));
+        format!("({})", places.collect::<Vec<_>>().join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
 }
 
 fn read(row: &AnyRow) -> Result<AgentRow> {

@@ -146,7 +146,8 @@ impl Store {
 }
 
 async fn draft(connection: &mut AnyConnection, tenant: &TenantId, name: &str) -> Result<Option<FlowDraft>> {
-    let sql = "select name, document, changed_by, changed_at from flow_draft where tenant_id = $1 and name = $2";
+    let sql =
+        "select name, document, changed_by, changed_at from flow_draft where tenant_id = $1 and name = $2";
     let query = sqlx::query(sql).bind(tenant.to_string()).bind(name.to_owned());
     query.fetch_optional(connection).await?.as_ref().map(read_draft).transpose()
 }

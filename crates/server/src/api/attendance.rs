@@ -25,7 +25,7 @@ pub struct Which {
 /// 考勤 / how agents kept their shifts on a day: late, early, absent, rest, adherence = `worked_ms` ÷ `planned_ms` (row Q26).
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/attendance", tag = "agents",
-    params(("enterprise" = String, Path), Which), security(("session" = ["read_calls"])),
+    params(("enterprise" = String, Path), Which), security(("session" = ["watch_live"])),
     responses(
         (status = 200, description = "a page, by agent", body = Page),
         (status = 404, description = "`not_found`: there is no such agent", body = Problem, content_type = "application/problem+json"),

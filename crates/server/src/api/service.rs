@@ -70,7 +70,7 @@ pub struct Agents {
 /// 坐席工作报表 / what agents did: time logged in by states, rests by reason, calls that rang (rows Q10, Q25).
 #[utoipa::path(
     get, path = "/api/v1/enterprises/{enterprise}/agent-report", tag = "agents",
-    params(("enterprise" = String, Path), Agents), security(("session" = ["read_calls"])),
+    params(("enterprise" = String, Path), Agents), security(("session" = ["watch_live"])),
     responses(
         (status = 200, description = "a page, by agent and time", body = Page),
         (status = 404, description = "`not_found`: there is no such agent", body = Problem, content_type = "application/problem+json"),

@@ -11,6 +11,7 @@ use store::ChangeFilter;
 
 use super::money::time;
 use super::service::{Each, Span};
+use super::turns::turn;
 use super::{Desk, Outcome, Refusal};
 
 /// What is asked.
@@ -108,6 +109,7 @@ pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Page> {
     span.until = span.until.min(now).max(span.since);
     let tenant = TenantId::new(&asked.tenant);
     let document = desk.enterprise(&tenant).await?.enterprise;
+    let _turn = turn(&tenant).await;
     let names: BTreeMap<&str, &str> =
         document.agents.iter().map(|agent| (agent.number.as_str(), agent.name.as_str())).collect();
     let limit = asked.limit.clamp(1, AGENTS_MAX);

@@ -14,6 +14,7 @@ use store::ChangeFilter;
 
 use super::forecast::{self, Forecast};
 use super::money::time;
+use super::turns::turn;
 use super::{Desk, Outcome, Refusal, calendar};
 
 /// Whose attendance is asked for.
@@ -179,6 +180,7 @@ pub struct CoverageQuarter {
 /// There is no such enterprise or agent.
 pub async fn attendance(desk: &Desk, asked: &Asked) -> Outcome<Page> {
     let book = Book::open(desk, &asked.tenant, asked.date).await?;
+    let _turn = turn(&book.tenant).await;
     let limit = asked.limit.clamp(1, AGENTS_MAX) as usize;
     let behind = asked.behind.as_deref().unwrap_or_default();
     let mut numbers: BTreeSet<String> = match &asked.agent {
@@ -223,13 +225,14 @@ pub async fn coverage(desk: &Desk, asked: &CoverageAsked) -> Outcome<Coverage> {
         }
         None => None,
     };
+    // Behind the forecast, which has a turn of its own.
+    let _turn = turn(&book.tenant).await;
     let numbers = book.counted(desk, asked.queue.as_deref()).await?;
     let mut counts = Counts::new(book.midnight(), book.now, book.known_since);
     for number in &numbers {
         counts.plan(&book.duties(number));
-        let lived = book.lived(desk, number).await?;
-        counts.count(lived.before, &lived.changes);
     }
+    book.count(desk, &numbers, &mut counts).await?;
     Ok(Coverage {
         date: book.date.to_string(),
         queue: asked.queue.clone(),
@@ -304,6 +307,27 @@ impl Book {
             behind.clone_from(last);
             numbers.extend(page);
         }
+    }
+
+    /// Counts what agents did on the day, all of them in one reading.
+    async fn count(&self, desk: &Desk, numbers: &BTreeSet<String>, counts: &mut Counts) -> Outcome<()> {
+        let (since, until) = (self.midnight(), Wall(self.midnight().0 + DAY_MS).min(self.now));
+        let asked: Vec<String> = numbers.iter().cloned().collect();
+        let before = desk.store.agent_changes_before(&self.tenant, &asked, since).await?;
+        let mut of: BTreeMap<String, Sums> =
+            before.into_iter().map(|row| (row.agent, counts.sums(Some(row.change)))).collect();
+        let mut filter =
+            ChangeFilter { since: Some(since), until: Some(until.max(since)), ..ChangeFilter::default() };
+        loop {
+            let page = desk.store.agent_changes(&self.tenant, &filter, ROWS).await?;
+            let Some(last) = page.last() else { break };
+            filter.behind = Some((last.change.at, last.agent.clone(), last.change.number));
+            for row in page.iter().filter(|row| numbers.contains(&row.agent)) {
+                of.entry(row.agent.clone()).or_insert_with(|| counts.sums(None)).add(&row.change);
+            }
+        }
+        of.into_values().for_each(|sums| counts.count(sums));
+        Ok(())
     }
 
     async fn lived(&self, desk: &Desk, number: &str) -> Outcome<Lived> {
@@ -414,10 +438,13 @@ impl Counts {
         }
     }
 
-    fn count(&mut self, before: Option<StateChange>, changes: &[StateChange]) {
+    /// Sums by quarters of an agent that was so at midnight.
+    fn sums(&self, before: Option<StateChange>) -> Sums {
         let bounds = (0..=QUARTERS).map(|quarter| self.begin(quarter).min(self.now).max(self.midnight));
-        let mut sums = Sums::new(bounds.collect(), before);
-        changes.iter().for_each(|change| sums.add(change));
+        Sums::new(bounds.collect(), before)
+    }
+
+    fn count(&mut self, sums: Sums) {
         for (quarter, Worked { times, .. }) in sums.end().into_iter().enumerate() {
             self.logged_in[quarter] += times.sum();
             self.working[quarter] += times.sum() - times.rest;
@@ -476,8 +503,10 @@ mod tests {
         let of =
             [(-1, State::Free), (450_000, State::Rest), (900_000, State::Talking), (1_050_000, State::Off)];
         let of = changes(&of);
-        counts.count(Some(of[0].clone()), &of[1..]);
-        counts.count(None, &[]);
+        let mut sums = counts.sums(Some(of[0].clone()));
+        of[1..].iter().for_each(|change| sums.add(change));
+        counts.count(sums);
+        counts.count(counts.sums(None));
         let told = counts.told(None);
         let figures: Vec<_> = told[..3]
             .iter()

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::CallFilter;
 
 use super::refusal::Problem;
+use super::turns::turn;
 use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, beside, calendar, check_instant, flows, provider};
 
 mod waits;
@@ -205,6 +206,7 @@ pub async fn plan(desk: &Desk, asked: &Backtest) -> Outcome<Planned> {
 /// There is no such flow, it is not right, no number walks it, or there are no calls, or too many.
 pub async fn backtest(desk: &Desk, asked: &Backtest) -> Outcome<Backtested> {
     let planned = plan(desk, asked).await?;
+    let _turn = turn(&asked.tenant).await;
     let tried = tried(desk, asked).await?;
     let tariffs = Arc::new(provider::plans(&desk.store).await?);
     let years = Arc::new(calendar::years(&desk.store).await?);

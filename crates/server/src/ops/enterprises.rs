@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use hotline::enterprise::{
-    Allowed, Author, BindingLimits, CarrierProfile, Enterprise, Fault, FlowDocument, Problem as Wrong, Tree, Value,
-    read, to_yaml, write,
+    Allowed, Author, BindingLimits, CarrierProfile, Enterprise, Fault, FlowDocument, Problem as Wrong, Tree,
+    Value, read, to_yaml, write,
 };
 use hotline::number::DestinationPolicy;
 use hotline::rating::{ChargeKind, Tariffs};

@@ -21,7 +21,7 @@ use super::difference::differences;
 use super::enterprises::{Difference, commit};
 use super::money::time;
 use super::refusal::Problem;
-use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, calendar, document, mark_of, provider, regions};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, beside, calendar, document, mark_of, provider, regions};
 
 /// Keep a draft.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -654,7 +654,12 @@ async fn test_all(desk: &Desk, enterprise: &Enterprise, flow: &FlowDocument) -> 
     let table = regions::table(&desk.regions_dir())?;
     let mut whole = enterprise.clone();
     put_in(&mut whole, flow.clone());
-    Ok(flow.tests.iter().map(|test| run_one(&whole, flow, test, &tariffs, &years, &table)).collect())
+    let flow = flow.clone();
+    // There may be hundreds of cases: nobody else's request waits for them.
+    beside(move || {
+        flow.tests.iter().map(|test| run_one(&whole, &flow, test, &tariffs, &years, &table)).collect()
+    })
+    .await
 }
 
 fn run_one(

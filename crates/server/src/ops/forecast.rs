@@ -12,6 +12,7 @@ use hotline::{TenantId, Wall};
 use serde::{Deserialize, Serialize};
 use store::StayFilter;
 
+use super::turns::turn;
 use super::{Desk, Outcome, Refusal};
 
 /// What is asked.
@@ -136,6 +137,7 @@ pub async fn forecast(desk: &Desk, asked: &Asked) -> Outcome<Forecast> {
         let queue = &asked.queue;
         Refusal::not_found(format!("没有队列 {queue}"), format!("there is no queue {queue}"))
     })?;
+    let _turn = turn(&tenant).await;
     let mut past = Past::default();
     let today = Date::of(crate::clock::wall().beijing());
     for date in days_before(asked.date, today, asked.weeks) {

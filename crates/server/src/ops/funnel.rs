@@ -10,6 +10,7 @@ use store::CallFilter;
 use utoipa::ToSchema;
 
 use super::money::time;
+use super::turns::turn;
 use super::{Desk, Outcome, Refusal, beside, check_instant, flows};
 
 /// More calls than this are told to come in shorter periods.
@@ -121,6 +122,7 @@ pub async fn funnel(desk: &Desk, asked: &Asked) -> Outcome<Funnelled> {
     let tenant = TenantId::new(&asked.tenant);
     desk.enterprise(&tenant).await?;
     flows::published(desk, &tenant, &asked.flow).await?;
+    let _turn = turn(&tenant).await;
     let until = asked.until.unwrap_or_else(|| desk.change("").at);
     let since = asked.since.unwrap_or(Wall(until.0.saturating_sub(USUAL_MS).max(0)));
     check_instant("since", since)?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::StayFilter;
 
 use super::money::time;
+use super::turns::turn;
 use super::{Desk, Outcome, Refusal, check_instant};
 
 /// What is asked.
@@ -161,6 +162,7 @@ pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Service>> {
     let tenant = TenantId::new(&asked.tenant);
     let document = desk.enterprise(&tenant).await?.enterprise;
     let set = |queue: &str| document.queues.iter().find(|one| one.name == queue)?.service_level;
+    let _turn = turn(&tenant).await;
     let mut found: BTreeMap<(String, i64), Counts> = BTreeMap::new();
     let mut filter = StayFilter {
         queue: asked.queue.clone(),

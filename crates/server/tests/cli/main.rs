@@ -378,6 +378,12 @@ fn i08_i09_r26_a_flow_is_put_tested_published_and_rolled_back() {
     assert_eq!(walked("1")["record"]["flow_version"], 1);
     assert_eq!(dir.refusal(&["flow", "rollback", "lantian", "主菜单"]), (4, "not_found".into()));
     assert_eq!(dir.json(&["flow", "rollback", "lantian", "主菜单", "--to", "2"])["version"], 2);
+    // What is walked already is no new version of the document, wherever the flow stands among others.
+    let night = dir.write("night.json", &text.replace(r#""name": "主菜单""#, r#""name": "夜间""#));
+    dir.json(&["flow", "put", "lantian", &night]);
+    dir.json(&["flow", "publish", "lantian", "夜间"]);
+    let still = dir.json(&["flow", "rollback", "lantian", "主菜单", "--to", "2"]);
+    assert_eq!((&still["version"], &still["changed"]), (&json!(2), &json!(false)), "{still}");
     let compare = ["flow", "compare", "lantian", "主菜单", "菜单"];
     assert_eq!(dir.json(&compare), json!({"arms": [], "differences": []}), "no call was dealt a share");
     assert_eq!(dir.refusal(&["flow", "compare", "lantian", "无", "菜单"]), (4, "not_found".into()));
@@ -469,7 +475,10 @@ fn r22_a_crisis_is_one_switch_of_one_or_two_persons_and_audited() {
     let asks = |number, by| dir.json(&[&with(&["--dial", number])[..], &["--by", by]].concat());
     let asked = asks("139-1111-2222", "ann");
     assert_eq!((&asked["on"], &asked["asked"]["by"]), (&false.into(), &"ann".into()), "{asked}");
-    assert_eq!(asked["asked"]["crisis"]["then"]["dial"], "13911112222", "the second person sees what is asked");
+    assert_eq!(
+        asked["asked"]["crisis"]["then"]["dial"], "13911112222",
+        "the second person sees what is asked"
+    );
     let request = |asked: &Value| asked["asked"]["request"].as_str().expect("named").to_owned();
     let seen = request(&asked);
     let confirm = |by, request: &str| {
@@ -491,7 +500,11 @@ fn r22_a_crisis_is_one_switch_of_one_or_two_persons_and_audited() {
     let audit = dir.json(&["audit", "huaxin"]).to_string();
     assert!(audit.contains("ann, ben") && audit.contains("on until 2099-01-01"), "{audit}");
     // A document is not the switch: what holds stays, and is said to.
-    let written = text.replacen("plan: T1", "crisis: {until: 2099-02-02 00:00, then: hang_up}\ncrisis_by_two: true\nplan: T1", 1);
+    let written = text.replacen(
+        "plan: T1",
+        "crisis: {until: 2099-02-02 00:00, then: hang_up}\ncrisis_by_two: true\nplan: T1",
+        1,
+    );
     let imported = dir.json(&["import", &dir.write("crisis.yaml", &written), "--apply"]);
     assert!(imported["warnings"].to_string().contains("crisis_kept"), "{imported}");
     assert_eq!(dir.json(&["crisis", "show", "huaxin"])["crisis"], begun["crisis"]);

@@ -71,6 +71,14 @@ async fn q10_changes_of_agents_are_written_once_and_read_by_time_page_by_page(ca
     let before = store.agent_change_before(&whose, "8001", Wall(120)).await.unwrap().expect("there is one");
     assert_eq!((before.change.at, before.change.number), (Wall(110), 3), "the later of two at one instant");
     assert_eq!(store.agent_change_before(&whose, "8001", Wall(100)).await.unwrap(), None);
+    let all: Vec<String> = ["8001", "8002", "8003"].map(str::to_owned).into();
+    for (at, expected) in [(120, vec![("8001", 3), ("8002", 1)]), (110, vec![("8001", 1)]), (100, vec![])] {
+        let mut last = store.agent_changes_before(&whose, &all, Wall(at)).await.unwrap();
+        last.sort_by(|a, b| a.agent.cmp(&b.agent));
+        let told: Vec<_> = last.iter().map(|row| (row.agent.as_str(), row.change.number)).collect();
+        assert_eq!(told, expected, "before {at}");
+    }
+    assert_eq!(store.agent_changes_before(&whose, &[], Wall(120)).await.unwrap(), []);
     let pages = [("", 1), ("8001", 5), ("", 5), ("8002", 5)];
     let expected: [&[&str]; 4] = [&["8001"], &["8002"], &["8001", "8002"], &[]];
     for ((behind, limit), expected) in pages.into_iter().zip(expected) {

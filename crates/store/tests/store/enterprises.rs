@@ -205,7 +205,8 @@ async fn i08_a_published_flow_never_changes_and_a_draft_does(case: Case) {
     let second = store.flow_version(&document.id, "主菜单", 2).await.unwrap();
     assert_eq!(second, Some(flow(2, "welcome")));
     assert_eq!(store.flow_version(&document.id, "主菜单", 3).await.unwrap(), None);
-    let put = async |name, texts, told| store.put_flow_draft(&document.id, name, texts, told, &by).await.unwrap();
+    let put =
+        async |name, texts, told| store.put_flow_draft(&document.id, name, texts, told, &by).await.unwrap();
     let mut was = None;
     for text in ["{", "{\"name\": \"主菜单\"}"] {
         assert!(put("主菜单", (was, text), (was, text)).await);
@@ -218,7 +219,10 @@ async fn i08_a_published_flow_never_changes_and_a_draft_does(case: Case) {
     }
     assert_eq!(store.flow_draft(&document.id, "主菜单").await.unwrap().unwrap().text, was.unwrap());
     let kept = store.audit(&document.id, None, 1).await.unwrap().remove(0);
-    assert_eq!((&*kept.action, kept.was.as_deref(), kept.became.as_deref()), ("put_flow_draft", Some("{"), was));
+    assert_eq!(
+        (&*kept.action, kept.was.as_deref(), kept.became.as_deref()),
+        ("put_flow_draft", Some("{"), was)
+    );
     assert!(put("夜间", (None, "{"), (None, "{")).await);
     let heads = async |page| store.flow_heads(&document.id, page).await.unwrap();
     let all = heads((None, 10)).await;

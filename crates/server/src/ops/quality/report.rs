@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::evaluations::monday;
 use super::kept_form;
 use crate::clock;
+use crate::ops::turns::turn;
 use crate::ops::{Desk, Outcome, Refusal, check_instant};
 
 /// What is asked.
@@ -167,6 +168,7 @@ pub async fn report(desk: &Desk, asked: &Asked) -> Outcome<Vec<Row>> {
     let tenant = TenantId::new(&asked.tenant);
     desk.enterprise(&tenant).await?;
     let (since, until) = span(asked, clock::wall())?;
+    let _turn = turn(&tenant).await;
     let (mut rows, mut forms) = (BTreeMap::<String, Sums>::new(), HashMap::new());
     let mut people: HashMap<(CallId, String, String), Score> = HashMap::new();
     for kind in [EvaluationKind::Human, EvaluationKind::Machine] {
