@@ -178,9 +178,10 @@ impl Store {
             return Ok(Vec::new());
         }
         let columns = COLUMNS.replace(", ", ", known.");
+        // SQLite walks a cross join in the order it is written in; another join it begins with all rows of the tenant.
         let rows = format!(
-            "select known.{columns} from (values {}) as wanted join agent_change as known on known.tenant_id = $1 \
-             and known.agent = wanted.column1 and known.changed_at = wanted.column2",
+            "select known.{columns} from (values {}) as wanted cross join agent_change as known \
+             where known.tenant_id = $1 and known.agent = wanted.column1 and known.changed_at = wanted.column2",
             places(wanted.len() / 2, 2, 2)
         );
         let values = [tenant.as_str().into()].into_iter().chain(wanted);
