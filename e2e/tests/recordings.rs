@@ -222,8 +222,9 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 fn v12_a_sealed_recording_is_read_with_both_keys_and_never_again_without_the_enterprises() {
     let key = std::env::temp_dir().join(format!("sibai-e2e-recording-key-{}", std::process::id()));
     fs::write(&key, "5a".repeat(32)).expect("a key");
-    let (_world, platform, recording) =
-        recorded("recordings-sealed", format!("[recording]\nkey_file = {key:?}\n"), 14);
+    let keys = key.with_extension("copy");
+    let sealing = format!("[recording]\nkey_file = {key:?}\nkeys_copy = {keys:?}\n");
+    let (_world, platform, recording) = recorded("recordings-sealed", sealing, 14);
     let dir = platform.data_dir().join("recordings");
     let sealed = eventually("the sealed file alone", || {
         let finished: Vec<PathBuf> =
@@ -249,6 +250,16 @@ fn v12_a_sealed_recording_is_read_with_both_keys_and_never_again_without_the_ent
     );
     assert_eq!(platform.verify()["findings"], json!([]));
 
+    // A copy has no key; the file beside it has (row V03).
+    let copy = platform.data_dir().join("copied");
+    let (code, made) = platform.run(&["backup", "--recordings", "--to", copy.to_str().expect("a path")]);
+    assert_eq!(code, Some(0), "{made}");
+    let kept = fs::read_to_string(&keys).expect("written with the copy");
+    let own = kept.lines().find(|line| line.contains(&recording)).expect("the recording's key");
+    let wrapped = own.rsplit(' ').next().expect("its last word");
+    let database = fs::read(copy.join("sibai.db")).expect("the copy");
+    assert!(!database.windows(wrapped.len()).any(|part| part == wrapped.as_bytes()));
+
     let destroy = ["recording", "destroy-keys", "acme", "--yes"];
     assert_eq!(platform.run(&["recording", "hold", "acme", &recording, "--reason", "诉讼"]).0, Some(0));
     let (code, refused) = platform.run(&destroy);
@@ -260,6 +271,8 @@ fn v12_a_sealed_recording_is_read_with_both_keys_and_never_again_without_the_ent
     assert_eq!((refused.status, &refused.body["code"]), (410, &json!("recording_sealed")));
     assert_eq!(owner.fetch(path, "").0, 410, "whoever began to listen does not go on");
     assert_eq!(fs::read(&sealed).expect("still there"), on_disk);
+    assert_eq!(fs::read_to_string(&keys).expect("written again"), "sibai-recording-keys 1\nend 0\n");
     assert_eq!(platform.verify()["findings"], json!([]));
     let _ = fs::remove_file(key);
+    let _ = fs::remove_file(keys);
 }

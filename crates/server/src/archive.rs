@@ -33,6 +33,8 @@ pub struct Archive {
     pub dir: PathBuf,
     /// The provider's key; without it files are written plain, and sealed ones are not read.
     pub master: Option<Key>,
+    /// The file of its own in which the keys of recordings are kept beside copies of the database, which have none (row V03).
+    pub keys_copy: Option<PathBuf>,
 }
 
 /// A key of an enterprise, with its number.
@@ -76,13 +78,13 @@ impl Archive {
         for _ in 0..3 {
             let keys = store.recording_keys(tenant).await?;
             let last = keys.last().filter(|key| !key.wrapped.is_empty());
-            if let Some(RecordingKey { key: number, wrapped }) = last {
+            if let Some(RecordingKey { key: number, wrapped, .. }) = last {
                 let key = master.unwrap(wrapped, tenant.as_str()).ok_or(Unreadable::Key)?;
                 return Ok(Some(TenantKey { tenant: tenant.clone(), number: *number, key }));
             }
             let wrapped = master.wrap(&Key::new()?, tenant.as_str())?;
             let key = keys.last().map_or(1, |key| key.key + 1);
-            store.add_recording_key(tenant, &RecordingKey { key, wrapped }, now).await?;
+            store.add_recording_key(tenant, &RecordingKey { key, wrapped, destroyed: false }, now).await?;
         }
         Err(Unreadable::Key)
     }

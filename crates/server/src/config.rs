@@ -182,6 +182,9 @@ pub struct Recording {
     pub retention_days: u32,
     /// The provider's key, by which those of enterprises are wrapped; without one recordings are plain files.
     pub key: Option<Key>,
+    /// The file in which the keys of recordings are kept beside copies of the database; written by the hour and whenever one is
+    /// deleted.
+    pub keys_copy: Option<PathBuf>,
 }
 
 /// Log lines.
@@ -322,7 +325,8 @@ impl Config {
 
     /// Where recordings lie, and the key to sealed ones.
     pub fn archive(&self) -> Archive {
-        Archive { dir: self.recordings_dir(), master: self.recording.key.clone() }
+        let Recording { key, keys_copy, .. } = &self.recording;
+        Archive { dir: self.recordings_dir(), master: key.clone(), keys_copy: keys_copy.clone() }
     }
 
     /// Where recordings lie.
@@ -434,7 +438,7 @@ impl Checker<'_> {
     }
 
     fn recording(&mut self, written: written::Recording) -> Option<Recording> {
-        let written::Recording { enabled, dir, retention_days, key_file } = written;
+        let written::Recording { enabled, dir, retention_days, key_file, keys_copy } = written;
         let key = match key_file {
             None => None,
             Some(path) => {
@@ -447,7 +451,7 @@ impl Checker<'_> {
             }
         };
         let (enabled, retention_days) = (enabled.unwrap_or(true), retention_days.unwrap_or(92));
-        Some(Recording { enabled, dir, retention_days, key })
+        Some(Recording { enabled, dir, retention_days, key, keys_copy })
     }
 
     fn speech(&mut self, written: written::Speech) -> Option<Speaker> {

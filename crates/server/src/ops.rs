@@ -51,6 +51,7 @@ pub mod provider;
 pub mod quality;
 pub mod ratings;
 pub mod re_rate;
+pub mod recording_keys;
 pub mod recordings;
 pub mod refusal;
 pub mod regions;
@@ -179,6 +180,8 @@ pub enum Request {
     RecordingPlan(recordings::Plan),
     RecordingSave(recordings::Save),
     RecordingKeysDestroy(recordings::DestroyKeys),
+    RecordingKeysOut(recording_keys::Out),
+    RecordingKeysIn(recording_keys::In),
     RecordingProve(recordings::Prove),
     RecordingExport(exports::Ask),
     RecordingExports(exports::Of),
@@ -332,6 +335,8 @@ pub async fn perform(desk: &Desk, request: Request) -> Outcome<Value> {
         Request::RecordingRetain(asked) => told(recordings::retain(desk, &asked).await),
         Request::RecordingPlan(asked) => told(recordings::plan(desk, &asked).await),
         Request::RecordingSave(asked) => told(recordings::save(desk, &asked).await),
+        Request::RecordingKeysOut(asked) => told(recording_keys::keys_out(desk, &asked).await),
+        Request::RecordingKeysIn(asked) => told(recording_keys::keys_in(desk, &asked).await),
         Request::RecordingKeysDestroy(asked) => told(recordings::destroy_keys(desk, &asked).await),
         Request::RecordingProve(asked) => {
             told(recordings::evidence(desk, &asked.tenant, asked.recording).await)

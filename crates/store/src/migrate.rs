@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::database::{Engine, Error, Result, Store};
 
 /// Every migration: number, name, text. The number is its place, from 1.
-pub const MIGRATIONS: [(i64, &str, &str); 39] = [
+pub const MIGRATIONS: [(i64, &str, &str); 40] = [
     (1, "enterprise", include_str!("../../../migrations/0001_enterprise.sql")),
     (2, "provider", include_str!("../../../migrations/0002_provider.sql")),
     (3, "call", include_str!("../../../migrations/0003_call.sql")),
@@ -46,6 +46,7 @@ pub const MIGRATIONS: [(i64, &str, &str); 39] = [
     (37, "quality", include_str!("../../../migrations/0037_quality.sql")),
     (38, "agent_change", include_str!("../../../migrations/0038_agent_change.sql")),
     (39, "recording_consent", include_str!("../../../migrations/0039_recording_consent.sql")),
+    (40, "recording_secret", include_str!("../../../migrations/0040_recording_secret.sql")),
 ];
 
 impl Store {

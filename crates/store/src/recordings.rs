@@ -15,22 +15,31 @@ use crate::rows::{Read, Rows, Value, arguments};
 static RECORDING: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
         "insert into recording (tenant_id, recording_id, call_id, path, bytes, duration_ms, checksum, interrupted, \
-         retention_until, kept_by, key_no, wrapped_key)",
+         retention_until, kept_by, key_no)",
         "on conflict (tenant_id, recording_id) do update set path = excluded.path, bytes = excluded.bytes, \
          duration_ms = excluded.duration_ms, checksum = excluded.checksum, interrupted = excluded.interrupted, \
-         key_no = excluded.key_no, wrapped_key = excluded.wrapped_key",
+         key_no = excluded.key_no",
+    )
+});
+
+static SECRET: LazyLock<Rows> = LazyLock::new(|| {
+    Rows::new(
+        "insert into recording_secret (tenant_id, recording_id, wrapped)",
+        "on conflict (tenant_id, recording_id) do update set wrapped = excluded.wrapped",
     )
 });
 
 pub(crate) const COLUMNS: &str = "recording.tenant_id, recording.recording_id, recording.call_id, path, bytes, \
-                                  duration_ms, checksum, interrupted, retention_until, kept_by, key_no, wrapped_key";
+                                  duration_ms, checksum, interrupted, retention_until, kept_by, key_no, \
+                                  (select wrapped from recording_secret where recording_secret.tenant_id = recording.tenant_id \
+                                  and recording_secret.recording_id = recording.recording_id) as wrapped";
 
 /// Which key of its enterprise a recording is sealed by (row V12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBy {
     /// The number of the enterprise's key.
     pub key: u32,
-    /// The recording's own key, wrapped by that one.
+    /// The recording's own key, wrapped by that one; empty where it is not here.
     pub wrapped: String,
 }
 
@@ -102,6 +111,7 @@ impl Store {
     pub async fn put_recordings(&self, recordings: &[Recording], recorded: &[Recorded]) -> Result<()> {
         let mut transaction = self.begin().await?;
         RECORDING.write(&mut transaction, recordings.iter().flat_map(values).collect()).await?;
+        SECRET.write(&mut transaction, recordings.iter().filter_map(secret).flatten().collect()).await?;
         EVENT.write(&mut transaction, recorded.iter().flat_map(first_values).collect()).await?;
         transaction.commit().await?;
         Ok(())
@@ -179,7 +189,12 @@ impl Store {
     }
 }
 
-fn values(one: &Recording) -> [Value; 12] {
+fn secret(one: &Recording) -> Option<[Value; 3]> {
+    let wrapped = one.sealed.as_ref().map(|by| by.wrapped.as_str()).filter(|wrapped| !wrapped.is_empty())?;
+    Some([one.tenant.as_str().into(), one.recording.to_string().into(), wrapped.into()])
+}
+
+fn values(one: &Recording) -> [Value; 11] {
     [
         one.tenant.as_str().into(),
         one.recording.to_string().into(),
@@ -192,7 +207,6 @@ fn values(one: &Recording) -> [Value; 12] {
         one.retention_until.0.into(),
         one.kept_by.as_str().into(),
         one.sealed.as_ref().map_or(0, |by| by.key).into(),
-        one.sealed.as_ref().map_or("", |by| by.wrapped.as_str()).into(),
     ]
 }
 
@@ -210,7 +224,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Recording> {
         kept_by: row.text("kept_by")?,
         sealed: match row.count("key_no")? {
             0 => None,
-            key => Some(SealedBy { key, wrapped: row.text("wrapped_key")? }),
+            key => Some(SealedBy { key, wrapped: row.text_or_none("wrapped")?.unwrap_or_default() }),
         },
     })
 }

@@ -136,13 +136,16 @@ impl Store {
         }
         let held = STANDING.replace('$', "$1");
         let sql = format!(
-            "update recording set deleted_at = $1, wrapped_key = '' where tenant_id = $2 and recording_id = $3 \
+            "update recording set deleted_at = $1 where tenant_id = $2 and recording_id = $3 \
              and retention_until <= $1 and deleted_at is null and not {held}"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(change.at.0).bind(tenant).bind(id.clone());
         if query.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Ok(Expired::Kept);
         }
+        let sql = "delete from recording_secret where tenant_id = $1 and recording_id = $2";
+        let query = sqlx::query(sql).bind(recording.tenant.to_string()).bind(id.clone());
+        query.execute(&mut *transaction).await?;
         let of = (&recording.tenant, recording.recording);
         append(&mut transaction, of, change, What::Deleted, &recording.kept_by).await?;
         let was = format!("call {} {} bytes {}", recording.call, recording.bytes, recording.kept_by);
@@ -181,8 +184,11 @@ pub struct EndsSoon {
 pub struct RecordingKey {
     /// Its number, from 1; the highest that is not destroyed seals.
     pub key: u32,
-    /// The key, wrapped by the provider's; empty once it is destroyed.
+    /// The key, wrapped by the provider's; empty once it is destroyed, and in a database that came from a copy until the keys are
+    /// put back.
     pub wrapped: String,
+    /// Whether it was destroyed: nothing brings it back.
+    pub destroyed: bool,
 }
 
 impl Store {
@@ -247,11 +253,10 @@ impl Store {
 
     /// An enterprise's keys by number, destroyed ones included.
     pub async fn recording_keys(&self, tenant: &TenantId) -> Result<Vec<RecordingKey>> {
-        let sql = "select key_no, wrapped from recording_key where tenant_id = $1 order by key_no";
+        let sql =
+            "select key_no, wrapped, destroyed_at from recording_key where tenant_id = $1 order by key_no";
         let rows = sqlx::query(sql).bind(tenant.to_string()).fetch_all(self.readers()).await?;
-        let key =
-            |row: &AnyRow| Ok(RecordingKey { key: row.count("key_no")?, wrapped: row.text("wrapped")? });
-        rows.iter().map(key).collect()
+        rows.iter().map(read_key).collect()
     }
 
     /// Adds an enterprise's key; `false` if that number is there already.
@@ -265,7 +270,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Destroys an enterprise's keys unless one of its recordings is held; how many there were, or `None` for a hold. What
+    /// Destroys an enterprise's keys, and those of its recordings, unless one of its recordings is held; how many there were, or `None` for a hold. What
     /// they sealed stays unreadable for good.
     pub async fn destroy_recording_keys(&self, tenant: &TenantId, change: &Change) -> Result<Option<u64>> {
         let mut transaction = self.begin().await?;
@@ -282,6 +287,8 @@ impl Store {
             return Ok(None);
         }
         if destroyed > 0 {
+            let sql = "delete from recording_secret where tenant_id = $1";
+            sqlx::query(sql).bind(tenant.to_string()).execute(&mut *transaction).await?;
             let became = format!("{destroyed} destroyed");
             let (action, subject) = ("destroy_recording_keys", "recordings");
             write_audit(&mut transaction, tenant, change, action, subject, None, Some(&became)).await?;
@@ -297,6 +304,11 @@ pub(crate) async fn lock(connection: &mut AnyConnection, tenant: &str, recording
                and deleted_at is null";
     let query = sqlx::query(sql).bind(tenant.to_owned()).bind(recording.to_owned());
     Ok(query.execute(connection).await.map_err(Error::from)?.rows_affected() > 0)
+}
+
+pub(crate) fn read_key(row: &AnyRow) -> Result<RecordingKey> {
+    let destroyed = row.int_or_none("destroyed_at")?.is_some();
+    Ok(RecordingKey { key: row.count("key_no")?, wrapped: row.text("wrapped")?, destroyed })
 }
 
 fn read_hold(row: &AnyRow) -> Result<Hold> {

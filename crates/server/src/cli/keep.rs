@@ -10,7 +10,7 @@ use super::show::print;
 use super::{Client, Context, Need, Ran};
 use crate::clock;
 use crate::control;
-use crate::ops::backup::{self, Made};
+use crate::ops::backup::{self, Keys, Made};
 use crate::ops::fill;
 use crate::ops::status::{RegistrationState, Status, TrunkState};
 use crate::ops::verify::{self, Verified};
@@ -77,13 +77,24 @@ pub struct Backup {
     /// 连录音文件一起复制 / copy the files of recordings too
     #[arg(long)]
     recordings: bool,
+    /// 录音密钥写入此文件并替换之前的，备份里没有密钥；默认为 [recording] keys_copy / the keys of recordings go into this file, which is replaced, and not into the copy; that of [recording] keys_copy unless said
+    #[arg(long, value_name = "FILE", conflicts_with = "with_keys")]
+    keys: Option<PathBuf>,
+    /// 密钥留在备份里：到期删除的录音在这份备份里仍可读 / keys stay in the copy: what is deleted later stays readable in it
+    #[arg(long)]
+    with_keys: bool,
 }
 
 /// `sibai backup`
 pub fn backup(context: &Context, words: &Backup) -> Ran {
     // The server may run in another directory.
     let to = std::path::absolute(&words.to).map_err(|error| Refusal::file(&words.to, error))?;
-    let request = Request::Backup(backup::Backup { to, recordings: words.recordings });
+    let keys = match &words.keys {
+        Some(file) => Keys::File(std::path::absolute(file).map_err(|error| Refusal::file(file, error))?),
+        None if words.with_keys => Keys::WithCopy,
+        None => Keys::Configured,
+    };
+    let request = Request::Backup(backup::Backup { to, recordings: words.recordings, keys });
     let made: Made = context.ask(Need::Data, &request)?;
     context.show(&made, |made| {
         context.say(
@@ -101,6 +112,9 @@ pub struct Restore {
     /// 备份目录 / the copy
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
+    /// 放回此文件里的录音密钥 / puts the keys of recordings back that are in this file
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
     /// 覆盖现有数据 / replace what is there
     #[arg(long)]
     force: bool,
@@ -125,6 +139,9 @@ pub fn restore(context: &Context, words: &Restore) -> Ran {
     let lock = DataLock::take(place.data())?;
     let made = backup::restore(&words.from, place.data(), &database, words.force)?;
     drop(lock);
+    if let Some(keys) = &words.keys {
+        super::recording::keys_in(context, keys)?;
+    }
     // A copy without recordings' files is checked without them.
     let verified = ask_verify(context, !made.recording_files)?;
     context.show(&serde_json::json!({"restored": made, "verified": verified}), |_| {

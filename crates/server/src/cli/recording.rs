@@ -1,7 +1,7 @@
 //! `sibai recording`: what is kept and why, who hears it, legal holds, keys, and the run that deletes what nobody keeps (rows
 //! V02 to V04, V12, V13).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -11,8 +11,10 @@ use store::ExportState;
 
 use super::pages::pages;
 use super::{Context, Need, Ran};
+use crate::ops::Refusal;
 use crate::ops::Request;
 use crate::ops::exports::{self, Exported};
+use crate::ops::recording_keys::{self, Moved};
 use crate::ops::recordings::{self, Destroyed, Listed, Planned, Retained};
 
 /// Between two looks at how far an export is.
@@ -37,6 +39,10 @@ pub enum Recording {
     Plan(Plan),
     /// 销毁企业的录音密钥，所有加密录音从此不可读 / destroys an enterprise's keys: what they sealed is never read again
     DestroyKeys(DestroyKeys),
+    /// 录音密钥写入一个文件，与备份分开保存，只留最新一份 / writes the keys of recordings into a file, kept apart from copies, the latest alone
+    KeysOut(KeysOut),
+    /// 从备份恢复后放回录音密钥 / puts keys back behind a restore
+    KeysIn(KeysIn),
     /// 立即删除已到期的录音（每小时自动执行）/ deletes now what nobody keeps (done each hour by itself)
     #[command(after_help = "例 / example: sibai recording retain")]
     Retain,
@@ -149,6 +155,24 @@ pub struct DestroyKeys {
     yes: bool,
 }
 
+/// The words of `recording keys-out`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording keys-out --to /mnt/safe/recording-keys")]
+pub struct KeysOut {
+    /// 文件；默认为 [recording] keys_copy / the file; that of [recording] keys_copy unless said
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// The words of `recording keys-in`.
+#[derive(Args)]
+#[command(after_help = "例 / example: sibai recording keys-in --from /mnt/safe/recording-keys")]
+pub struct KeysIn {
+    /// 文件 / the file
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+}
+
 /// `sibai recording`
 pub fn run(context: &Context, words: &Recording) -> Ran {
     let (by, tenant) = (context.by.clone(), |name: &str| TenantId::new(name));
@@ -159,6 +183,17 @@ pub fn run(context: &Context, words: &Recording) -> Ran {
         Recording::Export(words) => return export(context, words),
         Recording::Plan(words) => return plan(context, words),
         Recording::DestroyKeys(words) => return destroy_keys(context, words),
+        Recording::KeysOut(words) => return keys_out(context, words),
+        Recording::KeysIn(words) => {
+            let moved = keys_in(context, &words.from)?;
+            context.show(&moved, |Moved { enterprises, recordings }| {
+                context.say(
+                    format!("放回了 {enterprises} 个企业密钥、{recordings} 个录音密钥"),
+                    format!("{enterprises} keys of enterprises and {recordings} of recordings are back"),
+                );
+            })?;
+            return Ok(0);
+        }
         Recording::Save(words) => Request::RecordingSave(recordings::Save {
             tenant: tenant(&words.tenant),
             recording: words.recording,
@@ -243,6 +278,29 @@ fn plan(context: &Context, words: &Plan) -> Ran {
         );
     })?;
     Ok(0)
+}
+
+fn keys_out(context: &Context, words: &KeysOut) -> Ran {
+    let absolute = |file: &PathBuf| std::path::absolute(file).map_err(|error| Refusal::file(file, error));
+    let to = words.to.as_ref().map(absolute).transpose()?;
+    let moved: Moved = context.ask(Need::Data, &Request::RecordingKeysOut(recording_keys::Out { to }))?;
+    context.show(&moved, |Moved { enterprises, recordings }| {
+        context.say(
+            format!("写出了 {enterprises} 个企业密钥、{recordings} 个录音密钥；之前的密钥文件请一并销毁"),
+            format!(
+                "{enterprises} keys of enterprises and {recordings} of recordings are written; destroy files of keys \
+                 from before as well"
+            ),
+        );
+    })?;
+    Ok(0)
+}
+
+/// Puts keys back.
+pub(super) fn keys_in(context: &Context, from: &Path) -> Result<Moved, Refusal> {
+    let from = std::path::absolute(from).map_err(|error| Refusal::file(from, error))?;
+    let asked = recording_keys::In { from, by: context.by.clone() };
+    context.ask(Need::Data, &Request::RecordingKeysIn(asked))
 }
 
 fn destroy_keys(context: &Context, words: &DestroyKeys) -> Ran {

@@ -134,6 +134,7 @@ pub struct Recording {
     pub dir: Option<PathBuf>,
     pub retention_days: Option<u32>,
     pub key_file: Option<Spanned<PathBuf>>,
+    pub keys_copy: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]

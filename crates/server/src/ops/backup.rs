@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use store::Recording;
 
-use super::{Code, Desk, Outcome, Refusal};
+use super::{Code, Desk, Outcome, Refusal, recording_keys};
 use crate::clock;
 
 /// Write a copy.
@@ -16,6 +16,22 @@ pub struct Backup {
     pub to: PathBuf,
     /// Whether the files of recordings are copied too.
     pub recordings: bool,
+    /// Where the keys of recordings go.
+    #[serde(default)]
+    pub keys: Keys,
+}
+
+/// Where the keys of recordings go (row V03).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keys {
+    /// Into the file of `[recording] keys_copy`; a platform that seals and has none says which it wants.
+    #[default]
+    Configured,
+    /// Into this file, which is replaced.
+    File(PathBuf),
+    /// Into the copy: what it has is readable for as long as the copy is there, whatever is deleted meanwhile.
+    WithCopy,
 }
 
 /// What a copy holds; `backup.json` in it.
@@ -60,8 +76,13 @@ pub async fn backup(desk: &Desk, asked: &Backup) -> Outcome<Made> {
             format!("{} is not empty", to.display()),
         ));
     }
+    let keys = keys(desk, &asked.keys).await?;
     let database = to.join(DATABASE);
-    let copied = desk.store.backup(&database.to_string_lossy()).await?;
+    let copied = desk.store.backup(&database.to_string_lossy(), keys).await?;
+    if let Some(file) = file_of_keys(desk, &asked.keys) {
+        // Behind the copy: each recording that is in it and still there has its key among these.
+        recording_keys::keys_out(desk, &recording_keys::Out { to: Some(file.clone()) }).await?;
+    }
     let rows = recordings(desk).await?;
     let files = asked.recordings.then(|| desk.recordings.dir.clone());
     let (data, target, count) = (desk.data.clone(), to.clone(), rows.len());
@@ -78,6 +99,32 @@ pub async fn backup(desk: &Desk, asked: &Backup) -> Outcome<Made> {
     let text = serde_json::to_string_pretty(&made).map_err(Refusal::bad_request)?;
     std::fs::write(to.join(MANIFEST), text + "\n").map_err(failed)?;
     Ok(made)
+}
+
+fn file_of_keys<'f>(desk: &'f Desk, keys: &'f Keys) -> Option<&'f PathBuf> {
+    match keys {
+        Keys::WithCopy => None,
+        Keys::File(file) => Some(file),
+        Keys::Configured => desk.recordings.keys_copy.as_ref(),
+    }
+}
+
+/// Whether the copy has keys.
+///
+/// # Errors
+/// There are keys, and nobody said where they go.
+async fn keys(desk: &Desk, wanted: &Keys) -> Outcome<store::Keys> {
+    match wanted {
+        Keys::WithCopy => Ok(store::Keys::Copied),
+        _ if file_of_keys(desk, wanted).is_some() || !desk.store.has_secrets().await? => {
+            Ok(store::Keys::LeftOut)
+        }
+        Keys::File(_) | Keys::Configured => Err(Refusal::invalid(
+            "录音已加密：用 --keys 指定密钥文件（只留最新一份），或用 --with-keys 让备份一直可读",
+            "recordings are sealed: name a file for their keys by --keys (of which the latest is kept), or say --with-keys to \
+             have them readable for as long as the copy is there",
+        )),
+    }
 }
 
 async fn recordings(desk: &Desk) -> Outcome<Vec<Recording>> {

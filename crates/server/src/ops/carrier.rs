@@ -114,7 +114,8 @@ mod tests {
         store.migrate().await.expect("tables");
         let change = store::Change { by: "shipped".into(), at: hotline::Wall(1_790_000_000_000) };
         super::super::provider::ensure_shipped(&store, &change).await.expect("plans");
-        let recordings = crate::archive::Archive { dir: data.join("recordings"), master: None };
+        let recordings =
+            crate::archive::Archive { dir: data.join("recordings"), master: None, keys_copy: None };
         let speaker = Default::default();
         Desk { store, recordings, data, speaker, live: None, author: Author::Provider }
     }

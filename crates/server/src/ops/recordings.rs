@@ -14,7 +14,7 @@ use store::{Alert, Expired, Hold, Recording, RecordingFilter, RecordingRow};
 use utoipa::ToSchema;
 
 use super::money::time;
-use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, check_instant};
+use super::{Code, Desk, Outcome, PAGE_MAX, Refusal, check_instant, recording_keys};
 use crate::archive::{Sound, Unreadable};
 use crate::clock;
 use crate::running::Running;
@@ -510,7 +510,10 @@ pub(crate) fn born(call: CallId) -> Wall {
 pub async fn destroy_keys(desk: &Desk, asked: &DestroyKeys) -> Outcome<Destroyed> {
     desk.enterprise(&asked.tenant).await?;
     match desk.store.destroy_recording_keys(&asked.tenant, &desk.change(&asked.by)).await? {
-        Some(keys) => Ok(Destroyed { keys }),
+        Some(keys) => {
+            recording_keys::renew(desk).await;
+            Ok(Destroyed { keys })
+        }
         None => Err(Refusal::new(
             Code::Held,
             "有录音被法律保留，密钥不能销毁",
@@ -582,17 +585,21 @@ pub async fn watch(running: Running) {
             // With the database away nothing is deleted; it is tried again.
             Err(refusal) => tracing::debug!(code = ?refusal.code, "no recording is deleted"),
         }
+        recording_keys::renew(&desk).await;
         tokio::time::sleep(EVERY).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use hotline::enterprise::Author;
     use store::{Change, Store};
 
     use super::*;
     use crate::archive::{Archive, Key};
+    use crate::ops::backup;
 
     async fn desk(name: &str, master: Option<Key>) -> Desk {
         let data = std::env::temp_dir().join(format!("sibai-retain-{name}-{}", std::process::id()));
@@ -600,7 +607,7 @@ mod tests {
         std::fs::create_dir_all(data.join("recordings/20261010")).expect("made");
         let store = Store::open(&format!("sqlite:{}", data.join("db").display())).await.expect("opened");
         store.migrate().await.expect("tables");
-        let recordings = Archive { dir: data.join("recordings"), master };
+        let recordings = Archive { dir: data.join("recordings"), master, keys_copy: None };
         Desk { store, recordings, data, speaker: Default::default(), live: None, author: Author::Provider }
     }
 
@@ -723,6 +730,103 @@ mod tests {
             2,
             "a new one for new calls"
         );
+        let _ = std::fs::remove_dir_all(&desk.data);
+    }
+
+    /// A sealed recording with its row and its file.
+    async fn sealed(desk: &Desk, n: u128, until: Wall) -> Recording {
+        let mut row = row(n, until);
+        let plain = desk.recordings.dir.join(&row.path);
+        std::fs::write(&plain, [7; 58]).expect("written");
+        let key = desk.recordings.sealing_key(&desk.store, &row.tenant, Wall(1)).await;
+        let (path, by) = key.expect("made").expect("a master").seal(&plain, row.recording).expect("sealed");
+        std::fs::remove_file(&plain).expect("the plain one");
+        row.path = path.strip_prefix(&desk.recordings.dir).expect("below").display().to_string();
+        row.sealed = Some(by);
+        desk.store.put_recordings(std::slice::from_ref(&row), &[]).await.expect("a row");
+        row
+    }
+
+    /// Puts a copy in a place of its own, with the keys of a file.
+    async fn restored(desk: &Desk, from: &Path, name: &str, keys: Option<&Path>) -> Desk {
+        let data = desk.data.with_extension(name);
+        let _ = std::fs::remove_dir_all(&data);
+        std::fs::create_dir_all(&data).expect("made");
+        backup::restore(from, &data, &data.join("db"), false).expect("put back");
+        let store = Store::open(&format!("sqlite:{}", data.join("db").display())).await.expect("opened");
+        let recordings = Archive { dir: data.join("recordings"), ..desk.recordings.clone() };
+        let other = Desk { store, recordings, data, ..desk.clone() };
+        if let Some(keys) = keys {
+            let asked = recording_keys::In { from: keys.to_owned(), by: "ren".into() };
+            recording_keys::keys_in(&other, &asked).await.expect("put back");
+        }
+        other
+    }
+
+    /// Whether a file has these octets anywhere.
+    fn has(file: &Path, octets: &str) -> bool {
+        let all = std::fs::read(file).expect("read");
+        all.windows(octets.len()).any(|some| some == octets.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn v03_what_is_deleted_is_read_from_no_copy_of_before() {
+        let desk = desk("copies", Key::parse(&"5a".repeat(32))).await;
+        let now = clock::wall();
+        let rows =
+            [sealed(&desk, 1, Wall(now.0 - 5)).await, sealed(&desk, 2, Wall(now.0 + 86_400_000)).await];
+        let (keys, kept) = (desk.data.join("keys"), desk.data.join("kept"));
+        let make = async |to: &str, keys: backup::Keys| {
+            let to = desk.data.join(to);
+            let asked = backup::Backup { to: to.clone(), recordings: true, keys };
+            backup::backup(&desk, &asked).await.map(|_| to)
+        };
+        let unsaid = make("unsaid", backup::Keys::Configured).await;
+        assert_eq!(unsaid.expect_err("somebody has to say").code, Code::InvalidValue);
+        let copy = make("copy", backup::Keys::File(keys.clone())).await.expect("a copy");
+        let with = make("with", backup::Keys::WithCopy).await.expect("a copy");
+        std::fs::copy(&keys, &kept).expect("somebody keeps it");
+
+        // While both are there, copy and keys bring both back; the copy alone neither.
+        let whole = restored(&desk, &copy, "whole", Some(&keys)).await;
+        assert!(is_playable(&whole, &rows[0]).await && is_playable(&whole, &rows[1]).await);
+        let alone = restored(&desk, &copy, "alone", None).await;
+        assert!(!is_playable(&alone, &rows[0]).await && !is_playable(&alone, &rows[1]).await);
+        for row in &rows {
+            let wrapped = &row.sealed.as_ref().expect("sealed").wrapped;
+            assert!(has(&with.join("sibai.db"), wrapped) && !has(&copy.join("sibai.db"), wrapped));
+        }
+        let verified = async |desk: &Desk| {
+            let asked = crate::ops::verify::Verify::default();
+            let found = crate::ops::verify::verify(desk, &asked).await.expect("read").findings;
+            found.iter().filter(|one| one.check == "recording_key_missing").count()
+        };
+        assert_eq!(
+            (verified(&whole).await, verified(&alone).await),
+            (0, 1),
+            "that whose time is over is nobody's"
+        );
+
+        // The time of the first is over: with the file of keys written again no copy has it.
+        assert_eq!(retain(&desk, &Retain::default()).await.expect("run").deleted, 1);
+        let moved = recording_keys::keys_out(&desk, &recording_keys::Out { to: Some(keys.clone()) }).await;
+        assert_eq!(moved.expect("written"), recording_keys::Moved { enterprises: 1, recordings: 1 });
+        let later = restored(&desk, &copy, "later", Some(&keys)).await;
+        assert!(!is_playable(&later, &rows[0]).await, "its key is gone");
+        assert!(is_playable(&later, &rows[1]).await);
+        let found =
+            later.store.recording(rows[0].recording).await.expect("read").expect("the copy has its row");
+        assert!(matches!(later.recordings.open(&later.store, &found).await, Err(Unreadable::Key)));
+        // What a person keeps against the rule is what the rule is about.
+        let against = restored(&desk, &copy, "against", Some(&kept)).await;
+        assert!(is_playable(&against, &rows[0]).await);
+        let cut = std::fs::read_to_string(&keys).expect("read").replace("end 2", "");
+        std::fs::write(&kept, cut).expect("cut");
+        let asked = recording_keys::In { from: kept, by: "ren".into() };
+        assert_eq!(recording_keys::keys_in(&alone, &asked).await.expect_err("cut").code, Code::Findings);
+        for other in [whole, alone, later, against] {
+            let _ = std::fs::remove_dir_all(&other.data);
+        }
         let _ = std::fs::remove_dir_all(&desk.data);
     }
 }

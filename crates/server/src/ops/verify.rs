@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hotline::evidence::first_broken;
-use hotline::{RecordingId, TenantId};
+use hotline::{RecordingId, TenantId, Wall};
 use node::journal::segment_number;
 use serde::{Deserialize, Serialize};
 use store::Recording;
@@ -149,9 +149,18 @@ async fn recordings(desk: &Desk) -> Outcome<Vec<Recording>> {
 }
 
 /// Keys of enterprises by their number.
-type Keys = BTreeMap<(TenantId, u32), Option<TenantKey>>;
+type Keys = BTreeMap<(TenantId, u32), KeyFound>;
 
-/// The keys that sealed recordings need; `None` where one is gone.
+/// What became of an enterprise's key.
+enum KeyFound {
+    Here(TenantKey),
+    /// By intent.
+    Destroyed,
+    /// It was not put back behind a restore, or the provider's key is another.
+    Missing,
+}
+
+/// The keys that sealed recordings need.
 async fn keys(desk: &Desk, rows: &[Recording]) -> Outcome<Keys> {
     let mut keys = Keys::new();
     for row in rows {
@@ -160,18 +169,26 @@ async fn keys(desk: &Desk, rows: &[Recording]) -> Outcome<Keys> {
         if keys.contains_key(&of) {
             continue;
         }
-        let key = match desk.recordings.key_of(&desk.store, row).await {
-            Ok(key) => key,
+        let found = match desk.recordings.key_of(&desk.store, row).await {
+            Ok(Some(key)) => KeyFound::Here(key),
             Err(Unreadable::Database(error)) => return Err(error.into()),
-            Err(Unreadable::Key | Unreadable::NoMaster | Unreadable::File(_)) => None,
+            Ok(None) | Err(Unreadable::Key | Unreadable::NoMaster | Unreadable::File(_)) => {
+                let known = desk.store.recording_keys(&row.tenant).await?;
+                match known.iter().any(|key| key.key == sealed.key && key.destroyed) {
+                    true => KeyFound::Destroyed,
+                    false => KeyFound::Missing,
+                }
+            }
         };
-        keys.insert(of, key);
+        keys.insert(of, found);
     }
     Ok(keys)
 }
 
 fn check_files(archive: &Archive, rows: &[Recording], keys: &Keys) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = rows.iter().filter_map(|row| check_file(archive, row, keys)).collect();
+    let now = crate::clock::wall();
+    let mut findings: Vec<Finding> =
+        rows.iter().filter_map(|row| check_file(archive, row, keys, now)).collect();
     let known: BTreeSet<PathBuf> = rows.iter().map(|row| archive.dir.join(&row.path)).collect();
     for file in sound_files(&archive.dir) {
         if !known.contains(&file) {
@@ -189,14 +206,17 @@ fn finding(check: &str, tenant: TenantId, subject: &str) -> Finding {
     Finding { check: check.to_owned(), tenant, subject: subject.to_owned() }
 }
 
-/// What is wrong with a recording's file, if anything. One whose enterprise's key was destroyed is unreadable by intent.
-fn check_file(archive: &Archive, row: &Recording, keys: &Keys) -> Option<Finding> {
-    let key = row.sealed.as_ref().map(|sealed| keys.get(&(row.tenant.clone(), sealed.key)));
-    let fault = match key {
-        Some(Some(None) | None) if archive.master.is_none() => "recording_key_missing",
-        Some(Some(None) | None) => return None,
-        Some(Some(Some(key))) => fault(archive, row, Some(key))?,
+/// What is wrong with a recording's file, if anything. One whose enterprise's key was destroyed is unreadable by intent, and so is
+/// one that came back from a copy without its own, which was deleted since, once its time is over.
+fn check_file(archive: &Archive, row: &Recording, keys: &Keys, now: Wall) -> Option<Finding> {
+    let fault = match &row.sealed {
         None => fault(archive, row, None)?,
+        Some(sealed) => match keys.get(&(row.tenant.clone(), sealed.key)) {
+            Some(KeyFound::Destroyed) => return None,
+            Some(KeyFound::Here(key)) if !sealed.wrapped.is_empty() => fault(archive, row, Some(key))?,
+            Some(KeyFound::Here(_) | KeyFound::Missing) | None if row.retention_until <= now => return None,
+            Some(KeyFound::Here(_) | KeyFound::Missing) | None => "recording_key_missing",
+        },
     };
     Some(finding(fault, row.tenant.clone(), &row.path))
 }

@@ -220,7 +220,7 @@ pub fn recording_of(one: &store::Settlement) -> Option<Recording> {
 async fn a_copy_made_in_use_is_whole(case: Case) {
     case.store.settle(&settlements(40), "node-1").await.unwrap();
     let path = case.file("copy of sibai.db");
-    match case.store.backup(&path).await {
+    match case.store.backup(&path, store::Keys::LeftOut).await {
         Ok(backup) => {
             assert_eq!((case.store.engine(), backup.path.as_str()), (Engine::Sqlite, path.as_str()));
             case.store.settle(&[settlement(40)], "node-1").await.unwrap();
@@ -229,7 +229,10 @@ async fn a_copy_made_in_use_is_whole(case: Case) {
             assert_eq!(copy.journal_mark("node-1").await.unwrap(), Some(39));
             assert_eq!(copy.calls(&CallFilter::default(), 100).await.unwrap().len(), 40);
             copy.close().await;
-            assert!(case.store.backup(&path).await.is_err(), "a copy never overwrites a file");
+            assert!(
+                case.store.backup(&path, store::Keys::LeftOut).await.is_err(),
+                "a copy never overwrites a file"
+            );
         }
         Err(Error::NotSupported(hint)) => {
             assert_eq!(case.store.engine(), Engine::Postgres);

@@ -142,7 +142,8 @@ async fn v03_what_ends_soon_is_counted_and_a_plan_prolongs_it(case: Case) {
 
 async fn v12_keys_are_destroyed_for_good_and_not_while_something_is_held(case: Case) {
     let store = &case.store;
-    let key = |key, wrapped: &str| RecordingKey { key, wrapped: wrapped.into() };
+    let key =
+        |key, wrapped: &str| RecordingKey { key, wrapped: wrapped.into(), destroyed: wrapped.is_empty() };
     assert!(store.add_recording_key(&tenant(0), &key(1, "aa"), at(0)).await.unwrap());
     assert!(
         !store.add_recording_key(&tenant(0), &key(1, "bb"), at(0)).await.unwrap(),
