@@ -95,15 +95,15 @@ fn told(seed: u64, replayed: &Replayed, log: &[Dated]) -> String {
 #[test]
 fn the_rules_that_calls_went_by_lead_them_the_same_way_again() {
     let mut found = Found::default();
-    // Worlds behind the first ones whose calls went another way once: keys at the question for a number to call back, ratings,
-    // and phones that one trunk after the other failed.
-    for seed in (1..=12).chain([30, 47, 50, 60, 71, 72, 74, 78, 87]) {
+    // Worlds behind the first ones whose calls went another way once: ratings, phones that one trunk after the other failed, and
+    // money that was gone in the instant in which a queue's patience was.
+    for seed in (1..=56).chain([60, 71, 72, 73, 74, 78, 87]) {
         let calls = sim::live(seed, Options::default()).unwrap_or_else(|failure| panic!("{failure:#?}"));
         found.tell(seed, calls);
     }
     assert!(found.differ.is_empty(), "{} differ:\n{}", found.differ.len(), found.differ.join("\n"));
-    assert!(found.told > 2_000 && found.walked_flows > 300, "{} told, {}", found.told, found.walked_flows);
-    assert!(found.waits > 300, "{} waits", found.waits);
+    assert!(found.told > 10_000 && found.walked_flows > 1_500, "{} told, {}", found.told, found.walked_flows);
+    assert!(found.waits > 3_000, "{} waits", found.waits);
     // Digits that a flow keeps secret lead on by what nobody wrote down.
     assert!(found.unknown.keys().all(|code| *code == "secret"), "{:?}", found.unknown);
     assert!(found.unknown.values().sum::<usize>() * 20 < found.walked_flows, "{:?}", found.unknown);

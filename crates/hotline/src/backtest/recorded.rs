@@ -219,6 +219,13 @@ impl Recorded {
         Some(self.log[..end].iter().filter(by_trunk).count() as u32)
     }
 
+    /// Whether the call went on somewhere in an instant: it walked, dialled or joined a queue.
+    pub(super) fn went_on_at(&self, at: Mono) -> bool {
+        let goes_on =
+            |fact: &Fact| matches!(fact, Fact::Walked(_) | Fact::Dialled(_) | Fact::Queued { .. });
+        self.log.iter().any(|dated| dated.at == at && goes_on(&dated.fact))
+    }
+
     /// Reads a log. The names of phones are those of `hotline`, which is to take the call this time.
     ///
     /// # Errors

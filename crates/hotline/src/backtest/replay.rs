@@ -369,18 +369,19 @@ impl Run<'_> {
                     self.handle(Event::LegHungUp { leg }, at);
                 }
             }
-            // What was due by then was done before; of what it asks then nothing more comes.
-            Ends::Cut(cause) => {
-                self.leaving = true;
-                self.handle(Event::Timeout, at);
-                self.stop_here(Stop::End(End::For(cause)));
-            }
-            Ends::Moved => {
-                self.leaving = true;
-                self.handle(Event::Timeout, at);
-                self.stop_here(Stop::End(End::Moved));
-            }
+            Ends::Cut(cause) => self.leave(End::For(cause), at),
+            Ends::Moved => self.leave(End::Moved, at),
         }
+    }
+
+    /// Something takes the call away. Of two things that fall due in one instant the log tells whether the other came first; of
+    /// what it asks then nothing more comes.
+    fn leave(&mut self, end: End, at: &mut At<'_>) {
+        self.leaving = true;
+        if self.recorded.went_on_at(self.now) {
+            self.handle(Event::Timeout, at);
+        }
+        self.stop_here(Stop::End(end));
     }
 
     /// Takes note of what the call has newly noted.
