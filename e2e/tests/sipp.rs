@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use e2e::{Platform, Setup, acme, answers, carrier, eventually, number, signed_in, step};
+use e2e::{
+    Account, Platform, Setup, Softphone, acme, acme_with_agents, answers, carrier, eventually, number,
+    signed_in, step,
+};
 use farend::world::Behaviour;
 use hotline::cdr::{AnswerStatus, CallRecord, Cause, LegOutcome, Party};
-use hotline::enterprise::{AskKind, Enterprise, FlowAsk, FlowDocument, FlowStep, FlowStepKind};
+use hotline::enterprise::{AskKind, Enterprise, FlowAsk, FlowDocument, FlowQueue, FlowStep, FlowStepKind};
 use serde_json::json;
 
 const PHONE: &str = "01062345601";
+const PASSWORD: &str = "a long word of no meaning";
 
 /// SIPp with one scenario and one call.
 struct Sipp(Child);
@@ -145,20 +149,24 @@ fn a_sipp_phone_that_rings_is_cancelled_with_its_caller() {
 
 /// A menu behind a menu, and behind that the phone.
 fn with_menus() -> Enterprise {
+    let dial =
+        FlowStepKind::Dial { target: "all".into(), busy: None, no_answer: None, after: None, ringback: None };
+    behind_menus(acme(&[PHONE]), dial)
+}
+
+/// The sample number goes by a menu and a menu behind it to this step.
+fn behind_menus(mut acme: Enterprise, last: FlowStepKind) -> Enterprise {
     let menu = |key: &str, to: &str| {
         let keys = vec![(key.into(), to.into())];
         FlowStepKind::Ask(Box::new(FlowAsk { keys, ..FlowAsk::new(AskKind::Menu, "digit_5", "bye") }))
     };
-    let dial =
-        FlowStepKind::Dial { target: "all".into(), busy: None, no_answer: None, after: None, ringback: None };
     let steps = [
         ("menu", menu("2", "again")),
-        ("again", menu("1", "phone")),
-        ("phone", dial),
+        ("again", menu("1", "last")),
+        ("last", last),
         ("bye", FlowStepKind::HangUp { prompt: None }),
     ];
     let steps = steps.map(|(id, kind)| FlowStep { id: id.into(), kind }).into();
-    let mut acme = acme(&[PHONE]);
     let start = "menu".into();
     acme.flows.push(FlowDocument { name: "main".into(), version: 1, start, steps, tests: Vec::new() });
     (acme.numbers[0].flow, acme.numbers[0].rules) = (Some("main".into()), Vec::new());
@@ -184,6 +192,41 @@ fn i01_i14_a_sipp_caller_goes_through_menus_by_telephone_events() {
 #[test]
 fn i01_i14_a_sipp_caller_goes_through_menus_by_info() {
     goes_through_menus("caller_menu_info", "sipp-info");
+}
+
+/// Who waits behind the menus is answered by an agent's registered phone; one record tells all of it.
+#[test]
+fn i01_q01_q02_a_sipp_caller_goes_through_menus_and_a_queue_to_an_agent() {
+    let (world, _told) = carrier(&[]);
+    let wait = FlowQueue {
+        queue: "sales".into(),
+        around_the_clock: true,
+        full: "bye".into(),
+        empty: "bye".into(),
+        left_empty: None,
+        timeout: "bye".into(),
+        keys: Vec::new(),
+        after: None,
+        spill: None,
+    };
+    let acme = acme_with_agents(&[("8001", "801")], PASSWORD);
+    let acme = behind_menus(acme, FlowStepKind::Queue(Box::new(wait)));
+    let platform = Platform::start(Setup::new("sipp-queue", world.local(), vec![acme]));
+    let account =
+        Account { registrar: platform.sip, user: "acme-801", password: PASSWORD, hz: 600, behind: None };
+    let phone = Softphone::start(&account);
+    phone.await_news("registered");
+    let (code, view) = platform.run(&["agent", "login", "acme", "8001"]);
+    assert_eq!((code, &view["state"]), (Some(0), &json!("free")), "{view}");
+    Sipp::caller("caller_menu", &platform).agrees();
+    assert_eq!(phone.await_news("ringing")["from"], "13800138000");
+    let record = record_of(&platform);
+    assert_eq!((record.status, record.ended_by), (AnswerStatus::Answered, Party::Caller), "{record:?}");
+    assert_eq!((record.queue.as_str(), record.agent.as_str(), record.offers), ("sales", "8001", 1));
+    let keys: Vec<_> = record.keys.iter().map(|key| (key.step.as_str(), key.keys.as_str())).collect();
+    assert_eq!(keys, [("menu", "2"), ("again", "1")]);
+    let legs: Vec<_> = record.legs.iter().map(|leg| (leg.destination.as_str(), leg.outcome)).collect();
+    assert_eq!(legs, [("agent 8001", LegOutcome::Answered)]);
 }
 
 /// The version with menus is published, walked, and taken back in one step while the caller is in its first menu: the caller

@@ -64,8 +64,8 @@ pub struct Recorded {
     pub(super) phones: BTreeMap<Arc<str>, VecDeque<Turn>>,
     pub(super) deals: BTreeMap<String, VecDeque<Dealt>>,
     pub(super) routes: BTreeMap<String, VecDeque<Routed>>,
-    /// What was known of the caller's last answerer; nothing where nobody asked.
-    pub(super) answerer: Option<Option<(Arc<str>, Wall)>>,
+    /// What was known of the caller's last answerer, each time that a group was dialled.
+    pub(super) answerers: VecDeque<Option<(Arc<str>, Wall)>>,
     /// Whether the caller was asked lately what a talk was worth.
     pub(super) asked_lately: bool,
     /// What the caller said when asked whether it may be recorded.
@@ -221,8 +221,7 @@ impl Recorded {
 
     /// Whether the call went on somewhere in an instant: it walked, dialled or joined a queue.
     pub(super) fn went_on_at(&self, at: Mono) -> bool {
-        let goes_on =
-            |fact: &Fact| matches!(fact, Fact::Walked(_) | Fact::Dialled(_) | Fact::Queued { .. });
+        let goes_on = |fact: &Fact| matches!(fact, Fact::Walked(_) | Fact::Dialled(_) | Fact::Queued { .. });
         self.log.iter().any(|dated| dated.at == at && goes_on(&dated.fact))
     }
 
@@ -260,7 +259,7 @@ impl Recorded {
             phones: BTreeMap::new(),
             deals: BTreeMap::new(),
             routes: BTreeMap::new(),
-            answerer: None,
+            answerers: VecDeque::new(),
             asked_lately: false,
             consent: None,
             ended: None,
@@ -272,6 +271,7 @@ impl Recorded {
             legs: BTreeMap::new(),
             talks: false,
             no_way: None,
+            asks: true,
             last: String::new(),
         }
         .read();
@@ -348,6 +348,8 @@ struct Reading<'r> {
     no_way: Option<(Arc<str>, Turn)>,
     /// The step walked or the group chosen last.
     last: String,
+    /// Whether nobody has asked yet behind that step whom the caller talked with.
+    asks: bool,
 }
 
 impl Reading<'_> {
@@ -390,7 +392,7 @@ impl Reading<'_> {
                 let (strategy, order) = (why.strategy, order.clone());
                 let routed = Routed { place, strategy, order, after: None };
                 self.recorded.routes.entry(why.group.to_string()).or_default().push_back(routed);
-                self.recorded.answerer.get_or_insert(None);
+                self.knows(None);
             }
             Fact::Weighed { state, .. } => {
                 if let Some(routed) = self.recorded.routes.get_mut(&self.last).and_then(VecDeque::back_mut) {
@@ -398,7 +400,7 @@ impl Reading<'_> {
                 }
             }
             Fact::AnswererKnown { destination, since } => {
-                self.recorded.answerer.get_or_insert(Some((destination.clone(), *since)));
+                self.knows(Some((destination.clone(), *since)));
             }
             Fact::PassedOver { destination, why: Skip::LinesFull }
             | Fact::ForwardSkipped { destination, why: Skip::LinesFull } => {
@@ -427,8 +429,16 @@ impl Reading<'_> {
         }
     }
 
+    /// Whom the caller is known to have talked with, the first time that it matters behind a step.
+    fn knows(&mut self, answerer: Option<(Arc<str>, Wall)>) {
+        if std::mem::take(&mut self.asks) {
+            self.recorded.answerers.push_back(answerer);
+        }
+    }
+
     fn walked(&mut self, place: usize, walked: &Walked, at: Mono) {
         self.talks = false;
+        self.asks = true;
         self.last = walked.rule.to_string();
         match &walked.why {
             StepWhy::Percentage { mode, dealt, percents, closed } => {

@@ -45,6 +45,11 @@ pub(super) struct State {
     shares: BTreeMap<String, (StepNo, Vec<u8>)>,
     deals: BTreeMap<String, VecDeque<Dealt>>,
     routes: BTreeMap<String, VecDeque<Routed>>,
+    /// What is known of the caller's last answerer the next times that a group is dialled.
+    answerers: VecDeque<Option<(Arc<str>, Wall)>>,
+    /// Whether it was asked for behind the last step, and what is known the next time has yet to be put in place.
+    asks: bool,
+    asked: bool,
     filled: Vec<(Arc<str>, u16)>,
     /// What phones did, while something else is put in its place.
     used: Vec<(Arc<str>, PhoneUse)>,
@@ -70,6 +75,9 @@ impl State {
             shares: shares.collect(),
             deals: BTreeMap::new(),
             routes: BTreeMap::new(),
+            answerers: VecDeque::new(),
+            asks: true,
+            asked: false,
             filled: Vec::new(),
             used: Vec::new(),
         }
@@ -79,6 +87,8 @@ impl State {
     pub fn begin(&mut self, recorded: &Recorded, hotline: &Hotline) {
         self.deals = recorded.deals.clone();
         self.routes = recorded.routes.clone();
+        self.answerers = recorded.answerers.clone();
+        (self.asks, self.asked) = (true, false);
         self.spills.clear();
         self.takes.fill(Takes::default());
         if let Some(staff) = &mut self.staff {
@@ -102,7 +112,7 @@ impl State {
         let own = self.tenant.memory().of(number, caller).cloned();
         self.tenant.forget_caller(caller);
         let memo = |at, phone: &str| Memo { number, caller: caller.clone(), at, phone: phone.to_owned() };
-        let known = match &recorded.answerer {
+        let known = match self.answerers.front() {
             Some(Some((name, since))) => {
                 let phone = hotline.destinations.iter().find(|known| *known.name == **name);
                 phone.map(|phone| memo(*since, &phone.number))
@@ -123,6 +133,9 @@ impl State {
     /// Puts in place what the next choices of a call follow from; [`State::take_back`] ends that.
     /// `waits` is the queue in which the call waits and goes on waiting.
     pub fn feed(&mut self, recorded: &Recorded, hotline: &Hotline, waits: Option<&str>) {
+        if std::mem::take(&mut self.asked) && !self.answerers.is_empty() {
+            self.remember_caller(recorded, hotline);
+        }
         for (digits, turns) in &recorded.phones {
             let Some(Turn::Full(place)) = turns.front() else { continue };
             let Some(known) = hotline.destinations.iter().find(|known| known.number == *digits) else {
@@ -143,9 +156,14 @@ impl State {
                 self.tenant.remember(&deal_state(hotline.number, *step, before, 0));
             }
         }
-        for place in 0..hotline.groups.len() {
-            self.feed_group(place, hotline);
-        }
+        // Groups share phones: what the next choice follows from is put in place last.
+        let next = |place: &usize| {
+            let routed = self.routes.get(hotline.words.text(hotline.groups[*place].name))?.front()?;
+            Some(std::cmp::Reverse(routed.place))
+        };
+        let mut groups: Vec<usize> = (0..hotline.groups.len()).collect();
+        groups.sort_by_key(next);
+        groups.into_iter().for_each(|place| self.feed_group(place, hotline));
         self.feed_queues(recorded, waits);
     }
 
@@ -231,6 +249,7 @@ impl State {
     pub fn no_more(&mut self) {
         self.deals.clear();
         self.routes.clear();
+        self.answerers.clear();
         self.spills.clear();
     }
 
@@ -239,6 +258,14 @@ impl State {
     /// # Errors
     /// Chance chose otherwise, and no draft has to do with that.
     pub fn note(&mut self, fact: &Fact) -> Result<(), Unknown> {
+        match fact {
+            Fact::Walked(_) => self.asks = true,
+            Fact::Routed { .. } | Fact::AnswererKnown { .. } if std::mem::take(&mut self.asks) => {
+                self.answerers.pop_front();
+                self.asked = true;
+            }
+            _ => {}
+        }
         match fact {
             Fact::Walked(walked) => {
                 let StepWhy::Percentage { dealt, percents, closed, .. } = &walked.why else { return Ok(()) };

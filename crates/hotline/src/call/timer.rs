@@ -3,8 +3,9 @@
 use super::{Call, LegNo};
 use crate::Mono;
 
-/// When something is due. At most one of each, but for legs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When something is due. At most one of each, but for legs. What falls due in one instant comes in this order, however it was
+/// armed: a call that is told again goes the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// When to give up a ringing leg: its ring time after the first 18x, or ring + 8 s after its INVITE.
     Ring(LegNo),
@@ -64,7 +65,7 @@ impl Call {
     }
 
     pub(super) fn due(&mut self, now: Mono) -> Option<Timer> {
-        let first = (0..self.timers.len()).min_by_key(|place| self.timers[*place].0)?;
+        let first = (0..self.timers.len()).min_by_key(|place| self.timers[*place])?;
         (self.timers[first].0 <= now).then(|| self.timers.swap_remove(first).1)
     }
 }

@@ -120,7 +120,9 @@ impl Run<'_> {
             return;
         };
         let (ms, place) = (next.ms, next.place);
-        if next.keys == Keys::None {
+        // Nobody waits in vain for less than a key may take: it pressed the key that ends, and nothing before it.
+        let waits = self.part_at + ms >= self.now + self.call.first_key_ms();
+        if next.keys == Keys::None && waits {
             self.attempts.pop_front();
             let ms = ms.saturating_sub(self.call.first_key_ms());
             return self.later(self.part_at + ms, place, Due::Heard);
