@@ -62,6 +62,9 @@ fn add(total: &mut Summary, one: &Summary) {
     total.invites += one.invites;
     total.records += one.records;
     total.transfers += one.transfers;
+    for (sum, more) in total.lines.iter_mut().zip(one.lines) {
+        *sum += more;
+    }
     for (sum, more) in total.confirms.iter_mut().zip(one.confirms) {
         *sum += more;
     }
@@ -75,7 +78,8 @@ fn add(total: &mut Summary, one: &Summary) {
 
 fn close(asked: &Asked, failed: u32, total: &Summary, cpu_s: f64, elapsed_s: f64) {
     let passed = asked.seeds.len() as u32 - failed;
-    let Summary { invites, records, answered, transfers, callbacks, confirms, steps, crashes, .. } = total;
+    let Summary { invites, records, answered, transfers, callbacks, confirms, lines, steps, crashes, .. } =
+        total;
     let a_minute = *invites as f64 * 60.0 / cpu_s;
     if asked.json {
         println!(
@@ -89,8 +93,8 @@ fn close(asked: &Asked, failed: u32, total: &Summary, cpu_s: f64, elapsed_s: f64
     let causes: Vec<_> = causes.iter().map(|(cause, count)| format!("{count} {}", cause.code())).collect();
     println!("ended: {}", causes.join(", "));
     println!(
-        "{invites} calls, {answered} answered, {transfers} transfers, {} callbacks asked for, {} made, {} of them reached, {} answers to be confirmed, {} of them not, {records} records, {crashes} deaths of the node, {steps} steps",
-        callbacks[0], callbacks[1], callbacks[2], confirms[0], confirms[1]
+        "{invites} calls, {answered} answered, {transfers} transfers, {} callbacks asked for, {} made, {} of them reached, {} answers to be confirmed, {} of them not, {} offers, {} times beside a free agent, {records} records, {crashes} deaths of the node, {steps} steps",
+        callbacks[0], callbacks[1], callbacks[2], confirms[0], confirms[1], lines[0], lines[1]
     );
     println!("{elapsed_s:.1} s, {cpu_s:.1} s of CPU: {a_minute:.0} calls per minute of CPU");
     println!("{passed} passed, {failed} failed");

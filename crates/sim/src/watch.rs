@@ -1,6 +1,6 @@
 //! What must always hold, kept beside the world and computed from other sources than the node's own: the disk, the
-//! store, the far ends. Of queues and agents alone the floor is asked about itself (`world/floor.rs`), beside the history
-//! of agents that is computed here. It refuses to repair anything.
+//! store, the far ends. Queues and agents are asked about themselves at each step (`world/floor.rs`), and reckoned again at
+//! the end from what calls noted and agents were told to be (`lines`, `agents`). It refuses to repair anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,11 +21,13 @@ use crate::store::Store;
 use crate::world::SLEEP_MS_MAX;
 use arms::Arms;
 use crowd::Crowd;
+use lines::Lines;
 
 mod agents;
 mod arms;
 mod crowd;
 mod fetches;
+mod lines;
 mod menus;
 mod stays;
 mod tones;
@@ -62,6 +64,7 @@ pub struct Watch {
     /// Tenants whose account could not be had: what they owe is not known to the node.
     pub provisional: BTreeSet<TenantId>,
     crowd: Crowd,
+    lines: Lines,
     /// What was told of agents.
     pub agents: agents::Agents,
     arms: Arms,
@@ -142,6 +145,7 @@ impl Watch {
             return Err(format!("a fee of {} with {} reserved (B3)", settled.fee, admission.reserved));
         }
         self.crowd.note(record, &hotline, log);
+        self.lines.note(record, &hotline, log);
         self.arms.check(record, log)?;
         check_recording(record, &hotline, log)?;
         check_messages(record, log)?;
@@ -245,6 +249,15 @@ impl Watch {
     /// At the end of a seed: no limit was passed. `is_clean` if no node died in it.
     pub fn check_crowd(&self, is_clean: bool) -> Result<(), String> {
         self.crowd.check(is_clean)
+    }
+
+    /// At the end of a seed: offers went by the lines, and where no node died nobody was left waiting beside a free agent. How many
+    /// offers and times were looked at.
+    pub fn check_lines(&self, no_node_died: bool) -> Result<[u64; 2], String> {
+        let offers = self.lines.check_order()?;
+        let changes = |tenant: &TenantId, agent: &str| self.agents.changes_of(tenant, agent);
+        let beside = if no_node_died { self.lines.check_nobody_is_left(changes)? } else { 0 };
+        Ok([offers, beside])
     }
 
     /// At the end of a seed in which no node died: the turns were fair (R07) and the shares exact (R11).

@@ -80,6 +80,9 @@ pub struct Summary {
     pub callbacks: [u64; 3],
     /// Answers that were to be confirmed, and those of them that were not.
     pub confirms: [u64; 2],
+    /// Offers that were held against the lines, and times in which somebody waited beside a free agent for so long that it had to be
+    /// told why (rows Q01, Q02).
+    pub lines: [u64; 2],
 }
 
 /// What a world that did not hold left behind.
@@ -223,6 +226,7 @@ pub struct World {
     outside: Dice,
     /// Answers that are confirmed.
     confirming: confirming::Confirming,
+    lines: [u64; 2],
     /// A rush of callers, if this is one.
     rush: Option<rush::Plan>,
 }
@@ -330,6 +334,7 @@ impl World {
             fetches: VecDeque::new(),
             outside: Dice::new(seed ^ 0x0068_7474_7000_0000),
             confirming: confirming::Confirming::new(seed),
+            lines: [0, 0],
             rush: None,
             dice,
         }
@@ -482,6 +487,7 @@ impl World {
             transfers: self.store.records.values().map(|s| u64::from(s.record.transfers)).sum(),
             callbacks: self.called_back(),
             confirms: self.confirming.counts,
+            lines: self.lines,
             causes: self.watch.causes.iter().map(|(cause, count)| (*cause, *count)).collect(),
         }
     }

@@ -15,11 +15,14 @@ const FOUND: [(u64, &str); 6] = [
 
 #[test]
 fn a_seed_of_every_weather_holds() {
+    let mut lines = [0, 0];
     for seed in 1..=12 {
         let lived = run(seed, Options { minutes: 30, trace: false });
         let summary = lived.unwrap_or_else(|failure| panic!("{failure:#?}"));
         assert!(summary.records > 50 && summary.answered > 5, "seed {seed} is too quiet: {summary:?}");
+        lines.iter_mut().zip(summary.lines).for_each(|(sum, more)| *sum += more);
     }
+    assert!(lines[0] > 200 && lines[1] > 5, "queues are too quiet: {lines:?}");
 }
 
 #[test]

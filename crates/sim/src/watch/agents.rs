@@ -89,6 +89,11 @@ impl Agents {
         Err(format!("agent {} is {} with {:?}, told was {last:?} (Q10)", view.number, view.state, view.call))
     }
 
+    /// What was told of an agent, in order of time and number.
+    pub fn changes_of(&self, tenant: &TenantId, agent: &str) -> &[StateChange] {
+        self.told.get(&(tenant.clone(), agent.into())).map_or(&[], |told| &told.changes)
+    }
+
     /// What was told is what the store has, all of it.
     pub fn check_kept(&self, kept: &BTreeMap<Key, AgentChanges>) -> Result<(), String> {
         for (key, told) in &self.told {

@@ -118,6 +118,11 @@ impl Weather {
         }
     }
 
+    /// No node dies: then waits and states of agents are told to their ends.
+    pub fn kills_no_node(&self) -> bool {
+        self.crashes == 0
+    }
+
     /// Nothing is lost and no node dies: then more must hold.
     pub fn is_clean(&self) -> bool {
         self.loss == 0 && self.doubled == 0 && self.crashes == 0 && self.disk_failures == 0

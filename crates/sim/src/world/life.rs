@@ -234,6 +234,7 @@ impl World {
         self.check_requests_end()?;
         self.watch.agents.check_kept(&self.store.changes)?;
         self.watch.check_crowd(self.weather.is_clean())?;
+        self.lines = self.watch.check_lines(self.weather.kills_no_node())?;
         if self.weather.is_clean() {
             self.watch.check_turns()?;
             if self.words.is_none() {
