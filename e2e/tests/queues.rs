@@ -94,6 +94,13 @@ fn q01_q02_q10_a_caller_waits_with_music_and_talks_with_an_agent() {
     // The file becomes one, and its row, a little later than the record.
     let recording = platform.recording(record.recording.expect("it was recorded"));
     assert_eq!(recording.channels.len(), 2);
+    // It begins when the two are joined, behind the notice that both heard: from there on each is heard within 300 ms (row I15).
+    for (channel, hz) in [(0, CALLER_HZ), (1, AGENT_HZ)] {
+        let frames = recording.channels[channel].chunks_exact(160);
+        let quiet = frames.take_while(|frame| tone(frame, recording.rate, f32::from(hz)) < 4_000.0);
+        let quiet_ms = quiet.count() * 20;
+        assert!(quiet_ms < 300, "{hz} Hz is heard after {quiet_ms} ms");
+    }
     assert_eq!(platform.findings(), []);
 }
 
