@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hotline::call::Call;
+use hotline::call::{Call, Fact};
 use hotline::callback::Request;
 use hotline::settlement::Settlement;
 use hotline::tenant::Tenant;
@@ -107,6 +107,19 @@ impl World {
         if distinct.len() != numbers.len() {
             return Err(format!("{id}: a number has two open requests: {numbers:?} (Q15)"));
         }
+        // With nothing on its way to the store the node knows every request that is open there, or a call that closed it: one that
+        // it forgot nobody would call.
+        if self.store.waiting() == 0 && !self.watch.provisional.contains(id) {
+            let is_closed = |wanted: CallId| {
+                let mut facts = node.calls().flat_map(|call| call.log()).map(|dated| &dated.fact);
+                facts.any(|fact| matches!(fact, Fact::CallbackClosed { request, .. } if *request == wanted))
+            };
+            let is_known = |request: CallId| tenant.requests().get(request).is_some() || is_closed(request);
+            let mut open = self.store.requests().filter(|(of, _)| of == id);
+            if let Some((_, forgotten)) = open.find(|(_, request)| !is_known(request.id)) {
+                return Err(format!("{id}: the node forgot the request {} (Q15)", forgotten.id));
+            }
+        }
         for (request, call) in tenant.requests().iter() {
             let Some(call) = call else { continue };
             let waits = tenant.floor().is_some_and(|floor| floor.is_waiting(call));
@@ -146,7 +159,7 @@ impl World {
 /// Which request a call is for, and the number it calls.
 fn called_back(call: &Call) -> Option<(CallId, &str)> {
     call.log().iter().find_map(|dated| match &dated.fact {
-        hotline::call::Fact::CallsBack { request, number, .. } => Some((*request, &**number)),
+        Fact::CallsBack { request, number, .. } => Some((*request, &**number)),
         _ => None,
     })
 }
