@@ -1,7 +1,7 @@
 //! Keys of recordings as they leave for a file of their own and come back from it (rows V03, V12): a copy of the database has
 //! none, so that what is deleted here ends in every copy.
 
-use hotline::{RecordingId, TenantId};
+use hotline::{RecordingId, TenantId, Wall};
 use sqlx::any::AnyRow;
 
 use crate::audit::{Change, write_audit};
@@ -65,6 +65,22 @@ impl Store {
     /// Those of the database.
     pub async fn has_secrets(&self) -> Result<bool> {
         Ok(!self.secrets(None, 1).await?.is_empty())
+    }
+
+    /// An enterprise of which a recording that is to be kept still has no key here, though nobody destroyed it: the database came from
+    /// a copy, and its keys were not put back.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn misses_keys(&self, now: Wall) -> Result<Option<TenantId>> {
+        let sql = "select recording.tenant_id from recording join recording_key \
+                   on recording_key.tenant_id = recording.tenant_id and recording_key.key_no = recording.key_no \
+                   where deleted_at is null and retention_until > $1 and destroyed_at is null \
+                   and (recording_key.wrapped = '' or not exists (select 1 from recording_secret \
+                   where recording_secret.tenant_id = recording.tenant_id \
+                   and recording_secret.recording_id = recording.recording_id)) limit 1";
+        let row = sqlx::query(sql).bind(now.0).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok(TenantId::new(&row.text("tenant_id")?))).transpose()
     }
 
     /// Puts keys back where rows want them and have none; how many of enterprises and of recordings. What was destroyed or

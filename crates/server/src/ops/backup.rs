@@ -116,9 +116,11 @@ fn file_of_keys<'f>(desk: &'f Desk, keys: &'f Keys) -> Option<&'f PathBuf> {
 async fn keys(desk: &Desk, wanted: &Keys) -> Outcome<store::Keys> {
     match wanted {
         Keys::WithCopy => Ok(store::Keys::Copied),
-        _ if file_of_keys(desk, wanted).is_some() || !desk.store.has_secrets().await? => {
+        _ if file_of_keys(desk, wanted).is_some() => {
+            recording_keys::none_is_missing(desk).await?;
             Ok(store::Keys::LeftOut)
         }
+        _ if !desk.store.has_secrets().await? => Ok(store::Keys::LeftOut),
         Keys::File(_) | Keys::Configured => Err(Refusal::invalid(
             "录音已加密：用 --keys 指定密钥文件（只留最新一份），或用 --with-keys 让备份一直可读",
             "recordings are sealed: name a file for their keys by --keys (of which the latest is kept), or say --with-keys to \

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use hotline::TenantId;
 use serde::{Deserialize, Serialize};
 use store::{RecordingKey, Secret};
+use tokio::sync::Mutex;
 
 use super::{Code, Desk, Outcome, Refusal};
 
@@ -42,10 +43,14 @@ pub struct Moved {
 const HEAD: &str = "sibai-recording-keys 1";
 const PAGE: u32 = 5_000;
 
-/// Writes the keys of all recordings that are there. The file before is replaced at once or not at all.
+/// One at a time: two would write into one file on its way.
+static WRITING: Mutex<()> = Mutex::const_new(());
+
+/// Writes the keys of all recordings that are there. The file before is replaced at once or not at all, and never by a database that
+/// has fewer keys than it needs: the file may be all that is left of them.
 ///
 /// # Errors
-/// No file is named, or it cannot be written.
+/// No file is named, it cannot be written, or keys are missing here.
 pub async fn keys_out(desk: &Desk, asked: &Out) -> Outcome<Moved> {
     let to = asked.to.as_ref().or(desk.recordings.keys_copy.as_ref()).ok_or_else(|| {
         Refusal::invalid(
@@ -54,6 +59,8 @@ pub async fn keys_out(desk: &Desk, asked: &Out) -> Outcome<Moved> {
         )
     })?;
     let failed = |error: std::io::Error| Refusal::file(to, error);
+    let _writing = WRITING.lock().await;
+    none_is_missing(desk).await?;
     let mut file = Written::begin(to).map_err(failed)?;
     let mut moved = Moved { enterprises: 0, recordings: 0 };
     let mut behind = None;
@@ -78,6 +85,24 @@ pub async fn keys_out(desk: &Desk, asked: &Out) -> Outcome<Moved> {
     }
     file.end(to).map_err(failed)?;
     Ok(moved)
+}
+
+/// Whether every recording that is to be kept still has its key here.
+///
+/// # Errors
+/// One has none, of whichever enterprise is named.
+pub(super) async fn none_is_missing(desk: &Desk) -> Outcome<()> {
+    let Some(tenant) = desk.store.misses_keys(crate::clock::wall()).await? else { return Ok(()) };
+    Err(Refusal::new(
+        Code::Findings,
+        format!(
+            "{tenant} 的录音缺少密钥，密钥文件没有改动：先用 recording keys-in 放回；确实不再有的，用 recording destroy-keys 销毁"
+        ),
+        format!(
+            "keys of recordings of {tenant} are missing, and the file of keys was left as it is: put them back by recording \
+             keys-in, or destroy what is gone for good by recording destroy-keys"
+        ),
+    ))
 }
 
 /// A file on its way.

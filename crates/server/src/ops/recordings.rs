@@ -792,6 +792,10 @@ mod tests {
         assert!(is_playable(&whole, &rows[0]).await && is_playable(&whole, &rows[1]).await);
         let alone = restored(&desk, &copy, "alone", None).await;
         assert!(!is_playable(&alone, &rows[0]).await && !is_playable(&alone, &rows[1]).await);
+        // Who starts a copy without its keys does not wipe out the file that has them.
+        let over = recording_keys::keys_out(&alone, &recording_keys::Out { to: Some(keys.clone()) }).await;
+        assert_eq!(over.expect_err("keys are missing").code, Code::Findings);
+        assert_eq!(std::fs::read(&keys).expect("as it was"), std::fs::read(&kept).expect("kept"));
         for row in &rows {
             let wrapped = &row.sealed.as_ref().expect("sealed").wrapped;
             assert!(has(&with.join("sibai.db"), wrapped) && !has(&copy.join("sibai.db"), wrapped));

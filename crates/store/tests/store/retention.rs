@@ -5,7 +5,7 @@ use std::io;
 
 use hotline::evidence::{What, first_broken};
 use hotline::{RecordingId, Wall};
-use store::{EndsSoon, Expired, Hold, Recorded, Recording, RecordingFilter, RecordingKey, SealedBy};
+use store::{EndsSoon, Expired, Hold, Recorded, Recording, RecordingFilter, RecordingKey, SealedBy, Secret};
 
 use crate::case::Case;
 use crate::reading::recording_of;
@@ -16,6 +16,7 @@ crate::on_both_engines!(
     fault_f12_a_run_that_dies_is_finished_by_the_next,
     v03_what_ends_soon_is_counted_and_a_plan_prolongs_it,
     v12_keys_are_destroyed_for_good_and_not_while_something_is_held,
+    v03_keys_leave_by_pages_and_come_back_where_they_are_wanted_alone,
     v02_recordings_are_listed_with_their_calls,
     v10_a_chain_tells_all_that_happened_and_outlives_the_file,
 );
@@ -167,6 +168,47 @@ async fn v12_keys_are_destroyed_for_good_and_not_while_something_is_held(case: C
     assert_eq!(store.destroy_recording_keys(&tenant(0), &change(at(9))).await.unwrap(), Some(0), "once");
     assert_eq!(store.recording_keys(&tenant(0)).await.unwrap(), [key(1, "")]);
     assert_eq!(store.recording_keys(&tenant(1)).await.unwrap(), [key(1, "cc")], "nobody else's");
+}
+
+async fn v03_keys_leave_by_pages_and_come_back_where_they_are_wanted_alone(case: Case) {
+    let store = &case.store;
+    let key = |key, wrapped: &str| RecordingKey { key, wrapped: wrapped.into(), destroyed: false };
+    let of = |n: u64, wrapped: &str| Recording {
+        sealed: Some(SealedBy { key: 1, wrapped: wrapped.into() }),
+        ..recording(n, at(50))
+    };
+    assert!(!store.has_secrets().await.unwrap());
+    store.add_recording_key(&tenant(0), &key(1, "aa"), at(0)).await.unwrap();
+    // The third came from a copy, without its key; the fourth is plain.
+    let plain = Recording { sealed: None, ..recording(4, at(50)) };
+    store.put_recordings(&[of(1, "11"), of(2, "22"), of(3, ""), plain], &[]).await.unwrap();
+    let secret = |n: u128, wrapped: &str| Secret {
+        tenant: tenant(0),
+        recording: RecordingId(n),
+        wrapped: wrapped.into(),
+    };
+    let first = store.secrets(None, 1).await.unwrap();
+    assert_eq!(first, [secret(1, "11")]);
+    assert_eq!(store.secrets(first.last(), 5).await.unwrap(), [secret(2, "22")]);
+    let keys = store.all_recording_keys(None, 5).await.unwrap();
+    assert_eq!(keys, [(tenant(0), key(1, "aa"))]);
+    assert_eq!(store.all_recording_keys(keys.last(), 5).await.unwrap(), []);
+    assert_eq!(store.misses_keys(at(49)).await.unwrap(), Some(tenant(0)), "the third");
+    assert_eq!(store.misses_keys(at(50)).await.unwrap(), None, "its time is over");
+
+    let back = [secret(1, "other"), secret(3, "33"), secret(4, "44"), secret(5, "55")];
+    let put = store.put_keys_back(&[(tenant(0), key(1, "other"))], &back, &change(at(1))).await.unwrap();
+    assert_eq!(put, (0, 1), "where there is none, and a row that wants one");
+    assert_eq!(store.misses_keys(at(49)).await.unwrap(), None);
+    let third = store.recording(RecordingId(3)).await.unwrap().unwrap();
+    assert_eq!(third.sealed.unwrap().wrapped, "33");
+    // What is deleted, or destroyed, is not put back.
+    store.expire_recording(&of(1, "11"), &change(at(60)), || Ok(())).await.unwrap();
+    assert_eq!(store.put_keys_back(&[], &back[..1], &change(at(61))).await.unwrap(), (0, 0));
+    assert_eq!(store.secrets(None, 5).await.unwrap(), [secret(2, "22"), secret(3, "33")]);
+    assert_eq!(store.destroy_recording_keys(&tenant(0), &change(at(62))).await.unwrap(), Some(1));
+    assert_eq!(store.put_keys_back(&keys, &[], &change(at(63))).await.unwrap(), (0, 0));
+    assert!(!store.has_secrets().await.unwrap());
 }
 
 async fn v02_recordings_are_listed_with_their_calls(case: Case) {
